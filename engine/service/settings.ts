@@ -1,0 +1,174 @@
+import { readFileSync } from "node:fs";
+import { homedir } from "node:os";
+import { join } from "node:path";
+import { z } from "zod";
+import { TributaryError } from "./errors.js";
+
+const port = z.coerce.number().int().min(0).max(65535);
+const flag = z.enum(["true", "false"]).transform((value) => value === "true");
+const list = z
+  .string()
+  .transform((value) => value.split(",").map((part) => part.trim()))
+  .pipe(z.array(z.string().min(1)).min(1));
+
+/**
+ * Every setting of the engine. The description of each is its documentation: `docs/settings.md` is generated from here.
+ * A setting `X` may be given as a file by `X_FILE`; the file's content is trimmed of white space.
+ */
+export const settingsSchema = z.object({
+  TRIBUTARY_ENV: z
+    .enum(["development", "production"])
+    .default("development")
+    .describe("`production` refuses the `generic` partner profiles and unknown senders."),
+  TRIBUTARY_HOME: z
+    .string()
+    .default(join(homedir(), ".tributary"))
+    .describe("Folder of the local stack: downloads, data, logs, secrets, dropped files."),
+  TRIBUTARY_SECRET: z
+    .string()
+    .regex(/^[0-9a-fA-F]{64}$/, "64 hexadecimal digits")
+    .optional()
+    .describe("Key of the surrogate ids. Given as a file: `TRIBUTARY_SECRET_FILE`."),
+  TRIBUTARY_KEK: z
+    .string()
+    .regex(/^[0-9a-fA-F]{64}$/, "64 hexadecimal digits")
+    .optional()
+    .describe("Key-encryption key of the vault. Given as a file: `TRIBUTARY_KEK_FILE`."),
+  KAFKA_BROKERS: list.optional().describe("Kafka brokers, `host:port`, separated by commas."),
+  KAFKA_SASL_MECHANISM: z.enum(["plain", "scram-sha-256", "scram-sha-512"]).optional().describe("SASL mechanism."),
+  KAFKA_SASL_USERNAME: z.string().optional().describe("SASL user name."),
+  KAFKA_SASL_PASSWORD: z.string().optional().describe("SASL password."),
+  KAFKA_SSL: flag.default(false).describe("Connect to Kafka over TLS."),
+  KAFKA_SSL_CA_FILE: z.string().optional().describe("Certificate authority of the brokers, a PEM file."),
+  KAFKA_SSL_CERT_FILE: z.string().optional().describe("Client certificate for Kafka, a PEM file."),
+  KAFKA_SSL_KEY_FILE: z.string().optional().describe("Key of the client certificate, a PEM file."),
+  TOPIC_PREFIX: z
+    .string()
+    .regex(/^[a-z0-9._-]*$/)
+    .default("")
+    .describe("Put before every topic name and consumer group, so that several installations can share one cluster."),
+  TOPIC_PARTITIONS: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .max(1000)
+    .default(6)
+    .describe("Partitions of a topic, fixed at birth."),
+  TOPIC_REPLICATION: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .default(1)
+    .describe("Replicas of a topic; 3 outside a single machine, where `min.insync.replicas` is then 2."),
+  SCHEMA_REGISTRY_URL: z.url().optional().describe("Base address of a registry that speaks the Confluent API."),
+  DATABASE_URL: z
+    .string()
+    .optional()
+    .describe("Postgres, `postgres://user:password@host:port/database`; else the PG* variables."),
+  DATABASE_POOL: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .max(100)
+    .default(6)
+    .describe("Most connections of one process to Postgres."),
+  LOG_LEVEL: z
+    .enum(["trace", "debug", "info", "warn", "error", "fatal", "silent"])
+    .default("info")
+    .describe("Least severe level logged."),
+  ADMIN_HOST: z
+    .string()
+    .default("127.0.0.1")
+    .describe("Address on which a process serves /livez, /readyz and /metrics."),
+  ADMIN_PORT: port.default(0).describe("Port of the same; 0 takes a free one."),
+  INTAKE_UNIT_LIMIT: z.coerce
+    .number()
+    .int()
+    .min(1024)
+    .default(10_000_000)
+    .describe(
+      "Largest journal record in bytes; a unit above it is rejected. `topics check` compares it with the topics.",
+    ),
+  HL7V2_HOST: z.string().default("127.0.0.1").describe("Address of the MLLP server."),
+  HL7V2_PORT: port.default(0).describe("Port of the MLLP server; 0 takes a free one."),
+  HL7V2_TLS_CERT_FILE: z
+    .string()
+    .optional()
+    .describe("Certificate of the MLLP server, a PEM file; without it MLLP is plain."),
+  HL7V2_TLS_KEY_FILE: z.string().optional().describe("Key of that certificate, a PEM file."),
+  HL7V2_TLS_CA_FILE: z
+    .string()
+    .optional()
+    .describe("Authority of client certificates; when given, clients must present one."),
+  HL7V2_IDLE_SECONDS: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .default(300)
+    .describe("An MLLP connection idle for longer is closed."),
+  X12_HOST: z.string().default("127.0.0.1").describe("Address of the X12 HTTP server."),
+  X12_PORT: port.default(0).describe("Port of the X12 HTTP server; 0 takes a free one."),
+  X12_INBOX: z
+    .string()
+    .optional()
+    .describe("Folder of dropped X12 files, one sub-folder a partner; default `x12` under `TRIBUTARY_HOME`."),
+});
+
+export type Settings = Readonly<z.output<typeof settingsSchema>>;
+export type SettingName = keyof Settings;
+
+/** PG* variables make a DATABASE_URL, as libpq would. */
+function databaseUrlOf(environment: NodeJS.ProcessEnv): string | undefined {
+  if (!environment.PGHOST) return undefined;
+  const url = new URL("postgres://localhost");
+  url.hostname = environment.PGHOST;
+  url.port = environment.PGPORT ?? "5432";
+  url.username = encodeURIComponent(environment.PGUSER ?? "postgres");
+  url.password = encodeURIComponent(environment.PGPASSWORD ?? "");
+  url.pathname = `/${environment.PGDATABASE ?? environment.PGUSER ?? "postgres"}`;
+  return url.href;
+}
+
+/**
+ * Reads all settings at once.
+ * @param environment defaults to the process's own.
+ * @throws TRIB_CONFIG_INVALID naming every mistake, never the value of a secret.
+ */
+export function readSettings(environment: NodeJS.ProcessEnv = process.env): Settings {
+  const given: Record<string, string> = {};
+  const mistakes: string[] = [];
+  for (const name of Object.keys(settingsSchema.shape)) {
+    const value = environment[name];
+    const file = name.endsWith("_FILE") ? undefined : environment[`${name}_FILE`];
+    if (value !== undefined && value !== "") given[name] = value;
+    else if (file) {
+      try {
+        given[name] = readFileSync(file, "utf8").trim();
+      } catch {
+        mistakes.push(`${name}_FILE: cannot be read`);
+      }
+    }
+  }
+  const databaseUrl = databaseUrlOf(environment);
+  if (given.DATABASE_URL === undefined && databaseUrl) given.DATABASE_URL = databaseUrl;
+  const parsed = settingsSchema.safeParse(given);
+  if (!parsed.success) {
+    for (const issue of parsed.error.issues) mistakes.push(`${issue.path.join(".")}: ${issue.message}`);
+  }
+  if (!parsed.success || mistakes.length > 0) {
+    throw new TributaryError("TRIB_CONFIG_INVALID", `Settings to correct: ${mistakes.join("; ")}.`);
+  }
+  return parsed.data;
+}
+
+/** A setting that this process cannot do without. */
+export function requireSetting<Name extends SettingName>(settings: Settings, name: Name): NonNullable<Settings[Name]> {
+  const value = settings[name];
+  if (value === undefined || value === null) {
+    throw new TributaryError(
+      "TRIB_CONFIG_INVALID",
+      `Settings to correct: ${name}: is not set. \`tributary up\` starts a local stack and sets it.`,
+    );
+  }
+  return value as NonNullable<Settings[Name]>;
+}
