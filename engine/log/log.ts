@@ -1,0 +1,110 @@
+/**
+ * The log as the rest of the engine sees it: appended records in, ordered lanes out.
+ * Offsets are JavaScript numbers (exact to 2^53), instants epoch milliseconds.
+ */
+
+/** A record to be appended. Topic names are without the installation's prefix. */
+export interface OutgoingRecord {
+  readonly topic: string;
+  /** Chosen by murmur2 of the key when absent. */
+  readonly partition?: number;
+  readonly key: string;
+  readonly value: Buffer;
+  /** Header names and values; only `position` and `traceparent` are used. */
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+/** Where a record was appended, in the order of the records given. */
+export interface Appended {
+  readonly topic: string;
+  readonly partition: number;
+  readonly offset: number;
+}
+
+/** A record read from the log. */
+export interface IncomingRecord {
+  readonly offset: number;
+  /** Append time set by the broker. */
+  readonly timestamp: number;
+  readonly key: string;
+  /** Null for a tombstone, which our topics never have. */
+  readonly value: Buffer | null;
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+export interface LogProducer {
+  /**
+   * Appends records with acks=all and resolves only when the broker's reply names every (topic, partition) sent,
+   * with error 0 and an offset. Records of one partition keep their order. Partitions missing in the reply are sent again.
+   * @throws TRIB_LOG_UNAVAILABLE (retriable) when that can't be reached in time: some records may have been appended.
+   */
+  append(records: readonly OutgoingRecord[]): Promise<readonly Appended[]>;
+  close(): Promise<void>;
+}
+
+/** What a consumer does with one partition while it owns it. Calls of one lane never overlap. */
+export interface LaneHandler {
+  /** Called on assignment, before any batch. Gives the offset to read from. */
+  open(): Promise<number>;
+  /**
+   * Handles records in order. Throwing stops the whole subscription loudly (`onFailure`), never the broker's rejoin loop:
+   * data errors are the handler's own business.
+   */
+  batch(records: readonly IncomingRecord[], context: LaneContext): Promise<void>;
+  /** Called when the lane was lost or the subscription closes; no batch follows. */
+  close(): Promise<void>;
+}
+
+export interface LaneContext {
+  /** Offset that the next record appended to this partition will get. */
+  readonly highWatermark: number;
+  /** False once the partition was given to another member: work not yet written is to be dropped. */
+  isOwned(): boolean;
+  /** Keeps the membership alive during long work. */
+  heartbeat(): Promise<void>;
+  /** Reads on from another offset after this batch (for a lane that had to re-read its checkpoint). */
+  seek(offset: number): void;
+}
+
+export interface SubscriptionOptions {
+  /** Group id without the installation's prefix, `tributary.<name>`. */
+  readonly group: string;
+  readonly topics: readonly string[];
+  readonly lane: (topic: string, partition: number) => LaneHandler;
+  /** Called once when the subscription ends by itself: a crash, a thrown batch, a truncated log. The process must exit. */
+  readonly onFailure: (error: Error) => void;
+  /** Most bytes fetched a partition; default 1 MiB. */
+  readonly maxBytesPerPartition?: number;
+  /** Lanes whose batches may run at once; default 4. */
+  readonly concurrency?: number;
+}
+
+export interface Subscription {
+  /** Partitions owned now. */
+  assignment(): readonly { topic: string; partition: number }[];
+  /** Milliseconds since the last sign of progress (a batch handled or an empty fetch). */
+  idleMilliseconds(): number;
+  /** Finishes the batches in hand, leaves the group. */
+  close(): Promise<void>;
+}
+
+export interface Watermarks {
+  readonly partition: number;
+  /** First offset still there. */
+  readonly low: number;
+  /** Offset the next record will get. */
+  readonly high: number;
+}
+
+export interface Log {
+  producer(): Promise<LogProducer>;
+  subscribe(options: SubscriptionOptions): Promise<Subscription>;
+  /** @throws TRIB_LOG_TOPIC_MISSING when the topic isn't there. */
+  watermarks(topic: string): Promise<readonly Watermarks[]>;
+  /**
+   * Reads one partition from `from` (inclusive) to `to` (exclusive), both offsets, in batches, outside of any group's
+   * membership that could disturb a consumer. Ends when `to` is reached (gaps left by the broker count as reached).
+   */
+  read(topic: string, partition: number, from: number, to: number): AsyncIterable<readonly IncomingRecord[]>;
+  close(): Promise<void>;
+}
