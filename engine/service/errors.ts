@@ -25,6 +25,20 @@ export const errorDefinitions = {
     httpStatus: 500,
     exitCode: 78,
   },
+  TRIB_SERVICE_NOT_FOUND: {
+    summary: "There is no such connector or consumer.",
+    remedy: "`tributary producers list` and `tributary consumers list` show what there is; `new` makes a folder.",
+    retriable: false,
+    httpStatus: 404,
+    exitCode: 64,
+  },
+  TRIB_SERVICE_PROFILE_INVALID: {
+    summary: "A partner profile does not follow its connector's schema.",
+    remedy: "Correct the fields named; the connector's README lists every field.",
+    retriable: false,
+    httpStatus: 500,
+    exitCode: 78,
+  },
   TRIB_SERVICE_UNEXPECTED: {
     summary: "An unexpected failure inside the engine.",
     remedy: "Report it with the log line; the process stops and its supervisor starts it again.",

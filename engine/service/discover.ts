@@ -1,0 +1,80 @@
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
+import type { ConnectorDefinition } from "../intake/connector.js";
+import type { ConsumerDefinition } from "./consumer.js";
+import { TributaryError } from "./errors.js";
+import { codeRoot, repositoryRoot } from "./root.js";
+
+/** Folders of `room` that hold `file`: nothing registers them, being there is enough. */
+function foldersWith(room: string, file: string): string[] {
+  const path = join(codeRoot, room);
+  if (!existsSync(path)) return [];
+  const extension = codeRoot === repositoryRoot ? ".ts" : ".js";
+  return readdirSync(path, { withFileTypes: true })
+    .filter((entry) => entry.isDirectory() && existsSync(join(path, entry.name, `${file}${extension}`)))
+    .map((entry) => entry.name)
+    .sort();
+}
+
+async function load<Definition>(room: string, name: string, file: string): Promise<Definition> {
+  const names = foldersWith(room, file);
+  if (!names.includes(name)) {
+    throw new TributaryError(
+      "TRIB_SERVICE_NOT_FOUND",
+      `There is no folder ${room}/${name} with a ${file}.ts. There are: ${names.join(", ") || "none"}.`,
+    );
+  }
+  const extension = codeRoot === repositoryRoot ? ".ts" : ".js";
+  const module = (await import(pathToFileURL(join(codeRoot, room, name, `${file}${extension}`)).href)) as {
+    default?: Definition;
+  };
+  if (module.default === undefined) {
+    throw new TributaryError("TRIB_SERVICE_NOT_FOUND", `${room}/${name}/${file}.ts has no default export.`);
+  }
+  return module.default;
+}
+
+/** Names of the connectors found in `producers/`. */
+export const connectorNames = (): string[] => foldersWith("producers", "connector");
+/** Names of the consumers found in `consumers/`. */
+export const consumerNames = (): string[] => foldersWith("consumers", "consumer");
+
+/** @throws TRIB_SERVICE_NOT_FOUND naming the folders there are. */
+export const loadConnector = (name: string): Promise<ConnectorDefinition<unknown>> =>
+  load<ConnectorDefinition<unknown>>("producers", name, "connector");
+/** @throws TRIB_SERVICE_NOT_FOUND naming the folders there are. */
+export const loadConsumer = (name: string): Promise<ConsumerDefinition> =>
+  load<ConsumerDefinition>("consumers", name, "consumer");
+
+/**
+ * Reads the partner profiles of a connector: `producers/<connector>/partners/*.json`.
+ * @param production leaves `generic` out.
+ * @throws TRIB_SERVICE_PROFILE_INVALID naming file and field.
+ */
+export function loadProfiles<Profile>(
+  connector: ConnectorDefinition<Profile>,
+  production: boolean,
+): Map<string, Profile> {
+  const folder = join(repositoryRoot, "producers", connector.name, "partners");
+  const profiles = new Map<string, Profile>();
+  const files = existsSync(folder) ? readdirSync(folder).filter((file) => file.endsWith(".json")) : [];
+  for (const file of files.sort()) {
+    const partner = file.slice(0, -".json".length);
+    if (production && partner === "generic") continue;
+    const place = `producers/${connector.name}/partners/${file}`;
+    let content: unknown;
+    try {
+      content = JSON.parse(readFileSync(join(folder, file), "utf8"));
+    } catch {
+      throw new TributaryError("TRIB_SERVICE_PROFILE_INVALID", `${place} is not JSON.`);
+    }
+    const parsed = connector.profile.safeParse(content);
+    if (!parsed.success) {
+      const mistakes = parsed.error.issues.map((issue) => `${issue.path.join(".") || "(whole)"}: ${issue.message}`);
+      throw new TributaryError("TRIB_SERVICE_PROFILE_INVALID", `${place}: ${mistakes.join("; ")}.`);
+    }
+    profiles.set(partner, parsed.data);
+  }
+  return profiles;
+}

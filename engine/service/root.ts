@@ -1,0 +1,13 @@
+import { existsSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+function findRoot(folder: string): string {
+  if (existsSync(join(folder, "package.json"))) return folder;
+  const parent = dirname(folder);
+  if (parent === folder) throw new Error("No package.json above the engine: it must run from its own checkout.");
+  return findRoot(parent);
+}
+
+/** Absolute path of the checkout, the same from the sources and from `dist/`. */
+export const repositoryRoot: string = findRoot(dirname(fileURLToPath(import.meta.url)));
