@@ -1,0 +1,26 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { homedir, tmpdir } from "node:os";
+import { join } from "node:path";
+import { settingsOf } from "../stack/services.js";
+import { startStack, stopStack } from "../stack/stack.js";
+
+/**
+ * Real Kafka, registry and Postgres for the tests: those that settings name, else a local stack of their own, in a
+ * folder that is removed afterwards. Downloads are shared with the user's own stack.
+ */
+export default async function services(): Promise<() => Promise<void>> {
+  const home = mkdtempSync(join(tmpdir(), "tributary-test-"));
+  process.env.TRIBUTARY_CACHE ??= join(process.env.TRIBUTARY_HOME ?? join(homedir(), ".tributary"), "cache");
+  const found = await startStack({
+    home,
+    environment: { ...process.env },
+    report: (progress) => {
+      if (progress.kind === "downloading") process.stdout.write(`downloading ${progress.what}\n`);
+    },
+  });
+  Object.assign(process.env, settingsOf(found));
+  return async () => {
+    await stopStack(home);
+    rmSync(home, { recursive: true, force: true });
+  };
+}
