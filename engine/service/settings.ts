@@ -24,6 +24,10 @@ export const settingsSchema = z.object({
     .string()
     .default(join(homedir(), ".tributary"))
     .describe("Folder of the local stack: downloads, data, logs, secrets, dropped files."),
+  TRIBUTARY_CACHE: z
+    .string()
+    .optional()
+    .describe("Folder of the local stack's downloads; default `cache` under `TRIBUTARY_HOME`."),
   TRIBUTARY_SECRET: z
     .string()
     .regex(/^[0-9a-fA-F]{64}$/, "64 hexadecimal digits")

@@ -1,0 +1,18 @@
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { errorsDocument, metricsDocument, settingsDocument } from "../engine/service/documents.js";
+import { repositoryRoot } from "../engine/service/root.js";
+import { commandsDocument } from "./commands-document.js";
+
+/** Every document that is made from code. */
+export const documents: Readonly<Record<string, () => string>> = {
+  "docs/errors.md": errorsDocument,
+  "docs/settings.md": settingsDocument,
+  "docs/metrics.md": metricsDocument,
+  "docs/commands.md": commandsDocument,
+};
+
+/** Writes them all. */
+export function writeDocuments(): void {
+  for (const [path, render] of Object.entries(documents)) writeFileSync(join(repositoryRoot, path), render());
+}

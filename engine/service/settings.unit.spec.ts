@@ -1,0 +1,39 @@
+import { mkdtempSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { readSettings, requireSetting } from "./settings.js";
+
+describe("settings", () => {
+  it("reports all mistakes at once, without the values", () => {
+    const read = () =>
+      readSettings({ TRIBUTARY_SECRET: "not-hexadecimal", HL7V2_PORT: "99999", KAFKA_BROKERS: "a,,b" });
+    expect(read).toThrow(/TRIBUTARY_SECRET.*HL7V2_PORT|HL7V2_PORT.*TRIBUTARY_SECRET/);
+    expect(read).toThrow(/KAFKA_BROKERS/);
+    expect(read).not.toThrow(/not-hexadecimal/);
+  });
+
+  it("takes a secret from a file, trimmed", () => {
+    const file = join(mkdtempSync(join(tmpdir(), "tributary-settings-")), "secret");
+    writeFileSync(file, `${"ab".repeat(32)}\n`);
+    expect(readSettings({ TRIBUTARY_SECRET_FILE: file }).TRIBUTARY_SECRET).toBe("ab".repeat(32));
+    expect(() => readSettings({ TRIBUTARY_SECRET_FILE: `${file}.missing` })).toThrow(
+      /TRIBUTARY_SECRET_FILE: cannot be read/,
+    );
+  });
+
+  it("makes DATABASE_URL of the PG* variables, escaping what has to be", () => {
+    const url = readSettings({
+      PGHOST: "db",
+      PGPORT: "5433",
+      PGUSER: "u",
+      PGPASSWORD: "p@ss/word",
+      PGDATABASE: "d",
+    }).DATABASE_URL;
+    expect(url).toBe("postgres://u:p%40ss%2Fword@db:5433/d");
+  });
+
+  it("says which setting is missing and how to get it", () => {
+    expect(() => requireSetting(readSettings({}), "KAFKA_BROKERS")).toThrow(/KAFKA_BROKERS: is not set.*tributary up/);
+  });
+});
