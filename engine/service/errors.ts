@@ -153,6 +153,13 @@ export const errorDefinitions = {
     httpStatus: 500,
     exitCode: 69,
   },
+  TRIB_STORE_UNAVAILABLE: {
+    summary: "Postgres can't be reached.",
+    remedy: "Check DATABASE_URL and the server; work goes on by itself when it is back.",
+    retriable: true,
+    httpStatus: 503,
+    exitCode: 75,
+  },
 } as const satisfies Record<string, ErrorDefinition>;
 
 export type ErrorCode = keyof typeof errorDefinitions;

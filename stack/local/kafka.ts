@@ -1,0 +1,96 @@
+import { existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { dirname } from "node:path";
+import { TributaryError } from "../../engine/service/errors.js";
+import { run, tail } from "../commands.js";
+import { kafkaProperties } from "../configuration.js";
+import { ask } from "../ports.js";
+import type { StackState } from "../state.js";
+import { markOf, pathsOf } from "./paths.js";
+import type { LocalService } from "./service.js";
+
+/** `ApiVersions` version 0, the request that every broker answers: length, key 18, version, correlation id, no client id. */
+const apiVersions = Buffer.from("0000000a0012000000000000ffff", "hex");
+
+const logging = `status = error
+appender.out.type = Console
+appender.out.name = out
+appender.out.layout.type = PatternLayout
+appender.out.layout.pattern = %d %p %c{1} %m%n
+rootLogger.level = warn
+rootLogger.appenderRef.out.ref = out
+logger.server.name = kafka.server.KafkaRaftServer
+logger.server.level = info
+`;
+
+/** Kafka as one process that is both broker and controller. */
+export function kafkaService(
+  home: string,
+  software: string,
+  java: string,
+  state: StackState,
+  environment: NodeJS.ProcessEnv,
+): LocalService {
+  const paths = pathsOf(home);
+  const data = paths.data("kafka");
+  const properties = paths.configuration("kafka.properties");
+  const log4j = paths.configuration("kafka-log4j2.properties");
+  const { kafka: port, controller } = state.ports;
+  const write = (folder: string) => {
+    mkdirSync(dirname(properties), { recursive: true });
+    const listeners = {
+      listeners: `PLAINTEXT://127.0.0.1:${port},CONTROLLER://127.0.0.1:${controller}`,
+      "advertised.listeners": `PLAINTEXT://127.0.0.1:${port}`,
+      "controller.quorum.voters": `1@127.0.0.1:${controller}`,
+      "log.dirs": folder,
+    };
+    const lines = Object.entries({ ...kafkaProperties, ...listeners }).map(([name, value]) => `${name}=${value}\n`);
+    writeFileSync(properties, lines.join(""));
+    writeFileSync(log4j, logging);
+  };
+  return {
+    name: "kafka",
+    ports: [port, controller],
+    command: java,
+    parameters: [
+      markOf(home, "kafka").trim(),
+      "-Xms128m",
+      "-Xmx512m",
+      "-XX:+UseG1GC",
+      "-XX:+ExitOnOutOfMemoryError",
+      "-Djava.awt.headless=true",
+      `-Dlog4j2.configurationFile=${log4j}`,
+      "-cp",
+      `${software}/*`,
+      "kafka.Kafka",
+      properties,
+    ],
+    folder: home,
+    environment,
+    prepare: async () => {
+      if (!existsSync(data)) {
+        const draft = `${data}.partial`;
+        rmSync(draft, { recursive: true, force: true });
+        write(draft);
+        const classes = [
+          "-Xshare:auto",
+          "-XX:TieredStopAtLevel=1",
+          `-Dlog4j2.configurationFile=${log4j}`,
+          "-cp",
+          `${software}/*`,
+        ];
+        const format = ["kafka.tools.StorageTool", "format", "-t", state.clusterId, "-c", properties];
+        const answer = await run(java, [...classes, ...format], { environment });
+        if (answer.exitCode !== 0) {
+          throw new TributaryError(
+            "TRIB_STACK_START_FAILED",
+            `Kafka's storage cannot be formatted:\n${tail(answer.output)}`,
+          );
+        }
+        renameSync(draft, data);
+      }
+      write(data);
+    },
+    probe: async () => (await ask(port, apiVersions)) !== undefined,
+    stopSignal: "SIGTERM",
+  };
+}

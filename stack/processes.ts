@@ -1,0 +1,56 @@
+import { readFileSync } from "node:fs";
+import { runQuietly } from "./commands.js";
+
+/**
+ * The command line of a running process; undefined when there is none, or when it has ended and is only waiting to be
+ * collected by its parent.
+ */
+export async function commandLineOf(pid: number): Promise<string | undefined> {
+  if (process.platform === "linux") {
+    try {
+      const line = readFileSync(`/proc/${pid}/cmdline`, "utf8");
+      return line === "" ? undefined : line.replaceAll("\0", " ");
+    } catch {
+      return undefined;
+    }
+  }
+  const answer = await runQuietly("ps", ["-ww", "-o", "stat=,args=", "-p", String(pid)]);
+  const line = answer.output.trim();
+  return answer.exitCode !== 0 || line === "" || line.startsWith("Z") ? undefined : line;
+}
+
+/**
+ * When a process started, as a text that no other process which ever gets the same id on this machine has;
+ * undefined when there is no such process.
+ */
+export async function startOf(pid: number): Promise<string | undefined> {
+  if (process.platform === "linux") {
+    try {
+      const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
+      // The second field is the program's name in parentheses and may itself hold blanks and parentheses.
+      const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+      if (fields[0] === "Z") return undefined;
+      // Start times count from boot, so the boot is part of the name.
+      const boot = readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim();
+      return `${boot}/${fields[19]}`;
+    } catch {
+      return undefined;
+    }
+  }
+  const answer = await runQuietly("ps", ["-o", "lstart=", "-p", String(pid)], { LC_ALL: "C", TZ: "UTC" });
+  return answer.exitCode === 0 && answer.output.trim() !== "" ? answer.output.trim() : undefined;
+}
+
+/**
+ * Sends a signal; false when the process is gone already. A process of another user (EPERM) is an error, since a
+ * caller has identified the process as its own before.
+ */
+export function signal(pid: number, name: NodeJS.Signals): boolean {
+  try {
+    process.kill(pid, name);
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ESRCH") return false;
+    throw error;
+  }
+}
