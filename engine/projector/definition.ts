@@ -84,6 +84,16 @@ export interface Table<Kind extends TableKind = TableKind> {
   readonly hidden?: boolean;
 }
 
+/**
+ * Columns the engine adds: a fold never gives them. Keyed tables have all but `source_ordinal`; summed tables have
+ * `source_topic` and `source_partition` in their key; appended tables have the four of `source_` as their key.
+ */
+export const reservedColumns = {
+  keyed: ["recorded_at", "source_partition", "source_offset"],
+  summed: ["source_topic", "source_partition"],
+  appended: ["source_topic", "source_partition", "source_offset", "source_ordinal"],
+} as const;
+
 type TableOptions = Omit<Table, "kind">;
 /** `key[0]` is always the event's own key. Every keyed row also has recorded_at, source_partition and source_offset. */
 export const table = (options: TableOptions): Table<"keyed"> => ({ kind: "keyed", ...options });
@@ -95,7 +105,11 @@ export const appended = (options: Omit<TableOptions, "key">): Table<"appended"> 
   ...options,
 });
 
-/** The event's entity in one keyed table. Rows are given and taken without the first key column. */
+/**
+ * The event's entity in one keyed table. Rows are given and taken without the first key column and without the engine's
+ * own columns. A row given is never to be changed in place: put a new one. A row put that equals the one there changes
+ * nothing (`recorded_at` included). A value that its column can't hold parks the event's key.
+ */
 export interface KeyedRows {
   /** The row with the rest of the key (nothing, when the table's key is the event's key alone). */
   get(rest?: Row): Row | undefined;
@@ -130,7 +144,7 @@ export interface FoldContext<Tables extends Readonly<Record<string, Table>>, Typ
   readonly tables: { readonly [Name in keyof Tables]: RowsOf<Tables[Name]> };
 }
 
-/** Control flow by return, not by throwing: `park(reason)` holds the key back from this event on. */
+/** Control flow by return, not by throwing: `park(reason)` holds the key back from this event on. The reason names no value. */
 export type FoldResult = undefined | { readonly park: string };
 export const park = (reason: string): FoldResult => ({ park: reason });
 
@@ -144,6 +158,8 @@ export interface DerivedTable {
   readonly key: readonly string[];
   readonly columns: Readonly<Record<string, Column>>;
   readonly restricted?: boolean;
+  /** In no view of its own: what only the projection's `views` need. */
+  readonly hidden?: boolean;
   /** Keyed tables it is computed from. */
   readonly from: readonly string[];
   /** Pure: all rows of the tables named in `from` (first key column included) -> all rows of this table. */
@@ -151,25 +167,33 @@ export interface DerivedTable {
 }
 
 export interface Projection<Tables extends Readonly<Record<string, Table>> = Readonly<Record<string, Table>>> {
-  /** Folder name in `projections/`. */
+  /** Folder name in `projections/`. With a keyed table, all event types of the fold are of one topic. */
   readonly name: string;
   /** Raised when tables or fold change: a new build is made beside the old one. */
   readonly version: number;
+  /** Columns of type json hold any JSON; visible ones are jsonb, so the order of an object's names is not kept. */
   readonly tables: Tables;
   readonly fold: Fold<Tables>;
   readonly derived?: Readonly<Record<string, DerivedTable>>;
-  /** Further views, SQL by name: `select` text over views of the same schema (`$schema` stands for it). */
-  readonly views?: Readonly<
-    Record<
-      string,
-      {
-        readonly comment: string;
-        readonly sql: string;
-        readonly restricted?: boolean;
-        readonly columns: Readonly<Record<string, string>>;
-      }
-    >
-  >;
+  readonly views?: Readonly<Record<string, View>>;
+}
+
+/**
+ * A further view, made with the build's own. It may take the name of a hidden table's public face: hide the table
+ * (`hidden: true`) and name the view as analysts should know it.
+ */
+export interface View {
+  readonly comment: string;
+  /**
+   * One `select`. `$build.x` is table `x` of this build (hidden tables and columns included; a summed table is there
+   * split by source), `$schema.x` is the view `x` in the schema the view is made in (`projections` or
+   * `projections_restricted`), also of another projection. It must give exactly the columns named in `columns`, by name.
+   */
+  readonly sql: string;
+  /** Only in `projections_restricted`. */
+  readonly restricted?: boolean;
+  /** Column -> comment for analysts; restricted columns are left out of the view in `projections`. */
+  readonly columns: Readonly<Record<string, string | { readonly comment: string; readonly restricted: true }>>;
 }
 
 /** A projection whose table types no longer matter: what the engine runs. */
