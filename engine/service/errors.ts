@@ -18,6 +18,20 @@ export interface ErrorDefinition {
 }
 
 export const errorDefinitions = {
+  TRIB_CLI_FILE_UNREADABLE: {
+    summary: "A file given to a command can't be read.",
+    remedy: "Check the path and your right to read it.",
+    retriable: false,
+    httpStatus: 400,
+    exitCode: 64,
+  },
+  TRIB_CLI_NOT_RUNNING: {
+    summary: "The process that the command needs isn't running.",
+    remedy: "`tributary run` starts every process; `tributary status` shows what runs.",
+    retriable: true,
+    httpStatus: 503,
+    exitCode: 1,
+  },
   TRIB_CONFIG_INVALID: {
     summary: "One or more settings are missing or malformed.",
     remedy: "Correct the settings listed; `tributary config print` shows every setting with its source.",
