@@ -3,7 +3,10 @@
  * differ between the two.
  */
 
-/** Kafka's server properties: one node, no topic by accident, records as large as a journal entry may be. */
+/**
+ * Kafka's server properties: one node, no topic by accident, records as large as a journal entry may be. Nothing is
+ * deleted by age: the registry's journal is a topic of its own making that keeps the broker's default, which is a week.
+ */
 export const kafkaProperties = {
   "process.roles": "broker,controller",
   "node.id": "1",
@@ -15,6 +18,7 @@ export const kafkaProperties = {
   "num.network.threads": "2",
   "num.io.threads": "4",
   "num.recovery.threads.per.data.dir": "2",
+  "log.retention.ms": "-1",
   "log.cleaner.dedupe.buffer.size": "16777216",
   "offsets.topic.replication.factor": "1",
   "offsets.topic.num.partitions": "8",
@@ -27,9 +31,14 @@ export const kafkaProperties = {
   "group.initial.rebalance.delay.ms": "0",
 } as const;
 
-/** Apicurio's environment: schemas are kept in Kafka; nothing is sent to third parties. */
+/**
+ * Apicurio's environment. Its journal in Kafka is the whole truth: snapshots, which would lie in a folder of the
+ * container or machine, are off, and it need not wait five seconds at each start for one to appear.
+ */
 export const registryEnvironment = {
   APICURIO_STORAGE_KIND: "kafkasql",
+  APICURIO_KAFKASQL_SNAPSHOT_EVERY_SECONDS: "off",
+  APICURIO_KAFKASQL_CONSUMER_POLL_TIMEOUT: "500",
   QUARKUS_HTTP_ACCESS_LOG_ENABLED: "false",
   QUARKUS_LOG_LEVEL: "WARN",
 } as const;

@@ -8,7 +8,7 @@ export interface StackServices {
   readonly mode: "settings" | "compose" | "local";
   /** `host:port`, separated by commas. */
   readonly kafkaBrokers: string;
-  /** Base address of the registry, without a trailing slash; its Confluent API is below `/apis/ccompat/v7` on own stacks. */
+  /** Base address of the registry's Confluent API, without a trailing slash: `/subjects` is below it. */
   readonly registryUrl: string;
   /** `postgres://user:password@host:port/database`, a role that owns the database. */
   readonly databaseUrl: string;

@@ -22,6 +22,7 @@ export function registryService(
       "-Xms64m",
       "-Xmx384m",
       "-XX:+UseSerialGC",
+      "-XX:TieredStopAtLevel=1",
       "-XX:+ExitOnOutOfMemoryError",
       "-jar",
       `apicurio-registry-app-${versions.apicurio}-runner.jar`,
