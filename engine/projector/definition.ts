@@ -162,8 +162,18 @@ export interface DerivedTable {
   readonly hidden?: boolean;
   /** Keyed tables it is computed from. */
   readonly from: readonly string[];
-  /** Pure: all rows of the tables named in `from` (first key column included) -> all rows of this table. */
+  /**
+   * Pure: all rows of the tables named in `from` -> all rows of this table, in any order.
+   * Rows are given whole: the first key column, hidden and restricted columns too.
+   */
   readonly derive: (tables: Readonly<Record<string, readonly Row[]>>) => readonly Row[];
+  /**
+   * Name of the keyed table whose views this one completes, for what a row can't know of itself (a claim: that another
+   * replaced it). Both have the same key. Such a table has no view of its own: the views of the keyed table are
+   * `keyed LEFT JOIN derived USING (key)`, where a column outside the key that both have is `COALESCE(derived, keyed)`
+   * (type, comment and restriction are the keyed table's), and one that only the derived table has comes after them.
+   */
+  readonly overlays?: string;
 }
 
 export interface Projection<Tables extends Readonly<Record<string, Table>> = Readonly<Record<string, Table>>> {
