@@ -1,0 +1,91 @@
+import type { EventPosition } from "../log/position.js";
+import type { EventType, FoldContext, FoldResult, Table } from "./definition.js";
+import type { Entity } from "./entity.js";
+import type { ProjectionLayout } from "./layout.js";
+import { type AnyScope, RowProblem, scopeOf } from "./scope.js";
+
+/** An event as a fold is given it: decoded, opened, in its place. */
+export interface FoldInput {
+  readonly type: EventType;
+  readonly key: string;
+  /** The decoded event, `meta` included. */
+  readonly event: object;
+  /** Its opened sealed content; null when there is none, or its key is gone. */
+  readonly sealed: object | null;
+  readonly position: EventPosition;
+  readonly source: { readonly topic: string; readonly partition: number; readonly offset: number };
+}
+
+/** Why a key is held back. Names places, never values. */
+export interface ParkReason {
+  readonly code:
+    | "TRIB_PROJECT_EVENT_UNDECODABLE"
+    | "TRIB_PROJECT_FOLD_FAILED"
+    | "TRIB_PROJECT_FOLD_PARKED"
+    | "TRIB_PROJECT_VALUE_INVALID"
+    | "TRIB_PROJECT_WRITE_REFUSED";
+  readonly reason: string;
+}
+
+type AnyFold = (context: FoldContext<Readonly<Record<string, Table>>>) => FoldResult;
+
+/** Reasons are kept in the database and shown to operators. */
+const longestReason = 500;
+
+/**
+ * Runs a projection's folds, one event at a time. The changes of the last event are in `scopes`, by the table's index,
+ * until the next call: they count only when `apply` gave undefined.
+ */
+export class FoldMachine {
+  readonly scopes: readonly AnyScope[];
+  readonly #folds: ReadonlyMap<string, AnyFold>;
+  readonly #tables: Readonly<Record<string, AnyScope>>;
+
+  constructor(layout: ProjectionLayout) {
+    this.scopes = layout.tables.map(scopeOf);
+    this.#tables = Object.fromEntries(
+      layout.tables.map((table, index) => [table.name, this.scopes[index] as AnyScope]),
+    );
+    this.#folds = new Map(Object.entries(layout.definition.fold) as [string, AnyFold][]);
+  }
+
+  /** Whether the projection has a fold for events of this type. */
+  folds(type: string): boolean {
+    return this.#folds.has(type);
+  }
+
+  /** @returns why the event's key is to be parked; undefined when the event is applied (or of no interest). */
+  apply(input: FoldInput, entity: Entity): ParkReason | undefined {
+    for (const scope of this.scopes) scope.begin(entity, input.key);
+    const fold = this.#folds.get(input.type);
+    if (!fold) return undefined;
+    let result: FoldResult;
+    let thrown: unknown;
+    try {
+      result = fold({
+        type: input.type,
+        event: input.event,
+        sealed: input.sealed,
+        key: input.key,
+        position: input.position,
+        source: input.source,
+        tables: this.#tables,
+      } as unknown as Parameters<AnyFold>[0]);
+    } catch (error) {
+      thrown = error ?? new Error("nothing");
+    }
+    for (const scope of this.scopes) {
+      const problem = scope.problem();
+      if (problem) return { code: "TRIB_PROJECT_VALUE_INVALID", reason: problem.message.slice(0, longestReason) };
+    }
+    // The message of a thrown error may quote the event, so only its class is kept.
+    if (thrown !== undefined) {
+      const name = thrown instanceof RowProblem || !(thrown instanceof Error) ? "an error" : thrown.name;
+      return {
+        code: "TRIB_PROJECT_FOLD_FAILED",
+        reason: `the fold of ${input.type} threw ${name}`.slice(0, longestReason),
+      };
+    }
+    return result ? { code: "TRIB_PROJECT_FOLD_PARKED", reason: result.park.slice(0, longestReason) } : undefined;
+  }
+}

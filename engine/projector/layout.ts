@@ -1,0 +1,73 @@
+import type { AnyProjection, Column, EventType, Table, TableKind } from "./definition.js";
+
+/** A column with its name, as the hot path wants it: in an array, looked up once. */
+export interface ColumnLayout {
+  readonly name: string;
+  readonly column: Column;
+  readonly inKey: boolean;
+}
+
+export interface TableLayout {
+  readonly name: string;
+  readonly index: number;
+  readonly kind: TableKind;
+  readonly definition: Table;
+  /** All columns of the definition, in its order. */
+  readonly columns: readonly ColumnLayout[];
+  /** keyed: filled with the event's key. */
+  readonly keyColumn: ColumnLayout | undefined;
+  /** What a fold gives: for a keyed table all columns but the first of the key. */
+  readonly given: readonly ColumnLayout[];
+  /** Key columns a fold gives, in the order of the key. */
+  readonly rest: readonly ColumnLayout[];
+  /** summed: the columns that are added up. */
+  readonly sums: readonly ColumnLayout[];
+}
+
+/** A projection laid out for the engine. */
+export interface ProjectionLayout {
+  readonly definition: AnyProjection;
+  readonly name: string;
+  readonly tables: readonly TableLayout[];
+  /** Indexes of the keyed tables in `tables`. */
+  readonly keyed: readonly TableLayout[];
+  readonly eventTypes: readonly EventType[];
+  /** Whether any restricted column or table is kept, so that sealed content has to be opened. */
+  readonly readsSealed: boolean;
+}
+
+function layTable(name: string, index: number, definition: Table): TableLayout {
+  const columns = Object.entries(definition.columns).map(([columnName, column]) => ({
+    name: columnName,
+    column,
+    inKey: definition.key.includes(columnName),
+  }));
+  const keyColumns = definition.key.map((key) => columns.find((column) => column.name === key) as ColumnLayout);
+  const keyColumn = definition.kind === "keyed" ? keyColumns[0] : undefined;
+  return {
+    name,
+    index,
+    kind: definition.kind,
+    definition,
+    columns,
+    keyColumn,
+    given: columns.filter((column) => column !== keyColumn),
+    rest: keyColumns.filter((column) => column !== keyColumn),
+    sums: definition.kind === "summed" ? columns.filter((column) => !column.inKey) : [],
+  };
+}
+
+/** Lays out a definition that {@link validateProjection} has found right. */
+export function layOut(definition: AnyProjection): ProjectionLayout {
+  const tables = Object.entries(definition.tables).map(([name, table], index) => layTable(name, index, table));
+  return {
+    definition,
+    name: definition.name,
+    tables,
+    keyed: tables.filter((table) => table.kind === "keyed"),
+    eventTypes: Object.keys(definition.fold) as EventType[],
+    readsSealed: tables.some(
+      (table) => table.definition.restricted === true || table.columns.some(({ column }) => column.restricted === true),
+    ),
+  };
+}

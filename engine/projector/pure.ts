@@ -1,0 +1,142 @@
+import { TributaryError } from "../service/errors.js";
+import { added, Changes, type Sum } from "./changes.js";
+import type { AnyProjection, Row } from "./definition.js";
+import { type ChangeSource, Entity } from "./entity.js";
+import { type FoldInput, FoldMachine, type ParkReason } from "./fold.js";
+import { layOut, type ProjectionLayout, type TableLayout } from "./layout.js";
+import { KeyedScope } from "./scope.js";
+import { validateProjection } from "./validate.js";
+
+/** A row as folded in memory, with the last event that changed it (keyed) or made it (appended). */
+export interface PureRow {
+  /** Every column of the table, the event's key included. A sum beyond exact numbers is given as text. */
+  readonly row: Row;
+  readonly source: ChangeSource | undefined;
+}
+
+export interface PureParked extends ParkReason {
+  readonly topic: string;
+  readonly partition: number;
+  readonly offset: number;
+  readonly key: string;
+}
+
+/** An event, or one that can't be decoded: `parked` then says why. */
+export interface PureInput extends Omit<FoldInput, "type"> {
+  readonly type: FoldInput["type"] | undefined;
+  readonly undecodable?: ParkReason;
+}
+
+/** Freezes a value and all in it. */
+export function frozen<T>(value: T): T {
+  if (typeof value !== "object" || value === null || Object.isFrozen(value) || ArrayBuffer.isView(value)) return value;
+  for (const part of Object.values(value)) frozen(part);
+  return Object.freeze(value);
+}
+
+/**
+ * The read model as a pure function of the log: no batches, no database, no cache. What the lanes keep in Postgres must
+ * equal it, row by row; `projections verify` and the tests compare.
+ *
+ * Events of one partition are to be given in its order, without repetitions.
+ */
+export class PureFold {
+  readonly layout: ProjectionLayout;
+  readonly parked: PureParked[] = [];
+  readonly #machine: FoldMachine;
+  readonly #changes: Changes;
+  readonly #entities = new Map<string, Entity>();
+  readonly #held = new Set<string>();
+  readonly #appended = new Map<number, PureRow[]>();
+
+  readonly #freeze: boolean;
+
+  /**
+   * @param options.freeze makes a fold throw that changes a row in place: it would work here and break behind a cache.
+   * @throws TRIB_PROJECT_DEFINITION_INVALID
+   */
+  constructor(projection: AnyProjection, options: { readonly freeze?: boolean } = {}) {
+    validateProjection(projection);
+    this.#freeze = options.freeze ?? false;
+    this.layout = layOut(projection);
+    this.#machine = new FoldMachine(this.layout);
+    this.#changes = new Changes(this.layout);
+  }
+
+  apply(input: PureInput): void {
+    const { topic, partition, offset } = input.source;
+    const lane = `${topic}\0${partition}\0${input.key}`;
+    if (this.#held.has(lane)) return;
+    let entity = this.#entities.get(lane);
+    if (!entity) {
+      entity = new Entity(input.key);
+      this.#entities.set(lane, entity);
+    }
+    const reason =
+      input.undecodable ?? this.#machine.apply({ ...input, type: input.type as FoldInput["type"] }, entity);
+    if (reason) {
+      this.#held.add(lane);
+      this.parked.push({ topic, partition, offset, key: input.key, ...reason });
+      return;
+    }
+    if (this.#freeze) {
+      for (const scope of this.#machine.scopes)
+        if (scope instanceof KeyedScope) for (const row of scope.changes.values()) frozen(row);
+    }
+    const source = { recordedAt: input.position.recordedAt, partition, offset };
+    this.#changes.take(this.#machine.scopes, entity, source);
+    for (const table of this.layout.tables) {
+      const rows = this.#changes.appended[table.index] ?? [];
+      if (rows.length === 0) continue;
+      const all = this.#appended.get(table.index) ?? [];
+      for (const { row } of rows) all.push({ row, source });
+      this.#appended.set(table.index, all);
+      rows.length = 0;
+    }
+  }
+
+  /** Rows of a table: keyed and summed by their key, appended in the order given. */
+  rows(name: string): readonly PureRow[] {
+    const table = this.layout.tables.find((candidate) => candidate.name === name);
+    if (!table) {
+      throw new TributaryError("TRIB_PROJECT_DEFINITION_INVALID", `${this.layout.name} has no table ${name}.`);
+    }
+    if (table.kind === "appended") return this.#appended.get(table.index) ?? [];
+    return table.kind === "summed" ? this.#summedRows(table) : this.#keyedRows(table);
+  }
+
+  /** Rows of a derived table, from the keyed tables as they are now. */
+  derived(name: string): readonly Row[] {
+    const derived = this.layout.definition.derived?.[name];
+    if (!derived) {
+      throw new TributaryError("TRIB_PROJECT_DEFINITION_INVALID", `${this.layout.name} has no derived table ${name}.`);
+    }
+    return derived.derive(
+      Object.fromEntries(derived.from.map((from) => [from, this.rows(from).map(({ row }) => row)])),
+    );
+  }
+
+  #keyedRows(table: TableLayout): PureRow[] {
+    const rows: { readonly order: string; readonly found: PureRow }[] = [];
+    const keyColumn = table.keyColumn?.name ?? "";
+    for (const entity of this.#entities.values()) {
+      for (const [rest, { row, source }] of entity.rowsOf(table.index) ?? []) {
+        rows.push({ order: `${entity.key}\0${rest}`, found: { row: { [keyColumn]: entity.key, ...row }, source } });
+      }
+    }
+    return rows.sort((left, right) => (left.order < right.order ? -1 : 1)).map(({ found }) => found);
+  }
+
+  #summedRows(table: TableLayout): PureRow[] {
+    const value = (sum: Sum) => (typeof sum === "bigint" ? String(sum) : added(sum, 0)) as Row[string];
+    return [...(this.#changes.summed[table.index] ?? [])]
+      .sort(([left], [right]) => (left < right ? -1 : 1))
+      .map(([, { key, sums }]) => ({
+        row: {
+          ...key,
+          ...Object.fromEntries(table.sums.map((column, index) => [column.name, value(sums[index] ?? 0)])),
+        },
+        source: undefined,
+      }));
+  }
+}

@@ -1,0 +1,170 @@
+import type { AppendedRows, KeyedRows, Row, SummedRows } from "./definition.js";
+import type { Entity, StoredRow } from "./entity.js";
+import type { ColumnLayout, TableLayout } from "./layout.js";
+import { valueProblem, valuesEqual } from "./values.js";
+
+/** A value, or a name of a column, that a fold should not have given. Names the place, never the value. */
+export class RowProblem extends Error {
+  override readonly name = "RowProblem";
+}
+
+/** Parts of a row's key after the event's own, as one string; no text of a row holds a NUL. */
+export function restOf(table: TableLayout, row: Row | undefined): string {
+  const { rest } = table;
+  if (rest.length === 0) return "";
+  if (rest.length === 1) return String(row?.[(rest[0] as ColumnLayout).name]);
+  return rest.map(({ name }) => String(row?.[name])).join("\0");
+}
+
+/** Takes a row as given by a fold: every column there, in the definition's order, nulls for what was left out. */
+function taken(table: TableLayout, row: Row, columns: readonly ColumnLayout[]): Row {
+  const whole: Record<string, Row[string]> = {};
+  let given = 0;
+  for (const { name, column, inKey } of columns) {
+    const value = row[name];
+    if (value !== undefined) given++;
+    if (value === undefined || value === null) {
+      if (inKey) throw new RowProblem(`${table.name}.${name} is part of the key and has no value`);
+      whole[name] = null;
+      continue;
+    }
+    const problem = valueProblem(column, inKey, value);
+    if (problem) throw new RowProblem(`${table.name}.${name} ${problem}`);
+    whole[name] = value;
+  }
+  let named = 0;
+  for (const name in row) if (row[name] !== undefined) named++;
+  if (named !== given) throw new RowProblem(`${table.name} was given a column it doesn't have, or the event's key`);
+  return whole;
+}
+
+const rowsEqual = (table: TableLayout, left: Row, right: Row) =>
+  table.given.every(({ name }) => valuesEqual(left[name], right[name]));
+
+function compareKeys(table: TableLayout, left: Row, right: Row): number {
+  for (const { name } of table.rest) {
+    const [one, other] = [left[name] as string | number, right[name] as string | number];
+    if (one !== other) return one < other ? -1 : 1;
+  }
+  return 0;
+}
+
+/** What one event did to one table. Kept apart from the entity until the event is known to be applied as a whole. */
+export interface TableScope {
+  /** Forgets the event before. `key` and `entity` are the event's. */
+  begin(entity: Entity, key: string): void;
+  /** The first thing wrong that the fold gave, even if the fold caught the error. */
+  problem(): RowProblem | undefined;
+}
+
+abstract class Scope {
+  protected readonly table: TableLayout;
+  #problem: RowProblem | undefined;
+
+  constructor(table: TableLayout) {
+    this.table = table;
+  }
+
+  begin(_entity: Entity, _key: string): void {
+    this.#problem = undefined;
+  }
+
+  problem(): RowProblem | undefined {
+    return this.#problem;
+  }
+
+  protected take(row: Row, columns: readonly ColumnLayout[]): Row {
+    try {
+      return taken(this.table, row, columns);
+    } catch (error) {
+      if (error instanceof RowProblem) this.#problem ??= error;
+      throw error;
+    }
+  }
+
+  protected refuse(message: string): never {
+    const problem = new RowProblem(`${this.table.name} ${message}`);
+    this.#problem ??= problem;
+    throw problem;
+  }
+}
+
+export class KeyedScope extends Scope implements KeyedRows, TableScope {
+  /** By the rest of the key; undefined is a deletion. */
+  readonly changes = new Map<string, Row | undefined>();
+  #stored: ReadonlyMap<string, StoredRow> | undefined;
+  #key = "";
+
+  override begin(entity: Entity, key: string): void {
+    super.begin(entity, key);
+    if (this.changes.size > 0) this.changes.clear();
+    this.#stored = entity.rowsOf(this.table.index);
+    this.#key = key;
+  }
+
+  get(rest?: Row): Row | undefined {
+    const key = restOf(this.table, rest);
+    if (this.changes.has(key)) return this.changes.get(key);
+    return this.#stored?.get(key)?.row;
+  }
+
+  all(): readonly Row[] {
+    const rows: Row[] = [];
+    for (const [key, stored] of this.#stored ?? []) if (!this.changes.has(key)) rows.push(stored.row);
+    for (const row of this.changes.values()) if (row) rows.push(row);
+    return rows.sort((left, right) => compareKeys(this.table, left, right));
+  }
+
+  put(row: Row): void {
+    const keyColumn = this.table.keyColumn as ColumnLayout;
+    const problem = valueProblem(keyColumn.column, true, this.#key);
+    if (problem) this.refuse(`can't be keyed by the event's key: it ${problem}`);
+    const whole = this.take(row, this.table.given);
+    const rest = restOf(this.table, whole);
+    const stored = this.#stored?.get(rest)?.row;
+    if (stored && rowsEqual(this.table, stored, whole)) this.changes.delete(rest);
+    else this.changes.set(rest, whole);
+  }
+
+  delete(rest?: Row): void {
+    const key = restOf(this.table, rest);
+    if (this.#stored?.has(key)) this.changes.set(key, undefined);
+    else this.changes.delete(key);
+  }
+}
+
+export class SummedScope extends Scope implements SummedRows, TableScope {
+  readonly changes: { readonly key: Row; readonly increments: Readonly<Record<string, number>> }[] = [];
+
+  override begin(entity: Entity, key: string): void {
+    super.begin(entity, key);
+    this.changes.length = 0;
+  }
+
+  add(key: Row, increments: Readonly<Record<string, number>>): void {
+    this.changes.push({
+      key: this.take(key, this.table.rest),
+      increments: this.take(increments, this.table.sums) as Readonly<Record<string, number>>,
+    });
+  }
+}
+
+export class AppendedScope extends Scope implements AppendedRows, TableScope {
+  readonly changes: Row[] = [];
+
+  override begin(entity: Entity, key: string): void {
+    super.begin(entity, key);
+    this.changes.length = 0;
+  }
+
+  append(row: Row): void {
+    this.changes.push(this.take(row, this.table.given));
+  }
+}
+
+export type AnyScope = KeyedScope | SummedScope | AppendedScope;
+
+export function scopeOf(table: TableLayout): AnyScope {
+  if (table.kind === "keyed") return new KeyedScope(table);
+  return table.kind === "summed" ? new SummedScope(table) : new AppendedScope(table);
+}
