@@ -76,6 +76,8 @@ async function withKnex<Result>(databaseUrl: string, work: (connection: Knex) =>
     connection: { connectionString: databaseUrl, application_name: "tributary migrate" },
     pool: { min: 0, max: 1 },
     acquireConnectionTimeout: 60_000,
+    // It would print whole migrations; the error says what is needed.
+    log: { debug() {}, warn() {}, error() {}, deprecate() {} },
   });
   try {
     return await work(connection);
