@@ -1,19 +1,14 @@
 import { createHash } from "node:crypto";
-import { fileURLToPath } from "node:url";
+import { join } from "node:path";
 import { TributaryError } from "../engine/service/errors.js";
+import { repositoryRoot } from "../engine/service/root.js";
 import { run, tail } from "./commands.js";
 import { database } from "./configuration.js";
 import { ensureSecrets, readSecret } from "./secrets.js";
 import { type StackReport, type StackServices, serviceNames } from "./services.js";
 import type { StackState } from "./state.js";
 
-/** `docker-compose.yml` of the checkout; this file runs from `dist/stack/`, in tests from `stack/`. */
-const composeFile = fileURLToPath(
-  new URL(
-    import.meta.url.includes("/dist/stack/") ? "../../docker-compose.yml" : "../docker-compose.yml",
-    import.meta.url,
-  ),
-);
+const composeFile = join(repositoryRoot, "docker-compose.yml");
 
 /** Whether a Docker engine answers within three seconds and has Compose. */
 export async function dockerAnswers(environment: NodeJS.ProcessEnv): Promise<boolean> {

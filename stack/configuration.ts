@@ -11,7 +11,6 @@ export const kafkaProperties = {
   "process.roles": "broker,controller",
   "node.id": "1",
   "controller.listener.names": "CONTROLLER",
-  "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
   "auto.create.topics.enable": "false",
   "message.max.bytes": "16777216",
   "replica.fetch.max.bytes": "16777216",

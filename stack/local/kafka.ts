@@ -40,6 +40,7 @@ export function kafkaService(
     const listeners = {
       listeners: `PLAINTEXT://127.0.0.1:${port},CONTROLLER://127.0.0.1:${controller}`,
       "advertised.listeners": `PLAINTEXT://127.0.0.1:${port}`,
+      "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
       "controller.quorum.voters": `1@127.0.0.1:${controller}`,
       "log.dirs": folder,
     };

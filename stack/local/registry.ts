@@ -13,6 +13,7 @@ export function registryService(
   environment: NodeJS.ProcessEnv,
 ): LocalService {
   const { kafka, registry: port } = state.ports;
+  const base = `http://127.0.0.1:${port}`;
   return {
     name: "registry",
     ports: [port],
@@ -36,16 +37,18 @@ export function registryService(
       QUARKUS_HTTP_PORT: String(port),
     },
     prepare: async () => {},
-    probe: async () => {
-      try {
-        const answer = await fetch(`http://127.0.0.1:${port}/apis/ccompat/v7/subjects`, {
-          signal: AbortSignal.timeout(5000),
-        });
-        return answer.ok && Array.isArray(await answer.json());
-      } catch {
-        return false;
-      }
-    },
+    // Ready is not enough: it must have read its journal, or a schema that exists would be unknown for a moment.
+    probe: async () => (await answers(`${base}/health/ready`)) && (await answers(`${base}/apis/ccompat/v7/subjects`)),
     stopSignal: "SIGTERM",
   };
+}
+
+async function answers(address: string): Promise<boolean> {
+  try {
+    const answer = await fetch(address, { signal: AbortSignal.timeout(5000) });
+    await answer.arrayBuffer();
+    return answer.ok;
+  } catch {
+    return false;
+  }
 }
