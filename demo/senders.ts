@@ -113,4 +113,7 @@ export const interchangeSenders: Readonly<Record<"clearing" | "insurer", X12Send
 };
 
 /** Every sender of the region, in the order in which the region lists them. */
-export const senders: Readonly<Record<SenderName, HospitalSender | X12Sender>> = { ...hospitals, ...interchangeSenders };
+export const senders: Readonly<Record<SenderName, HospitalSender | X12Sender>> = {
+  ...hospitals,
+  ...interchangeSenders,
+};
