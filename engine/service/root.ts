@@ -11,3 +11,6 @@ function findRoot(folder: string): string {
 
 /** Absolute path of the checkout, the same from the sources and from `dist/`. */
 export const repositoryRoot: string = findRoot(dirname(fileURLToPath(import.meta.url)));
+
+/** Root of the code that runs: the checkout when it runs from the sources, else its `dist/`. */
+export const codeRoot: string = join(dirname(fileURLToPath(import.meta.url)), "..", "..");
