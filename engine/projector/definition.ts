@@ -32,7 +32,10 @@ export interface Column<Kind extends ColumnKind = ColumnKind, Values extends str
   readonly values?: readonly Values[];
   /** Identifies a person: only in `projections_restricted`. */
   readonly restricted?: boolean;
-  /** What only the fold needs: in no view. */
+  /**
+   * What only the fold needs: in no view. Restricted as well where sealed content decides it, so that it is compared and
+   * hashed with the restricted columns, never with the clear ones.
+   */
   readonly hidden?: boolean;
   readonly indexed?: boolean;
 }

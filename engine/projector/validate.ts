@@ -17,7 +17,6 @@ function* columnMistakes(place: string, name: string, column: Column): Generator
   yield* nameMistakes(`${place}.${name}`, name);
   if (column.comment.trim() === "") yield `${place}.${name}: has no comment`;
   if (column.values && column.kind !== "text") yield `${place}.${name}: only a text column lists its values`;
-  if (column.restricted && column.hidden) yield `${place}.${name}: is both restricted and hidden; hidden is in no view`;
   if (column.indexed && column.kind === "json") yield `${place}.${name}: a json column can't be indexed`;
 }
 
