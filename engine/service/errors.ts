@@ -286,6 +286,34 @@ export const errorDefinitions = {
     httpStatus: 503,
     exitCode: 75,
   },
+  TRIB_VAULT_FORBIDDEN: {
+    summary: "This login role may not open sealed content of an event type.",
+    remedy: "Let `consumers grants` give the consumer's role what its projections need.",
+    retriable: false,
+    httpStatus: 403,
+    exitCode: 77,
+  },
+  TRIB_VAULT_KEK_UNKNOWN: {
+    summary: "A data key was wrapped by another key-encryption key than the one given.",
+    remedy: "Give the key-encryption key whose id is named (TRIBUTARY_KEK_FILE).",
+    retriable: false,
+    httpStatus: 500,
+    exitCode: 78,
+  },
+  TRIB_VAULT_KEY_MISSING: {
+    summary: "The vault never had a key that something is sealed under.",
+    remedy: "The vault is not the one the log was written with, or an old copy of it: restore it.",
+    retriable: false,
+    httpStatus: 500,
+    exitCode: 65,
+  },
+  TRIB_VAULT_TAMPERED: {
+    summary: "Sealed content does not belong to its key or place.",
+    remedy: "Compare log and vault with their backups: one of them was changed.",
+    retriable: false,
+    httpStatus: 500,
+    exitCode: 65,
+  },
 } as const satisfies Record<string, ErrorDefinition>;
 
 export type ErrorCode = keyof typeof errorDefinitions;

@@ -2,6 +2,53 @@
 CREATE SCHEMA engine;
 COMMENT ON SCHEMA engine IS 'What the engine keeps for itself; no analyst sees it.';
 GRANT USAGE ON SCHEMA engine TO tributary_auditor;
+CREATE TABLE engine.builds (
+  projection text NOT NULL,
+  build integer NOT NULL,
+  version integer NOT NULL,
+  layout_hash text NOT NULL,
+  views_hash text NOT NULL,
+  views text[] NOT NULL DEFAULT '{}'::text[],
+  schema_name text NOT NULL,
+  state text NOT NULL,
+  consumer text NOT NULL,
+  consumer_role name NOT NULL,
+  created_at timestamp with time zone NOT NULL DEFAULT now(),
+  current_since timestamp with time zone
+);
+ALTER TABLE engine.builds ADD CONSTRAINT builds_build_check CHECK ((build > 0));
+ALTER TABLE engine.builds ADD CONSTRAINT builds_pkey PRIMARY KEY (projection, build);
+ALTER TABLE engine.builds ADD CONSTRAINT builds_schema_name_key UNIQUE (schema_name);
+ALTER TABLE engine.builds ADD CONSTRAINT builds_state_check CHECK ((state = ANY (ARRAY['building'::text, 'current'::text, 'previous'::text])));
+CREATE UNIQUE INDEX builds_one_current ON engine.builds USING btree (projection) WHERE (state = 'current'::text);
+ALTER TABLE engine.builds ENABLE ROW LEVEL SECURITY;
+CREATE POLICY own_builds ON engine.builds FOR SELECT TO PUBLIC USING ((consumer_role = CURRENT_USER)) WITH CHECK ();
+COMMENT ON COLUMN engine.builds.layout_hash IS 'Of tables, columns and keys: a change of them needs a new version of the projection.';
+COMMENT ON COLUMN engine.builds.views IS 'Views made on it, in the order made; none unless it is current.';
+COMMENT ON COLUMN engine.builds.views_hash IS 'Of views and comments: a change of them makes the views anew.';
+COMMENT ON TABLE engine.builds IS 'Physical copies of read models. The views in projections and projections_restricted are on the current one.';
+CREATE TABLE engine.checkpoints (
+  projection text NOT NULL,
+  build integer NOT NULL,
+  topic text NOT NULL,
+  partition integer NOT NULL,
+  next_offset bigint NOT NULL DEFAULT 0,
+  epoch bigint NOT NULL DEFAULT 0,
+  owner text NOT NULL,
+  journal text,
+  positions json NOT NULL DEFAULT '{}'::json,
+  recorded_at timestamp with time zone,
+  updated_at timestamp with time zone NOT NULL DEFAULT now(),
+  consumer_role name NOT NULL
+);
+ALTER TABLE engine.checkpoints ADD CONSTRAINT checkpoints_pkey PRIMARY KEY (projection, build, topic, partition);
+ALTER TABLE engine.checkpoints ADD CONSTRAINT checkpoints_projection_build_fkey FOREIGN KEY (projection, build) REFERENCES engine.builds(projection, build) ON DELETE CASCADE;
+ALTER TABLE engine.checkpoints ENABLE ROW LEVEL SECURITY;
+CREATE POLICY own_checkpoints ON engine.checkpoints FOR ALL TO PUBLIC USING ((consumer_role = CURRENT_USER)) WITH CHECK ((consumer_role = CURRENT_USER));
+COMMENT ON COLUMN engine.checkpoints.journal IS 'Journal whose positions these are; null before the first event.';
+COMMENT ON COLUMN engine.checkpoints.positions IS 'Highest position seen, by journal partition: [offset, index, event id]. What is not higher is a repetition.';
+COMMENT ON COLUMN engine.checkpoints.recorded_at IS 'Latest recorded time among the events applied.';
+COMMENT ON TABLE engine.checkpoints IS 'How far a build has come in a partition, in the same statement as its rows. epoch is the fence: who raised it last is the only writer.';
 CREATE TABLE engine.control_ids (
   control_key uuid NOT NULL,
   identity uuid NOT NULL,
@@ -10,6 +57,21 @@ CREATE TABLE engine.control_ids (
 );
 ALTER TABLE engine.control_ids ADD CONSTRAINT control_ids_pkey PRIMARY KEY (control_key);
 COMMENT ON TABLE engine.control_ids IS 'Identity that first came under a control id (keyed hash): finds ids used again for other content.';
+CREATE TABLE engine.derived_tables (
+  projection text NOT NULL,
+  build integer NOT NULL,
+  name text NOT NULL,
+  epoch bigint NOT NULL DEFAULT 0,
+  owner text NOT NULL,
+  vector json NOT NULL DEFAULT '{}'::json,
+  refreshed_at timestamp with time zone,
+  consumer_role name NOT NULL
+);
+ALTER TABLE engine.derived_tables ADD CONSTRAINT derived_tables_pkey PRIMARY KEY (projection, build, name);
+ALTER TABLE engine.derived_tables ADD CONSTRAINT derived_tables_projection_build_fkey FOREIGN KEY (projection, build) REFERENCES engine.builds(projection, build) ON DELETE CASCADE;
+ALTER TABLE engine.derived_tables ENABLE ROW LEVEL SECURITY;
+CREATE POLICY own_derived_tables ON engine.derived_tables FOR ALL TO PUBLIC USING ((consumer_role = CURRENT_USER)) WITH CHECK ((consumer_role = CURRENT_USER));
+COMMENT ON TABLE engine.derived_tables IS 'Derived tables with the checkpoints they reflect: {topic: {partition: next offset}}.';
 CREATE TABLE engine.intake_counts (
   journal text NOT NULL,
   partition integer NOT NULL,
@@ -54,6 +116,29 @@ CREATE TABLE engine.migrations_lock (
   is_locked integer
 );
 ALTER TABLE engine.migrations_lock ADD CONSTRAINT migrations_lock_pkey PRIMARY KEY (index);
+CREATE TABLE engine.parked_keys (
+  projection text NOT NULL,
+  build integer NOT NULL,
+  topic text NOT NULL,
+  partition integer NOT NULL,
+  log_offset bigint NOT NULL,
+  key text NOT NULL,
+  "position" text,
+  event_id text,
+  event_type text,
+  code text NOT NULL,
+  reason text NOT NULL,
+  state text NOT NULL DEFAULT 'parked'::text,
+  parked_at timestamp with time zone NOT NULL DEFAULT now(),
+  consumer_role name NOT NULL
+);
+ALTER TABLE engine.parked_keys ADD CONSTRAINT parked_keys_pkey PRIMARY KEY (projection, build, topic, partition, log_offset);
+ALTER TABLE engine.parked_keys ADD CONSTRAINT parked_keys_projection_build_fkey FOREIGN KEY (projection, build) REFERENCES engine.builds(projection, build) ON DELETE CASCADE;
+ALTER TABLE engine.parked_keys ADD CONSTRAINT parked_keys_state_check CHECK ((state = ANY (ARRAY['parked'::text, 'retry'::text, 'skip'::text, 'done'::text])));
+ALTER TABLE engine.parked_keys ENABLE ROW LEVEL SECURITY;
+CREATE POLICY own_parked_keys ON engine.parked_keys FOR ALL TO PUBLIC USING ((consumer_role = CURRENT_USER)) WITH CHECK ((consumer_role = CURRENT_USER));
+COMMENT ON COLUMN engine.parked_keys.state IS 'retry and skip are requests; only the owner of the partition carries them out.';
+COMMENT ON TABLE engine.parked_keys IS 'Keys held back, each by the first event that could not be applied. Its later events wait in the log.';
 CREATE TABLE engine.publisher_checkpoints (
   journal text NOT NULL,
   partition integer NOT NULL,
@@ -148,11 +233,10 @@ BEGIN
   RETURN QUERY
     SELECT kept.subject, kept.generation, kept.wrapped, kept.kek_id
     FROM unnest(subjects, generations) AS wanted (subject, generation)
-    JOIN engine.vault_keys AS kept ON kept.subject = wanted.subject AND kept.generation = wanted.generation
-    WHERE kept.wrapped IS NOT NULL;
+    JOIN engine.vault_keys AS kept ON kept.subject = wanted.subject AND kept.generation = wanted.generation;
 END
 $function$;
-COMMENT ON FUNCTION engine.vault_open(event_type text, subjects uuid[], generations integer[]) IS 'Wrapped keys of sealed events of a type, for roles in vault_grants only. A destroyed key has no row.';
+COMMENT ON FUNCTION engine.vault_open(event_type text, subjects uuid[], generations integer[]) IS 'Wrapped keys of sealed events of a type, for roles in vault_grants only; null where a key was destroyed.';
 CREATE SCHEMA projections;
 COMMENT ON SCHEMA projections IS 'Read models without what identifies a person.';
 GRANT SELECT ON FUTURE TABLES IN projections TO tributary_analyst;

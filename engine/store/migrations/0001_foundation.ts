@@ -89,11 +89,10 @@ BEGIN
   RETURN QUERY
     SELECT kept.subject, kept.generation, kept.wrapped, kept.kek_id
     FROM unnest(subjects, generations) AS wanted (subject, generation)
-    JOIN engine.vault_keys AS kept ON kept.subject = wanted.subject AND kept.generation = wanted.generation
-    WHERE kept.wrapped IS NOT NULL;
+    JOIN engine.vault_keys AS kept ON kept.subject = wanted.subject AND kept.generation = wanted.generation;
 END
 $vault$;
-COMMENT ON FUNCTION engine.vault_open IS 'Wrapped keys of sealed events of a type, for roles in vault_grants only. A destroyed key has no row.';
+COMMENT ON FUNCTION engine.vault_open IS 'Wrapped keys of sealed events of a type, for roles in vault_grants only; null where a key was destroyed.';
 
 CREATE FUNCTION engine.vault_destroyed(since bigint)
 RETURNS TABLE (epoch bigint, subject uuid, generation integer)

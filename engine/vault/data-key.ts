@@ -1,0 +1,51 @@
+import { createHash, randomBytes } from "node:crypto";
+import { TributaryError } from "../service/errors.js";
+import { additionalData, seal, unseal } from "./sealing.js";
+
+/** Whose key, and which one in the row of those the subject has had. */
+export interface KeyName {
+  /** Surrogate id, a UUID in lower case. */
+  readonly subject: string;
+  /** From 1. A key that was destroyed is followed by the next generation. */
+  readonly generation: number;
+}
+
+/** A subject's data key in the clear, only ever in memory. */
+export interface DataKey extends KeyName {
+  /** 32 bytes, for AES-256-GCM. */
+  readonly key: Buffer;
+}
+
+/** One text a key, for maps. */
+export const keyText = ({ subject, generation }: KeyName): string => `${subject}/${generation}`;
+
+/** The key-encryption key and the name under which rows say that they were wrapped by it. */
+export interface KeyEncryptionKey {
+  readonly id: string;
+  readonly key: Buffer;
+}
+
+/** @param hex 64 hexadecimal digits (`TRIBUTARY_KEK`). */
+export function keyEncryptionKey(hex: string): KeyEncryptionKey {
+  const key = Buffer.from(hex, "hex");
+  if (key.length !== 32) throw new TributaryError("TRIB_CONFIG_INVALID", "TRIBUTARY_KEK: 64 hexadecimal digits");
+  // Names the key without telling anything of it.
+  const id = createHash("sha256").update("tributary key-encryption key\0").update(key).digest("hex").slice(0, 16);
+  return { id, key };
+}
+
+export const newDataKey = (name: KeyName): DataKey => ({ ...name, key: randomBytes(32) });
+
+/** The data key as it is kept: encrypted, bound to its subject and generation. */
+export function wrap(kek: KeyEncryptionKey, { subject, generation, key }: DataKey): Buffer {
+  return seal(kek.key, additionalData("data key", subject, generation), key);
+}
+
+/**
+ * @throws TRIB_VAULT_KEK_UNKNOWN when another key-encryption key wrapped it.
+ * @throws TRIB_VAULT_TAMPERED when the row was changed.
+ */
+export function unwrap(kek: KeyEncryptionKey, kekId: string, name: KeyName, wrapped: Buffer): DataKey {
+  if (kekId !== kek.id) throw new TributaryError("TRIB_VAULT_KEK_UNKNOWN", undefined, { needed: kekId, given: kek.id });
+  return { ...name, key: unseal(kek.key, additionalData("data key", name.subject, name.generation), wrapped) };
+}

@@ -1,0 +1,40 @@
+import { TributaryError } from "../service/errors.js";
+import type { DataKey, KeyName } from "./data-key.js";
+import { additionalData, seal, unseal } from "./sealing.js";
+
+const layout = 1;
+const headLength = 1 + 16 + 4;
+
+/** What the sealed part of an event is bound to, apart from its key. */
+export interface EventName {
+  readonly type: string;
+  readonly eventId: string;
+}
+
+/**
+ * The `sealed` bytes of an event: 1 byte layout, 16 bytes subject, 4 bytes generation (big endian), then the sealing.
+ * They can be opened standing alone, without any other part of the record.
+ */
+export function sealEvent(event: EventName, key: DataKey, plaintext: Uint8Array): Buffer {
+  const head = Buffer.allocUnsafe(headLength);
+  head[0] = layout;
+  head.write(key.subject.replaceAll("-", ""), 1, "hex");
+  head.writeUInt32BE(key.generation, 17);
+  return Buffer.concat([head, seal(key.key, boundTo(event, key), plaintext)]);
+}
+
+/** The key that the bytes are sealed under. @throws TRIB_VAULT_TAMPERED when they aren't sealed bytes. */
+export function keyOfSealedEvent(sealed: Buffer): KeyName {
+  if (sealed.length < headLength || sealed[0] !== layout) throw new TributaryError("TRIB_VAULT_TAMPERED");
+  const hex = sealed.toString("hex", 1, 17);
+  const subject = hex.replace(/(.{8})(.{4})(.{4})(.{4})(.{12})/, "$1-$2-$3-$4-$5");
+  return { subject, generation: sealed.readUInt32BE(17) };
+}
+
+/** @throws TRIB_VAULT_TAMPERED when the bytes belong to another event or key. */
+export function openEvent(event: EventName, key: DataKey, sealed: Buffer): Buffer {
+  return unseal(key.key, boundTo(event, key), sealed.subarray(headLength));
+}
+
+const boundTo = (event: EventName, key: KeyName): Buffer =>
+  additionalData("event", event.type, event.eventId, key.subject, key.generation);
