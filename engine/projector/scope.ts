@@ -103,9 +103,16 @@ export class KeyedScope extends Scope implements KeyedRows, TableScope {
   }
 
   get(rest?: Row): Row | undefined {
-    const key = restOf(this.table, rest);
+    const key = this.#rest(rest);
     if (this.changes.has(key)) return this.changes.get(key);
     return this.#stored?.get(key)?.row;
+  }
+
+  #rest(rest: Row | undefined): string {
+    for (const { name } of this.table.rest) {
+      if (rest?.[name] === undefined || rest[name] === null) this.refuse(`is asked for a row without ${name}`);
+    }
+    return restOf(this.table, rest);
   }
 
   all(): readonly Row[] {
@@ -127,7 +134,7 @@ export class KeyedScope extends Scope implements KeyedRows, TableScope {
   }
 
   delete(rest?: Row): void {
-    const key = restOf(this.table, rest);
+    const key = this.#rest(rest);
     if (this.#stored?.has(key)) this.changes.set(key, undefined);
     else this.changes.delete(key);
   }

@@ -1,0 +1,217 @@
+import { createHash } from "node:crypto";
+import { TributaryError } from "../service/errors.js";
+import type { Pool } from "../store/pool.js";
+import { layoutOf, tableStatements } from "./ddl.js";
+import type { AnyProjection } from "./definition.js";
+import { buildSchema, consumerRole, quoted } from "./names.js";
+import { validateProjection } from "./validate.js";
+import { viewsOf } from "./views.js";
+
+export type BuildState = "building" | "current" | "previous";
+
+/** One physical copy of a projection's tables. */
+export interface Build {
+  readonly projection: string;
+  /** 1 for the first, and so on. */
+  readonly build: number;
+  readonly version: number;
+  readonly schema: string;
+  readonly state: BuildState;
+  readonly consumer: string;
+}
+
+interface BuildRow extends Build {
+  readonly layout_hash: string;
+  readonly views_hash: string;
+  readonly views: readonly string[];
+}
+
+interface Queryable {
+  query(text: string, values?: readonly unknown[]): Promise<{ readonly rows: readonly unknown[] }>;
+}
+
+const buildColumns =
+  "projection, build, version, schema_name AS schema, state, consumer, layout_hash, views_hash, views";
+const hash = (text: string) => createHash("sha256").update(text).digest("hex").slice(0, 32);
+
+const toBuild = ({ projection, build, version, schema, state, consumer }: BuildRow): Build => ({
+  projection,
+  build,
+  version,
+  schema,
+  state,
+  consumer,
+});
+
+/** All builds of a projection (of all projections when none is named), oldest first. */
+export async function listBuilds(pool: Queryable, projection?: string): Promise<readonly Build[]> {
+  const { rows } = await pool.query(
+    `SELECT ${buildColumns} FROM engine.builds WHERE $1::text IS NULL OR projection = $1 ORDER BY projection, build`,
+    [projection ?? null],
+  );
+  return (rows as BuildRow[]).map(toBuild);
+}
+
+/** @returns the build that the views are on, undefined when there is none. */
+export async function currentBuild(pool: Queryable, projection: string): Promise<Build | undefined> {
+  return (await listBuilds(pool, projection)).find(({ state }) => state === "current");
+}
+
+/**
+ * One installer at a time, in one transaction. The lock is of the whole database, not of the projection: views of one
+ * projection may stand on views of another.
+ */
+async function locked<Result>(pool: Pool, work: (client: Queryable) => Promise<Result>): Promise<Result> {
+  const client = await pool.connect();
+  try {
+    await client.query("BEGIN");
+    await client.query("SELECT pg_advisory_xact_lock(7237143)");
+    const result = await work(client as unknown as Queryable);
+    await client.query("COMMIT");
+    client.release();
+    return result;
+  } catch (error) {
+    // A connection in an unknown state is not for others.
+    client.release(true);
+    throw error;
+  }
+}
+
+const rowsOf = async (client: Queryable, projection: string) =>
+  (
+    await client.query(`SELECT ${buildColumns} FROM engine.builds WHERE projection = $1 ORDER BY build FOR UPDATE`, [
+      projection,
+    ])
+  ).rows as BuildRow[];
+
+async function makeViews(client: Queryable, projection: AnyProjection, build: Build): Promise<void> {
+  const { names, statements } = viewsOf(projection, build.schema);
+  for (const statement of statements) await client.query(statement);
+  await client.query("UPDATE engine.builds SET views = $3, views_hash = $4 WHERE projection = $1 AND build = $2", [
+    projection.name,
+    build.build,
+    names,
+    hash(JSON.stringify(statements)),
+  ]);
+}
+
+async function dropViews(client: Queryable, row: BuildRow): Promise<void> {
+  for (const view of [...row.views].reverse()) await client.query(`DROP VIEW IF EXISTS ${view}`);
+  await client.query("UPDATE engine.builds SET views = '{}' WHERE projection = $1 AND build = $2", [
+    row.projection,
+    row.build,
+  ]);
+}
+
+async function addBuild(
+  client: Queryable,
+  projection: AnyProjection,
+  consumer: string,
+  build: number,
+  state: BuildState,
+): Promise<Build> {
+  const schema = buildSchema(projection.name, build);
+  for (const statement of tableStatements(projection, schema)) await client.query(statement);
+  await client.query(
+    `INSERT INTO engine.builds
+       (projection, build, version, layout_hash, views_hash, schema_name, state, consumer, consumer_role, current_since)
+     VALUES ($1, $2, $3, $4, '', $5, $6, $7, $8, CASE WHEN $6 = 'current' THEN now() END)`,
+    [
+      projection.name,
+      build,
+      projection.version,
+      hash(layoutOf(projection)),
+      schema,
+      state,
+      consumer,
+      consumerRole(consumer),
+    ],
+  );
+  const made: Build = { projection: projection.name, build, version: projection.version, schema, state, consumer };
+  if (state === "current") await makeViews(client, projection, made);
+  return made;
+}
+
+/**
+ * Finds the build of a projection's version, or makes it: the first one of a projection is current at once, a later one
+ * is `building` until swapped. Views and comments that changed are made anew. Any number of callers at once.
+ *
+ * @param pool as the owner of the database.
+ * @throws TRIB_PROJECT_DEFINITION_INVALID; TRIB_PROJECT_BUILD_CHANGED when tables changed and the version did not.
+ */
+export async function ensureBuild(pool: Pool, projection: AnyProjection, consumer: string): Promise<Build> {
+  validateProjection(projection);
+  return locked(pool, async (client) => {
+    const rows = await rowsOf(client, projection.name);
+    const found = rows.filter(({ version }) => version === projection.version).at(-1);
+    if (!found) {
+      const number = (rows.at(-1)?.build ?? 0) + 1;
+      const state = rows.some((row) => row.state === "current") ? "building" : "current";
+      return addBuild(client, projection, consumer, number, state);
+    }
+    if (found.layout_hash !== hash(layoutOf(projection))) {
+      throw new TributaryError(
+        "TRIB_PROJECT_BUILD_CHANGED",
+        `The tables of projection ${projection.name} differ from build ${found.build}, and both are version ${projection.version}.`,
+        { projection: projection.name, build: found.build },
+      );
+    }
+    if (
+      found.state === "current" &&
+      found.views_hash !== hash(JSON.stringify(viewsOf(projection, found.schema).statements))
+    ) {
+      await dropViews(client, found);
+      await makeViews(client, projection, found);
+    }
+    return toBuild(found);
+  });
+}
+
+/** Makes a further build of the same version beside the others, state `building`: for a rebuild. */
+export async function createBuild(pool: Pool, projection: AnyProjection, consumer: string): Promise<Build> {
+  validateProjection(projection);
+  return locked(pool, async (client) => {
+    const rows = await rowsOf(client, projection.name);
+    return addBuild(client, projection, consumer, (rows.at(-1)?.build ?? 0) + 1, "building");
+  });
+}
+
+/**
+ * Puts the views on another build, in one transaction: a reader sees the old rows or the new ones. A roll-back is the
+ * same the other way.
+ * @throws TRIB_PROJECT_BUILD_MISSING
+ */
+export async function swapBuild(pool: Pool, projection: AnyProjection, build: number): Promise<void> {
+  await locked(pool, async (client) => {
+    const rows = await rowsOf(client, projection.name);
+    const next = rows.find((row) => row.build === build);
+    if (!next) {
+      throw new TributaryError("TRIB_PROJECT_BUILD_MISSING", `Projection ${projection.name} has no build ${build}.`);
+    }
+    if (next.state === "current") return;
+    const current = rows.find((row) => row.state === "current");
+    if (current) {
+      await dropViews(client, current);
+      await client.query(
+        "UPDATE engine.builds SET state = 'previous', current_since = NULL WHERE projection = $1 AND build = $2",
+        [projection.name, current.build],
+      );
+    }
+    await client.query(
+      "UPDATE engine.builds SET state = 'current', current_since = now() WHERE projection = $1 AND build = $2",
+      [projection.name, build],
+    );
+    await makeViews(client, projection, next);
+  });
+}
+
+/** Drops a build that is not current, its checkpoints and parked keys too. */
+export async function dropBuild(pool: Pool, projection: string, build: number): Promise<boolean> {
+  return locked(pool, async (client) => {
+    const row = (await rowsOf(client, projection)).find((candidate) => candidate.build === build);
+    if (!row || row.state === "current") return false;
+    await client.query(`DROP SCHEMA ${quoted(row.schema)} CASCADE`);
+    await client.query("DELETE FROM engine.builds WHERE projection = $1 AND build = $2", [projection, build]);
+    return true;
+  });
+}

@@ -1,0 +1,103 @@
+import type { IncomingRecord } from "../log/log.js";
+import { type EventPosition, parsePosition, positionHeader } from "../log/position.js";
+import { TributaryError } from "../service/errors.js";
+import type { EventType } from "./definition.js";
+import type { ParkReason } from "./fold.js";
+import type { Decoder } from "./ports.js";
+
+/** A record as the lanes of a partition share it: read and decoded once, however many projections fold it. */
+export interface LaneEvent {
+  readonly offset: number;
+  readonly key: string;
+  readonly position: EventPosition;
+  /** Undefined when the bytes can't be decoded; `undecodable` then says why. */
+  readonly type: EventType | undefined;
+  readonly event: object;
+  /** `meta.id`; null when the bytes can't be decoded. */
+  readonly eventId: string | null;
+  readonly undecodable: ParkReason | undefined;
+  /** Sealed bytes of the event, null when it has none. */
+  readonly sealed: Buffer | null;
+  /** Sealed content once opened, by whichever projection needed it first. */
+  opened: object | null | undefined;
+}
+
+export interface ReadContext {
+  readonly topic: string;
+  readonly partition: number;
+  /** Our own topics: every event was published from the journal and carries its position. */
+  readonly published: boolean;
+  readonly decoder: Decoder;
+  /** Called while a schema can't be learned yet; resolves when it's time to try again, throws to give up. */
+  readonly wait: (error: unknown, attempt: number) => Promise<void>;
+}
+
+const undecodable = (reason: string): ParkReason => ({ code: "TRIB_PROJECT_EVENT_UNDECODABLE", reason });
+
+function positionOf(record: IncomingRecord, context: ReadContext): EventPosition {
+  const { topic, partition } = context;
+  const header = record.headers[positionHeader];
+  const position = header === undefined ? undefined : parsePosition(header);
+  if (position) return position;
+  // In topics of others an event is its own position.
+  if (!context.published) {
+    return { journal: topic, partition, offset: record.offset, index: 0, recordedAt: record.timestamp };
+  }
+  throw new TributaryError(
+    "TRIB_PROJECT_POSITION_MISSING",
+    `Offset ${record.offset} of ${topic}/${partition} carries no journal position.`,
+    { topic, partition, offset: record.offset },
+  );
+}
+
+const hasCode = (error: unknown, code: string) => (error as { code?: unknown } | null)?.code === code;
+
+async function decoded(value: Buffer, context: ReadContext): Promise<ReturnType<Decoder["decodeEvent"]> | ParkReason> {
+  for (let attempt = 0; ; attempt++) {
+    try {
+      return context.decoder.decodeEvent(value);
+    } catch (error) {
+      // A data error, and a pure one: the same bytes never decode.
+      if (!hasCode(error, "TRIB_LOG_UNKNOWN_SCHEMA")) return undecodable("the bytes are no event of a known schema");
+      try {
+        await context.decoder.learn(value);
+      } catch (unlearned) {
+        await context.wait(unlearned, attempt);
+      }
+    }
+  }
+}
+
+/**
+ * Reads a batch of records.
+ * @throws TRIB_PROJECT_POSITION_MISSING; what `wait` throws when a schema stays unknown.
+ */
+export async function readEvents(records: readonly IncomingRecord[], context: ReadContext): Promise<LaneEvent[]> {
+  const events: LaneEvent[] = [];
+  for (const record of records) {
+    const position = positionOf(record, context);
+    let result: ReturnType<Decoder["decodeEvent"]> | ParkReason;
+    if (record.value === null) result = undecodable("the record has no value");
+    else {
+      try {
+        result = context.decoder.decodeEvent(record.value);
+      } catch {
+        result = await decoded(record.value, context);
+      }
+    }
+    const known = "type" in result ? result : undefined;
+    const event = (known?.event ?? {}) as { readonly meta?: { readonly id?: string }; readonly sealed?: Buffer | null };
+    events.push({
+      offset: record.offset,
+      key: record.key,
+      position,
+      type: known?.type,
+      event,
+      eventId: event.meta?.id ?? null,
+      undecodable: "type" in result ? undefined : result,
+      sealed: event.sealed ?? null,
+      opened: event.sealed ? undefined : null,
+    });
+  }
+  return events;
+}

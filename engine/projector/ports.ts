@@ -1,0 +1,34 @@
+import type { EventType } from "./definition.js";
+
+/** What the projector needs of other rooms, as narrow as it needs it. */
+
+export interface Decoder {
+  /**
+   * Decodes an event in the Confluent wire format.
+   * @throws an error with code TRIB_LOG_UNKNOWN_SCHEMA when `learn` may help; any other means that the bytes are no event.
+   */
+  decodeEvent(value: Buffer): { readonly type: EventType; readonly event: object };
+  /** Fetches the schema that these bytes name. @throws when the registry can't be reached or doesn't know it. */
+  learn(value: Buffer): Promise<void>;
+}
+
+export interface SealedContent {
+  readonly type: EventType;
+  readonly eventId: string;
+  readonly sealed: Buffer;
+}
+
+export interface Opener {
+  /**
+   * Opens sealed content, in the order given: null where the key was destroyed.
+   * @throws retriable when the vault can't be reached.
+   */
+  open(contents: readonly SealedContent[]): Promise<readonly (object | null)[]>;
+}
+
+/** Fits a pino logger. */
+export interface ProjectorLogger {
+  info(fields: object, message: string): void;
+  warn(fields: object, message: string): void;
+  error(fields: object, message: string): void;
+}

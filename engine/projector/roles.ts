@@ -1,0 +1,100 @@
+import { eventCatalog } from "../../schemas/events.generated.js";
+import type { ConsumerDefinition } from "../service/consumer.js";
+import type { Pool } from "../store/pool.js";
+import { listBuilds } from "./build.js";
+import { layOut } from "./layout.js";
+import { consumerRole, literal, quoted } from "./names.js";
+
+/** Event types whose sealed content the consumer may open: those its projections with restricted columns fold. */
+export function openedEventTypes(consumer: ConsumerDefinition): readonly string[] {
+  const catalog: Readonly<Record<string, { readonly sealed: string | null }>> = eventCatalog;
+  const types = consumer.project
+    .map(layOut)
+    .filter(({ readsSealed }) => readsSealed)
+    .flatMap(({ eventTypes }) => eventTypes)
+    .filter((type) => catalog[type]?.sealed);
+  return [...new Set(types)].sort();
+}
+
+/** Topics the consumer reads, without the installation's prefix. */
+export function topicsOf(consumer: ConsumerDefinition): readonly string[] {
+  const types = consumer.project.flatMap(({ fold }) => Object.keys(fold) as (keyof typeof eventCatalog)[]);
+  return [...new Set(types.map((type) => eventCatalog[type].topic))].sort();
+}
+
+/** Statements that give a consumer's role what it needs on these builds, and take nothing for granted. */
+function grantStatements(consumer: ConsumerDefinition, schemas: readonly string[], password?: string): string[] {
+  const role = consumerRole(consumer.name);
+  const name = quoted(role);
+  const opened = openedEventTypes(consumer);
+  return [
+    // Roles belong to the server: another database may be making the same one now.
+    `DO $role$ BEGIN
+  CREATE ROLE ${name} LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOINHERIT;
+EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL;
+END $role$`,
+    ...(password === undefined ? [] : [`ALTER ROLE ${name} PASSWORD ${literal(password)}`]),
+    `GRANT USAGE ON SCHEMA engine TO ${name}`,
+    `GRANT SELECT ON engine.builds TO ${name}`,
+    `GRANT SELECT, INSERT, UPDATE ON engine.checkpoints, engine.parked_keys, engine.derived_tables TO ${name}`,
+    ...schemas.flatMap((schema) => [
+      `GRANT USAGE ON SCHEMA ${quoted(schema)} TO ${name}`,
+      `GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA ${quoted(schema)} TO ${name}`,
+    ]),
+    `DELETE FROM engine.vault_grants WHERE role = ${literal(role)}`,
+    ...(opened.length === 0
+      ? []
+      : [
+          `INSERT INTO engine.vault_grants (role, event_type) VALUES ${opened
+            .map((type) => `(${literal(role)}, ${literal(type)})`)
+            .join(", ")}`,
+          `GRANT EXECUTE ON FUNCTION engine.vault_open(text, uuid[], integer[]) TO ${name}`,
+          `GRANT EXECUTE ON FUNCTION engine.vault_destroyed(bigint) TO ${name}`,
+        ]),
+  ];
+}
+
+/**
+ * Gives a consumer's role exactly its own: DML in the schemas of its builds, its rows of the engine's tables (by row-level
+ * security), and the vault's function for the event types it may open. Repeatable; any number of callers at once.
+ *
+ * @param pool as the owner of the database.
+ * @param options.password of the role; without it the role keeps the one it has.
+ */
+export async function applyConsumerGrants(
+  pool: Pool,
+  consumer: ConsumerDefinition,
+  options: { readonly password?: string } = {},
+): Promise<void> {
+  const schemas = (await listBuilds(pool))
+    .filter((build) => build.consumer === consumer.name)
+    .map(({ schema }) => schema);
+  const client = await pool.connect();
+  try {
+    await client.query("BEGIN");
+    await client.query("SELECT pg_advisory_xact_lock(7237143)");
+    for (const statement of grantStatements(consumer, schemas, options.password)) await client.query(statement);
+    await client.query("COMMIT");
+    client.release();
+  } catch (error) {
+    client.release(true);
+    throw error;
+  }
+}
+
+/** The same as text, for who must review or run it by hand, with the Kafka ACLs of the consumer's principal. */
+export function printGrants(
+  consumer: ConsumerDefinition,
+  options: { readonly schemas: readonly string[]; readonly topicPrefix?: string },
+): string {
+  const prefix = options.topicPrefix ?? "";
+  const principal = `--allow-principal 'User:${consumerRole(consumer.name)}'`;
+  return [
+    ...grantStatements(consumer, options.schemas).map((statement) => `${statement};`),
+    ...topicsOf(consumer).map(
+      (topic) => `-- kafka-acls --add ${principal} --operation Read --operation Describe --topic '${prefix}${topic}'`,
+    ),
+    `-- kafka-acls --add ${principal} --operation Read --group '${prefix}tributary.${consumer.name}'`,
+    "",
+  ].join("\n");
+}

@@ -1,0 +1,153 @@
+import type { AnyProjection, Column, Table } from "./definition.js";
+import { literal, quoted } from "./names.js";
+
+/** A view as analysts see it. */
+interface ViewText {
+  readonly name: string;
+  readonly select: string;
+  readonly comment: string;
+  readonly columns: readonly { readonly name: string; readonly comment: string }[];
+}
+
+export type ViewSchema = "projections" | "projections_restricted";
+
+const engineColumns: Readonly<Record<string, string>> = {
+  recorded_at: "When the engine recorded the unit of the last event that changed the row.",
+  source_topic: "Topic of the event the row was made of.",
+  source_partition: "Partition of the last event that changed the row.",
+  source_offset: "Offset of the last event that changed the row.",
+  source_ordinal: "Number of the row among those of its event.",
+};
+
+const comments = (names: readonly string[]) => names.map((name) => ({ name, comment: engineColumns[name] ?? "" }));
+const visible = (column: Column, schema: ViewSchema) =>
+  !column.hidden && (schema === "projections_restricted" || !column.restricted);
+const seen = (columns: Readonly<Record<string, Column>>, schema: ViewSchema) =>
+  Object.entries(columns)
+    .filter(([, column]) => visible(column, schema))
+    .map(([name, { comment }]) => ({ name, comment }));
+
+/** keyed LEFT JOIN the derived tables that complete it: what a row can't know of itself wins over what it knows. */
+function keyedView(projection: AnyProjection, name: string, table: Table, build: string, schema: ViewSchema): ViewText {
+  const own = seen(table.columns, schema);
+  const overlays = Object.entries(projection.derived ?? {}).filter(([, derived]) => derived.overlays === name);
+  const alias = (index: number) => `o${index}`;
+  const sources = (column: string) =>
+    overlays.flatMap(([, { columns }], index) => (columns[column] ? [alias(index)] : []));
+  const columns = own.map(({ name: column }) => {
+    const over = table.key.includes(column) ? [] : sources(column);
+    if (over.length === 0) return `t.${quoted(column)}`;
+    return `coalesce(${[...over, "t"].map((from) => `${from}.${quoted(column)}`).join(", ")}) AS ${quoted(column)}`;
+  });
+  const further = overlays.flatMap(([, derived], index) =>
+    derived.restricted && schema === "projections"
+      ? []
+      : seen(derived.columns, schema)
+          .filter((column) => !table.columns[column.name])
+          .map((column) => ({ ...column, select: `${alias(index)}.${quoted(column.name)}` })),
+  );
+  const engine = ["recorded_at", "source_partition", "source_offset"];
+  const joins = overlays.map(
+    ([derived], index) =>
+      ` LEFT JOIN ${build}.${quoted(derived)} ${alias(index)} ON ${table.key
+        .map((key) => `${alias(index)}.${quoted(key)} = t.${quoted(key)}`)
+        .join(" AND ")}`,
+  );
+  return {
+    name,
+    select: `SELECT ${[...columns, ...further.map(({ select }) => select), ...engine.map((column) => `t.${quoted(column)}`)].join(", ")} FROM ${build}.${quoted(name)} t${joins.join("")}`,
+    comment: table.comment,
+    columns: [...own, ...further, ...comments(engine)],
+  };
+}
+
+function summedView(name: string, table: Table, build: string): ViewText {
+  const columns = Object.entries(table.columns).filter(([, column]) => !column.hidden);
+  const select = columns.map(([column, { kind }]) => {
+    if (table.key.includes(column)) return quoted(column);
+    return `sum(${quoted(column)})::${kind === "money" ? "numeric" : "bigint"} AS ${quoted(column)}`;
+  });
+  return {
+    name,
+    select: `SELECT ${select.join(", ")} FROM ${build}.${quoted(name)} GROUP BY ${table.key.map(quoted).join(", ")}`,
+    comment: table.comment,
+    columns: columns.map(([column, { comment }]) => ({ name: column, comment })),
+  };
+}
+
+function plainView(
+  name: string,
+  table: Pick<Table, "comment" | "columns">,
+  engine: readonly string[],
+  build: string,
+  schema: ViewSchema,
+): ViewText {
+  const columns = [...seen(table.columns, schema), ...comments(engine)];
+  return {
+    name,
+    select: `SELECT ${columns.map((column) => quoted(column.name)).join(", ")} FROM ${build}.${quoted(name)}`,
+    comment: table.comment,
+    columns,
+  };
+}
+
+function viewsIn(projection: AnyProjection, buildSchema: string, schema: ViewSchema): ViewText[] {
+  const build = quoted(buildSchema);
+  const shown = (part: { readonly restricted?: boolean; readonly hidden?: boolean }) =>
+    !part.hidden && (schema === "projections_restricted" || !part.restricted);
+  const views: ViewText[] = [];
+  for (const [name, table] of Object.entries(projection.tables)) {
+    if (!shown(table)) continue;
+    if (table.kind === "keyed") views.push(keyedView(projection, name, table, build, schema));
+    else if (table.kind === "summed") views.push(summedView(name, table, build));
+    else views.push(plainView(name, table, ["source_topic", "source_partition", "source_offset"], build, schema));
+  }
+  for (const [name, table] of Object.entries(projection.derived ?? {})) {
+    if (shown(table) && table.overlays === undefined) views.push(plainView(name, table, [], build, schema));
+  }
+  for (const [name, view] of Object.entries(projection.views ?? {})) {
+    if (!shown(view)) continue;
+    const columns = Object.entries(view.columns).flatMap(([column, text]) => {
+      if (typeof text === "string") return [{ name: column, comment: text }];
+      return schema === "projections_restricted" ? [{ name: column, comment: text.comment }] : [];
+    });
+    // A function as replacement: `$` in a replacement text has meanings of its own.
+    const sql = view.sql.replaceAll("$build", () => build).replaceAll("$schema", () => schema);
+    const select = `SELECT ${columns.map((column) => `v.${quoted(column.name)}`).join(", ")} FROM (${sql}) v`;
+    views.push({ name, select, comment: view.comment, columns });
+  }
+  return views;
+}
+
+const viewSchemas: readonly ViewSchema[] = ["projections", "projections_restricted"];
+const readers: Readonly<Record<ViewSchema, string>> = {
+  projections: "tributary_analyst, tributary_analyst_restricted, tributary_auditor",
+  projections_restricted: "tributary_analyst_restricted",
+};
+
+/** Views of a projection on one of its builds, in the order in which they are made. */
+export interface MadeViews {
+  /** `schema.view`, quoted. */
+  readonly names: readonly string[];
+  /** Comments and grants included. */
+  readonly statements: readonly string[];
+}
+
+export function viewsOf(projection: AnyProjection, buildSchema: string): MadeViews {
+  const names: string[] = [];
+  const statements = viewSchemas.flatMap((schema) =>
+    viewsIn(projection, buildSchema, schema).flatMap((view) => {
+      const target = `${schema}.${quoted(view.name)}`;
+      names.push(target);
+      return [
+        `CREATE VIEW ${target} AS ${view.select}`,
+        `COMMENT ON VIEW ${target} IS ${literal(view.comment)}`,
+        ...view.columns.map(
+          ({ name, comment }) => `COMMENT ON COLUMN ${target}.${quoted(name)} IS ${literal(comment)}`,
+        ),
+        `GRANT SELECT ON ${target} TO ${readers[schema]}`,
+      ];
+    }),
+  );
+  return { names, statements };
+}
