@@ -1,0 +1,73 @@
+import type { FoldContext } from "../../engine/projector/definition.js";
+import { openedText } from "../opened.js";
+import { claimRow, paymentsOf, submissionsOf, withDetails } from "./claim-row.js";
+import { billingOf } from "./claim-state.js";
+import { rememberNumber } from "./numbers.js";
+import type { claimKinds, claimTables } from "./tables.js";
+
+type SubmissionContext = FoldContext<typeof claimTables, "ClaimSubmitted" | "ClaimReplaced" | "ClaimVoided">;
+
+/** The same claim sent again at the same time by the same partner is one submission. */
+const submissionId = ({ event }: SubmissionContext): string =>
+  `${event.meta.time}:${event.contentHash}:${event.meta.source}`;
+
+/**
+ * A claim was submitted, replaced or voided under its own number.
+ *
+ * A replacement or a void has to name the payer's number of the claim (REF*F8); without it nobody can say what it is
+ * about, and it changes no row.
+ */
+export function submit(context: SubmissionContext): undefined {
+  const { type, event, sealed, tables } = context;
+  const amends = type !== "ClaimSubmitted";
+  if (amends && event.payerControlNumberHash === null) return;
+  const id = submissionId(context);
+  const row = {
+    submission_id: id,
+    submitted_at: event.meta.time,
+    partner: event.meta.source,
+    patient_id: event.patientId,
+    visit_id: event.visitId,
+    payer_id: event.payerId,
+    provider_npi: event.providerNpi,
+    kind: event.kind === "UNKNOWN" ? null : (event.kind.toLowerCase() as (typeof claimKinds)[number]),
+    frequency_code: event.frequencyCode,
+    voids: type === "ClaimVoided",
+    billed_amount: event.billedAmount,
+    facility_code: event.facilityCode,
+    diagnosis_codes: event.diagnoses.map(({ code }) => code),
+    content_hash: event.contentHash,
+    patient_control_number: openedText(sealed?.patientControlNumber),
+    payer_control_number: openedText(sealed?.payerControlNumber),
+    member_id: openedText(sealed?.memberId),
+  };
+  const before = tables.claim_submissions.get({ submission_id: id });
+  tables.claim_submissions.put(before ? withDetails(row, before) : row);
+  if (amends && event.payerControlNumberHash !== null) {
+    rememberNumber(tables.claim_numbers, "replaces", event.payerControlNumberHash, event.meta.time);
+  }
+  const submissions = submissionsOf(tables.claim_submissions);
+  if (!before && billingOf(submissions)?.submission_id === id) putLines(context);
+  tables.claims.put(claimRow(submissions, paymentsOf(tables.claim_payments)));
+}
+
+function putLines({ event, tables: { claim_lines } }: SubmissionContext): void {
+  for (const { line_number } of claim_lines.all()) claim_lines.delete({ line_number: line_number as number });
+  let last = 0;
+  for (const line of event.lines) {
+    // Line numbers count up from 1; one that doesn't would hide the line that has the number already.
+    const number = line.lineNumber > last ? line.lineNumber : last + 1;
+    last = number;
+    claim_lines.put({
+      line_number: number,
+      procedure_qualifier: line.procedureQualifier,
+      procedure_code: line.procedureCode,
+      modifiers: line.modifiers,
+      revenue_code: line.revenueCode,
+      charge_amount: line.chargeAmount,
+      units: line.units,
+      service_date: line.serviceDate,
+      service_date_end: line.serviceDateEnd,
+    });
+  }
+}

@@ -1,0 +1,180 @@
+import {
+  boolean,
+  date,
+  hidden,
+  indexed,
+  instant,
+  integer,
+  money,
+  oneOf,
+  restricted,
+  table,
+  text,
+  texts,
+  uuid,
+} from "../../engine/projector/definition.js";
+import { claimStatuses } from "./claim-state.js";
+
+export const claimKinds = ["professional", "institutional", "dental", "pharmacy"] as const;
+
+const details = {
+  patient_control_number: restricted(text("The provider's number of the claim (CLM01, CLP01).")),
+  payer_control_number: restricted(text("The payer's number of the claim (CLP07, else REF*F8).")),
+  member_id: restricted(text("Member id of the subscriber.")),
+};
+
+const claims = table({
+  key: ["claim_id"],
+  comment: "One row a claim (billing provider and CLM01), resubmissions, replacements, voids and payments applied.",
+  columns: {
+    claim_id: uuid("Surrogate id of the claim: billing provider and CLM01."),
+    patient_id: indexed(uuid("The patient, as the last submission that names one says, else the last payment.")),
+    visit_id: indexed(uuid("The visit, when a submission names one.")),
+    partner: text("Partner that sent the last submission, else the last payment."),
+    payer_id: text("Payer as the last submission names it, else the last payment."),
+    provider_npi: text("NPI of the billing provider."),
+    kind: oneOf(claimKinds, "Kind of claim."),
+    frequency_code: text("Frequency (CLM05-3) of the last submission: 1 original, 7 replacement, 8 void."),
+    status: indexed(
+      oneOf(
+        claimStatuses,
+        "What the last fact by its own date says. submitted: not answered; paid, denied, adjudicated (decided without payment), reversed: as the payer's remittance; replaced: another claim stands for it (replaced_by_claim_id).",
+      ),
+    ),
+    billed_amount: money("Charge (CLM02) of the last submission; a void keeps it."),
+    allowed_amount: money("Allowed by the decisions that stand; null when none states it."),
+    paid_amount: money("Paid (CLP04), net of reversals; 0 when nothing was."),
+    patient_amount: money("Patient responsibility (CLP05), net of reversals."),
+    adjusted_amount: money("All adjustments (CAS), patient responsibility included, net of reversals."),
+    balanced: boolean("Whether every payment's charge less adjustments is what it pays; null without payments."),
+    submission_missing: boolean("True when the payer answered a claim that was never submitted here."),
+    submitted_at: instant("Time of the last submission (BHT04, BHT05); UTC."),
+    acknowledged_at: instant("Time of the last acknowledgment (277CA); UTC."),
+    adjudicated_at: instant("Day of the last payment or reversal (BPR16), its start in UTC."),
+    facility_code: text("Place of service or facility type (CLM05-1)."),
+    diagnosis_codes: texts("Diagnoses in order, without the decimal point."),
+    ...details,
+  },
+});
+
+const claim_lines = table({
+  key: ["claim_id", "line_number"],
+  comment: "Service lines of a claim, as its last submission that is no void has them.",
+  columns: {
+    claim_id: uuid("The claim."),
+    line_number: integer("Number of the line (LX01)."),
+    procedure_qualifier: text("Product or service id qualifier, e.g. HC."),
+    procedure_code: text("Procedure code."),
+    modifiers: texts("Procedure modifiers."),
+    revenue_code: text("Revenue code of an institutional line."),
+    charge_amount: money("Line charge."),
+    units: text("Units or minutes as sent."),
+    service_date: date("First day of service."),
+    service_date_end: date("Last day of service when a range was given."),
+  },
+});
+
+const claim_submissions = table({
+  key: ["claim_id", "submission_id"],
+  comment: "Every submission of a claim: original, resubmission, replacement, void.",
+  columns: {
+    claim_id: uuid("The claim."),
+    submission_id: text("Time, content hash and partner: the same claim sent again at the same time is one."),
+    submitted_at: instant("Time of the submission (BHT04, BHT05); UTC."),
+    partner: text("Partner that sent it."),
+    patient_id: uuid("The patient, when the claim named a member."),
+    visit_id: uuid("The visit, when the sender names one."),
+    payer_id: text("Payer as the submitter names it."),
+    provider_npi: text("NPI of the billing provider."),
+    kind: oneOf(claimKinds, "Kind of claim."),
+    frequency_code: text("CLM05-3 as sent."),
+    voids: boolean("Whether it withdraws the claim (frequency 8)."),
+    billed_amount: money("CLM02."),
+    facility_code: text("CLM05-1."),
+    diagnosis_codes: texts("Diagnoses in order."),
+    content_hash: hidden(text("Decides between submissions of equal time.")),
+    ...details,
+  },
+});
+
+const claim_payments = table({
+  key: ["claim_id", "remittance_id", "occurrence"],
+  comment: "What payers decided on a claim: payments, denials and reversals. One seen through two channels is one row.",
+  columns: {
+    claim_id: uuid("The claim."),
+    remittance_id: uuid("The remittance: payer and trace number."),
+    occurrence: integer("Ordinal of the claim in its remittance, from 1."),
+    paid_at: instant("Day of the payment (BPR16), its start in UTC."),
+    partner: text("Partner that sent it."),
+    patient_id: uuid("The patient, when the remittance named a member."),
+    payer_id: text("Payer of the remittance."),
+    provider_npi: text("NPI of the payee."),
+    trace_number: text("TRN02."),
+    status_code: text("CLP02: 1 primary, 2 secondary, 3 tertiary, 4 denied, 22 reversal, ..."),
+    reversal: boolean("Whether it takes an earlier payment back."),
+    charge_amount: money("CLP03."),
+    paid_amount: money("CLP04; negative when taken back."),
+    patient_amount: money("CLP05; of a reversal without one, its patient responsibility adjustments."),
+    allowed_amount: money("Allowed amount as stated."),
+    adjusted_amount: money("Sum of its adjustments (CAS)."),
+    balanced: boolean("Whether CLP03 less all adjustments is CLP04."),
+    content_hash: hidden(text("Decides between payments of equal day.")),
+    detail: hidden(integer("How many lines and adjustments it came with.")),
+    ...details,
+  },
+});
+
+const claim_payment_lines = table({
+  key: ["claim_id", "remittance_id", "occurrence", "line_number"],
+  comment: "Service lines of a payment.",
+  columns: {
+    claim_id: uuid("The claim."),
+    remittance_id: uuid("The remittance."),
+    occurrence: integer("Ordinal of the claim in its remittance, from 1."),
+    line_number: integer("Ordinal of the line in the payment, from 1."),
+    procedure_qualifier: text("Qualifier of the procedure paid."),
+    procedure_code: text("Procedure code paid."),
+    charge_amount: money("Line charge."),
+    paid_amount: money("Line payment."),
+    allowed_amount: money("Allowed amount as stated."),
+    service_date: date("Day of service."),
+  },
+});
+
+const claim_adjustments = table({
+  key: ["claim_id", "remittance_id", "occurrence", "ordinal"],
+  comment: "Adjustments of claims and of their lines (CAS): why less was paid than billed.",
+  columns: {
+    claim_id: uuid("The claim."),
+    remittance_id: uuid("The remittance."),
+    occurrence: integer("Ordinal of the claim in its remittance, from 1."),
+    ordinal: integer("Ordinal of the adjustment in the payment, from 1."),
+    line_number: integer("Ordinal of the paid service line; null at claim level."),
+    group_code: text("Claim adjustment group: CO contract, PR patient, OA other, PI payer, CR correction."),
+    reason_code: text("Claim adjustment reason code."),
+    amount: money("Amount, positive where it lowers the payment."),
+    quantity: text("Units adjusted, as sent."),
+  },
+});
+
+const claim_numbers = table({
+  key: ["claim_id", "relation", "number"],
+  hidden: true,
+  comment: "Payer's numbers (keyed hashes) that a claim is known by, or that it replaces.",
+  columns: {
+    claim_id: uuid("The claim."),
+    relation: oneOf(["known", "replaces"], "known: a payer's answer gave the claim this number."),
+    number: text("Keyed hash of the payer's number."),
+    at: instant("known: the first answer's day; replaces: time of the last submission that said so."),
+  },
+});
+
+export const claimTables = {
+  claims,
+  claim_lines,
+  claim_submissions,
+  claim_payments,
+  claim_payment_lines,
+  claim_adjustments,
+  claim_numbers,
+} as const;

@@ -1,0 +1,156 @@
+import {
+  type FoldContext,
+  hidden,
+  indexed,
+  instant,
+  type JsonValue,
+  json,
+  oneOf,
+  projection,
+  restricted,
+  table,
+  text,
+  uuid,
+} from "../../engine/projector/definition.js";
+import { type Clock, clockOf, isLatest } from "../clock.js";
+import { openedText } from "../opened.js";
+import { type VisitStep, visitState, visitStatuses, withStep } from "./visit-state.js";
+
+const tables = {
+  visits: table({
+    key: ["visit_id"],
+    comment: "One row a visit, as its messages tell it by their own time, cancels and late messages applied.",
+    columns: {
+      visit_id: uuid("Surrogate id of the visit: authority and visit number."),
+      patient_id: indexed(uuid("Patient of the latest message that names one; follow patients.merged_into.")),
+      facility: text("Facility that sent the latest message about the visit itself, else the latest that mentions it."),
+      partner: text("Partner that sent that message."),
+      class: text("Patient class (PV1-2.1), as last sent."),
+      status: indexed(
+        oneOf(
+          visitStatuses,
+          "pre_admitted: announced or pending; in_progress: admitted or registered; finished: discharged; cancelled; referenced: only mentioned so far.",
+        ),
+      ),
+      location: text("Assigned location (PV1-3) as sent, transfers and their cancels applied."),
+      authority: text("Assigning authority of the visit number."),
+      started_at: instant("Start as stated (PV1-44), else the time of the admission or registration; UTC."),
+      ended_at: instant("End as stated (PV1-45), else the time of the discharge; null when not finished; UTC."),
+      cancelled_at: instant("Time of the cancel; null unless cancelled; UTC."),
+      visit_number: restricted(text("Visit number as the facility writes it.")),
+      steps: hidden(json("Steps that status and location follow from, by their clocks.")),
+      clocks: hidden(json("When class, patient and sender were last told.")),
+    },
+  }),
+} as const;
+
+type VisitType =
+  | "VisitPreAdmitted"
+  | "VisitStarted"
+  | "VisitUpdated"
+  | "VisitTransferred"
+  | "VisitEnded"
+  | "VisitCancelled"
+  | "TransferCancelled"
+  | "EndCancelled";
+type VisitContext = FoldContext<typeof tables, VisitType>;
+
+interface Clocks {
+  readonly class?: Clock;
+  readonly patient?: Clock;
+  /** Whether the sender's message was about the visit itself, and when. */
+  readonly sender?: readonly [about: number, ...Clock];
+}
+
+/** What a message tells beside the step. `mention`: it only names the visit. */
+interface Told {
+  readonly step?: Omit<VisitStep, "at">;
+  readonly class?: string | null;
+  readonly mention?: boolean;
+}
+
+/** Leaves out what wasn't given, since a hidden column is paid for with every write. */
+const step = (is: VisitStep["is"], location?: string | null, stated?: number | null): Omit<VisitStep, "at"> => ({
+  is,
+  ...(location ? { location } : {}),
+  ...(stated === null || stated === undefined ? {} : { stated }),
+});
+
+function isLatestSender(sender: NonNullable<Clocks["sender"]>, before: Clocks["sender"]): boolean {
+  if (!before || sender[0] !== before[0]) return !before || sender[0] > before[0];
+  return isLatest(sender.slice(1) as unknown as Clock, before.slice(1) as unknown as Clock);
+}
+
+function tell(context: VisitContext, told: Told): undefined {
+  const { event, sealed, tables: rows } = context;
+  const row = rows.visits.get();
+  const at = clockOf(context);
+  const clocks = (row?.clocks ?? {}) as unknown as Clocks;
+  const before = (row?.steps ?? []) as unknown as readonly VisitStep[];
+  const steps = told.step ? withStep(before, { at, ...told.step }) : before;
+  const state = visitState(steps);
+
+  const sender = [told.mention ? 0 : 1, ...at] as const;
+  const sends = isLatestSender(sender, clocks.sender);
+  const names = event.patientId !== null && isLatest(at, clocks.patient);
+  const classes = Boolean(told.class) && isLatest(at, clocks.class);
+
+  rows.visits.put({
+    patient_id: names ? event.patientId : (row?.patient_id ?? null),
+    facility: sends ? event.facility : (row?.facility ?? null),
+    partner: sends ? event.meta.source : (row?.partner ?? null),
+    class: classes ? (told.class ?? null) : (row?.class ?? null),
+    status: state.status,
+    location: state.location,
+    authority: event.authority,
+    started_at: state.startedAt,
+    ended_at: state.endedAt,
+    cancelled_at: state.cancelledAt,
+    visit_number: row?.visit_number ?? openedText(sealed?.visitNumber),
+    steps: steps as unknown as JsonValue,
+    clocks: {
+      ...clocks,
+      ...(classes ? { class: at } : {}),
+      ...(names ? { patient: at } : {}),
+      ...(sends ? { sender } : {}),
+    },
+  });
+  return undefined;
+}
+
+export default projection({
+  name: "visits",
+  version: 1,
+  tables,
+  fold: {
+    VisitPreAdmitted: (context) => {
+      const { event } = context;
+      return tell(context, { step: step(event.pending ? "pend" : "preadmit", event.location), class: event.class });
+    },
+    VisitStarted: (context) => {
+      const { event } = context;
+      const is = event.admission === "REGISTERED" ? "register" : "admit";
+      return tell(context, { step: step(is, event.location, event.startedAt), class: event.class });
+    },
+    VisitUpdated: (context) => {
+      const { event } = context;
+      if (event.referenceOnly) return tell(context, { mention: true });
+      return tell(context, { ...(event.location ? { step: step("locate", event.location) } : {}), class: event.class });
+    },
+    VisitTransferred: (context) => {
+      const { event } = context;
+      return tell(context, { ...(event.location ? { step: step("move", event.location) } : {}), class: event.class });
+    },
+    VisitEnded: (context) => {
+      const { event } = context;
+      return tell(context, { step: step("end", null, event.endedAt), class: event.class });
+    },
+    VisitCancelled: (context) => {
+      const { cancels } = context.event;
+      if (cancels === "UNKNOWN") return tell(context, {});
+      return tell(context, { step: step(cancels === "START" ? "cancel-start" : "cancel-preadmission") });
+    },
+    TransferCancelled: (context) => tell(context, { step: step("cancel-move") }),
+    EndCancelled: (context) => tell(context, { step: step("cancel-end") }),
+  },
+});
