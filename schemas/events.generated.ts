@@ -2,6 +2,7 @@
 import type {
   ClaimAdjudicated,
   ClaimAdjudicatedInput,
+  ClaimDetails,
   ClaimDetailsInput,
   ClaimPaymentReversed,
   ClaimPaymentReversedInput,
@@ -18,7 +19,9 @@ import type {
   EventMeta,
 } from "./common/common.generated.js";
 import type {
+  MergeDetails,
   MergeDetailsInput,
+  PatientDetails,
   PatientDetailsInput,
   PatientRegistered,
   PatientRegisteredInput,
@@ -34,6 +37,7 @@ import type {
   TransferCancelledInput,
   VisitCancelled,
   VisitCancelledInput,
+  VisitDetails,
   VisitDetailsInput,
   VisitEnded,
   VisitEndedInput,
@@ -110,6 +114,27 @@ export interface SealedTypes {
   readonly VisitStarted: VisitDetailsInput;
   readonly VisitTransferred: VisitDetailsInput;
   readonly VisitUpdated: VisitDetailsInput;
+}
+
+/** What identifies a person in an event, after it was opened: every field is there. */
+export interface OpenedTypes {
+  readonly ClaimAdjudicated: ClaimDetails;
+  readonly ClaimPaymentReversed: ClaimDetails;
+  readonly ClaimReplaced: ClaimDetails;
+  readonly ClaimSubmitted: ClaimDetails;
+  readonly ClaimVoided: ClaimDetails;
+  readonly RemittanceReceived: Record<string, never>;
+  readonly PatientRegistered: PatientDetails;
+  readonly PatientUpdated: PatientDetails;
+  readonly PatientsMerged: MergeDetails;
+  readonly EndCancelled: VisitDetails;
+  readonly TransferCancelled: VisitDetails;
+  readonly VisitCancelled: VisitDetails;
+  readonly VisitEnded: VisitDetails;
+  readonly VisitPreAdmitted: VisitDetails;
+  readonly VisitStarted: VisitDetails;
+  readonly VisitTransferred: VisitDetails;
+  readonly VisitUpdated: VisitDetails;
 }
 
 /** Where each event belongs. Topics are without the installation's prefix. */

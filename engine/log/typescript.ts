@@ -152,16 +152,17 @@ function eventsText(files: readonly SchemaFile[]): string {
   const decoded: string[] = [];
   const inputs: string[] = [];
   const sealed: string[] = [];
+  const opened: string[] = [];
   const catalog: string[] = [];
   for (const event of events) {
     const name = baseNameOf(event.fullName);
     const type = use(event.folder, name);
     decoded.push(`  readonly ${name}: ${event.sealedRecord ? type : `${type} & { readonly sealed?: null }`};`);
     inputs.push(`  readonly ${name}: ${use(event.folder, `${name}Input`)};`);
-    const sealedType = event.sealedRecord
-      ? use(baseNameOf(namespaceOf(event.sealedRecord)), `${baseNameOf(event.sealedRecord)}Input`)
-      : "Record<string, never>";
-    sealed.push(`  readonly ${name}: ${sealedType};`);
+    const details = event.sealedRecord && baseNameOf(event.sealedRecord);
+    const detailsFolder = event.sealedRecord ? baseNameOf(namespaceOf(event.sealedRecord)) : "";
+    sealed.push(`  readonly ${name}: ${details ? use(detailsFolder, `${details}Input`) : "Record<string, never>"};`);
+    opened.push(`  readonly ${name}: ${details ? use(detailsFolder, details) : "Record<string, never>"};`);
     catalog.push(
       `  ${name}: {\n    topic: ${JSON.stringify(event.topic)},\n    entity: ${JSON.stringify(event.folder)},\n` +
         `    record: ${JSON.stringify(event.fullName)},\n    sealed: ${JSON.stringify(event.sealedRecord)},\n  },`,
@@ -187,6 +188,9 @@ function eventsText(files: readonly SchemaFile[]): string {
     "",
     "/** What identifies a person in an event, before it is sealed. */",
     `export interface SealedTypes {\n${sealed.join("\n")}\n}`,
+    "",
+    "/** What identifies a person in an event, after it was opened: every field is there. */",
+    `export interface OpenedTypes {\n${opened.join("\n")}\n}`,
     "",
     "/** Where each event belongs. Topics are without the installation's prefix. */",
     `export const eventCatalog = {\n${catalog.join("\n")}\n} as const;`,

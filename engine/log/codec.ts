@@ -1,0 +1,240 @@
+import type { Type } from "avsc";
+import type { OpenedTypes, SealedTypes } from "../../schemas/events.generated.js";
+import {
+  type EventInputs,
+  type EventMeta,
+  type EventType,
+  type EventTypes,
+  eventCatalog,
+} from "../../schemas/events.generated.js";
+import type { JournalEntry, JournalEntryInput } from "../../schemas/intake/intake.generated.js";
+import { TributaryError } from "../service/errors.js";
+import { type AvroRecord, fullNameOf } from "./avro.js";
+import { compileType } from "./avro-type.js";
+import { journalRecord, rootRecords } from "./schemas.js";
+
+/** An event as it is written: clear fields, meta, and the sealed bytes. */
+export type OutgoingEvent<Name extends EventType> = EventInputs[Name] & {
+  readonly meta: Omit<EventMeta, OptionalMeta> & { readonly [Key in OptionalMeta]?: EventMeta[Key] | undefined };
+  readonly sealed?: Buffer | null | undefined;
+};
+type OptionalMeta = "timePrecision" | "causationId" | "correlationId" | "traceparent" | "generation" | "origin";
+
+/** An event as it is read, told apart by `type`. */
+export type IncomingEvent = {
+  [Name in EventType]: { readonly type: Name; readonly event: EventTypes[Name] };
+}[EventType];
+
+/** A schema of the registry: what the id on the wire stands for. */
+export interface WriterSchema {
+  readonly id: number;
+  readonly schema: AvroRecord;
+}
+
+/** What the codec must be told: ids from the registry, and how to learn one it doesn't know. */
+export interface CodecSchemas {
+  /** Id of the current schema of each record that is written on its own, by full name. */
+  readonly current: ReadonlyMap<string, number>;
+  /** Every committed version that the registry knows, the current ones included. */
+  readonly writers: readonly WriterSchema[];
+  /** Fetches a schema by id. @throws TRIB_LOG_UNKNOWN_SCHEMA */
+  readonly fetch: (id: number) => Promise<AvroRecord>;
+}
+
+/**
+ * Records to bytes and back, synchronously: Confluent's wire format (a zero byte, the schema's id in four bytes
+ * big-endian, the Avro body). Resolvers from a writer's schema to the current one are made once an id.
+ */
+export interface Codec {
+  /**
+   * @param record full name, e.g. `health.intake.JournalEntry`.
+   * @throws TRIB_LOG_FIELD_INVALID naming the path of the first wrong field, never its value.
+   */
+  encode(record: string, value: object): Buffer;
+  /**
+   * @returns the value in the form of the current schema.
+   * @throws TRIB_LOG_UNKNOWN_SCHEMA when the id isn't known (await `learn(schemaIdOf(buffer))` and try again);
+   *   TRIB_LOG_UNDECODABLE when the bytes aren't such a record, or something follows it.
+   */
+  decode(buffer: Buffer): { readonly record: string; readonly value: unknown };
+  encodeEvent<Name extends EventType>(type: Name, value: OutgoingEvent<Name>): Buffer;
+  /** @throws as `decode`, and TRIB_LOG_UNDECODABLE when it is another record than an event. */
+  decodeEvent(buffer: Buffer): IncomingEvent;
+  encodeEntry(entry: JournalEntryInput): Buffer;
+  decodeEntry(buffer: Buffer): JournalEntry;
+  /** Encodes what an event keeps sealed, to be encrypted. */
+  encodeSealed<Name extends EventType>(type: Name, details: SealedTypes[Name]): Buffer;
+  /** Decodes what was decrypted; every field is there, defaults filled in. */
+  decodeSealed<Name extends EventType>(type: Name, buffer: Buffer): OpenedTypes[Name];
+  /** Fetches an unknown writer's schema from the registry. @throws TRIB_LOG_UNKNOWN_SCHEMA */
+  learn(id: number): Promise<void>;
+}
+
+/** Id of the schema that bytes were written with. @throws TRIB_LOG_UNDECODABLE when they have no header. */
+export function schemaIdOf(buffer: Buffer): number {
+  if (buffer.length < headerBytes || buffer[0] !== 0) throw undecodable("has no schema id in front");
+  return buffer.readUInt32BE(1);
+}
+
+const headerBytes = 5;
+const scratchBytes = 64 * 1024;
+const largestScratchKept = 1024 * 1024;
+
+interface Reader {
+  readonly record: string;
+  readonly type: Type;
+  /** Absent when the writer's schema is the current one. */
+  readonly resolver: object | undefined;
+}
+
+function undecodable(detail: string, facts: Record<string, string | number> = {}): TributaryError {
+  return new TributaryError("TRIB_LOG_UNDECODABLE", `A record ${detail}.`, facts);
+}
+
+/** The message that avsc gives holds the value, so only the path of the field is taken. */
+function fieldInvalid(record: string, type: Type, value: object): TributaryError {
+  let place: string | undefined;
+  try {
+    type.isValid(value, {
+      errorHook: (path: readonly string[]) => {
+        place ??= path.join(".");
+      },
+    });
+  } catch {
+    // An object that can't even be walked has no path to tell.
+  }
+  return new TributaryError("TRIB_LOG_FIELD_INVALID", `${record}: ${place || "(whole)"} doesn't fit the schema.`, {
+    record,
+    field: place ?? "",
+  });
+}
+
+const eventByRecord: ReadonlyMap<string, EventType> = new Map(
+  Object.entries(eventCatalog).map(([name, { record }]) => [record, name as EventType]),
+);
+
+/** Compiled once a process: the codec of every installation reads and writes the same records. */
+const currentTypes: ReadonlyMap<string, Type> = new Map(
+  [...rootRecords().values()].map((root) => [root.fullName, compileType(root.schema)]),
+);
+
+/** @throws TRIB_LOG_SCHEMA_NOT_REGISTERED when a current schema has no id. */
+export function createCodec(schemas: CodecSchemas): Codec {
+  const headers = new Map<string, Buffer>();
+  const readers = new Map<number, Reader>();
+  let scratch = Buffer.allocUnsafe(scratchBytes);
+
+  const addReader = (id: number, schema: AvroRecord): void => {
+    const record = fullNameOf(schema.name, schema.namespace, "");
+    const type = currentTypes.get(record);
+    if (!type) {
+      throw new TributaryError(
+        "TRIB_LOG_UNKNOWN_SCHEMA",
+        `Schema ${id} is of ${record}, a record that this version doesn't know.`,
+        { schemaId: id, record },
+      );
+    }
+    const resolver = schemas.current.get(record) === id ? undefined : type.createResolver(compileType(schema));
+    readers.set(id, { record, type, resolver });
+  };
+
+  for (const record of currentTypes.keys()) {
+    const id = schemas.current.get(record);
+    if (id === undefined) {
+      throw new TributaryError(
+        "TRIB_LOG_SCHEMA_NOT_REGISTERED",
+        `The schema of ${record} isn't registered. Run \`tributary schemas register\`.`,
+        { record },
+      );
+    }
+    const header = Buffer.alloc(headerBytes);
+    header.writeUInt32BE(id, 1);
+    headers.set(record, header);
+  }
+  for (const { id, schema } of schemas.writers) addReader(id, schema);
+
+  const encode = (record: string, value: object): Buffer => {
+    const type = currentTypes.get(record);
+    const header = headers.get(record);
+    if (!type || !header)
+      throw new TributaryError("TRIB_LOG_FIELD_INVALID", `There is no record ${record}.`, { record });
+    let end: number;
+    try {
+      end = type.encode(value, scratch, headerBytes);
+      if (end < 0) {
+        const needed = Buffer.allocUnsafe(scratch.length - end);
+        end = type.encode(value, needed, headerBytes);
+        header.copy(needed);
+        if (needed.length <= largestScratchKept) scratch = needed;
+        return needed.length <= largestScratchKept ? Buffer.from(needed.subarray(0, end)) : needed.subarray(0, end);
+      }
+    } catch {
+      throw fieldInvalid(record, type, value);
+    }
+    header.copy(scratch);
+    return Buffer.from(scratch.subarray(0, end));
+  };
+
+  const decode = (buffer: Buffer): { readonly record: string; readonly value: unknown } => {
+    const id = schemaIdOf(buffer);
+    const reader = readers.get(id);
+    if (!reader) {
+      throw new TributaryError("TRIB_LOG_UNKNOWN_SCHEMA", `A record was written with schema ${id}, not known here.`, {
+        schemaId: id,
+      });
+    }
+    const facts = { schemaId: id, record: reader.record, bytes: buffer.length };
+    let read: { readonly value: unknown; readonly offset: number };
+    try {
+      read = reader.type.decode(buffer, headerBytes, reader.resolver);
+    } catch {
+      throw undecodable(`with the schema id of ${reader.record} doesn't fit that schema`, facts);
+    }
+    if (read.offset < 0) throw undecodable(`of ${reader.record} is cut off`, facts);
+    if (read.offset !== buffer.length) throw undecodable(`of ${reader.record} is followed by other bytes`, facts);
+    return { record: reader.record, value: read.value };
+  };
+
+  const decodeAs = (record: string, buffer: Buffer): unknown => {
+    const decoded = decode(buffer);
+    if (decoded.record !== record) throw undecodable(`is a ${decoded.record}, not a ${record}`, { record });
+    return decoded.value;
+  };
+
+  const sealedRecordOf = (type: EventType): string => {
+    const { sealed } = eventCatalog[type];
+    if (sealed === null) throw new TributaryError("TRIB_LOG_FIELD_INVALID", `${type} has nothing sealed.`, { type });
+    return sealed;
+  };
+
+  return {
+    encode,
+    decode,
+    encodeEvent: (type, value) => encode(eventCatalog[type].record, value),
+    decodeEvent(buffer) {
+      const { record, value } = decode(buffer);
+      const type = eventByRecord.get(record);
+      if (!type) throw undecodable(`is a ${record}, which is no event`, { record });
+      return { type, event: value } as IncomingEvent;
+    },
+    encodeEntry: (entry) => encode(journalRecord, entry),
+    decodeEntry: (buffer) => decodeAs(journalRecord, buffer) as JournalEntry,
+    encodeSealed: (type, details) => encode(sealedRecordOf(type), details),
+    decodeSealed: (type, buffer) => decodeAs(sealedRecordOf(type), buffer) as OpenedTypes[typeof type],
+    async learn(id) {
+      if (!readers.has(id)) addReader(id, await schemas.fetch(id));
+    },
+  };
+}
+
+/** A codec without a registry, for tests: current schemas only, with ids of its own in the order of names. */
+export function standaloneCodec(): Codec {
+  const roots = [...rootRecords().values()].sort((left, right) => (left.fullName < right.fullName ? -1 : 1));
+  return createCodec({
+    current: new Map(roots.map((root, index) => [root.fullName, index + 1])),
+    writers: roots.map((root, index) => ({ id: index + 1, schema: root.schema })),
+    fetch: async (id) => {
+      throw new TributaryError("TRIB_LOG_UNKNOWN_SCHEMA", `There is no schema ${id}.`, { schemaId: id });
+    },
+  });
+}
