@@ -1,0 +1,147 @@
+import type { Socket } from "node:net";
+import type { Logger } from "pino";
+import type { Intake, ReceivedUnit, SubmittedUnit } from "../../engine/intake/connector.js";
+import { TributaryError } from "../../engine/service/errors.js";
+import { frame, MllpFramer, type MllpPiece } from "./mllp.js";
+import type { Profile } from "./profile.js";
+import { readCutOff, readNoise } from "./remainder.js";
+import { readTransmission } from "./transmission.js";
+
+/** Blocks of one connection that may be in the engine's hands at once; above it the sender is held back. */
+const IN_FLIGHT_BLOCKS = 64;
+const IN_FLIGHT_BYTES = 16 * 1024 * 1024;
+/** Noise after which a connection is no HL7 sender's. */
+const NOISE_LIMIT = 8;
+const CLOSING_MILLISECONDS = 1_000;
+
+export interface ConnectionOptions {
+  readonly intake: Intake;
+  readonly profiles: ReadonlyMap<string, Profile>;
+  readonly logger: Logger;
+  /** The partner that the port or the certificate stands for. */
+  readonly bound?: string | undefined;
+  /** Most bytes of a block. */
+  readonly blockLimit: number;
+  readonly idleMilliseconds: number;
+  /** The clock, epoch milliseconds. */
+  readonly now: () => number;
+}
+
+/** A connection that is being served. */
+export interface Connection {
+  /** Takes no more, answers what is in hand, and closes. */
+  close(): Promise<void>;
+}
+
+/**
+ * Serves one MLLP connection. Blocks are journalled in the order in which they come and answered in that order; several
+ * may be under way at once, so a sender that doesn't wait for each answer is as fast as the journal.
+ */
+export function serve(socket: Socket, options: ConnectionOptions): Connection {
+  const { intake, profiles, logger, now, bound } = options;
+  const framer = new MllpFramer(options.blockLimit);
+  let inFlight = 0;
+  let inFlightBytes = 0;
+  let noise = 0;
+  let closing = false;
+  /** The answers written so far: each waits for the one before. */
+  let written: Promise<void> = Promise.resolve();
+  let finished: () => void = () => {};
+  const ended = new Promise<void>((resolve) => {
+    finished = resolve;
+  });
+
+  const onFailure = (error: unknown) =>
+    logger.error({ err: error }, "a message could not be translated: rejected and kept");
+  const full = () => inFlight >= IN_FLIGHT_BLOCKS || inFlightBytes >= IN_FLIGHT_BYTES;
+
+  /** Journals units; gives undefined when nothing is durable. */
+  async function submit(units: readonly ReceivedUnit[]): Promise<readonly SubmittedUnit[] | undefined> {
+    try {
+      return await intake.submit(units);
+    } catch (error) {
+      const code = error instanceof TributaryError ? error.code : "TRIB_SERVICE_UNEXPECTED";
+      logger.warn({ err: error, code, units: units.length }, "not durable: to be sent again");
+      return undefined;
+    }
+  }
+
+  /** Submits at once, so that the order of the calls is the order of the stream, and answers in turn. */
+  function take(units: readonly ReceivedUnit[], answer: (journalled: readonly SubmittedUnit[] | undefined) => Buffer) {
+    const bytes = units.reduce((sum, unit) => sum + unit.bytes.length, 0);
+    inFlight++;
+    inFlightBytes += bytes;
+    const journalled = submit(units);
+    written = written.then(async () => {
+      const content = answer(await journalled);
+      inFlight--;
+      inFlightBytes -= bytes;
+      if (content.length > 0) await write(frame(content));
+      if (!full() && !closing) socket.resume();
+    });
+    if (full()) socket.pause();
+  }
+
+  function write(bytes: Buffer): Promise<void> {
+    if (socket.destroyed || !socket.writable) return Promise.resolve();
+    return new Promise((resolve) => {
+      // A partner that stops reading its answers gets no more until it does.
+      if (socket.write(bytes)) resolve();
+      else {
+        const go = () => {
+          socket.off("drain", go).off("close", go);
+          resolve();
+        };
+        socket.on("drain", go).on("close", go);
+      }
+    });
+  }
+
+  function handle(piece: MllpPiece): void {
+    const context = { profiles, surrogate: intake.surrogate, receivedAt: now(), bound, onFailure };
+    if (piece.kind === "block") {
+      const transmission = readTransmission(piece.bytes, context, () => intake.newReceiptId());
+      take(transmission.units, transmission.answer);
+      return;
+    }
+    logger.warn({ kind: piece.kind, bytes: piece.bytes.length, ...(bound && { partner: bound }) }, "not a message");
+    if (piece.kind === "oversized") {
+      const cut = readCutOff(piece.bytes, context);
+      take([cut.unit], (journalled) => (journalled ? cut.answer(cut.unit.verdict) : cut.tryAgain()));
+      return;
+    }
+    take([readNoise(piece, context)], () => Buffer.alloc(0));
+    if (piece.kind === "noise" && ++noise >= NOISE_LIMIT) void close();
+  }
+
+  function close(): Promise<void> {
+    if (!closing) {
+      closing = true;
+      socket.pause();
+      for (const piece of framer.end()) handle(piece);
+      void written.then(() => {
+        socket.end();
+        socket.resume();
+        // A partner that never closes its side must not keep us from stopping.
+        setTimeout(() => socket.destroy(), CLOSING_MILLISECONDS).unref();
+      });
+    }
+    return ended;
+  }
+
+  socket.on("data", (chunk: Buffer) => {
+    if (closing) return;
+    for (const piece of framer.push(chunk)) handle(piece);
+  });
+  socket.on("end", () => void close());
+  socket.on("error", (error) => logger.info({ err: error }, "connection lost"));
+  socket.on("close", () => {
+    // What was begun goes on into the journal: the partner will send it again and it will be known.
+    closing = true;
+    void written.then(finished);
+  });
+  socket.setTimeout(options.idleMilliseconds, () => {
+    if (inFlight === 0) void close();
+  });
+  return { close };
+}

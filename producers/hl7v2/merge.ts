@@ -1,0 +1,101 @@
+import type { EventDraft } from "../../engine/intake/connector.js";
+import {
+  clearIdentifier,
+  identifiersOf,
+  type PatientIdentifier,
+  patientIdentifiers,
+  type Speaker,
+} from "./identify.js";
+import { component, type Hl7Segment, type Message, placeOf } from "./message.js";
+import type { ReasonName } from "./reasons.js";
+import { mergeTriggers } from "./tables.js";
+import type { EventTime } from "./time.js";
+
+/** One PID and the MRG after it. */
+export interface Merge {
+  readonly pid: Hl7Segment;
+  /** Identifiers of the PID, the facility's own first. */
+  readonly surviving: readonly PatientIdentifier[];
+  /** Identifiers of the MRG that really change, the facility's own first. */
+  readonly retired: readonly PatientIdentifier[];
+  readonly pairs: readonly { readonly retired: PatientIdentifier; readonly surviving: PatientIdentifier }[];
+}
+
+export interface Merges {
+  readonly merges: readonly Merge[];
+  readonly problems: readonly { readonly reason: ReasonName; readonly place: string }[];
+}
+
+/** Whether a message is one that merges patients. */
+export const isMerge = (message: Message): boolean => mergeTriggers.has(component(message.header, 9, 2));
+
+/**
+ * Reads the merges of a message: every MRG belongs to the PID before it, and each identifier in MRG-1 goes to the one in
+ * PID-3 of the same authority and type, else of the same authority, else to the first as sent.
+ */
+export function readMerges(message: Message, speaker: Speaker): Merges {
+  const merges: Merge[] = [];
+  const problems: { reason: ReasonName; place: string }[] = [];
+  let pid: Hl7Segment | undefined;
+  for (const segment of message.segments) {
+    if (segment.name === "PID") pid = segment;
+    if (segment.name !== "MRG" || pid === undefined) continue;
+    const surviving = patientIdentifiers(message, pid, speaker);
+    const given = identifiersOf(message, segment, 1, speaker);
+    if (surviving.length === 0) problems.push({ reason: "NO_PID3", place: placeOf(message, pid, 3) });
+    else if (given.length === 0) problems.push({ reason: "NO_MRG1", place: placeOf(message, segment, 1) });
+    else {
+      const merge = pairUp(pid, surviving, given);
+      if (merge === undefined) problems.push({ reason: "SELF_MERGE", place: placeOf(message, segment, 1) });
+      else merges.push(merge);
+    }
+  }
+  if (merges.length === 0 && problems.length === 0) problems.push({ reason: "NO_MRG", place: "MRG" });
+  return { merges, problems };
+}
+
+/** @returns undefined when nothing would change: the retired patient is the surviving one. */
+function pairUp(
+  pid: Hl7Segment,
+  surviving: readonly PatientIdentifier[],
+  given: readonly PatientIdentifier[],
+): Merge | undefined {
+  const pairs = given
+    .map((retired) => ({ retired, surviving: partnerOf(retired, surviving) }))
+    // An identifier that both sides share stays as it is.
+    .filter(({ retired, surviving: other }) => retired.id !== other.id);
+  const first = pairs[0];
+  if (first === undefined || first.retired.id === surviving[0]?.id) return undefined;
+  return { pid, surviving, retired: pairs.map(({ retired }) => retired), pairs };
+}
+
+function partnerOf(retired: PatientIdentifier, surviving: readonly PatientIdentifier[]): PatientIdentifier {
+  return (
+    surviving.find((one) => one.authority === retired.authority && one.type === retired.type) ??
+    surviving.find((one) => one.authority === retired.authority) ??
+    (surviving[0] as PatientIdentifier)
+  );
+}
+
+/** The two events of a merge: one on the patient that remains, one on the patient that is retired. */
+export function mergeEvents(merge: Merge, speaker: Speaker, time: EventTime, flags: readonly string[]): EventDraft[] {
+  const own = merge.surviving[0] as PatientIdentifier;
+  const survivingPatientId = own.id;
+  const retiredPatientId = (merge.retired[0] as PatientIdentifier).id;
+  const merges = merge.pairs.map(({ retired, surviving }) => ({
+    retired: clearIdentifier(retired, own, speaker),
+    surviving: clearIdentifier(surviving, own, speaker),
+  }));
+  return (["SURVIVING", "RETIRED"] as const).map((role) => {
+    const subject = role === "SURVIVING" ? survivingPatientId : retiredPatientId;
+    const side = role === "SURVIVING" ? "surviving" : "retired";
+    return {
+      type: "PatientsMerged",
+      subject,
+      ...time,
+      fields: { facility: speaker.facility, role, survivingPatientId, retiredPatientId, merges, flags },
+      sealed: { values: merge.pairs.map((pair) => pair[side].value) },
+      sealFor: subject,
+    };
+  });
+}

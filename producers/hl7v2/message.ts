@@ -1,0 +1,84 @@
+import { Hl7Context, Hl7Message, Hl7Segment } from "@medplum/core";
+import type { Delimiters } from "./delimiters.js";
+import { undoEscapes } from "./escape.js";
+
+export type { Hl7Segment } from "@medplum/core";
+
+/** A message parsed, with the delimiters it declared. */
+export interface Message {
+  readonly delimiters: Delimiters;
+  readonly segments: readonly Hl7Segment[];
+  readonly header: Hl7Segment;
+  /** The segments as text. */
+  readonly texts: readonly string[];
+}
+
+/**
+ * Parses segments that were split and decoded before. Splitting and escapes are ours (the library takes raw breaks for
+ * segments, and leaves escapes alone); taking the segments apart is the library's.
+ */
+export function parseMessage(segments: readonly string[], delimiters: Delimiters): Message {
+  const { field, component, repetition, escape: mark, subcomponent } = delimiters;
+  const context = new Hl7Context("\r", field, component, repetition, mark, subcomponent);
+  const parsed = new Hl7Message(
+    segments.map((segment) => Hl7Segment.parse(segment, context)),
+    context,
+  );
+  return { delimiters, segments: parsed.segments, header: parsed.header, texts: segments };
+}
+
+export const segmentNamed = (message: Message, name: string): Hl7Segment | undefined =>
+  message.segments.find((segment) => segment.name === name);
+
+/** A field as sent, with its delimiters; empty when absent. Fields count as the standard counts them (MSH-1 is the separator). */
+export function rawField(segment: Hl7Segment | undefined, number: number): string {
+  return segment?.getField(number)?.toString() ?? "";
+}
+
+/** Repetitions of a field, each as its components. */
+export function repetitions(segment: Hl7Segment | undefined, number: number): readonly (readonly string[])[] {
+  return segment?.getField(number)?.components ?? [];
+}
+
+/** A component of a field's first repetition, as sent and trimmed; empty when absent. Counts from 1. */
+export function component(segment: Hl7Segment | undefined, number: number, part: number): string {
+  return partOf(repetitions(segment, number)[0], part);
+}
+
+/** A component of a repetition, as sent and trimmed; empty when absent. Counts from 1. */
+export function partOf(repetition: readonly string[] | undefined, part: number): string {
+  return repetition?.[part - 1]?.trim() ?? "";
+}
+
+/** A subcomponent, escapes undone. Counts from 1. */
+export function subcomponent(text: string, part: number, delimiters: Delimiters): string {
+  const piece = text.includes(delimiters.subcomponent)
+    ? (text.split(delimiters.subcomponent)[part - 1] ?? "")
+    : part === 1
+      ? text
+      : "";
+  return undoEscapes(piece.trim(), delimiters);
+}
+
+/** HL7's explicit null: two quotes, which delete a value instead of leaving it as it is. */
+export const NULL_VALUE = '""';
+
+/** Empty and null are both no value. */
+export const orNull = (text: string): string | null => (text === "" || text === NULL_VALUE ? null : text);
+
+/** Position of a segment among those of its name, from 1. */
+export function occurrence(message: Message, segment: Hl7Segment): number {
+  let count = 0;
+  for (const other of message.segments) {
+    if (other.name === segment.name) count++;
+    if (other === segment) break;
+  }
+  return count;
+}
+
+/** A place in a message: `PID-3`, or `OBX[2]-5` for a later segment of that name. */
+export function placeOf(message: Message, segment: Hl7Segment, field?: number): string {
+  const count = occurrence(message, segment);
+  const name = count > 1 ? `${segment.name}[${count}]` : segment.name;
+  return field === undefined ? name : `${name}-${field}`;
+}

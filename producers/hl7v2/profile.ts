@@ -1,0 +1,89 @@
+import { z } from "zod";
+import { isCharset } from "./charset.js";
+import { negotiableReasons } from "./reasons.js";
+import { isZone } from "./zone.js";
+
+const identifierChoice = z.strictObject({
+  authority: z.string().min(1).optional().describe("Assigning authority; any when left out."),
+  type: z.string().min(1).optional().describe("Identifier type (HL7 table 0203); any when left out."),
+});
+
+/** What is particular about one sender of HL7 v2: `partners/<partner>.json`. Every field has the standard's default. */
+export const profileSchema = z.strictObject({
+  description: z.string().default("").describe("For the reader only."),
+  match: z
+    .array(
+      z.strictObject({
+        application: z.string().optional().describe("MSH-3.1; any when left out."),
+        facility: z.string().optional().describe("MSH-4.1; any when left out."),
+      }),
+    )
+    .default([])
+    .describe("Who is this partner, by the message header. The most exact match wins."),
+  port: z
+    .number()
+    .int()
+    .min(1)
+    .max(65535)
+    .optional()
+    .describe("A port of its own: what comes in there is from this partner, whatever the header says."),
+  certificate: z
+    .string()
+    .min(1)
+    .optional()
+    .describe("Common name of its client certificate: such a connection is this partner, whatever the header says."),
+  identifiers: z
+    .strictObject({
+      order: z
+        .array(identifierChoice)
+        .default([{ type: "MR" }, { type: "PI" }])
+        .describe("Which repetition of PID-3 is the facility's own: the first choice that is there, else the first."),
+      strong: z
+        .array(
+          identifierChoice.extend({
+            foreign: z.boolean().default(false).describe("Only where the authority is not the sender's own."),
+          }),
+        )
+        .default([
+          { type: "NI", foreign: false },
+          { type: "NN", foreign: false },
+          { type: "NH", foreign: false },
+          { type: "SS", foreign: false },
+          { type: "PI", foreign: true },
+        ])
+        .describe("Identifiers that link records of one person."),
+      readPid2: z.boolean().default(false).describe("Read the older PID-2 where PID-3 is empty."),
+    })
+    .prefault({}),
+  charset: z
+    .string()
+    .refine(isCharset, "a character set of HL7 table 0211, or `detect`")
+    .default("detect")
+    .describe("Character set where MSH-18 is empty. `detect`: UTF-8 if it is, else ISO 8859-1, flagged."),
+  timezone: z
+    .string()
+    .refine(isZone, "an IANA time zone")
+    .default("UTC")
+    .describe("Time zone of times without an offset."),
+  processingIds: z.array(z.string()).default(["P", "D", "T"]).describe("Accepted values of MSH-11."),
+  fieldLimit: z.number().int().min(1).default(65_536).describe("Most characters of a field."),
+  messageLimit: z.number().int().min(1).default(10_000_000).describe("Most bytes of a message."),
+  ackPolicy: z
+    .strictObject({
+      mode: z
+        .enum(["original", "enhanced"])
+        .default("original")
+        .describe("`enhanced` answers with CA, CE, CR instead of AA, AE, AR."),
+      answers: z
+        .partialRecord(z.enum(negotiableReasons), z.enum(["AA", "AE", "AR"]))
+        .default({})
+        .describe("Other answers by reason. AA accepts the message with the reason as a flag."),
+    })
+    .prefault({}),
+  zSegments: z
+    .record(z.string().regex(/^Z[A-Z0-9]{2}$/), z.record(z.string().regex(/^\d+$/), z.string()))
+    .default({})
+    .describe("What the fields of the sender's own segments mean: segment, field number, meaning."),
+});
+
+export type Profile = z.output<typeof profileSchema>;

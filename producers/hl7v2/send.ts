@@ -1,0 +1,113 @@
+import { connect as connectPlain, type Socket } from "node:net";
+import { setTimeout as wait } from "node:timers/promises";
+import { connect as connectTls } from "node:tls";
+import type { Address, SendLine, SendRequest } from "../../engine/intake/connector.js";
+import { TributaryError } from "../../engine/service/errors.js";
+import { frame, MllpFramer } from "./mllp.js";
+import { readOutbox } from "./outbox.js";
+import { readAcknowledgment } from "./receipt.js";
+
+/** How long a partner waits for an answer before it gives the message up. */
+const ANSWER_MILLISECONDS = 60_000;
+
+/**
+ * Sends a file's messages as a partner would: over MLLP, each after the answer to the one before.
+ * @throws TRIB_HL7V2_UNREACHABLE when nobody listens, or the connection is lost and can't be made again.
+ */
+export async function* sendMllp(request: SendRequest): AsyncGenerator<SendLine> {
+  const { messages, readable } = readOutbox(request.bytes);
+  const { file } = request;
+  if (messages.length === 0) {
+    yield { file, index: null, controlId: null, accepted: false, code: "NO_UNIT", location: null, answer: null, ms: 0 };
+    return;
+  }
+  const address = addressFor(request);
+  const started = performance.now();
+  let wire: Wire | undefined;
+  try {
+    for (const [index, message] of messages.entries()) {
+      if (request.rate !== undefined) {
+        const due = started + (index * 1000) / request.rate;
+        if (due > performance.now()) await wait(due - performance.now());
+      }
+      const begun = performance.now();
+      if (wire === undefined || wire.lost) wire = await Wire.open(address);
+      const answer = await wire.exchange(message);
+      const ms = Math.round(performance.now() - begun);
+      const receipt = readAcknowledgment(answer, message);
+      yield { file, index: readable ? index : null, ...receipt, ms };
+    }
+  } finally {
+    wire?.close();
+  }
+}
+
+function addressFor({ addresses, partner }: SendRequest): Address {
+  const address =
+    addresses.find((one) => one.partner === partner) ?? addresses.find((one) => one.partner === undefined);
+  if (address === undefined) throw new TributaryError("TRIB_HL7V2_UNREACHABLE");
+  return address;
+}
+
+/** A connection that carries one exchange at a time. */
+class Wire {
+  readonly #socket: Socket;
+  readonly #framer = new MllpFramer(Number.MAX_SAFE_INTEGER);
+  readonly #answers: Buffer[] = [];
+  #wake: () => void = () => {};
+  lost = false;
+
+  constructor(socket: Socket) {
+    this.#socket = socket;
+    socket.setNoDelay(true);
+    socket.on("data", (chunk: Buffer) => {
+      for (const piece of this.#framer.push(chunk)) if (piece.kind === "block") this.#answers.push(piece.bytes);
+      this.#wake();
+    });
+    socket.on("error", () => {});
+    socket.on("close", () => {
+      this.lost = true;
+      this.#wake();
+    });
+  }
+
+  static async open(address: Address): Promise<Wire> {
+    const { hostname, port, protocol } = new URL(address.url);
+    const host = hostname.replace(/^\[|\]$/g, "");
+    const secure = protocol === "mllps:";
+    const socket = secure
+      ? connectTls({ host, port: Number(port), servername: host })
+      : connectPlain({ host, port: Number(port) });
+    try {
+      await new Promise<void>((resolve, reject) => {
+        socket.once(secure ? "secureConnect" : "connect", resolve);
+        socket.once("error", reject);
+      });
+    } catch (cause) {
+      throw new TributaryError(
+        "TRIB_HL7V2_UNREACHABLE",
+        `Nobody answers at ${address.url}.`,
+        { address: address.url },
+        { cause },
+      );
+    }
+    return new Wire(socket);
+  }
+
+  /** @returns undefined when no answer came. */
+  async exchange(message: Buffer): Promise<Buffer | undefined> {
+    this.#socket.write(frame(message));
+    const timer = setTimeout(() => this.#socket.destroy(), ANSWER_MILLISECONDS);
+    while (this.#answers.length === 0 && !this.lost) {
+      await new Promise<void>((resolve) => {
+        this.#wake = resolve;
+      });
+    }
+    clearTimeout(timer);
+    return this.#answers.shift();
+  }
+
+  close(): void {
+    this.#socket.end();
+  }
+}

@@ -1,0 +1,103 @@
+import { readFileSync } from "node:fs";
+import { createServer, type Server, type Socket } from "node:net";
+import { createServer as createTlsServer, type TLSSocket } from "node:tls";
+import type { Address, ReceiveContext, Receiver } from "../../engine/intake/connector.js";
+import type { Settings } from "../../engine/service/settings.js";
+import { type Connection, serve } from "./connection.js";
+import type { Profile } from "./profile.js";
+
+/** Certificates of the server, read once. */
+interface Tls {
+  readonly cert: Buffer;
+  readonly key: Buffer;
+  readonly ca?: Buffer;
+}
+
+function readTls(settings: Settings): Tls | undefined {
+  const { HL7V2_TLS_CERT_FILE: cert, HL7V2_TLS_KEY_FILE: key, HL7V2_TLS_CA_FILE: ca } = settings;
+  if (cert === undefined || key === undefined) return undefined;
+  return { cert: readFileSync(cert), key: readFileSync(key), ...(ca !== undefined && { ca: readFileSync(ca) }) };
+}
+
+/** The partner whose client certificate this is. */
+function certified(socket: Socket, profiles: ReadonlyMap<string, Profile>): string | undefined {
+  const certificate = (socket as Partial<TLSSocket>).getPeerCertificate?.();
+  const name = certificate?.subject?.CN;
+  if (typeof name !== "string") return undefined;
+  for (const [partner, profile] of profiles) if (profile.certificate === name) return partner;
+  return undefined;
+}
+
+/**
+ * Listens for MLLP, over TLS where the settings name a certificate: one port for all partners, and one more for each
+ * profile that names its own.
+ * @returns when partners can connect.
+ */
+export async function receiveMllp(context: ReceiveContext<Profile>): Promise<Receiver> {
+  const { settings, profiles, logger, intake } = context;
+  const tls = readTls(settings);
+  const connections = new Set<Connection>();
+  const blockLimit = Math.max(...[...profiles.values()].map(({ messageLimit }) => messageLimit), 1);
+  let closing = false;
+
+  function accept(socket: Socket, portOwner: string | undefined): void {
+    socket.setNoDelay(true);
+    const connection = serve(socket, {
+      intake,
+      profiles,
+      logger,
+      bound: portOwner ?? certified(socket, profiles),
+      blockLimit: Math.min(blockLimit, settings.INTAKE_UNIT_LIMIT),
+      idleMilliseconds: settings.HL7V2_IDLE_SECONDS * 1000,
+      now: Date.now,
+    });
+    connections.add(connection);
+    socket.on("close", () => connections.delete(connection));
+    if (closing) void connection.close();
+  }
+
+  const servers: Server[] = [];
+  const addresses: Address[] = [];
+  async function listen(port: number, partner: string | undefined): Promise<void> {
+    // Half-open, so that a partner that has sent its last message still gets its last answers.
+    const server = tls
+      ? createTlsServer(
+          { ...tls, allowHalfOpen: true, requestCert: tls.ca !== undefined, rejectUnauthorized: tls.ca !== undefined },
+          (socket) => accept(socket, partner),
+        )
+      : createServer({ allowHalfOpen: true }, (socket) => accept(socket, partner));
+    server.on("tlsClientError", (error) => logger.warn({ err: error }, "a client without a good certificate"));
+    await new Promise<void>((resolve, reject) => {
+      server.once("error", reject);
+      server.listen(port, settings.HL7V2_HOST, () => {
+        server.off("error", reject);
+        resolve();
+      });
+    });
+    servers.push(server);
+    const bound = server.address();
+    const actual = typeof bound === "object" && bound !== null ? bound.port : port;
+    const host = settings.HL7V2_HOST.includes(":") ? `[${settings.HL7V2_HOST}]` : settings.HL7V2_HOST;
+    addresses.push({
+      protocol: "mllp",
+      url: `${tls ? "mllps" : "mllp"}://${host}:${actual}`,
+      ...(partner !== undefined && { partner }),
+    });
+  }
+
+  async function close(): Promise<void> {
+    closing = true;
+    const closed = servers.map((server) => new Promise<void>((resolve) => server.close(() => resolve())));
+    await Promise.all([...connections].map((connection) => connection.close()));
+    await Promise.all(closed);
+  }
+
+  try {
+    await listen(settings.HL7V2_PORT, undefined);
+    for (const [partner, profile] of profiles) if (profile.port !== undefined) await listen(profile.port, partner);
+  } catch (error) {
+    await close();
+    throw error;
+  }
+  return { addresses, close };
+}

@@ -1,0 +1,87 @@
+import type { EventDraft } from "../../engine/intake/connector.js";
+import type { Speaker, VisitIdentity } from "./identify.js";
+import { component, type Hl7Segment, type Message, orNull, rawField, subcomponent } from "./message.js";
+import { mergeTriggers } from "./tables.js";
+import { type EventTime, instantField } from "./time.js";
+
+/** Identity events and undone ones of other kinds: they mention the visit, and say nothing of it. */
+const REFERRING = new Set([...mergeTriggers, "A24", "A25", "A26", "A28", "A29", "A31", "A37", "A43"]);
+
+/**
+ * The visit event of a message, by its trigger.
+ * @param patientId the patient, when the message names one.
+ */
+export function visitEvent(
+  message: Message,
+  pv1: Hl7Segment,
+  visit: VisitIdentity,
+  patientId: string | null,
+  speaker: Speaker,
+  time: EventTime,
+  flags: readonly string[],
+): EventDraft {
+  const fields = { patientId, facility: speaker.facility, authority: visit.authority, flags };
+  const draft = {
+    subject: visit.id,
+    ...time,
+    sealed: { visitNumber: visit.number },
+    sealFor: patientId ?? visit.id,
+  };
+  const trigger = component(message.header, 9, 2);
+  if (component(message.header, 9, 1) !== "ADT" || REFERRING.has(trigger)) {
+    return { ...draft, type: "VisitUpdated", fields: { ...fields, referenceOnly: true } };
+  }
+  const zone = speaker.profile.timezone;
+  const visitClass = orNull(subcomponent(component(pv1, 2, 1), 1, message.delimiters));
+  const location = orNull(rawField(pv1, 3));
+  switch (trigger) {
+    case "A01":
+    case "A06":
+    case "A04":
+    case "A07": {
+      const admission = trigger === "A01" || trigger === "A06" ? "ADMITTED" : "REGISTERED";
+      const startedAt = instantField(pv1, 44, zone);
+      return {
+        ...draft,
+        type: "VisitStarted",
+        fields: { ...fields, admission, class: visitClass, location, startedAt },
+      };
+    }
+    case "A05":
+    case "A14": {
+      const startsAt = instantField(pv1, 44, zone);
+      const pending = trigger === "A14";
+      return {
+        ...draft,
+        type: "VisitPreAdmitted",
+        fields: { ...fields, pending, class: visitClass, location, startsAt },
+      };
+    }
+    case "A02":
+      return { ...draft, type: "VisitTransferred", fields: { ...fields, class: visitClass, location } };
+    case "A03":
+      return {
+        ...draft,
+        type: "VisitEnded",
+        fields: { ...fields, class: visitClass, endedAt: instantField(pv1, 45, zone) },
+      };
+    case "A08":
+      return {
+        ...draft,
+        type: "VisitUpdated",
+        fields: { ...fields, referenceOnly: false, class: visitClass, location },
+      };
+    case "A11":
+      return { ...draft, type: "VisitCancelled", fields: { ...fields, cancels: "START" } };
+    case "A27":
+    case "A38":
+      return { ...draft, type: "VisitCancelled", fields: { ...fields, cancels: "PRE_ADMISSION" } };
+    case "A12":
+      return { ...draft, type: "TransferCancelled", fields };
+    case "A13":
+      return { ...draft, type: "EndCancelled", fields };
+    default:
+      // Leaves, tracking, pending moves: they may correct the class, and where the patient is planned to be is not where he is.
+      return { ...draft, type: "VisitUpdated", fields: { ...fields, referenceOnly: false, class: visitClass } };
+  }
+}
