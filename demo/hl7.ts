@@ -86,7 +86,7 @@ function header(sender: HospitalSender, sending: Sending, stamp: (at: number) =>
   const code = flaw === "unknownTrigger" ? "ADT^A99" : type;
   const id = flaw === "noControlId" ? "" : sending.controlId;
   // A message without EVN has only MSH-7 to say when it was; the others say there when they were sent.
-  const at = isAdt(message.kind) ? sending.sendAt : message.at;
+  const at = isAdt(message.kind) ? sending.writtenAt : message.at;
   const trailer = sender.charset === "" ? "" : `||||||${sender.charset}`;
   return `MSH|^~\\&|${sender.application}|${sender.facility}|TRIBUTARY|HUB|${stamp(at)}||${code}${sender.structure ? `^${structure}` : ""}|${id}|P|${sender.version}${trailer}`;
 }
@@ -98,7 +98,7 @@ export function writeText(sending: Sending): string {
   const stamp = (at: number): string => hl7Stamp(at, sender.zone, sender.offset);
   const end = sender.terminator;
   const head = header(sender, sending, stamp);
-  if (flaw === "cutHeader") return head.slice(0, 38);
+  if (flaw === "cutHeader") return head.slice(0, head.indexOf("||"));
   const { kind, visit } = message;
   if (kind === "MFN") {
     const number = compactDay(message.at) + (message.salt & 4095);

@@ -3,7 +3,6 @@ import type { Decision, Submission } from "./claim.js";
 import type { Expectation } from "./delivery.js";
 import type { Ledger } from "./ledger.js";
 import { total } from "./money.js";
-import type { Random } from "./random.js";
 import { type HospitalSender, hospitals, interchangeSenders } from "./senders.js";
 import { type Interchange, type TransactionSet, writeInterchange } from "./x12.js";
 import { paymentOf, type Remittance, write835 } from "./x12-835.js";
@@ -65,7 +64,7 @@ const resent = (one: PlannedInterchange): PlannedInterchange => ({
  * The interchanges of the clearing house and of the insurer, in the order in which each sends them. They tell of the
  * weeks before the region's first day. All clocks in them are UTC.
  */
-export function planInterchanges(ledger: Ledger, from: number, firstNumber: number, random: Random): Envelopes {
+export function planInterchanges(ledger: Ledger, from: number, firstNumber: number): Envelopes {
   const envelopes: Envelopes = { clearing: [], insurer: [], remittances: [] };
   const served = from - servedBefore * DAY;
   const control = { clearing: firstNumber, insurer: firstNumber };
@@ -108,12 +107,13 @@ export function planInterchanges(ledger: Ledger, from: number, firstNumber: numb
         if (minute % 9 === 3) {
           // One set is spoilt, and holds a claim that nobody bills again; what is right beside it counts.
           const flaw = minute % 2 === 0 ? "amount" : "count";
-          const [bad = [], ...good] = pair;
+          const [bad = [], ...beside] = pair;
+          const good = minute % 27 === 3 ? [] : beside;
           const spoilt = [...bad, unheardOf(bad)];
           const answer = `999:${["R", ...good.map(() => "A")].join(",")}`;
           const sets = () => [write(spoilt, 1, flaw), ...good.map((batch, i) => write(batch, i + 2))];
           send("clearing", at, sets, refused(answer, "999", spoilt.length + size(good), spoilt.length));
-          left = [bad];
+          left = good.length === 0 ? pair : [bad];
         }
         const sets = () => left.map((batch, i) => write(batch, i + 1));
         if (minute % 20 === 5) {
@@ -136,7 +136,7 @@ export function planInterchanges(ledger: Ledger, from: number, firstNumber: numb
         const day = from - decidedBefore[round] * DAY + Math.min(5, Math.floor(minute / 12)) * DAY;
         dateDecisions(batch, day);
         const trace = `T${round}${provider.letter}${String(++traces).padStart(6, "0")}`;
-        const remittance = remit(provider, trace, day, batch, carried, random);
+        const remittance = remit(provider, trace, day, batch, carried, traces);
         envelopes.remittances.push(remittance);
         const units = batch.length + 1;
         send(
@@ -203,16 +203,16 @@ function remit(
   day: number,
   decisions: Remittance["decisions"],
   carried: Map<HospitalSender, number>,
-  random: Random,
+  number: number,
 ): Remittance {
   const providerAdjustments: [string, string, number][] = [];
   const before = carried.get(provider) ?? 0;
   if (before !== 0) providerAdjustments.push(["FB", `${trace}C`, before]);
-  if (random.chance(100)) providerAdjustments.push(["L6", `${trace}I`, -random.between(50, 900)]);
-  if (random.chance(60)) providerAdjustments.push(["WO", `${trace}W`, random.between(500, 2500)]);
+  if (number % 11 === 4) providerAdjustments.push(["L6", `${trace}I`, -(150 + number)]);
+  if (number % 13 === 6) providerAdjustments.push(["WO", `${trace}W`, 2500]);
   const plain: Remittance = { provider, trace, day, decisions, providerAdjustments, excess: 0 };
   const amount = paymentOf(plain);
   carried.set(provider, amount < 0 ? -amount : 0);
   if (amount < 0) return { ...plain, providerAdjustments: [...providerAdjustments, ["FB", `${trace}F`, amount]] };
-  return { ...plain, excess: random.chance(60) ? 10 : 0 };
+  return { ...plain, excess: number % 17 === 9 ? 10 : 0 };
 }

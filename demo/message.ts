@@ -49,6 +49,8 @@ export type Flaw = "noControlId" | "noPatientId" | "badDate" | "unknownTrigger" 
 export interface Sending {
   readonly message: PlannedMessage;
   readonly sendAt: number;
+  /** When its bytes were made: of a resend, the time of the first sending. */
+  readonly writtenAt: number;
   readonly order: number;
   controlId: string;
   readonly flaw: Flaw | null;
@@ -64,6 +66,7 @@ export const refusals: Readonly<Record<Flaw, { readonly answer: "AE" | "AR"; rea
   noPatientId: { answer: "AE", code: "101" },
   badDate: { answer: "AE", code: "102" },
   unknownTrigger: { answer: "AR", code: "201" },
-  truncated: { answer: "AE", code: "101" },
+  // What was cut off are required segments before all else.
+  truncated: { answer: "AE", code: "100" },
   cutHeader: { answer: "AR", code: "101" },
 };

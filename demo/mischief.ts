@@ -30,7 +30,7 @@ function spoil(message: PlannedMessage, flaw: Flaw, number: number, sendAt: numb
     cleared: [],
     brief: false,
   };
-  return { message: told, sendAt, order, controlId: "", flaw, resend: false, reused: false };
+  return { message: told, sendAt, writtenAt: sendAt, order, controlId: "", flaw, resend: false, reused: false };
 }
 
 const inOrder = (a: Sending, b: Sending): number => a.sendAt - b.sendAt || a.order - b.order;
@@ -50,6 +50,7 @@ export function planSendings(books: HospitalBooks, random: Random): Sending[] {
       const sending = {
         message,
         sendAt: message.sendAt,
+        writtenAt: message.sendAt,
         order: order++,
         controlId: "",
         flaw: null,
@@ -69,6 +70,7 @@ export function planSendings(books: HospitalBooks, random: Random): Sending[] {
       sendings.push({
         message: told,
         sendAt: last.sendAt + SECOND,
+        writtenAt: last.sendAt + SECOND,
         order: order++,
         controlId: "",
         flaw: null,

@@ -66,7 +66,7 @@ function plan(options: Required<RegionOptions>, random: Random): Plan {
     sendings[name] = planSendings(books[name], random.fork(`${name}/way`));
   }
   const ledger = keepLedger(persons, firstNumber, random.fork("ledger"));
-  const envelopes = planInterchanges(ledger, span.from, firstNumber, random.fork("envelopes"));
+  const envelopes = planInterchanges(ledger, span.from, firstNumber);
   return { books, sendings, ledger, envelopes };
 }
 

@@ -1,0 +1,88 @@
+import { compareRows, type Difference, keyed } from "./compare.js";
+import { cents, type Query, readModels } from "./read-models.js";
+import type { RegionTruth } from "./rows.js";
+import { hospitals } from "./senders.js";
+
+/** Names that a claim line's number, procedure and charge may have as columns; what is not there is not compared. */
+const lineColumns = {
+  line: ["line_number", "line"],
+  procedure: ["procedure_code", "procedure"],
+  charge: ["charge_amount", "billed_amount", "charge"],
+} as const;
+
+/**
+ * Compares the read models with what is true of a region after all of its traffic.
+ * @param query runs SQL as a role that may read `projections_restricted`
+ * @returns every difference, the tables in the order of the truth; empty when all is right
+ */
+export async function compareTruth(truth: RegionTruth, query: Query): Promise<Difference[]> {
+  const found = await readModels(
+    query,
+    Object.values(hospitals).map((one) => one.facility),
+  );
+  const identifier = (row: { patient: string; authority: string; type: string; value: string }): string =>
+    `${row.patient} has ${row.authority}|${row.type}|${row.value}`;
+  const members = (person: readonly string[]): { members: string } => ({ members: person.join(" ") });
+  const told = <T extends object>(rows: readonly T[], key: (row: T) => string) =>
+    keyed(rows, key) as Map<string, never>;
+
+  const stated = new Set(truth.claimLines.map((row) => row.claim));
+  const lines = found.claimLines
+    .filter(({ claim }) => stated.has(claim))
+    .map(({ claim, columns }) => {
+      const value = (names: readonly string[]): unknown => columns[names.find((name) => name in columns) ?? ""];
+      const charge = value(lineColumns.charge);
+      const line = Number(value(lineColumns.line));
+      return {
+        claim,
+        line,
+        procedure: value(lineColumns.procedure),
+        charge: charge === undefined ? undefined : cents(charge),
+      };
+    });
+  const readable = (column: "procedure" | "charge"): boolean => lines.some((line) => line[column] !== undefined);
+  const expectedLines = truth.claimLines.map((row) => ({
+    line: row.line,
+    claim: row.claim,
+    procedure: readable("procedure") ? row.procedure : undefined,
+    charge: readable("charge") ? row.charge : undefined,
+  }));
+  const lineKey = (row: { claim: string; line: number }): string => `${row.claim} line ${row.line}`;
+
+  return [
+    ...compareRows(
+      "patients",
+      told(truth.patients, (row) => row.patient),
+      told(found.patients, (row) => String(row.patient)),
+    ),
+    ...compareRows(
+      "patient_identifiers",
+      told(truth.patientIdentifiers, identifier),
+      told(found.patientIdentifiers, identifier),
+    ),
+    ...compareRows(
+      "persons",
+      told(truth.persons.map(members), (row) => row.members),
+      told(found.persons.map(members), (row) => row.members),
+    ),
+    ...compareRows(
+      "visits",
+      told(truth.visits, (row) => row.visit),
+      told(found.visits, (row) => String(row.visit)),
+    ),
+    ...compareRows(
+      "claims",
+      told(truth.claims, (row) => row.claim),
+      told(found.claims, (row) => String(row.claim)),
+    ),
+    ...compareRows("claim_lines", told(expectedLines, lineKey), told(lines, lineKey)),
+    ...compareRows(
+      "remittances",
+      told(truth.remittances, (row) => row.trace),
+      told(found.remittances, (row) => String(row.trace)),
+    ),
+  ];
+}
+
+export type { Difference } from "./compare.js";
+export type { Query } from "./read-models.js";
