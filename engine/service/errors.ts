@@ -454,6 +454,34 @@ export const errorDefinitions = {
     httpStatus: 500,
     exitCode: 65,
   },
+  TRIB_X12_BODY_TOO_LARGE: {
+    summary: "The body is larger than the X12 server takes.",
+    remedy: "Send fewer transaction sets at once, or raise X12_BODY_LIMIT.",
+    retriable: false,
+    httpStatus: 413,
+    exitCode: 65,
+  },
+  TRIB_X12_PARTNER_UNKNOWN: {
+    summary: "No partner of this name has an X12 profile.",
+    remedy: "Add producers/x12/partners/<partner>.json, or correct the name.",
+    retriable: false,
+    httpStatus: 404,
+    exitCode: 66,
+  },
+  TRIB_X12_UNREACHABLE: {
+    summary: "No X12 server answers at the connector's address.",
+    remedy: "Start the connector (`tributary run x12`), or see its address in `tributary status`.",
+    retriable: true,
+    httpStatus: 502,
+    exitCode: 1,
+  },
+  TRIB_X12_UNREADABLE: {
+    summary: "The bytes can't be read as X12 interchanges to their end.",
+    remedy: "Look at the place named: an interchange begins with an ISA segment of 106 bytes and ends with IEA.",
+    retriable: false,
+    httpStatus: 400,
+    exitCode: 65,
+  },
 } as const satisfies Record<string, ErrorDefinition>;
 
 export type ErrorCode = keyof typeof errorDefinitions;

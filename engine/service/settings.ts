@@ -112,6 +112,12 @@ export const settingsSchema = z.object({
     .describe("An MLLP connection idle for longer is closed."),
   X12_HOST: z.string().default("127.0.0.1").describe("Address of the X12 HTTP server."),
   X12_PORT: port.default(0).describe("Port of the X12 HTTP server; 0 takes a free one."),
+  X12_BODY_LIMIT: z.coerce
+    .number()
+    .int()
+    .min(1024)
+    .default(100_000_000)
+    .describe("Largest body in bytes that the X12 HTTP server takes."),
   X12_INBOX: z
     .string()
     .optional()
