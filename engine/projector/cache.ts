@@ -43,8 +43,8 @@ export class EntityCache {
     }
   }
 
-  get size(): number {
-    return this.#entities.size;
+  remove(key: string): void {
+    this.#entities.delete(key);
   }
 
   clear(): void {

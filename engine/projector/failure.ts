@@ -18,8 +18,8 @@ export function failureOf(error: unknown): Failure {
   if (error instanceof TributaryError)
     return { kind: error.definition.retriable ? "doubt" : "wrong", code: error.code };
   const code = (error as { code?: unknown } | null)?.code;
-  // Without a code it comes from the connection, not from the server.
-  if (typeof code !== "string") return { kind: error instanceof TypeError ? "wrong" : "doubt", code: "none" };
+  // The pool gives every failure of a connection a code of ours: an error without any is a mistake in this program.
+  if (typeof code !== "string") return { kind: "wrong", code: "none" };
   if (!/^[0-9A-Z]{5}$/.test(code)) return { kind: "doubt", code };
   if (againCodes.has(code)) return { kind: "again", code };
   if (dataClasses.has(code.slice(0, 2))) return { kind: "refused", code };

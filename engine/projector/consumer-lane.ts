@@ -1,0 +1,54 @@
+import type { IncomingRecord, LaneContext, LaneHandler } from "../log/log.js";
+import { TributaryError } from "../service/errors.js";
+import { readEvents } from "./events.js";
+import type { ProjectionLane } from "./lane.js";
+import type { Patience } from "./patience.js";
+import type { Decoder } from "./ports.js";
+
+export interface ConsumerLaneOptions {
+  readonly topic: string;
+  readonly partition: number;
+  /** One a projection of the consumer that reads this topic. */
+  readonly lanes: readonly ProjectionLane[];
+  readonly decoder: Decoder;
+  readonly published: boolean;
+  readonly patience: Patience;
+  /** Attempts to learn an unknown schema before the process stops; default 30. */
+  readonly schemaAttempts?: number;
+}
+
+/** A partition as a consumer has it: read and decoded once, folded by every projection behind its own fence. */
+export class ConsumerLane implements LaneHandler {
+  readonly #options: ConsumerLaneOptions;
+
+  constructor(options: ConsumerLaneOptions) {
+    this.#options = options;
+  }
+
+  /** Reads from the least checkpoint; a projection that is further skips what it has. */
+  async open(): Promise<number> {
+    return Math.min(...(await Promise.all(this.#options.lanes.map((lane) => lane.open()))));
+  }
+
+  async batch(records: readonly IncomingRecord[], context: LaneContext): Promise<void> {
+    const { topic, partition, lanes, decoder, published, patience, schemaAttempts = 30 } = this.#options;
+    const events = await readEvents(records, {
+      topic,
+      partition,
+      published,
+      decoder,
+      wait: async (error, attempt) => {
+        if (attempt >= schemaAttempts) {
+          throw new TributaryError("TRIB_PROJECT_SCHEMA_UNKNOWN", undefined, { topic, partition }, { cause: error });
+        }
+        await patience.wait("learn a schema", error, attempt, context);
+      },
+    });
+    const results = await Promise.allSettled(lanes.map((lane) => lane.batch(events, context)));
+    for (const result of results) if (result.status === "rejected") throw result.reason;
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(this.#options.lanes.map((lane) => lane.close()));
+  }
+}

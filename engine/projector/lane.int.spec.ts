@@ -1,0 +1,227 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { type FreshDatabase, freshDatabase } from "../testing/database.js";
+import { ProjectionBench } from "../testing/projection-bench.js";
+import { dropBuild } from "./build.js";
+import {
+  type AnyProjection,
+  appended,
+  integer,
+  money,
+  park,
+  projection,
+  summed,
+  table,
+  text,
+  uuid,
+} from "./definition.js";
+import type { FoldInput } from "./fold.js";
+import { listParked } from "./parked.js";
+import { PureFold } from "./pure.js";
+
+const topic = "health.visit.events";
+const keyOf = (number: number) => `00000000-0000-4000-8000-${String(number).padStart(12, "0")}`;
+
+/** What the made-up events say, in a field that a real event has. */
+interface Note {
+  readonly act: "set" | "delete" | "line" | "park" | "throw" | "overflow" | "long";
+  readonly value: string;
+}
+const noteOf = (event: { readonly facility: string }) => JSON.parse(event.facility) as Note;
+
+const notes = projection({
+  name: "notes",
+  version: 1,
+  tables: {
+    notes: table({
+      comment: "The last note.",
+      key: ["visit_id"],
+      columns: { visit_id: uuid("Visit."), note: text("Note."), times: integer("How often."), paid: money("Paid.") },
+    }),
+    note_lines: table({
+      comment: "Lines.",
+      key: ["visit_id", "line"],
+      columns: { visit_id: uuid("Visit."), line: text("Line."), times: integer("How often.") },
+    }),
+    acts: summed({
+      comment: "Acts.",
+      key: ["act"],
+      columns: { act: text("Act."), events: integer("Events."), cents: money("Cents.") },
+    }),
+    history: appended({ comment: "All.", columns: { visit_id: uuid("Visit."), act: text("Act.") } }),
+  },
+  fold: {
+    VisitUpdated: ({ event, key, tables }) => {
+      const { act, value } = noteOf(event);
+      tables.acts.add({ act }, { events: 1, cents: 101 });
+      tables.history.append({ visit_id: key, act });
+      const row = tables.notes.get();
+      const times = Number(row?.times ?? 0) + 1;
+      if (act === "set" || act === "long") tables.notes.put({ note: value, times, paid: times * 10 });
+      if (act === "delete") tables.notes.delete();
+      if (act === "line") {
+        const line = tables.note_lines.get({ line: value });
+        tables.note_lines.put({ line: value, times: Number(line?.times ?? 0) + 1 });
+        if (tables.note_lines.all().length > 2) tables.note_lines.delete({ line: value });
+      }
+      if (act === "overflow") tables.notes.put({ note: value, times: 2 ** 31 });
+      if (act === "throw") throw new Error(`secret ${value}`);
+      if (act === "park") return park("told to");
+      return undefined;
+    },
+  },
+}) as AnyProjection;
+
+let offset = 0;
+function note(key: number, act: Note["act"], value = "x", partition = 0): FoldInput {
+  offset++;
+  return {
+    type: "VisitUpdated",
+    key: keyOf(key),
+    event: { meta: { id: `event-${offset}` }, facility: JSON.stringify({ act, value }) },
+    sealed: null,
+    position: { journal: "j", partition: 0, offset: 0, index: 0, recordedAt: 0 },
+    source: { topic, partition, offset: 0 },
+  };
+}
+
+let unit = 0;
+/** Gives events the places of units as they are appended. */
+const published = (events: readonly FoldInput[]) =>
+  events.map((event) => {
+    unit++;
+    return { ...event, position: { ...event.position, offset: unit, recordedAt: 1_700_000_000_000 + unit } };
+  });
+
+let database: FreshDatabase;
+let bench: ProjectionBench;
+
+beforeAll(async () => {
+  database = await freshDatabase();
+});
+afterAll(async () => {
+  await database?.drop();
+});
+beforeEach(async () => {
+  await database.pool.query("UPDATE engine.builds SET state = 'previous', views = '{}'");
+  await database.pool.query(
+    "DROP SCHEMA projections CASCADE; DROP SCHEMA projections_restricted CASCADE; CREATE SCHEMA projections; CREATE SCHEMA projections_restricted",
+  );
+  await dropBuild(database.pool, "notes", 1);
+  bench = await ProjectionBench.create(notes, database.pool);
+});
+
+const sorted = (rows: readonly unknown[]) => rows.map((row) => JSON.stringify(row)).sort();
+
+async function expectPure(inputs: readonly FoldInput[], undecodable: (input: FoldInput) => boolean = () => false) {
+  const pure = new PureFold(notes);
+  for (const input of inputs) {
+    const why = { code: "TRIB_PROJECT_EVENT_UNDECODABLE" as const, reason: "" };
+    pure.apply(undecodable(input) ? { ...input, undecodable: why } : input);
+  }
+  for (const { name, kind } of bench.layout.tables) {
+    const built = await bench.rows(name);
+    const wanted = pure.rows(name).map(({ row, source }) => ({
+      row: Object.fromEntries(Object.keys(built[0]?.row ?? row).map((column) => [column, row[column]])),
+      source: source && (kind === "keyed" ? source : { ...source, recordedAt: 0 }),
+    }));
+    expect(sorted(built), name).toEqual(sorted(wanted));
+  }
+  return pure;
+}
+
+function mixed(count: number, keys = 7): FoldInput[] {
+  const acts: Note["act"][] = ["set", "line", "set", "delete", "line", "line"];
+  const values = ["a", 'quote " and \\ back', "{brace,NULL}", "", "NULL", "new\nline", "é😀"];
+  return Array.from({ length: count }, (_, index) =>
+    note(index % keys, acts[(index * 5) % 6] as Note["act"], values[(index * 3) % 7] as string, (index % keys) % 2),
+  );
+}
+
+describe("a lane on Postgres", () => {
+  it.each([1, 3, 50])(
+    "leaves the rows of the pure fold, in batches of %i, with repetitions and a tiny cache",
+    async (batch) => {
+      bench.append(published(mixed(40)), { numberOfTimes: 2 });
+      await bench.run({ batch, cacheRows: 3 });
+      bench.append(published(mixed(40)));
+      await bench.run({ batch, cacheRows: 3 });
+      await expectPure(bench.inputs);
+      const { rows } = await database.pool.query("SELECT act, events FROM projections.acts ORDER BY act");
+      expect(rows.reduce((sum, row) => sum + row.events, 0)).toBe(80);
+    },
+  );
+
+  it("parks the key of a bad event; its followers wait, also over a restart; every other key flows", async () => {
+    const bad = note(1, "set", "undecodable");
+    const before = [note(1, "set", "before"), note(2, "set")];
+    const parking = [note(3, "park"), note(4, "throw", "name"), note(5, "overflow"), note(6, "long", "a\0b")];
+    bench.append(published([...before, bad, ...parking, note(1, "set", "follower"), note(2, "line")]), {
+      undecodable: ({ event }) => event === bad.event,
+    });
+    await bench.run();
+    bench.append(published([note(1, "set", "second follower"), note(3, "set"), note(2, "set", "last")]));
+    await bench.run();
+    const pure = await expectPure(bench.inputs, ({ event }) => event === bad.event);
+    const parked = await listParked(database.pool, { projection: "notes" });
+    expect(parked.map(({ key, code }) => [key, code])).toEqual([
+      [keyOf(1), "TRIB_PROJECT_EVENT_UNDECODABLE"],
+      [keyOf(3), "TRIB_PROJECT_FOLD_PARKED"],
+      [keyOf(4), "TRIB_PROJECT_FOLD_FAILED"],
+      [keyOf(5), "TRIB_PROJECT_VALUE_INVALID"],
+      [keyOf(6), "TRIB_PROJECT_VALUE_INVALID"],
+    ]);
+    expect(pure.parked.map(({ key, offset: at }) => [key, at])).toEqual(parked.map((row) => [row.key, row.offset]));
+    expect(JSON.stringify(parked)).not.toMatch(/secret|name/);
+    const one = (await bench.rows("notes")).find(({ row }) => row.visit_id === keyOf(1));
+    expect(one?.row.note).toBe("before");
+  });
+
+  it("finds the one event that Postgres refuses, in halves, and parks only its key", async () => {
+    await database.pool.query("ALTER TABLE build_notes_1.notes ADD CHECK (note <> 'refused')");
+    const events = mixed(60, 9);
+    events.splice(23, 0, note(20, "set", "first"), note(20, "set", "refused"));
+    events.splice(50, 0, note(20, "set", "after"), note(21, "set", "refused"));
+    bench.append(published(events).map((event) => ({ ...event, source: { topic, partition: 0, offset: 0 } })));
+    await bench.run({ batch: 20 });
+    const parked = await listParked(database.pool, { projection: "notes" });
+    expect(parked.map(({ key, code }) => [key, code])).toEqual([
+      [keyOf(20), "TRIB_PROJECT_WRITE_REFUSED"],
+      [keyOf(21), "TRIB_PROJECT_WRITE_REFUSED"],
+    ]);
+    const refused = new Set(parked.map(({ offset: at }) => at));
+    await expectPure(bench.inputs, ({ source }) => refused.has(source.offset));
+  });
+
+  it("writes nothing for an owner whose partition was taken over, and its successor loses nothing", async () => {
+    bench.append(published(mixed(30, 1)));
+    const records = bench.recordsOf(topic, 0);
+    const zombie = bench.lane(topic, 0);
+    expect(await zombie.open()).toBe(0);
+    await zombie.batch(records.slice(0, 10), bench.context(10));
+    const successor = bench.lane(topic, 0);
+    expect(await successor.open()).toBe(10);
+    const before = await bench.rows("history");
+    await zombie.batch(records.slice(10, 20), bench.context(20));
+    expect(await bench.rows("history")).toEqual(before);
+    expect(bench.messages).toContain("another process has taken over this partition; nothing of the batch was written");
+    await successor.batch(records.slice(10), bench.context(30));
+    await zombie.batch(records.slice(20), bench.context(30));
+    await expectPure(bench.inputs);
+  });
+
+  it("stops loudly at an event without position, of another journal, or with a position that another event has", async () => {
+    bench.append(published([note(1, "set"), note(1, "set")]));
+    const [first, second] = bench.recordsOf(topic, 0);
+    const attempt = async (headers: Record<string, string>) => {
+      const lane = bench.lane(topic, 0);
+      await lane.open();
+      await lane.batch([first!, { ...second!, headers }], bench.context(2));
+    };
+    await expect(attempt({})).rejects.toMatchObject({ code: "TRIB_PROJECT_POSITION_MISSING" });
+    await expect(attempt({ position: "other:0:99999:0:1" })).rejects.toMatchObject({
+      code: "TRIB_PROJECT_JOURNAL_UNKNOWN",
+    });
+    await expect(attempt({ ...first!.headers })).rejects.toMatchObject({ code: "TRIB_PROJECT_POSITION_CONFLICT" });
+    expect(await bench.rows("history")).toEqual([]);
+  });
+});

@@ -1,0 +1,50 @@
+import type { LaneContext } from "../log/log.js";
+import { TributaryError } from "../service/errors.js";
+import { failureOf } from "./failure.js";
+import type { ProjectorLogger } from "./ports.js";
+
+export interface PatienceOptions {
+  readonly logger: ProjectorLogger;
+  /** First wait in milliseconds, doubled each time up to `longest`; defaults 100 and 10,000. */
+  readonly shortest?: number;
+  readonly longest?: number;
+}
+
+/** Waiting for what comes back by itself: Postgres, the vault, the registry. Loud, and never at the cost of data. */
+export class Patience {
+  readonly #logger: ProjectorLogger;
+  readonly #shortest: number;
+  readonly #longest: number;
+
+  constructor(options: PatienceOptions) {
+    this.#logger = options.logger;
+    this.#shortest = options.shortest ?? 100;
+    this.#longest = options.longest ?? 10_000;
+  }
+
+  /**
+   * Waits before the next attempt, keeping the membership alive.
+   * @throws the error itself once the partition belongs to another member: the next owner waits on.
+   */
+  async wait(what: string, error: unknown, attempt: number, context?: LaneContext): Promise<void> {
+    if (context && !context.isOwned()) throw error;
+    const milliseconds = Math.min(this.#longest, this.#shortest * 2 ** Math.min(attempt, 20));
+    this.#logger.warn({ err: error, attempt, milliseconds }, `waiting to ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, milliseconds));
+    await context?.heartbeat();
+  }
+
+  /** Does a repeatable thing until it succeeds. @throws what is neither a matter of time nor of the network. */
+  async until<Result>(what: string, work: () => Promise<Result>, context?: LaneContext): Promise<Result> {
+    for (let attempt = 0; ; attempt++) {
+      try {
+        return await work();
+      } catch (error) {
+        if (error instanceof TributaryError && !error.definition.retriable) throw error;
+        const { kind } = failureOf(error);
+        if (kind !== "again" && kind !== "doubt") throw error;
+        await this.wait(what, error, attempt, context);
+      }
+    }
+  }
+}

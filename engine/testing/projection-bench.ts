@@ -1,0 +1,139 @@
+import type { IncomingRecord, LaneContext } from "../log/log.js";
+import { formatPosition, positionHeader } from "../log/position.js";
+import { type Build, ensureBuild } from "../projector/build.js";
+import { ConsumerLane } from "../projector/consumer-lane.js";
+import type { AnyProjection } from "../projector/definition.js";
+import type { FoldInput } from "../projector/fold.js";
+import { ProjectionLane } from "../projector/lane.js";
+import { layOut, type ProjectionLayout } from "../projector/layout.js";
+import { Patience } from "../projector/patience.js";
+import type { Decoder, Opener, SealedContent } from "../projector/ports.js";
+import { type BuiltRow, readTable } from "../projector/read-table.js";
+import type { Pool } from "../store/pool.js";
+
+/** A log in memory and lanes on a real Postgres: a projection at work without Kafka. */
+export class ProjectionBench implements Decoder, Opener {
+  readonly layout: ProjectionLayout;
+  readonly build: Build;
+  readonly pool: Pool;
+  /** Messages of the log, at warn and error. */
+  readonly messages: string[] = [];
+  readonly #log = new Map<string, { topic: string; partition: number; records: IncomingRecord[] }>();
+  readonly #events: FoldInput[] = [];
+  readonly #inputs: FoldInput[] = [];
+  readonly #sealed = new Map<string, object>();
+
+  private constructor(layout: ProjectionLayout, build: Build, pool: Pool) {
+    this.layout = layout;
+    this.build = build;
+    this.pool = pool;
+  }
+
+  static async create(projection: AnyProjection, pool: Pool): Promise<ProjectionBench> {
+    const build = await ensureBuild(pool, projection, "bench");
+    return new ProjectionBench(layOut(projection), build, pool);
+  }
+
+  /** Events of the log in its order, repetitions left out, at the offsets they got. */
+  get inputs(): readonly FoldInput[] {
+    return this.#inputs;
+  }
+
+  /**
+   * Appends events to the log, each to its source's topic and partition, at the next offset there.
+   * @param options.numberOfTimes how often the publisher sends the whole stretch; default 1.
+   * @param options.undecodable events whose bytes are to be garbage.
+   */
+  append(
+    events: readonly FoldInput[],
+    options: { numberOfTimes?: number; undecodable?: (event: FoldInput) => boolean } = {},
+  ): void {
+    for (let time = 0; time < (options.numberOfTimes ?? 1); time++) {
+      for (const event of events) {
+        const records = this.recordsOf(event.source.topic, event.source.partition);
+        const offset = records.length;
+        const input = { ...event, source: { ...event.source, offset } };
+        const garbage = options.undecodable?.(event) ?? false;
+        const number = this.#events.push(input) - 1;
+        if (time === 0) this.#inputs.push(input);
+        const { id } = (event.event as { meta: { id: string } }).meta;
+        if (event.sealed) this.#sealed.set(id, event.sealed);
+        records.push({
+          offset,
+          timestamp: event.position.recordedAt,
+          key: event.key,
+          value: Buffer.from(garbage ? "garbage" : String(number)),
+          headers: { [positionHeader]: formatPosition(event.position) },
+        });
+      }
+    }
+  }
+
+  recordsOf(topic: string, partition: number): IncomingRecord[] {
+    const name = `${topic}/${partition}`;
+    let lane = this.#log.get(name);
+    if (!lane) {
+      lane = { topic, partition, records: [] };
+      this.#log.set(name, lane);
+    }
+    return lane.records;
+  }
+
+  /** A lane of its own, as one process would have it. */
+  lane(topic: string, partition: number, options: { pool?: Pool; cacheRows?: number } = {}): ConsumerLane {
+    const note = (_: object, message: string) => void this.messages.push(message);
+    const logger = { info: () => {}, warn: note, error: note };
+    const patience = new Patience({ logger, shortest: 5, longest: 50 });
+    const lane = new ProjectionLane({
+      layout: this.layout,
+      build: this.build,
+      topic,
+      partition,
+      pool: options.pool ?? this.pool,
+      opener: this,
+      published: true,
+      cacheRows: options.cacheRows ?? 10_000,
+      owner: "bench",
+      logger,
+      patience,
+    });
+    return new ConsumerLane({ topic, partition, lanes: [lane], decoder: this, published: true, patience });
+  }
+
+  /** A broker's view of a lane; `end` is the offset at which the log ends for it. */
+  context(end: number, isOwned = () => true): LaneContext {
+    return { highWatermark: end, isOwned, heartbeat: async () => {}, seek: () => {} };
+  }
+
+  /** Opens a lane for every partition, as after a start, and reads all of the log in batches. */
+  async run(options: { batch?: number; cacheRows?: number; pool?: Pool } = {}): Promise<void> {
+    for (const { topic, partition, records } of this.#log.values()) {
+      const lane = this.lane(topic, partition, options);
+      const size = options.batch ?? 100;
+      for (let from = await lane.open(); from < records.length; from += size) {
+        await lane.batch(records.slice(from, from + size), this.context(records.length));
+      }
+      await lane.close();
+    }
+  }
+
+  /** Rows of a table as they stand in Postgres. */
+  async rows(name: string): Promise<readonly BuiltRow[]> {
+    const table = this.layout.tables.find((candidate) => candidate.name === name);
+    if (!table) throw new Error(`projection ${this.layout.name} has no table ${name}`);
+    return readTable(this.pool as never, this.build, table);
+  }
+
+  decodeEvent(value: Buffer): ReturnType<Decoder["decodeEvent"]> {
+    const input = this.#events[Number(value.toString())];
+    if (!input) throw new Error("no event");
+    const sealed = input.sealed ? Buffer.from("sealed") : null;
+    return { type: input.type, event: { ...input.event, sealed } };
+  }
+
+  async learn(): Promise<void> {}
+
+  async open(contents: readonly SealedContent[]): Promise<readonly (object | null)[]> {
+    return contents.map(({ eventId }) => this.#sealed.get(eventId) ?? null);
+  }
+}
