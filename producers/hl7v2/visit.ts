@@ -49,12 +49,14 @@ export function visitEvent(
     }
     case "A05":
     case "A14": {
-      const startsAt = instantField(pv1, 44, zone);
       const pending = trigger === "A14";
+      const startsAt = instantField(pv1, 44, zone);
+      // The place of a pending admission is where the patient will be, not where he is.
+      const place = pending ? null : location;
       return {
         ...draft,
         type: "VisitPreAdmitted",
-        fields: { ...fields, pending, class: visitClass, location, startsAt },
+        fields: { ...fields, pending, class: visitClass, location: place, startsAt },
       };
     }
     case "A02":
