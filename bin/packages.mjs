@@ -10,7 +10,8 @@ const root = dirname(dirname(fileURLToPath(import.meta.url)));
 export const oldestNode = [20, 19];
 
 /** Whether a version like `20.19.4` is at least the oldest that is supported. */
-export function isNewEnough(version, [major, minor] = oldestNode) {
+export function isNewEnough(version) {
+  const [major, minor] = oldestNode;
   const [ownMajor, ownMinor] = version.split(".").map(Number);
   return ownMajor > major || (ownMajor === major && ownMinor >= minor);
 }

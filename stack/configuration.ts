@@ -57,5 +57,11 @@ export const postgresSettings = {
   log_min_error_statement: "panic",
 } as const;
 
+/** Memory and compilers of the two Java machines, bounded so that both fit beside everything else on a laptop. */
+export const javaOptions = {
+  kafka: ["-Xms128m", "-Xmx512m"],
+  registry: ["-Xms64m", "-Xmx384m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"],
+} as const;
+
 /** Role that owns the database, and the database. */
 export const database = { user: "tributary", name: "tributary" } as const;

@@ -41,7 +41,7 @@ async function acquire(path: string, mine: string, options: LockOptions): Promis
     const holder = readOrNothing(path);
     if (holder === undefined) continue;
     const [, pid, start] = /^(\d+) \d+ (.*)\n$/.exec(holder) ?? [];
-    if ((await startOf(Number(pid))) !== start) {
+    if (pid === undefined || (await startOf(Number(pid))) !== start) {
       takeOver(path, holder, mine);
       continue;
     }

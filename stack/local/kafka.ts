@@ -2,7 +2,7 @@ import { existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from "node:f
 import { dirname } from "node:path";
 import { TributaryError } from "../../engine/service/errors.js";
 import { run, tail } from "../commands.js";
-import { kafkaProperties } from "../configuration.js";
+import { javaOptions, kafkaProperties } from "../configuration.js";
 import { ask } from "../ports.js";
 import type { StackState } from "../state.js";
 import { markOf, pathsOf } from "./paths.js";
@@ -54,8 +54,7 @@ export function kafkaService(
     command: java,
     parameters: [
       markOf(home, "kafka").trim(),
-      "-Xms128m",
-      "-Xmx512m",
+      ...javaOptions.kafka,
       "-XX:+UseG1GC",
       "-XX:+ExitOnOutOfMemoryError",
       "-Djava.awt.headless=true",

@@ -8,7 +8,7 @@ import { findJava } from "./java.js";
 import { kafkaService } from "./kafka.js";
 import { postgresService } from "./postgres.js";
 import { registryService } from "./registry.js";
-import { pidOf, startService, stopService } from "./service.js";
+import { type LocalService, pidOf, requirePorts, startService, stopService } from "./service.js";
 import { ensureSoftware } from "./software.js";
 
 /** Where the services of a local stack are reached, whether they run or not. */
@@ -46,8 +46,19 @@ export async function startLocal(
     kafkaService(home, software.kafka, java, state, clean),
     registryService(home, software.registry, java, state, clean),
   ];
-  // All settle before the first failure is told, so that no start is still at work when the caller's lock is released.
-  const results = await Promise.allSettled(definitions.map((definition) => startService(home, definition, report)));
+  for (const definition of definitions) await requirePorts(home, definition);
+  // One that cannot start is the reason that others wait for it in vain. All settle before the failure is told, so
+  // that no start is still at work when the caller's lock is released.
+  const failure = new AbortController();
+  const start = async (definition: LocalService) => {
+    try {
+      await startService(home, definition, report, failure.signal);
+    } catch (error) {
+      failure.abort();
+      throw error;
+    }
+  };
+  const results = await Promise.allSettled(definitions.map(start));
   for (const result of results) if (result.status === "rejected") throw result.reason;
   return services;
 }

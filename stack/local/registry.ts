@@ -1,4 +1,4 @@
-import { registryEnvironment } from "../configuration.js";
+import { javaOptions, registryEnvironment } from "../configuration.js";
 import type { StackState } from "../state.js";
 import { versions } from "../versions.js";
 import { markOf } from "./paths.js";
@@ -20,10 +20,7 @@ export function registryService(
     command: java,
     parameters: [
       markOf(home, "registry").trim(),
-      "-Xms64m",
-      "-Xmx384m",
-      "-XX:+UseSerialGC",
-      "-XX:TieredStopAtLevel=1",
+      ...javaOptions.registry,
       "-XX:+ExitOnOutOfMemoryError",
       "-jar",
       `apicurio-registry-app-${versions.apicurio}-runner.jar`,

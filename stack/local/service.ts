@@ -44,31 +44,44 @@ export async function pidOf(home: string, name: ServiceName): Promise<number | u
 }
 
 /**
- * Starts a service, or waits for the one that a killed start has left behind.
- * @throws TRIB_STACK_PORT_TAKEN, TRIB_STACK_START_FAILED, TRIB_STACK_DISK_FULL
+ * Looks at the ports of a service that does not run.
+ * @throws TRIB_STACK_PORT_TAKEN
  */
-export async function startService(home: string, service: LocalService, report: StackReport): Promise<void> {
+export async function requirePorts(home: string, service: LocalService): Promise<void> {
+  if ((await pidOf(home, service.name)) !== undefined) return;
+  for (const port of service.ports) {
+    if (await isFree(port)) continue;
+    throw new TributaryError(
+      "TRIB_STACK_PORT_TAKEN",
+      `Port ${port} of 127.0.0.1, where ${service.name} listens, is taken by another program.`,
+      { port, service: service.name },
+    );
+  }
+}
+
+/**
+ * Starts a service, or waits for the one that a killed start has left behind.
+ * @param givenUp when it is aborted, another service has failed: this one is ended unless it answers already.
+ * @throws TRIB_STACK_START_FAILED, TRIB_STACK_DISK_FULL
+ */
+export async function startService(
+  home: string,
+  service: LocalService,
+  report: StackReport,
+  givenUp: AbortSignal,
+): Promise<void> {
   const startedAt = performance.now();
-  if ((await pidOf(home, service.name)) !== undefined) {
-    if (await service.probe()) {
-      report({ kind: "found", service: service.name });
-      return;
-    }
-  } else {
+  if ((await pidOf(home, service.name)) === undefined) {
     report({ kind: "starting", service: service.name });
-    for (const port of service.ports) {
-      if (await isFree(port)) continue;
-      throw new TributaryError(
-        "TRIB_STACK_PORT_TAKEN",
-        `Port ${port} of 127.0.0.1, where ${service.name} listens, is taken by another program.`,
-        { port, service: service.name },
-      );
-    }
     await service.prepare();
     await launch(home, service);
+  } else if (await service.probe()) {
+    report({ kind: "found", service: service.name });
+    return;
   }
-  await answering(home, service);
-  report({ kind: "ready", service: service.name, milliseconds: performance.now() - startedAt });
+  if (await answers(home, service, givenUp)) {
+    report({ kind: "ready", service: service.name, milliseconds: performance.now() - startedAt });
+  } else await stopService(home, service, report);
 }
 
 /** Starts the process of a service in a session of its own, so that it outlives the command that started it. */
@@ -112,13 +125,16 @@ function rotate(log: string): void {
   }
 }
 
-async function answering(home: string, service: LocalService): Promise<void> {
+/** Waits for an answer; false when the wait was given up. */
+async function answers(home: string, service: LocalService, givenUp: AbortSignal): Promise<boolean> {
   const deadline = Date.now() + startLimit;
   while (!(await service.probe())) {
+    if (givenUp.aborted) return false;
     const ended = (await pidOf(home, service.name)) === undefined;
     if (ended || Date.now() > deadline) throw startFailure(home, service.name, ended);
     await pause(50);
   }
+  return true;
 }
 
 function startFailure(home: string, name: ServiceName, ended: boolean): TributaryError {

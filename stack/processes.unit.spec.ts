@@ -1,0 +1,24 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { describe, expect, it } from "vitest";
+import { commandLineOf, signal, startOf } from "./processes.js";
+
+describe("processes", () => {
+  it("are told by their command line and start while they run, and not afterwards", async () => {
+    const child = spawn(process.execPath, ["-e", "process.stdin.resume()", "a-mark"], {
+      stdio: ["pipe", "ignore", "ignore"],
+    });
+    await once(child, "spawn");
+    const pid = child.pid!;
+    await expect.poll(() => commandLineOf(pid)).toContain("a-mark");
+    const start = await startOf(pid);
+    expect(start).toBeTruthy();
+    expect(await startOf(pid)).toBe(start);
+    expect(start).not.toBe(await startOf(process.pid));
+    signal(pid, "SIGKILL");
+    await once(child, "exit");
+    expect(await commandLineOf(pid)).toBeUndefined();
+    expect(await startOf(pid)).toBeUndefined();
+    expect(signal(pid, "SIGTERM")).toBe(false);
+  });
+});
