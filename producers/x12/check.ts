@@ -1,0 +1,259 @@
+import { createHash, type Hash } from "node:crypto";
+import { readDate } from "./element.js";
+import {
+  countIs,
+  type GroupHeader,
+  groupHeaderOf,
+  type InterchangeHeader,
+  interchangeHeaderOf,
+  type SetHeader,
+  setHeaderOf,
+} from "./envelope.js";
+import { addToTotals, emptyTotals, type RemittanceTotals } from "./remittance-totals.js";
+import { type SegmentError, SetCheck } from "./set-check.js";
+import { isKnownVersion, setSyntax } from "./syntax.js";
+import { isSegment, type Segment, type Token, type TokenizerProblem } from "./tokenizer.js";
+
+/** What the first pass found about one transaction set. */
+export interface SetReport {
+  readonly header: SetHeader;
+  /** IK502 codes; with `errors` empty and no code the set is good. */
+  readonly codes: string[];
+  readonly errors: SegmentError[];
+  /** Segments counted, ST and SE included. */
+  segments: number;
+  /** SE01 as sent, null when there was no SE. */
+  declared: string | null;
+  /** Why a unit of it can't be taken although its syntax is right (its size, say). */
+  refusal: { readonly code: string; readonly location: string } | null;
+  /** Set for an 835. */
+  readonly totals: RemittanceTotals | null;
+}
+
+export interface GroupReport {
+  readonly header: GroupHeader;
+  /** AK905 codes. */
+  readonly codes: string[];
+  readonly sets: SetReport[];
+  /** GE01 as sent. */
+  declared: string | null;
+}
+
+export interface InterchangeReport {
+  readonly header: InterchangeHeader;
+  /** TA105 of the first envelope error; `000` when there is none. */
+  note: string;
+  readonly groups: GroupReport[];
+  /** SHA-256 of the segments, line breaks between them left out. Set when the interchange has ended. */
+  digest: string;
+  /** IEA was read. */
+  complete: boolean;
+  readonly byteOrderMark: boolean;
+}
+
+/** What the first pass found in a file or body: its interchanges, and why it could not be read to its end. */
+export interface FileReport {
+  readonly interchanges: InterchangeReport[];
+  problem: { readonly code: TokenizerProblem | "EMPTY"; readonly offset: number } | null;
+}
+
+export interface CheckOptions {
+  /** Whether bytes outside printable ASCII are agreed with this sender. */
+  extended(header: InterchangeHeader): boolean;
+}
+
+function literally(byte: number | null): string {
+  return byte === null ? "" : `\\x${byte.toString(16).padStart(2, "0")}`;
+}
+
+/**
+ * The first pass: envelopes, counts, control numbers and the syntax of every set (X12.5, X12.6, 999 and TA1 code lists).
+ * Takes tokens in order; memory grows with the number of sets and errors, not with the bytes.
+ */
+export class InterchangeCheck {
+  readonly report: FileReport = { interchanges: [], problem: null };
+  readonly #options: CheckOptions;
+  #hash: Hash | null = null;
+  #interchange: InterchangeReport | null = null;
+  #group: GroupReport | null = null;
+  #set: SetReport | null = null;
+  #check: SetCheck | null = null;
+  #illegal: RegExp | null = null;
+  readonly #controls = new Set<string>();
+
+  constructor(options: CheckOptions) {
+    this.#options = options;
+  }
+
+  accept(token: Token, byteOrderMark = false): void {
+    if (!isSegment(token)) return;
+    if (token.id === "ISA" && token.kind === "segment") this.#begin(token, byteOrderMark);
+    this.#hash?.update(token.lead === 0 ? token.bytes : token.bytes.subarray(token.lead));
+    if (token.kind === "truncated") return;
+    const position = this.#set ? this.#set.segments + 1 : 0;
+    switch (token.id) {
+      case "ISA":
+        break;
+      case "IEA":
+        this.#endInterchange(token);
+        break;
+      case "GS":
+        this.#beginGroup(token);
+        break;
+      case "GE":
+        this.#endGroup(token);
+        break;
+      case "ST":
+        this.#beginSet(token);
+        break;
+      case "SE":
+        this.#endSet(token, position);
+        break;
+      default:
+        this.#inside(token, position);
+    }
+  }
+
+  #inside(segment: Segment, position: number): void {
+    if (!this.#set) {
+      // Only a TA1 may stand outside a set, between ISA and the first GS (X12.5).
+      if (segment.id !== "TA1" || this.#group) this.#note("024");
+      return;
+    }
+    this.#set.segments = position;
+    this.#check?.accept(segment, position);
+    if (this.#set.totals) addToTotals(this.#set.totals, segment);
+  }
+
+  /** The stream has ended. @param problem why it could not be read to its end. */
+  end(problem: FileReport["problem"]): FileReport {
+    this.#cut();
+    if (problem) this.report.problem = problem;
+    else if (this.report.interchanges.length === 0) this.report.problem = { code: "EMPTY", offset: 0 };
+    return this.report;
+  }
+
+  #note(code: string): void {
+    if (this.#interchange && this.#interchange.note === "000") this.#interchange.note = code;
+  }
+
+  #begin(segment: Segment, byteOrderMark: boolean): void {
+    this.#cut();
+    const header = interchangeHeaderOf(segment);
+    const { element, component, repetition } = header.delimiters;
+    this.#illegal = this.#options.extended(header)
+      ? null
+      : new RegExp(`[^\\x20-\\x7e${literally(element)}${literally(component)}${literally(repetition)}]`);
+    this.#interchange = { header, note: "000", groups: [], digest: "", complete: false, byteOrderMark };
+    this.report.interchanges.push(this.#interchange);
+    this.#hash = createHash("sha256");
+    if (!/^00[345]\d\d$/.test(header.version)) this.#note("017");
+    else if (!/^\d{9}$/.test(header.control)) this.#note("018");
+    else if (readDate(`20${header.date}`) === null) this.#note("014");
+  }
+
+  /** Whatever is still open ends here without its trailer. */
+  #cut(): void {
+    if (!this.#interchange) return;
+    this.#cutGroup();
+    if (!this.#interchange.complete) this.#note("023");
+    this.#interchange.digest = this.#hash!.digest("hex");
+    this.#interchange = null;
+    this.#hash = null;
+  }
+
+  #cutGroup(): void {
+    this.#cutSet();
+    if (this.#group) this.#group.codes.push("3");
+    this.#group = null;
+  }
+
+  #cutSet(): void {
+    if (!this.#set) return;
+    this.#check?.cut(this.#set.segments);
+    this.#set.codes.push("2");
+    this.#closeSet();
+  }
+
+  #closeSet(): void {
+    if (this.#set && this.#set.errors.length > 0 && !this.#set.codes.includes("5")) this.#set.codes.push("5");
+    this.#set = null;
+    this.#check = null;
+  }
+
+  #endInterchange(segment: Segment): void {
+    if (!this.#interchange) return;
+    this.#cutGroup();
+    this.#interchange.complete = true;
+    if (segment.elements[2]?.trim() !== this.#interchange.header.control.trim()) this.#note("001");
+    else if (!countIs(segment.elements[1], this.#interchange.groups.length)) this.#note("021");
+  }
+
+  #beginGroup(segment: Segment): void {
+    if (!this.#interchange) return;
+    this.#cutGroup();
+    const header = groupHeaderOf(segment);
+    if (header.functionalId === "" || header.control === "" || header.version === "") this.#note("024");
+    this.#group = { header, codes: [], sets: [], declared: null };
+    this.#interchange.groups.push(this.#group);
+    this.#controls.clear();
+    if (!isKnownVersion(header.version)) this.#group.codes.push("2");
+  }
+
+  #endGroup(segment: Segment): void {
+    if (!this.#group) {
+      this.#note("024");
+      return;
+    }
+    this.#cutSet();
+    this.#group.declared = segment.elements[1] ?? "";
+    if (segment.elements[2]?.trim() !== this.#group.header.control) this.#group.codes.push("4");
+    if (!countIs(segment.elements[1], this.#group.sets.length)) this.#group.codes.push("5");
+    this.#group = null;
+  }
+
+  #beginSet(segment: Segment): void {
+    if (!this.#group) {
+      this.#note("024");
+      return;
+    }
+    this.#cutSet();
+    const header = setHeaderOf(segment);
+    const syntax = setSyntax[header.set];
+    const set: SetReport = {
+      header,
+      codes: [],
+      errors: [],
+      segments: 1,
+      declared: null,
+      refusal: null,
+      totals: header.set === "835" ? emptyTotals() : null,
+    };
+    if (!syntax) set.codes.push("1");
+    if (header.control === "") set.codes.push("7");
+    else if (this.#controls.has(header.control)) set.codes.push("23");
+    this.#controls.add(header.control);
+    if (header.guide !== "" && header.guide !== this.#group.header.version) set.codes.push("I6");
+    this.#set = set;
+    this.#group.sets.push(set);
+    if (syntax) {
+      this.#check = new SetCheck(syntax, this.#illegal);
+      // The checker's list is the report's, so that what it finds is seen while the set is still open.
+      (set as { errors: SegmentError[] }).errors = this.#check.errors;
+      this.#check.accept(segment, 1);
+    }
+  }
+
+  #endSet(segment: Segment, position: number): void {
+    if (!this.#set) {
+      this.#note("024");
+      return;
+    }
+    this.#set.segments = position;
+    this.#check?.accept(segment, position);
+    this.#set.declared = segment.elements[1] ?? "";
+    if (segment.elements[2]?.trim() !== this.#set.header.control) this.#set.codes.push("3");
+    if (!countIs(segment.elements[1], position)) this.#set.codes.push("4");
+    this.#closeSet();
+  }
+}

@@ -1,0 +1,48 @@
+import { join, resolve } from "node:path";
+import { pathToFileURL } from "node:url";
+import type { Address, ConnectorDefinition, ReceiveContext, Receiver } from "../../engine/intake/connector.js";
+import { startDropFolder } from "./dropfolder.js";
+import { type Profile, profileSchema } from "./profile.js";
+import { RecentInterchanges } from "./recent.js";
+import type { Desk } from "./reception.js";
+import { send } from "./send.js";
+import { startServer } from "./server.js";
+
+async function listen({ intake, settings, profiles, logger }: ReceiveContext<Profile>): Promise<Receiver> {
+  const desk: Desk = {
+    intake,
+    profiles,
+    unitLimit: settings.INTAKE_UNIT_LIMIT,
+    recent: new RecentInterchanges(),
+    now: () => new Date(),
+  };
+  const inbox = resolve(settings.X12_INBOX ?? join(settings.TRIBUTARY_HOME, "x12"));
+  const folder = await startDropFolder(desk, { inbox, logger });
+  const server = await startServer(desk, {
+    host: settings.X12_HOST,
+    port: settings.X12_PORT,
+    bodyLimit: settings.X12_BODY_LIMIT,
+    logger,
+  });
+  const addresses: Address[] = [{ protocol: "http", url: server.url }];
+  for (const partner of profiles.keys()) {
+    addresses.push({ protocol: "file", url: pathToFileURL(join(inbox, partner, "in")).href, partner });
+  }
+  return {
+    addresses,
+    async close() {
+      await Promise.all([server.close(), folder.close()]);
+    },
+  };
+}
+
+/** X12: claims (837) and remittances (835) as units and events; every other set kept and acknowledged. */
+const connector: ConnectorDefinition<Profile> = {
+  name: "x12",
+  version: "1",
+  profile: profileSchema,
+  receive: listen,
+  send,
+};
+
+export default connector;

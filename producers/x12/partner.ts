@@ -1,0 +1,37 @@
+import type { InterchangeHeader } from "./envelope.js";
+import type { Profile } from "./profile.js";
+
+/** Whose interchange it is. `note`: the TA1 code where that can't be, else `000`. */
+export interface PartnerChoice {
+  readonly partner: string;
+  readonly profile: Profile;
+  readonly note: string;
+}
+
+/**
+ * The partner of an interchange, by ISA06 and ISA08. Where it came in (an address, a folder) must be the partner's own, or
+ * one open to any sender (a profile without `senders`, which production does not have).
+ * @param addressed partner whose address or folder it came through.
+ */
+export function partnerOf(
+  header: InterchangeHeader,
+  addressed: string,
+  profiles: ReadonlyMap<string, Profile>,
+): PartnerChoice {
+  const here = profiles.get(addressed)!;
+  const open = here.senders.length === 0;
+  if (here.senders.includes(header.sender)) return receiverChecked(addressed, here, header);
+  if (!open) return { partner: addressed, profile: here, note: "006" };
+  for (const [partner, profile] of profiles) {
+    if (profile.senders.includes(header.sender) && takes(profile, header)) return { partner, profile, note: "000" };
+  }
+  return receiverChecked(addressed, here, header);
+}
+
+function takes(profile: Profile, header: InterchangeHeader): boolean {
+  return profile.receivers.length === 0 || profile.receivers.includes(header.receiver);
+}
+
+function receiverChecked(partner: string, profile: Profile, header: InterchangeHeader): PartnerChoice {
+  return { partner, profile, note: takes(profile, header) ? "000" : "008" };
+}

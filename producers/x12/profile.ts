@@ -1,0 +1,44 @@
+import { z } from "zod";
+
+function isTimeZone(zone: string): boolean {
+  try {
+    new Intl.DateTimeFormat("en-US", { timeZone: zone });
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** What is particular about one sender of X12. Everything left out is the standard's default. */
+export const profileSchema = z.strictObject({
+  description: z.string().optional().describe("Who this is, for people."),
+  senders: z
+    .array(z.string().min(1).max(15))
+    .default([])
+    .describe("ISA06 values, without padding, that belong to this partner. Empty: any (only `generic`)."),
+  receivers: z.array(z.string().min(1).max(15)).default([]).describe("ISA08 values it may address. Empty: any."),
+  timeZone: z
+    .string()
+    .refine(isTimeZone, "a time zone of the IANA data base")
+    .default("UTC")
+    .describe("Zone of its dates and times."),
+  characters: z
+    .enum(["ascii", "latin-1", "utf-8"])
+    .default("ascii")
+    .describe("Character set agreed. `ascii` rejects any other byte with IK4 code 6."),
+  payers: z
+    .record(z.string(), z.string())
+    .default({})
+    .describe("Names a payer goes by in its messages (NM109, N104, REF*2U, TRN03) -> the payer's one id."),
+  acknowledgeInterchange: z
+    .enum(["requested", "always"])
+    .default("requested")
+    .describe("Whether an accepted interchange gets a TA1 only when ISA14 asks for it."),
+});
+
+export type Profile = z.output<typeof profileSchema>;
+
+/** The partner's text, read from the Latin-1 form that the tokenizer gives, in the character set agreed. */
+export function decodeText(profile: Profile, text: string): string {
+  return profile.characters === "utf-8" ? Buffer.from(text, "latin1").toString("utf8") : text;
+}

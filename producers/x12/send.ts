@@ -1,0 +1,136 @@
+import { setTimeout as wait } from "node:timers/promises";
+import type { SendLine, SendRequest } from "../../engine/intake/connector.js";
+import { TributaryError } from "../../engine/service/errors.js";
+import { type ReadAnswer, readAnswers } from "./acknowledgment.js";
+import { type Outbox, type OutgoingUnit, readOutbox } from "./outbox.js";
+
+type Told = Pick<SendLine, "accepted" | "code" | "location" | "answer">;
+
+/**
+ * Sends a file as a partner would, in one request, and tells what each unit was answered.
+ * `rate` holds the lines back, and with them the next file.
+ * @throws TRIB_X12_UNREACHABLE when nobody listens.
+ */
+export async function* send(request: SendRequest): AsyncIterable<SendLine> {
+  const { file, bytes, partner, rate } = request;
+  const base = request.addresses.find((one) => one.protocol === "http" && (one.partner ?? partner) === partner);
+  if (!base) throw new TributaryError("TRIB_X12_UNREACHABLE");
+  const outbox = readOutbox(bytes);
+  const started = performance.now();
+  let response: Response;
+  try {
+    response = await fetch(`${base.url}/partners/${encodeURIComponent(partner)}/interchanges`, {
+      method: "POST",
+      headers: { "content-type": "application/edi-x12" },
+      body: new Uint8Array(bytes),
+    });
+  } catch (cause) {
+    throw new TributaryError(
+      "TRIB_X12_UNREACHABLE",
+      `Nobody answers at ${base.url}.`,
+      { address: base.url },
+      { cause },
+    );
+  }
+  const body = Buffer.from(await response.arrayBuffer());
+  const ms = Math.round(performance.now() - started);
+  const lines = readResponse(outbox, response.status, body);
+  for (const [index, told] of lines.entries()) {
+    if (rate !== undefined) {
+      const due = started + ((index + 1) * 1000) / rate;
+      if (due > performance.now()) await wait(due - performance.now());
+    }
+    yield { file, ...told, ms };
+  }
+}
+
+/** Lines of a response, without file and time. */
+export function readResponse(outbox: Outbox, status: number, body: Buffer): Omit<SendLine, "file" | "ms">[] {
+  if (![200, 204, 422].includes(status)) {
+    const told = { accepted: false, code: codeOfProblem(body), location: null, answer: String(status) };
+    if (outbox.units.length === 0) return [{ index: null, controlId: null, ...told }];
+    return outbox.units.map((unit, index) => ({ index, controlId: unit.controlId, ...told }));
+  }
+  const answers = answersByInterchange(outbox, readAnswers(body));
+  const lines: Omit<SendLine, "file" | "ms">[] = outbox.units.map((unit, index) => ({
+    index,
+    controlId: unit.controlId,
+    ...toldOf(unit, answers[unit.interchange], status),
+  }));
+  // An interchange or set without units gets a line only when it is what was rejected.
+  for (const [ordinal, answer] of answers.entries()) {
+    if (outbox.units.some((unit) => unit.interchange === ordinal)) continue;
+    const told = emptyToldOf(answer, status);
+    if (told) lines.push({ index: lines.length, controlId: outbox.interchanges[ordinal]!.control, ...told });
+  }
+  if (lines.length > 0) return lines;
+  const code = status === 422 ? "X12_NO_UNIT" : null;
+  return [{ index: null, controlId: null, accepted: code === null, code, location: null, answer: String(status) }];
+}
+
+/** Interchanges of acknowledgments alone may stay without an answer; the others are answered in order. */
+function answersByInterchange(outbox: Outbox, answers: readonly ReadAnswer[]): (ReadAnswer | undefined)[] {
+  const waiting = [...answers];
+  const surplus = outbox.interchanges.length - answers.length;
+  let silent = surplus;
+  return outbox.interchanges.map((interchange) => {
+    if (interchange.acknowledgments && silent > 0) {
+      silent -= 1;
+      return undefined;
+    }
+    return waiting.shift();
+  });
+}
+
+function toldOf(unit: OutgoingUnit, answer: ReadAnswer | undefined, status: number): Told {
+  if (answer?.rejectedBy) return rejectedInterchange(answer.rejectedBy);
+  const group = answer?.groups.find((one) => one.control === unit.group);
+  const set = group?.sets.get(unit.set);
+  if (group && group.code !== "" && !set) {
+    return {
+      accepted: false,
+      code: `X12_AK9_${group.code}`,
+      location: null,
+      answer: `${group.form}:AK9R:${group.code}`,
+    };
+  }
+  if (group && set && !set.accepted) {
+    const code = set.error?.code ?? `X12_IK5_${set.code}`;
+    return { accepted: false, code, location: set.error?.location ?? null, answer: `${group.form}:R:${set.code}` };
+  }
+  return { accepted: true, code: null, location: null, answer: set && group ? `${group.form}:A` : String(status) };
+}
+
+function rejectedInterchange(note: string): Told {
+  const code = note === "025" ? "DUPLICATE" : `X12_TA1_${note}`;
+  return { accepted: false, code, location: null, answer: `TA1:R:${note}` };
+}
+
+function emptyToldOf(answer: ReadAnswer | undefined, status: number): Told | null {
+  if (!answer) return null;
+  if (answer.rejectedBy) return rejectedInterchange(answer.rejectedBy);
+  for (const group of answer.groups) {
+    for (const set of group.sets.keys()) {
+      const told = toldOf({ controlId: "", interchange: 0, group: group.control, set, setId: "" }, answer, status);
+      if (!told.accepted) return told;
+    }
+    if (group.verdict === "R") {
+      return {
+        accepted: false,
+        code: `X12_AK9_${group.code || "R"}`,
+        location: null,
+        answer: `${group.form}:AK9R:${group.code}`,
+      };
+    }
+  }
+  return null;
+}
+
+function codeOfProblem(body: Buffer): string | null {
+  try {
+    const problem = JSON.parse(body.toString("utf8")) as { readonly code?: unknown; readonly reason?: unknown };
+    return typeof problem.reason === "string" ? problem.reason : typeof problem.code === "string" ? problem.code : null;
+  } catch {
+    return null;
+  }
+}

@@ -1,0 +1,185 @@
+import { isSegment, type Segment, type Token } from "./tokenizer.js";
+
+/**
+ * What a slice of the stream is. `claim`, `payment`, `remittance` and `set` are units; the rest surrounds them.
+ * `subscriber`: people whose claims lie elsewhere (or nowhere). `between`: LX, TS3, PLB and other segments of no unit.
+ */
+export type SliceKind =
+  | "isa"
+  | "gs"
+  | "heading"
+  | "subscriber"
+  | "claim"
+  | "remittance"
+  | "payment"
+  | "set"
+  | "between"
+  | "trailer"
+  | "iea"
+  | "noise";
+
+/** A run of bytes that is journalled as one entry. Slices in order are the whole stream. */
+export interface Slice {
+  readonly kind: SliceKind;
+  readonly segments: readonly Segment[];
+  readonly bytes: Uint8Array;
+  readonly offset: number;
+  /** It goes on where the slice before it was cut for its size. */
+  readonly continued: boolean;
+}
+
+/** Kinds that get a verdict of their own and are counted. */
+export const unitKinds: ReadonlySet<SliceKind> = new Set<SliceKind>(["claim", "remittance", "payment", "set"]);
+
+/** Joins pieces; without copying where they lie side by side in one chunk. */
+function join(pieces: readonly Buffer[]): Uint8Array {
+  const first = pieces[0]!;
+  if (pieces.length === 1) return first;
+  let end = first.byteOffset + first.length;
+  let total = first.length;
+  let beside = true;
+  for (let index = 1; index < pieces.length; index += 1) {
+    const piece = pieces[index]!;
+    beside &&= piece.buffer === first.buffer && piece.byteOffset === end;
+    end = piece.byteOffset + piece.length;
+    total += piece.length;
+  }
+  return beside ? Buffer.from(first.buffer, first.byteOffset, total) : Buffer.concat(pieces, total);
+}
+
+/**
+ * The second pass: puts segments together into slices.
+ *
+ * A claim (837) takes the subscriber and patient levels that stand right before it, so that what names a person is in a
+ * unit sealed under that person's key. A payment (835) takes the LX before it. Other sets are one slice. What is larger
+ * than `longest` is cut there, so memory stays flat; such a unit has been refused before.
+ */
+export class Splitter {
+  readonly #longest: number;
+  #kind: SliceKind | null = null;
+  #segments: Segment[] = [];
+  #pieces: Buffer[] = [];
+  #size = 0;
+  #offset = 0;
+  #set = "";
+  #continued = false;
+  readonly #done: Slice[] = [];
+
+  constructor(longest: number) {
+    this.#longest = longest;
+  }
+
+  /** Takes tokens in order and gives the slices complete with them. */
+  push(tokens: readonly Token[]): Slice[] {
+    for (const token of tokens) {
+      if (isSegment(token)) this.#take(token);
+      else
+        this.#append(token.kind === "blank" ? (this.#kind ?? "noise") : this.#startNoise(), token.bytes, token.offset);
+    }
+    return this.#done.splice(0);
+  }
+
+  /** Gives the last slice. */
+  end(): Slice[] {
+    this.#flush();
+    return this.#done.splice(0);
+  }
+
+  #startNoise(): SliceKind {
+    if (this.#kind !== "noise") this.#flush();
+    return "noise";
+  }
+
+  #take(segment: Segment): void {
+    const kind = this.#kindOf(segment);
+    if (kind.fresh) this.#flush();
+    this.#kind = kind.kind;
+    this.#segments.push(segment);
+    this.#append(kind.kind, segment.bytes, segment.offset);
+  }
+
+  #append(kind: SliceKind, bytes: Buffer, offset: number): void {
+    if (this.#size > 0 && this.#size + bytes.length > this.#longest) {
+      const last = this.#segments.at(-1)?.bytes === bytes ? this.#segments.pop() : undefined;
+      this.#flush();
+      this.#continued = true;
+      if (last) this.#segments.push(last);
+    }
+    this.#kind = kind;
+    if (this.#size === 0) this.#offset = offset;
+    this.#pieces.push(bytes);
+    this.#size += bytes.length;
+  }
+
+  #flush(): void {
+    if (this.#kind !== null && this.#size > 0) {
+      this.#done.push({
+        kind: this.#kind,
+        segments: this.#segments,
+        bytes: join(this.#pieces),
+        offset: this.#offset,
+        continued: this.#continued,
+      });
+    }
+    this.#continued = false;
+    this.#kind = null;
+    this.#segments = [];
+    this.#pieces = [];
+    this.#size = 0;
+  }
+
+  /** Kind of the slice that the segment belongs to, and whether it starts a new one. */
+  #kindOf(segment: Segment): { readonly kind: SliceKind; readonly fresh: boolean } {
+    const open = this.#kind;
+    const stay = (kind: SliceKind) => ({ kind, fresh: false });
+    const start = (kind: SliceKind) => ({ kind, fresh: true });
+    switch (segment.id) {
+      case "ISA":
+        this.#set = "";
+        return start("isa");
+      case "GS":
+        this.#set = "";
+        return start("gs");
+      case "GE":
+        this.#set = "";
+        return start("trailer");
+      case "IEA":
+        this.#set = "";
+        return start("iea");
+      case "ST":
+        this.#set = segment.elements[1] ?? "";
+        if (this.#set === "837") return start("heading");
+        return start(this.#set === "835" ? "remittance" : "set");
+      case "SE": {
+        const whole = this.#set !== "837" && this.#set !== "835" && open === "set";
+        this.#set = "";
+        return whole ? stay("set") : start("trailer");
+      }
+    }
+    if (this.#set === "837") return this.#claimKindOf(segment, open);
+    if (this.#set === "835") return remittanceKindOf(segment, open);
+    // Outside any set (a TA1, or what should not be there) a segment belongs to the envelope before it.
+    return open === null || open === "noise" ? start("between") : stay(open === "set" ? "set" : open);
+  }
+
+  #claimKindOf(segment: Segment, open: SliceKind | null): { readonly kind: SliceKind; readonly fresh: boolean } {
+    const level = segment.id === "HL" ? segment.elements[3] : undefined;
+    if (level === "20") return { kind: "heading", fresh: open !== "heading" };
+    if (level === "22") return { kind: "subscriber", fresh: true };
+    // A dependent right below its subscriber stays in one slice with it; a second dependent starts its own.
+    if (level === "23") return { kind: "subscriber", fresh: open !== "subscriber" || this.#hasLevel("23") };
+    if (segment.id === "CLM") return { kind: "claim", fresh: open !== "subscriber" };
+    return { kind: open ?? "heading", fresh: open === null };
+  }
+
+  #hasLevel(level: string): boolean {
+    return this.#segments.some((segment) => segment.id === "HL" && segment.elements[3] === level);
+  }
+}
+
+function remittanceKindOf(segment: Segment, open: SliceKind | null): { kind: SliceKind; fresh: boolean } {
+  if (segment.id === "LX") return { kind: "between", fresh: true };
+  if (segment.id === "PLB") return { kind: "between", fresh: true };
+  if (segment.id === "CLP") return { kind: "payment", fresh: open !== "between" };
+  return { kind: open ?? "remittance", fresh: open === null };
+}

@@ -1,0 +1,173 @@
+import type { EventDraft } from "../../engine/intake/connector.js";
+import type { EventInputs } from "../../schemas/events.generated.js";
+import { contentHash } from "./content-hash.js";
+import { cents, readDate } from "./element.js";
+import { type Person, personOf, subscriberId } from "./people.js";
+import { decodeText } from "./profile.js";
+import { procedureOf } from "./service-line.js";
+import { payerControlNumberHash, type Surroundings, type Translation } from "./surroundings.js";
+import type { Segment } from "./tokenizer.js";
+import type { Remittance } from "./translate835.js";
+
+type PaymentFields = EventInputs["ClaimAdjudicated"];
+type PaidLine = {
+  -readonly [Key in keyof NonNullable<PaymentFields["lines"]>[number]]: NonNullable<
+    PaymentFields["lines"]
+  >[number][Key];
+};
+type Adjustment = NonNullable<PaymentFields["adjustments"]>[number];
+
+/** CAS02/03/04 to CAS17/18/19: reason, amount, quantity. */
+const TRIPLES = [2, 5, 8, 11, 14, 17];
+
+interface PaymentBody {
+  readonly clp: Segment;
+  patient: Person | null;
+  insured: Person | null;
+  allowed: number | null;
+  readonly adjustments: Adjustment[];
+  readonly lines: PaidLine[];
+}
+
+/**
+ * Translates one CLP loop of an 835: ClaimAdjudicated, or ClaimPaymentReversed where CLP02 is 22. Pure but for
+ * `remittance.occurrences`, which counts the claim.
+ */
+export function translatePayment(
+  segments: readonly Segment[],
+  remittance: Remittance,
+  surroundings: Surroundings,
+): Translation {
+  const { profile, surrogate } = surroundings;
+  let body: PaymentBody | null = null;
+  for (const segment of segments) {
+    if (segment.id === "CLP" && body === null) {
+      body = { clp: segment, patient: null, insured: null, allowed: null, adjustments: [], lines: [] };
+    } else if (body) readPayment(body, segment, remittance, surroundings);
+  }
+  const at = (index: number): string => (body?.clp.elements[index] ?? "").trim();
+  const claimId = surrogate("claim", remittance.payee, "", at(1));
+  const occurrence = (remittance.occurrences.get(claimId) ?? 0) + 1;
+  remittance.occurrences.set(claimId, occurrence);
+  if (!body) return { events: [], flags: [], sealFor: [claimId], number: "" };
+
+  const patientId = subscriberId(surrogate, remittance.payerId, patientOf(body));
+  const owner = patientId ?? claimId;
+  const facts = fieldsOf(body, at, remittance, occurrence, patientId, surroundings);
+  const flags = facts.balanced ? [] : ["PAYMENT_UNBALANCED"];
+  if (patientId === null) flags.push("PATIENT_UNIDENTIFIED");
+  const event: EventDraft = {
+    type: at(2) === "22" ? "ClaimPaymentReversed" : "ClaimAdjudicated",
+    subject: claimId,
+    time: remittance.paidAt,
+    timePrecision: "DAY",
+    fields: { ...facts, contentHash: contentHash(facts), flags },
+    sealed: {
+      patientControlNumber: decodeText(profile, at(1)) || null,
+      payerControlNumber: decodeText(profile, at(7)) || null,
+      memberId: (body.insured ?? body.patient)?.memberId || null,
+      patientName: body.patient?.name ?? null,
+      subscriberName: (body.insured ?? body.patient)?.name ?? null,
+      birthDate: null,
+    },
+    sealFor: owner,
+  };
+  return { events: [event], flags, sealFor: [owner], number: at(1) };
+}
+
+/**
+ * The person whose member id names the patient. Where the 835 names an insured besides the patient, the patient is a
+ * dependent; unless it has an id of its own nobody can tell it apart, since the 835 has no birth date.
+ */
+function patientOf(body: PaymentBody): Person | null {
+  if (body.insured && body.patient?.memberId === body.insured.memberId) return null;
+  return body.patient;
+}
+
+function readPayment(body: PaymentBody, segment: Segment, remittance: Remittance, surroundings: Surroundings): void {
+  const at = (index: number): string => (segment.elements[index] ?? "").trim();
+  const line = body.lines.at(-1);
+  switch (segment.id) {
+    case "NM1":
+      if (at(1) === "QC") body.patient = personOf(segment, surroundings.profile);
+      else if (at(1) === "IL") body.insured = personOf(segment, surroundings.profile);
+      return;
+    case "SVC": {
+      const { procedureQualifier, procedureCode } = procedureOf(segment, 1);
+      body.lines.push({
+        lineNumber: body.lines.length + 1,
+        procedureQualifier,
+        procedureCode,
+        controlNumber: null,
+        chargeAmount: cents(at(2)) ?? 0,
+        paidAmount: cents(at(3)) ?? 0,
+        allowedAmount: null,
+        serviceDate: null,
+      });
+      return;
+    }
+    case "DTM":
+      if (line && (at(1) === "472" || at(1) === "150")) line.serviceDate = readDate(at(2));
+      return;
+    case "REF":
+      if (line && at(1) === "6R" && at(2) !== "") {
+        line.controlNumber = surroundings.surrogate("claim", remittance.payee, "line", at(2));
+      }
+      return;
+    case "AMT":
+      if (line && at(1) === "B6") line.allowedAmount = cents(at(2));
+      else if (!line && at(1) === "AU") body.allowed = cents(at(2));
+      return;
+    case "CAS":
+      readAdjustments(body, segment, line?.lineNumber ?? null);
+  }
+}
+
+function readAdjustments(body: PaymentBody, segment: Segment, lineNumber: number | null): void {
+  const group = segment.elements[1] ?? "";
+  for (const at of TRIPLES) {
+    const reason = segment.elements[at];
+    if (!reason) continue;
+    body.adjustments.push({
+      lineNumber,
+      group,
+      reason,
+      amount: cents(segment.elements[at + 1]) ?? 0,
+      quantity: segment.elements[at + 2] || null,
+    });
+  }
+}
+
+function fieldsOf(
+  body: PaymentBody,
+  at: (index: number) => string,
+  remittance: Remittance,
+  occurrence: number,
+  patientId: string | null,
+  surroundings: Surroundings,
+): Omit<PaymentFields, "contentHash" | "flags"> {
+  const chargeAmount = cents(at(3)) ?? 0;
+  const paidAmount = cents(at(4)) ?? 0;
+  const adjusted = body.adjustments.reduce((sum, one) => sum + one.amount, 0);
+  const allowed = body.lines.filter((line) => line.allowedAmount !== null && line.allowedAmount !== undefined);
+  return {
+    patientId,
+    remittanceId: remittance.remittanceId,
+    payerId: remittance.payerId,
+    providerNpi: remittance.payeeNpi,
+    traceNumber: remittance.traceNumber,
+    occurrence,
+    statusCode: at(2),
+    chargeAmount,
+    paidAmount,
+    patientAmount: cents(at(5)) ?? 0,
+    allowedAmount:
+      body.allowed ?? (allowed.length > 0 ? allowed.reduce((sum, line) => sum + (line.allowedAmount ?? 0), 0) : null),
+    frequencyCode: at(9) || null,
+    adjustments: body.adjustments,
+    lines: body.lines,
+    balanced: chargeAmount - adjusted === paidAmount,
+    payerControlNumberHash: payerControlNumberHash(surroundings.surrogate, remittance.payee, at(7)),
+    paidAt: remittance.paidAt,
+  };
+}
