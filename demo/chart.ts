@@ -16,7 +16,7 @@ export interface Demographics {
 
 export type DemographicField = "birthDate" | "sex" | "address" | "phone";
 
-export interface Identifier {
+interface Identifier {
   readonly authority: string;
   readonly type: "MR" | "PI" | "NI";
   readonly value: string;

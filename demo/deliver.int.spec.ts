@@ -1,7 +1,10 @@
+import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
 import { createServer as createHttp } from "node:http";
 import { type AddressInfo, createServer, type Server, type Socket } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { afterEach, describe, expect, it } from "vitest";
-import { playRegion } from "./deliver.js";
+import { dropInterchanges, playRegion } from "./deliver.js";
 import { frame, frameReader } from "./mllp.js";
 import { generateRegion, type Region } from "./region.js";
 
@@ -112,6 +115,14 @@ describe("playing a region", () => {
     // The two interchanges sent twice are expected to be refused.
     const resent = [...whole.expectations("insurer")].filter((one) => one.resend).length;
     expect(result.surprises.map((one) => one.expected)).toEqual(Array.from({ length: resent }, () => "TA1:R:025 025"));
+  });
+
+  it("drops interchanges as whole files", async () => {
+    const folder = await mkdtemp(join(tmpdir(), "region-"));
+    opened.push({ close: () => void rm(folder, { recursive: true }) });
+    const names = await dropInterchanges(whole, "insurer", folder);
+    expect((await readdir(folder)).sort()).toEqual([...names].sort());
+    expect(await Promise.all(names.map((name) => readFile(join(folder, name))))).toEqual(sent("insurer"));
   });
 
   it("gives up with the sender's name when nothing answers", async () => {

@@ -15,7 +15,7 @@ const escapes: Readonly<Record<string, string>> = {
 };
 
 /** Text as a field carries it, with the delimiters escaped (HL7 v2.5.1 chapter 2.7.1). */
-export const escapeText = (text: string): string =>
+const escapeText = (text: string): string =>
   reserved.test(text) ? text.replace(/[|^~\\&]/g, (mark) => escapes[mark] as string) : text;
 
 const types: Readonly<Record<MessageKind, readonly [type: string, structure: string]>> = {
@@ -92,7 +92,7 @@ function header(sender: HospitalSender, sending: Sending, stamp: (at: number) =>
 }
 
 /** The text of one sending, every segment ended as this sender ends it. */
-export function writeText(sending: Sending): string {
+function writeText(sending: Sending): string {
   const { message, flaw } = sending;
   const sender = message.chart.sender;
   const stamp = (at: number): string => hl7Stamp(at, sender.zone, sender.offset);

@@ -9,7 +9,7 @@ import { paymentOf, type Remittance, write835 } from "./x12-835.js";
 import { write837 } from "./x12-837.js";
 
 /** An interchange that will be written when it is sent. */
-export interface PlannedInterchange {
+interface PlannedInterchange {
   readonly fileName: string;
   readonly write: () => Buffer;
   readonly expectation: Expectation;

@@ -6,7 +6,7 @@ import { hospitals } from "./senders.js";
 import { procedures } from "./vocabulary.js";
 
 /** The stories that a claim may have, with how many of 1,000 claims have each. */
-export const fates = {
+const fates = {
   paid: 600,
   deductible: 75,
   denied: 80,
@@ -20,7 +20,7 @@ export const fates = {
   unbalanced: 15,
   neverSubmitted: 10,
 } as const;
-export type Fate = keyof typeof fates;
+type Fate = keyof typeof fates;
 
 /** What billing offices and payer have to say, by rounds: later rounds are later in time, whatever arrives first. */
 export interface Ledger {

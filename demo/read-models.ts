@@ -8,7 +8,7 @@ const instant = (column: string): string =>
   `to_char(${column} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"') AS ${column}`;
 
 /** What is asked of each read model, everything as text so that no driver's types matter. */
-export const statements = {
+const statements = {
   patients: `SELECT patient_id::text, status, merged_into::text, sex, birth_year::text, family_name, to_json(given_names)::text AS given_names, birth_date::text FROM ${schema}.patients`,
   patient_identifiers: `SELECT patient_id::text, authority, type, value FROM ${schema}.patient_identifiers`,
   persons: `SELECT to_json(patient_ids)::text AS patient_ids FROM ${schema}.persons`,

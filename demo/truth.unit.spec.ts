@@ -64,16 +64,22 @@ describe("the truth", () => {
         endedAt: string | null;
       }
     >();
+    const stays = new Map<string, string[]>();
     for (const name of ["north", "south", "practice"] as const)
       for (const { type, field } of read(name)) {
         const number = field("PV1", 19).split("^")[0];
         if (!number) continue;
         const key = `${hospitals[name].facility}|${number}`;
         const before = visits.get(key);
+        const places = stays.get(key) ?? [];
+        stays.set(key, places);
+        if (/A0[1245]$/.test(type)) places.push(field("PV1", 3));
+        else if (type === "ADT^A08") places.splice(-1, 1, field("PV1", 3));
+        else if (type === "ADT^A12") places.pop();
         const behind = hospitals[name].zone === "UTC" ? 0 : 5;
         visits.set(key, {
           status: finals[type] ?? before?.status ?? "referenced",
-          location: field("PV1", 3) || (before?.location ?? null),
+          location: places.at(-1) ?? null,
           class: field("PV1", 2) || (before?.class ?? null),
           startedAt: instant(field("PV1", 44), behind) ?? before?.startedAt ?? null,
           endedAt: instant(field("PV1", 45), behind),

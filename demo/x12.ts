@@ -3,12 +3,12 @@ import type { X12Sender } from "./senders.js";
 import { toAscii } from "./vocabulary.js";
 
 /** How one sender writes its interchanges. */
-export interface Dialect {
+interface Dialect {
   readonly component: ":" | ">";
   readonly newline: "" | "\n";
 }
 
-export const dialects: Readonly<Record<X12Sender["name"], Dialect>> = {
+const dialects: Readonly<Record<X12Sender["name"], Dialect>> = {
   clearing: { component: ":", newline: "\n" },
   insurer: { component: ">", newline: "" },
 };
