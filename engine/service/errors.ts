@@ -32,6 +32,13 @@ export const errorDefinitions = {
     httpStatus: 400,
     exitCode: 64,
   },
+  TRIB_CLI_NOT_FOUND: {
+    summary: "What the command was asked about isn't there.",
+    remedy: "The `list` command beside it shows what there is.",
+    retriable: false,
+    httpStatus: 404,
+    exitCode: 1,
+  },
   TRIB_CLI_NOT_RUNNING: {
     summary: "The process that the command needs isn't running.",
     remedy: "`tributary run` starts every process; `tributary status` shows what runs.",
@@ -153,7 +160,8 @@ export const errorDefinitions = {
   },
   TRIB_INTAKE_FENCE_LOST: {
     summary: "Another process publishes this journal partition.",
-    remedy: "Nothing to do when a publisher was just started or stopped; else look for two installations on one journal.",
+    remedy:
+      "Nothing to do when a publisher was just started or stopped; else look for two installations on one journal.",
     retriable: true,
     httpStatus: 503,
     exitCode: 75,

@@ -1,0 +1,26 @@
+import { Command } from "commander";
+import { commands } from "./commands.js";
+
+/** `docs/commands.md`: every command with its description and options. */
+export function commandsDocument(): string {
+  const program = new Command("tributary");
+  for (const register of commands) register(program);
+  const lines = [
+    "<!-- Made by `npm run docs` from cli/; a test compares. -->",
+    "# Commands",
+    "",
+    "`npx tributary <command> --help` says more. Exit codes: 0 done; 1 could not be reached or done; 2 done, but something was refused or differs; 64 wrong call; 78 wrong settings.",
+    "",
+  ];
+  const describe = (command: Command, path: string) => {
+    const usage = command.registeredArguments.map((argument) => ` <${argument.name()}${argument.variadic ? "…" : ""}>`).join("");
+    if (command.commands.length === 0) {
+      lines.push(`## ${path}${usage}`, "", `${command.description()}.`, "");
+      for (const option of command.options) lines.push(`- \`${option.flags}\`: ${option.description}`);
+      if (command.options.length > 0) lines.push("");
+    }
+    for (const inner of command.commands) describe(inner, `${path} ${inner.name()}`);
+  };
+  for (const command of program.commands) describe(command, command.name());
+  return `${lines.join("\n").trimEnd()}\n`;
+}

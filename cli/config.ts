@@ -1,0 +1,37 @@
+import type { Command } from "commander";
+import { type SettingName, settingsSchema } from "../engine/service/settings.js";
+import { openInstallation } from "./installation.js";
+import { printJson, printTable } from "./output.js";
+
+/** Settings whose value is a secret, or holds one. */
+const secret = /SECRET|KEK|PASSWORD|DATABASE_URL/;
+
+function shown(name: string, value: unknown): string | null {
+  if (value === undefined || value === null) return null;
+  if (name === "DATABASE_URL") return String(value).replace(/\/\/([^:@/]*):[^@]*@/, "//$1:…@");
+  return secret.test(name) && !name.endsWith("_FILE") ? "…" : String(value);
+}
+
+export function registerConfig(program: Command): void {
+  const config = program.command("config").description("settings of this installation");
+  config
+    .command("print")
+    .description("every setting with its value and where it comes from; secrets are hidden")
+    .option("--json", "one JSON object")
+    .action(async (options: { json?: boolean }) => {
+      const before = { ...process.env };
+      const { settings } = await openInstallation();
+      const rows = (Object.keys(settingsSchema.shape) as SettingName[]).map((name) => {
+        const given = before[name] !== undefined || before[`${name}_FILE`] !== undefined;
+        const found = process.env[name] !== undefined || process.env[`${name}_FILE`] !== undefined;
+        return {
+          setting: name,
+          value: shown(name, settings[name]),
+          source: given ? "environment" : found ? "stack" : "default",
+        };
+      });
+      if (options.json)
+        printJson(Object.fromEntries(rows.map(({ setting, value, source }) => [setting, { value, source }])));
+      else printTable(rows);
+    });
+}

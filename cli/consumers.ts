@@ -1,0 +1,75 @@
+import { existsSync, mkdirSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import type { Command } from "commander";
+import { printGrants } from "../engine/projector/roles.js";
+import { consumerNames, loadConsumer } from "../engine/service/discover.js";
+import { TributaryError } from "../engine/service/errors.js";
+import { registered } from "../engine/service/registration.js";
+import { repositoryRoot } from "../engine/service/root.js";
+import { runInForeground } from "./foreground.js";
+import { openInstallation } from "./installation.js";
+import { print, printJson, printTable } from "./output.js";
+import { consumerScaffold } from "./scaffold/consumer.js";
+
+export function registerConsumers(program: Command): void {
+  const consumers = program.command("consumers").description("consumers: what folds events into read models");
+  consumers
+    .command("list")
+    .description("consumers found in consumers/, the read models they keep, and their processes")
+    .option("--json", "one JSON array")
+    .action(async (options: { json?: boolean }) => {
+      const { settings } = await openInstallation();
+      const running = registered(settings.TRIBUTARY_HOME).filter(({ kind }) => kind === "consumer");
+      const rows = [];
+      for (const name of consumerNames()) {
+        const definition = await loadConsumer(name);
+        rows.push({
+          name,
+          projections: definition.project.map((projection) => `${projection.name} v${projection.version}`),
+          pids: running.filter((process) => process.name === name).map(({ pid }) => pid),
+        });
+      }
+      if (options.json) printJson(rows);
+      else
+        printTable(
+          rows.map((row) => ({ ...row, projections: row.projections.join(", "), pids: row.pids.join(", ") || null })),
+        );
+    });
+  consumers
+    .command("run")
+    .argument("<name>", "consumer")
+    .description("run one more instance of a consumer in the foreground")
+    .action((name: string) => runInForeground("consumer", name));
+  consumers
+    .command("new")
+    .argument("<name>", "lower-case letters, digits and hyphens")
+    .description("write a consumer and its projection: two folders that run and pass their own spec at once")
+    .action((name: string) => {
+      if (!/^[a-z][a-z0-9-]{0,39}$/.test(name)) {
+        throw new TributaryError(
+          "TRIB_CLI_NAME_INVALID",
+          "A name has lower-case letters, digits and hyphens, at most 40, and starts with a letter.",
+        );
+      }
+      const files = consumerScaffold(name);
+      for (const path of files.keys()) {
+        if (existsSync(join(repositoryRoot, path)))
+          throw new TributaryError("TRIB_CLI_NAME_INVALID", `${path} is there already.`);
+      }
+      for (const [path, content] of files) {
+        mkdirSync(dirname(join(repositoryRoot, path)), { recursive: true });
+        writeFileSync(join(repositoryRoot, path), content);
+        print(`wrote  ${path}`);
+      }
+      print();
+      print(`Test it:  npx vitest run --project unit projections/${name.replaceAll("-", "_")}`);
+      print(`Run it:   npx tributary consumers run ${name}     (or: npx tributary run ${name})`);
+    });
+  consumers
+    .command("grants")
+    .argument("<name>", "consumer")
+    .description("the Postgres role and the Kafka rights of a consumer, derived from its definition, as statements")
+    .action(async (name: string) => {
+      for (const line of printGrants(await loadConsumer(name))) print(line);
+    });
+}

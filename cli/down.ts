@@ -1,0 +1,18 @@
+import type { Command } from "commander";
+import { readSettings } from "../engine/service/settings.js";
+import { stopProcesses } from "../engine/service/stop.js";
+import { stopStack } from "../stack/stack.js";
+import { print } from "./output.js";
+
+export function registerDown(program: Command): void {
+  program
+    .command("down")
+    .description("stop the engine's processes, then the stack; all state is kept")
+    .option("--keep-stack", "stop the processes only")
+    .action(async (options: { keepStack?: boolean }) => {
+      const home = readSettings().TRIBUTARY_HOME;
+      for (const name of await stopProcesses(home)) print(`stopped   ${name}`);
+      if (!options.keepStack) await stopStack(home);
+      print("down");
+    });
+}

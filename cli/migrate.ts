@@ -1,0 +1,33 @@
+import type { Command } from "commander";
+import { requireSetting } from "../engine/service/settings.js";
+import { migratePrint, migrateStatus, migrateUp } from "../engine/store/migrate.js";
+import { openInstallation } from "./installation.js";
+import { print, printJson, printTable } from "./output.js";
+
+export function registerMigrate(program: Command): void {
+  const migrate = program.command("migrate").description("the database's schema");
+  const databaseUrl = async () => requireSetting((await openInstallation()).settings, "DATABASE_URL");
+  migrate
+    .command("up")
+    .description("apply what is missing; any number of installers at once")
+    .option("--json", "one JSON array of the migrations applied")
+    .action(async (options: { json?: boolean }) => {
+      const applied = await migrateUp(await databaseUrl());
+      if (options.json) printJson(applied);
+      else print(applied.length === 0 ? "nothing to apply" : applied.map((name) => `applied  ${name}`).join("\n"));
+    });
+  migrate
+    .command("status")
+    .description("which migrations are applied; exit code 2 when one is missing")
+    .option("--json", "one JSON array")
+    .action(async (options: { json?: boolean }) => {
+      const status = await migrateStatus(await databaseUrl());
+      if (options.json) printJson(status);
+      else printTable(status.map((entry) => ({ ...entry })));
+      if (status.some(({ applied }) => !applied)) process.exitCode = 2;
+    });
+  migrate
+    .command("print")
+    .description("every migration as SQL, for who must review or run it by hand")
+    .action(async () => print(await migratePrint()));
+}

@@ -1,0 +1,54 @@
+import type { Command } from "commander";
+import { listParked, showParked } from "../engine/projector/parked.js";
+import { TributaryError } from "../engine/service/errors.js";
+import { print, printJson, printTable } from "./output.js";
+import { withPool } from "./pool.js";
+
+export function registerParked(program: Command): void {
+  const parked = program.command("parked").description("keys held back because an event could not be applied");
+  parked
+    .command("list")
+    .description("every parked key: where, since when, why")
+    .option("--projection <name>", "of one projection")
+    .option("--key <id>", "of one entity")
+    .option("--json", "one JSON array")
+    .action((options: { projection?: string; key?: string; json?: boolean }) =>
+      withPool(async (pool) => {
+        const { json, ...filter } = options;
+        const rows = await listParked(pool, filter);
+        if (json) printJson(rows);
+        else {
+          printTable(
+            rows.map(({ projection, topic, partition, offset, key, eventType, code, parkedAt }) => ({
+              projection,
+              place: `${topic}/${partition}/${offset}`,
+              key,
+              event: eventType,
+              code,
+              since: new Date(parkedAt).toISOString(),
+            })),
+          );
+        }
+      }),
+    );
+  parked
+    .command("show")
+    .argument("<projection>")
+    .argument("<place>", "topic/partition/offset, as `parked list` prints it")
+    .description("one parked key with its reason")
+    .option("--json", "one JSON object")
+    .action((projection: string, place: string, options: { json?: boolean }) =>
+      withPool(async (pool) => {
+        const [, topic = "", partition, offset] = /^(.+)\/(\d+)\/(\d+)$/.exec(place) ?? [];
+        const found = await showParked(pool, {
+          projection,
+          topic,
+          partition: Number(partition),
+          offset: Number(offset),
+        });
+        if (!found) throw new TributaryError("TRIB_CLI_NOT_FOUND", `Nothing of ${projection} is parked at ${place}.`);
+        if (options.json) printJson(found);
+        else for (const [name, value] of Object.entries(found)) print(`${name.padEnd(12)}${value ?? "-"}`);
+      }),
+    );
+}

@@ -1,0 +1,40 @@
+import type { Command } from "commander";
+import { connectorNames, loadConnector, loadProfiles } from "../engine/service/discover.js";
+import { registered } from "../engine/service/registration.js";
+import { runInForeground } from "./foreground.js";
+import { openInstallation } from "./installation.js";
+import { printJson, printTable } from "./output.js";
+
+export function registerProducers(program: Command): void {
+  const producers = program.command("producers").description("connectors: what receives partners' messages");
+  producers
+    .command("list")
+    .description("connectors found in producers/, their partners, and where they listen")
+    .option("--json", "one JSON array")
+    .action(async (options: { json?: boolean }) => {
+      const { settings } = await openInstallation();
+      const running = registered(settings.TRIBUTARY_HOME);
+      const rows = [];
+      for (const name of connectorNames()) {
+        const connector = await loadConnector(name);
+        const profiles = loadProfiles(connector, settings.TRIBUTARY_ENV === "production");
+        const process = running.find((entry) => entry.kind === "connector" && entry.name === name);
+        rows.push({
+          name,
+          version: connector.version,
+          partners: [...profiles.keys()],
+          addresses: (process?.addresses ?? []).map(({ url }) => url),
+        });
+      }
+      if (options.json) printJson(rows);
+      else
+        printTable(
+          rows.map((row) => ({ ...row, partners: row.partners.join(", "), addresses: row.addresses.join(", ") })),
+        );
+    });
+  producers
+    .command("run")
+    .argument("<name>", "connector")
+    .description("run one connector in the foreground")
+    .action((name: string) => runInForeground("connector", name));
+}

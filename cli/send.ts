@@ -1,0 +1,80 @@
+import { readFileSync } from "node:fs";
+import { type Command, InvalidArgumentError } from "commander";
+import type { Address, SendLine } from "../engine/intake/connector.js";
+import { loadConnector } from "../engine/service/discover.js";
+import { TributaryError } from "../engine/service/errors.js";
+import { registered } from "../engine/service/registration.js";
+import { openInstallation } from "./installation.js";
+import { print, printJson } from "./output.js";
+
+function positive(text: string): number {
+  const value = Number(text);
+  if (!(value > 0)) throw new InvalidArgumentError("a number above zero is needed.");
+  return value;
+}
+
+function lineOf(line: SendLine): string {
+  const verdict = line.accepted
+    ? "accepted"
+    : `REJECTED ${line.code ?? ""}${line.location ? ` at ${line.location}` : ""}`;
+  return `${line.file}#${line.index ?? "-"}  ${line.controlId ?? "-"}  ${line.answer ?? "no answer"}  ${verdict}  ${line.ms} ms`;
+}
+
+export function registerSend(program: Command): void {
+  program
+    .command("send")
+    .argument("<file...>", "files to send, in this order")
+    .description("send files over a connector's real protocol, as a partner would; one line an answer")
+    .requiredOption("--to <connector>", "connector (see `producers list`)")
+    .option("--partner <partner>", "partner that sends", "generic")
+    .option("--rate <n>", "units a second at most", positive)
+    .option("--url <url>", "address of the connector; default: that of the running one")
+    .option("--json", "one JSON object a unit")
+    .addHelpText(
+      "after",
+      "\nExit code 0: every unit accepted; 2: some were rejected; 1: the connector could not be reached.",
+    )
+    .action(
+      async (
+        files: string[],
+        options: { to: string; partner: string; rate?: number; url?: string; json?: boolean },
+      ) => {
+        const { settings } = await openInstallation();
+        const connector = await loadConnector(options.to);
+        const contents = files.map((file) => ({ file, bytes: readInput(file) }));
+        const addresses = options.url
+          ? [{ protocol: new URL(options.url).protocol.replace(":", ""), url: options.url }]
+          : runningAddresses(settings.TRIBUTARY_HOME, options.to);
+        let rejected = 0;
+        for (const { file, bytes } of contents) {
+          const request = {
+            addresses,
+            partner: options.partner,
+            file,
+            bytes,
+            ...(options.rate ? { rate: options.rate } : {}),
+          };
+          for await (const line of connector.send(request)) {
+            if (!line.accepted) rejected += 1;
+            if (options.json) printJson(line);
+            else print(lineOf(line));
+          }
+        }
+        process.exitCode = rejected > 0 ? 2 : 0;
+      },
+    );
+}
+
+function readInput(file: string): Buffer {
+  try {
+    return readFileSync(file);
+  } catch {
+    throw new TributaryError("TRIB_CLI_FILE_UNREADABLE", `The file ${file} can't be read.`);
+  }
+}
+
+function runningAddresses(home: string, connector: string): readonly Address[] {
+  const found = registered(home).find(({ kind, name }) => kind === "connector" && name === connector);
+  if (!found) throw new TributaryError("TRIB_CLI_NOT_RUNNING", `The connector ${connector} isn't running.`);
+  return found.addresses;
+}

@@ -1,0 +1,37 @@
+import type { Command } from "commander";
+import { prepareInstallation } from "../engine/service/prepare.js";
+import { readSettings } from "../engine/service/settings.js";
+import { startStack } from "../stack/stack.js";
+import { openInstallation } from "./installation.js";
+import { print, printJson } from "./output.js";
+import { describeProgress } from "./progress.js";
+
+export function registerUp(program: Command): void {
+  program
+    .command("up")
+    .description("start or find Kafka, the schema registry and Postgres; apply migrations, topics, schemas and builds")
+    .option("--json", "print the services as one JSON object")
+    .addHelpText(
+      "after",
+      `
+Takes the services that settings name (KAFKA_BROKERS, SCHEMA_REGISTRY_URL, DATABASE_URL); else Docker Compose; else
+runs Kafka and the registry with Java 17+ and Maven, and Postgres from a package, under TRIBUTARY_HOME. Idempotent.`,
+    )
+    .action(async (options: { json?: boolean }) => {
+      const report = options.json ? () => {} : print;
+      const services = await startStack({
+        home: readSettings().TRIBUTARY_HOME,
+        environment: process.env,
+        report: (progress) => report(describeProgress(progress)),
+      });
+      const installation = await openInstallation();
+      await prepareInstallation(installation, (step) => report(`prepared  ${step}`));
+      if (options.json) printJson(services);
+      else {
+        print();
+        print(`kafka     ${services.kafkaBrokers}`);
+        print(`registry  ${services.registryUrl}`);
+        print(`postgres  ${services.databaseUrl}`);
+      }
+    });
+}

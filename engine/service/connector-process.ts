@@ -1,0 +1,51 @@
+import { openIntake } from "../intake/intake.js";
+import { connectLog } from "../log/kafka.js";
+import { connectCodec } from "../log/registry.js";
+import { openPool } from "../store/pool.js";
+import { openVault } from "../vault/vault.js";
+import { loadConnector, loadProfiles } from "./discover.js";
+import type { RunningService, Surroundings } from "./process.js";
+import { requireSetting } from "./settings.js";
+
+/** A connector at work: what partners reach, and the intake behind it. */
+export async function startConnector(
+  name: string,
+  { settings, logger, metrics }: Surroundings,
+): Promise<RunningService> {
+  const definition = await loadConnector(name);
+  const profiles = loadProfiles(definition, settings.TRIBUTARY_ENV === "production");
+  const log = connectLog(settings, { clientId: `tributary-${name}`, logger });
+  const pool = openPool(requireSetting(settings, "DATABASE_URL"), {
+    applicationName: `tributary ${name}`,
+    max: settings.DATABASE_POOL,
+    statementTimeout: 10_000,
+  });
+  const vault = openVault({ pool, kek: requireSetting(settings, "TRIBUTARY_KEK") });
+  const codec = await connectCodec(settings);
+  const producer = await log.producer();
+  const intake = openIntake({
+    connector: { name: definition.name, version: definition.version },
+    producer,
+    codec,
+    vault,
+    pool,
+    secret: requireSetting(settings, "TRIBUTARY_SECRET"),
+    unitLimit: settings.INTAKE_UNIT_LIMIT,
+    metrics,
+  });
+  const receiver = await definition.receive({ intake, settings, profiles, logger });
+  return {
+    addresses: receiver.addresses,
+    live: () => true,
+    ready: () => true,
+    state: () => ({ version: definition.version, partners: [...profiles.keys()] }),
+    async close() {
+      await receiver.close();
+      await intake.close();
+      await producer.close();
+      await log.close();
+      vault.close();
+      await pool.end();
+    },
+  };
+}
