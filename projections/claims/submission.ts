@@ -9,7 +9,7 @@ type SubmissionContext = FoldContext<typeof claimTables, "ClaimSubmitted" | "Cla
 
 /** The same claim sent again at the same time by the same partner is one submission. */
 const submissionId = ({ event }: SubmissionContext): string =>
-  `${event.meta.time}:${event.contentHash}:${event.meta.source}`;
+  `${event.meta.time}:${event.frequencyCode}:${event.contentHash}:${event.meta.source}`;
 
 /**
  * A claim was submitted, replaced or voided under its own number.

@@ -79,7 +79,9 @@ const claim_submissions = table({
   comment: "Every submission of a claim: original, resubmission, replacement, void.",
   columns: {
     claim_id: uuid("The claim."),
-    submission_id: text("Time, content hash and partner: the same claim sent again at the same time is one."),
+    submission_id: text(
+      "Time, frequency, content hash and partner: the same claim sent again at the same time is one.",
+    ),
     submitted_at: instant("Time of the submission (BHT04, BHT05); UTC."),
     partner: text("Partner that sent it."),
     patient_id: uuid("The patient, when the claim named a member."),
