@@ -1,0 +1,73 @@
+import type { EventMetaInput } from "../../schemas/common/common.generated.js";
+import { type EventType, eventCatalog } from "../../schemas/events.generated.js";
+import type { JournalledEventInput } from "../../schemas/intake/intake.generated.js";
+import type { Codec } from "../log/codec.js";
+import { TributaryError } from "../service/errors.js";
+import type { EventName } from "../vault/sealed-event.js";
+import type { EventDraft, ReceivedUnit, Verdict } from "./connector.js";
+import { eventId } from "./event-id.js";
+import { unitCodes } from "./unit-codes.js";
+
+/** Encrypts what is inside an event under the subject's key. */
+export type SealEvent = (event: EventName, subject: string, plaintext: Buffer) => Buffer;
+
+export interface FinishContext {
+  readonly codec: Pick<Codec, "encode">;
+  readonly connector: string;
+  readonly receiptId: string;
+  readonly seal: SealEvent;
+  /** Most bytes of one encoded event. */
+  readonly eventLimit: number;
+}
+
+export type Finished =
+  | { readonly verdict: Verdict & { readonly accepted: true }; readonly events: readonly JournalledEventInput[] }
+  | { readonly verdict: Verdict & { readonly accepted: false } };
+
+/** Gives the drafts of a unit their ids, meta, seals and encoding. An event that can't be made rejects the unit. */
+export function finishEvents(unit: ReceivedUnit, context: FinishContext): Finished {
+  const events: JournalledEventInput[] = [];
+  for (const [index, draft] of unit.events.entries()) {
+    const finished = finishEvent(unit, draft, index, context);
+    if ("accepted" in finished) return { verdict: finished };
+    events.push(finished);
+  }
+  return { verdict: { accepted: true }, events };
+}
+
+function finishEvent(
+  unit: ReceivedUnit,
+  draft: EventDraft,
+  index: number,
+  { codec, connector, receiptId, seal, eventLimit }: FinishContext,
+): JournalledEventInput | (Verdict & { accepted: false }) {
+  const type: EventType = draft.type;
+  const { record, topic, sealed: sealedRecord } = eventCatalog[type];
+  const id = eventId(receiptId, 0, index);
+  const meta: EventMetaInput = {
+    id,
+    source: unit.partner,
+    time: draft.time,
+    timePrecision: draft.timePrecision,
+    subject: draft.subject,
+    connector,
+    causationId: receiptId,
+    correlationId: unit.transport?.transmissionId ?? null,
+  };
+  try {
+    let sealed: Buffer | null = null;
+    if (draft.sealed && sealedRecord !== null) {
+      if (draft.sealFor === undefined) return rejected(unitCodes.eventInvalid, `${type}.sealFor`);
+      sealed = seal({ type, eventId: id }, draft.sealFor, codec.encode(sealedRecord, draft.sealed));
+    }
+    const value = codec.encode(record, { ...draft.fields, meta, sealed });
+    if (value.length > eventLimit) return rejected(unitCodes.eventTooLarge, type);
+    return { topic, key: draft.subject, id, type, value };
+  } catch (error) {
+    // What the codec refuses is the unit's fault; anything else is ours and must not be blamed on a partner.
+    if (!(error instanceof TributaryError) || error.code !== "TRIB_LOG_FIELD_INVALID") throw error;
+    return rejected(unitCodes.eventInvalid, [type, error.facts.field].filter(Boolean).join("."));
+  }
+}
+
+const rejected = (code: string, location: string) => ({ accepted: false as const, code, location });

@@ -1,0 +1,153 @@
+import { randomUUID } from "node:crypto";
+import type { Codec } from "../log/codec.js";
+import type { LogProducer, OutgoingRecord } from "../log/log.js";
+import { TributaryError } from "../service/errors.js";
+import type { Pool } from "../store/pool.js";
+import { seal, sealOverhead } from "../vault/sealing.js";
+import type { Vault } from "../vault/vault.js";
+import type { Intake, ReceivedUnit, SubmittedUnit, UnitIdentity, Verdict } from "./connector.js";
+import { finishEvents } from "./finish-events.js";
+import { GroupCommit } from "./group-commit.js";
+import {
+  identityHash,
+  journalRecord,
+  neededSubjects,
+  type RecordContext,
+  resourceHash,
+  type WaitingUnit,
+} from "./journal-record.js";
+import { contentHash, keyedHash, uuidOf } from "./keyed-hash.js";
+import { knownIdentities } from "./ledger.js";
+import { surrogates } from "./surrogate.js";
+import { unitCodes } from "./unit-codes.js";
+
+export interface IntakeOptions {
+  readonly connector: { readonly name: string; readonly version: string };
+  readonly producer: LogProducer;
+  readonly codec: Pick<Codec, "encode" | "encodeEntry">;
+  readonly vault: Vault;
+  /** For the ledger's answers. */
+  readonly pool: Pool;
+  /** Deployment secret, 64 hexadecimal digits (`TRIBUTARY_SECRET`). */
+  readonly secret: string;
+  /** Most bytes of a journal record (`INTAKE_UNIT_LIMIT`); default 10,000,000. */
+  readonly unitLimit?: number;
+  /** Most bytes of an encoded event; default 900,000, below the brokers' usual limit of a record. */
+  readonly eventLimit?: number;
+  /** Most bytes of units waiting for the log; default 256 MiB. */
+  readonly waitingBytes?: number;
+  /** Milliseconds after which an unreachable log or vault is told to the caller; default 10,000. */
+  readonly timeLimit?: number;
+  /** Epoch milliseconds; default the system's clock. */
+  readonly now?: () => number;
+}
+
+export interface OpenIntake extends Intake {
+  /** Waits for what is in hand. Producer, vault and pool stay open: they belong to the caller. */
+  close(): Promise<void>;
+}
+
+/** What keeps a unit in memory beside its bytes: drafts, strings, the call. Only an estimate. */
+const unitOverhead = 4_096;
+
+/** The engine's side of a connector, over a log, a vault and a ledger. */
+export function openIntake(options: IntakeOptions): OpenIntake {
+  const { connector, producer, codec, vault, pool, now = Date.now } = options;
+  const hash = keyedHash(options.secret);
+  const context: RecordContext = {
+    codec,
+    connector,
+    hash,
+    contentHash: contentHash(options.secret),
+    unitLimit: options.unitLimit ?? 10_000_000,
+    eventLimit: options.eventLimit ?? 900_000,
+  };
+
+  async function commit(waiting: readonly WaitingUnit[]): Promise<readonly (SubmittedUnit | Error)[]> {
+    const subjects = new Set<string>();
+    for (const unit of waiting) for (const subject of neededSubjects(unit)) subjects.add(subject);
+    const keys = await vault.keysFor(subjects);
+    const records: OutgoingRecord[] = [];
+    const results = waiting.map((unit): SubmittedUnit | Error => {
+      try {
+        const { record, verdict } = journalRecord(unit, keys, context);
+        records.push(record);
+        return { verdict, receiptId: unit.receiptId };
+      } catch (error) {
+        // A mistake of a connector or of ours on one unit is no reason to refuse the units beside it.
+        return new TributaryError(
+          "TRIB_SERVICE_UNEXPECTED",
+          "a unit can't be made into a record",
+          {},
+          { cause: error },
+        );
+      }
+    });
+    if (records.length > 0) await producer.append(records);
+    return results;
+  }
+
+  const group = new GroupCommit<WaitingUnit, SubmittedUnit>({
+    commit,
+    sizeOf: ({ unit }) => unit.bytes.length + unitOverhead,
+    batchBytes: 8 * 1024 * 1024,
+    batchItems: 2_000,
+    waitingBytes: options.waitingBytes ?? 256 * 1024 * 1024,
+    timeLimit: options.timeLimit ?? 10_000,
+    unavailable: intakeUnavailable,
+  });
+
+  return {
+    surrogate: surrogates(hash),
+    newReceiptId: () => randomUUID(),
+    check: (unit) => checkUnit(unit, context),
+    submit(units) {
+      const receivedAt = now();
+      return group.submit(units.map((unit) => ({ unit, receivedAt, receiptId: randomUUID() })));
+    },
+    async known(identities: readonly UnitIdentity[]) {
+      try {
+        return await knownIdentities(
+          pool,
+          identities.map((identity) => ({
+            identity: uuidOf(identityHash(hash, identity)),
+            resource: identity.rule === "LATEST" ? uuidOf(resourceHash(hash, identity)) : null,
+          })),
+        );
+      } catch (error) {
+        throw isUnavailable(error) ? intakeUnavailable(error) : error;
+      }
+    },
+    close: () => group.drained(),
+  };
+}
+
+/** A key of no one: a sealed content has the same length under any key. */
+const noKey = Buffer.alloc(32);
+const eventHead = 21;
+/** What a journal record has beside bytes and events: names, hashes, nested seals. Generous. */
+const recordOverhead = 4_096;
+
+function checkUnit(unit: ReceivedUnit, context: RecordContext): Verdict {
+  if (!unit.verdict.accepted) return unit.verdict;
+  const finished = finishEvents(unit, {
+    codec: context.codec,
+    connector: context.connector.name,
+    receiptId: "00000000-0000-0000-0000-000000000000",
+    seal: (_event, _subject, plaintext) =>
+      Buffer.concat([Buffer.alloc(eventHead), seal(noKey, Buffer.alloc(0), plaintext)]),
+    eventLimit: context.eventLimit,
+  });
+  if (!("events" in finished)) return finished.verdict;
+  const events = finished.events.reduce((sum, { value }) => sum + value.length + 256, 0);
+  const size = unit.bytes.length + events + recordOverhead + unit.sealFor.length * (sealOverhead + 64);
+  return size > context.unitLimit ? { accepted: false, code: unitCodes.tooLarge } : finished.verdict;
+}
+
+const isUnavailable = (error: unknown): boolean => error instanceof TributaryError && error.definition.retriable;
+
+function intakeUnavailable(cause: unknown): Error {
+  if (typeof cause === "string") return new TributaryError("TRIB_INTAKE_UNAVAILABLE", undefined, { reason: cause });
+  const facts = cause instanceof TributaryError ? { reason: cause.code } : {};
+  return new TributaryError("TRIB_INTAKE_UNAVAILABLE", undefined, facts, { cause });
+}

@@ -1,0 +1,199 @@
+import type { Codec } from "../log/codec.js";
+import type { IncomingRecord, LaneContext, LaneHandler, LogProducer } from "../log/log.js";
+import { TributaryError } from "../service/errors.js";
+import type { Pool } from "../store/pool.js";
+import { countUnits, eventRecords, ledgerEntry, type PlacedEntry, placedEntries } from "./journal-batch.js";
+import { type Decision, decide, type LedgerEntry, latestAfter } from "./ledger.js";
+import { type Advance, advance, type Checkpoint, claimFirsts, type Fence, takeOver } from "./publisher-checkpoint.js";
+
+export interface PublisherLaneOptions {
+  readonly pool: Pool;
+  readonly producer: LogProducer;
+  readonly codec: Pick<Codec, "decodeEntry">;
+  /** Id of the journal that is read. */
+  readonly journal: string;
+  readonly partition: number;
+  /** Shown in the checkpoint's row. */
+  readonly owner: string;
+  /** Entries decided, sent and acknowledged together. */
+  readonly batchEntries: number;
+  /** Milliseconds that a lost fence may go unexplained before the publisher stops. */
+  readonly fencePatience: number;
+  /** Told about each try that failed and will be made again. */
+  readonly onRetry: (error: TributaryError, partition: number) => void;
+  /** Told about each batch that is published and kept. */
+  readonly onPublished: (published: { partition: number; entries: number; events: number; nextOffset: number }) => void;
+}
+
+/** Why a batch wasn't finished. */
+type Interruption = "moved on" | "lost";
+
+const firstPause = 100;
+const longestPause = 5_000;
+
+/**
+ * Publishes one journal partition: decide, send, wait for every acknowledgment, move the checkpoint, next batch.
+ * Why no event is lost and none is out of order is shown in docs/publisher-proof.md.
+ */
+export class PublisherLane implements LaneHandler {
+  readonly #options: PublisherLaneOptions;
+  #checkpoint: Checkpoint | undefined;
+
+  constructor(options: PublisherLaneOptions) {
+    this.#options = options;
+  }
+
+  async open(): Promise<number> {
+    this.#checkpoint = await this.#takeOver();
+    return this.#checkpoint.nextOffset;
+  }
+
+  async close(): Promise<void> {
+    this.#checkpoint = undefined;
+  }
+
+  async batch(records: readonly IncomingRecord[], context: LaneContext): Promise<void> {
+    const { batchEntries } = this.#options;
+    for (let at = 0; at < records.length; at += batchEntries) {
+      const part = records.slice(at, at + batchEntries);
+      let outcome = await this.#publish(part, context);
+      while (outcome === "moved on") outcome = await this.#publish(part, context);
+      if (outcome === "lost") return;
+    }
+  }
+
+  /**
+   * @returns `moved on` when the checkpoint, read again after a failure, isn't where the batch began: what is below it
+   * was published by another owner, the rest is a batch of its own. `lost` when the lane is someone else's.
+   */
+  async #publish(given: readonly IncomingRecord[], context: LaneContext): Promise<"published" | Interruption> {
+    const { codec, journal, partition, pool, producer } = this.#options;
+    const start = this.#checkpoint;
+    if (!start) return "lost";
+    const records = given.filter(({ offset }) => offset >= start.nextOffset);
+    const [head] = records;
+    if (!head) return "published";
+    if (head.offset !== start.nextOffset) {
+      // Our topics have neither transactions nor compaction: a gap is a loss.
+      const facts = { partition, expected: start.nextOffset, found: head.offset };
+      throw new TributaryError("TRIB_LOG_TRUNCATED", undefined, facts);
+    }
+    const entries = placedEntries(records, { codec, journal, partition, recordedAt: start.lastRecordedAt });
+    const last = entries.at(-1) as PlacedEntry;
+    const next = last.offset + 1;
+
+    const decided = await this.#patiently(context, start.nextOffset, ({ fence }) => this.#decide(entries, fence));
+    if (typeof decided === "string") return decided;
+    const { decisions, latest } = decided;
+    const published = entries.filter((entry) => entry.entry.accepted && !decisions.get(entry)?.resendOf);
+    const events = published.flatMap((entry) => [...eventRecords(entry, { journal, partition })]);
+    // After a failure the whole batch is sent again: some of it may be in the log already, and repeating it is allowed.
+    const sent = await this.#patiently(context, start.nextOffset, async () => {
+      if (events.length > 0) await producer.append(events);
+      return true;
+    });
+    if (typeof sent === "string") return sent;
+
+    const step: Advance = {
+      first: start.nextOffset,
+      next,
+      lastRecordedAt: last.recordedAt,
+      counts: countUnits(entries, (entry) => decisions.get(entry)),
+      latest,
+    };
+    const moved = await this.#patiently(context, start.nextOffset, async ({ fence }) =>
+      (await advance(pool, fence, step)) ? true : undefined,
+    );
+    // A try in doubt that was committed after all looks like another owner's progress, and is handled alike.
+    if (typeof moved === "string") return moved;
+    if (!this.#checkpoint) return "lost";
+    this.#checkpoint = { ...this.#checkpoint, nextOffset: next, lastRecordedAt: last.recordedAt };
+    this.#options.onPublished({ partition, entries: entries.length, events: events.length, nextOffset: next });
+    return "published";
+  }
+
+  /** Commits the decisions on a batch. @returns undefined when the fence is lost. */
+  async #decide(entries: readonly PlacedEntry[], fence: Fence) {
+    const { pool, partition } = this.#options;
+    const judged: PlacedEntry[] = [];
+    const ledgerEntries: LedgerEntry[] = [];
+    for (const entry of entries) {
+      const known = ledgerEntry(entry);
+      if (!known) continue;
+      judged.push(entry);
+      ledgerEntries.push(known);
+    }
+    const state = await claimFirsts(pool, fence, entries[0]?.offset ?? 0, ledgerEntries);
+    if (!state) return undefined;
+    const verdicts = decide(partition, ledgerEntries, state);
+    const decisions = new Map<PlacedEntry, Decision>();
+    for (const [index, entry] of judged.entries()) decisions.set(entry, verdicts[index] as Decision);
+    return { decisions, latest: latestAfter(ledgerEntries, verdicts) };
+  }
+
+  /**
+   * Runs a step until it succeeds, as long as the lane is ours. After a failed statement it is unknown whether it was
+   * committed: the lane takes itself over anew, which waits for the one in doubt and shuts it out.
+   * @param first where the checkpoint must be.
+   * @param step gives undefined when the fence is lost.
+   */
+  async #patiently<Result extends object | true>(
+    context: LaneContext,
+    first: number,
+    step: (checkpoint: Checkpoint) => Promise<Result | undefined>,
+  ): Promise<Result | Interruption> {
+    let pause = firstPause;
+    let inDoubt = false;
+    while (this.#checkpoint && context.isOwned()) {
+      try {
+        if (inDoubt) {
+          const again = await this.#takeOver();
+          if (!this.#checkpoint) return "lost";
+          this.#checkpoint = again;
+          inDoubt = false;
+          if (again.nextOffset !== first) return "moved on";
+        }
+        const result = await step(this.#checkpoint);
+        return result ?? (await this.#lostFence(context));
+      } catch (error) {
+        if (!isPassing(error)) throw error;
+        inDoubt ||= error.code === "TRIB_STORE_UNAVAILABLE";
+        this.#options.onRetry(error, this.#options.partition);
+        await this.#wait(pause, context);
+        pause = Math.min(pause * 2, longestPause);
+      }
+    }
+    return "lost";
+  }
+
+  #takeOver(): Promise<Checkpoint> {
+    const { pool, journal, partition, owner } = this.#options;
+    return takeOver(pool, journal, partition, owner);
+  }
+
+  /**
+   * Somebody else took the partition over. While groups rebalance that is the normal course of things, and we are told a
+   * little later; a fence that stays lost in a lane that stays ours is two installations on one journal.
+   */
+  async #lostFence(context: LaneContext): Promise<"lost"> {
+    const { partition, fencePatience } = this.#options;
+    const until = performance.now() + fencePatience;
+    while (this.#checkpoint && context.isOwned()) {
+      if (performance.now() > until) throw new TributaryError("TRIB_INTAKE_FENCE_LOST", undefined, { partition });
+      await this.#wait(firstPause, context);
+    }
+    return "lost";
+  }
+
+  async #wait(milliseconds: number, context: LaneContext): Promise<void> {
+    await new Promise((resolve) => setTimeout(resolve, milliseconds));
+    if (context.isOwned()) await context.heartbeat().catch(() => {});
+  }
+}
+
+const passing = new Set(["TRIB_STORE_UNAVAILABLE", "TRIB_LOG_UNAVAILABLE"]);
+
+/** What comes back by itself. Everything else stops the publisher: it never skips. */
+function isPassing(error: unknown): error is TributaryError {
+  return error instanceof TributaryError && passing.has(error.code);
+}

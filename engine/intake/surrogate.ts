@@ -1,0 +1,26 @@
+import type { Surrogate } from "./connector.js";
+import { type KeyedHash, uuidOf } from "./keyed-hash.js";
+
+/**
+ * Makes surrogate ids: the first 128 bits of the keyed hash of (kind, authority, type, value), as a UUID. They need no
+ * look-up, are the same over replays and processes, and tell nothing without the secret.
+ * @param hotIds ids kept in memory, as the same patients and visits come again and again; default 50,000.
+ */
+export function surrogates(hash: KeyedHash, hotIds = 50_000): Surrogate {
+  // Two generations instead of a list by use: when the young one is full it becomes the old one.
+  let young = new Map<string, string>();
+  let old = new Map<string, string>();
+  return (kind, authority, type, value) => {
+    // With the lengths no two lists of parts make the same text.
+    const name = `${kind} ${authority.length} ${type.length} ${authority}${type}${value}`;
+    const hot = young.get(name);
+    if (hot !== undefined) return hot;
+    const id = old.get(name) ?? uuidOf(hash(kind, [authority, type, value]));
+    young.set(name, id);
+    if (young.size >= hotIds / 2) {
+      old = young;
+      young = new Map();
+    }
+    return id;
+  };
+}
