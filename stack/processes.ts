@@ -1,4 +1,5 @@
 import { readFileSync } from "node:fs";
+import { setTimeout as pause } from "node:timers/promises";
 import { runQuietly } from "./commands.js";
 
 /**
@@ -7,11 +8,14 @@ import { runQuietly } from "./commands.js";
  */
 export async function commandLineOf(pid: number): Promise<string | undefined> {
   if (process.platform === "linux") {
-    try {
-      const line = readFileSync(`/proc/${pid}/cmdline`, "utf8");
-      return line === "" ? undefined : line.replaceAll("\0", " ");
-    } catch {
-      return undefined;
+    for (let attempt = 0; ; attempt += 1) {
+      const line = readOrNothing(`/proc/${pid}/cmdline`);
+      if (line !== "") return line?.replaceAll("\0", " ");
+      // Empty for good when the process has ended or belongs to the kernel; for an instant while a shell becomes the
+      // program that it was told to start.
+      const state = readOrNothing(`/proc/${pid}/stat`)?.split(") ").at(-1)?.[0];
+      if (state === undefined || state === "Z" || state === "X" || attempt === 50) return undefined;
+      await pause(5);
     }
   }
   const answer = await runQuietly("ps", ["-ww", "-o", "stat=,args=", "-p", String(pid)]);
@@ -52,5 +56,13 @@ export function signal(pid: number, name: NodeJS.Signals): boolean {
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === "ESRCH") return false;
     throw error;
+  }
+}
+
+function readOrNothing(path: string): string | undefined {
+  try {
+    return readFileSync(path, "utf8");
+  } catch {
+    return undefined;
   }
 }

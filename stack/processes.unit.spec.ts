@@ -21,4 +21,15 @@ describe("processes", () => {
     expect(await startOf(pid)).toBeUndefined();
     expect(signal(pid, "SIGTERM")).toBe(false);
   });
+
+  it("are seen all the while a shell becomes the program that it was told to start", async () => {
+    for (let round = 0; round < 20; round += 1) {
+      const child = spawn("/bin/sh", ["-c", 'exec "$@"', "sh", "/bin/sleep", "60"], { stdio: "ignore" });
+      await once(child, "spawn");
+      let line: string | undefined = "";
+      while (line !== undefined && !line.startsWith("/bin/sleep")) line = await commandLineOf(child.pid!);
+      child.kill("SIGKILL");
+      expect(line).toContain("/bin/sleep 60");
+    }
+  });
 });

@@ -9,7 +9,7 @@ import { freePorts, listens } from "./ports.js";
 import { type StackReport, type StackServices, serviceNames } from "./services.js";
 import { readState, type StackState, writeState } from "./state.js";
 
-export { type StackProgress, type StackReport, type StackServices, settingsOf } from "./services.js";
+export type { StackProgress, StackReport, StackServices } from "./services.js";
 
 export interface StartOptions {
   /** `TRIBUTARY_HOME`: state of the stack; made if absent. */

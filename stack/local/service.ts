@@ -79,9 +79,14 @@ export async function startService(
     report({ kind: "found", service: service.name });
     return;
   }
-  if (await answers(home, service, givenUp)) {
+  const failure = await waitForAnswer(home, service, givenUp);
+  if (failure === undefined && !givenUp.aborted) {
     report({ kind: "ready", service: service.name, milliseconds: performance.now() - startedAt });
-  } else await stopService(home, service, report);
+    return;
+  }
+  // One that hangs would hang the next start as well.
+  if (failure !== undefined || !(await service.probe())) await stopService(home, service, report);
+  if (failure !== undefined) throw failure;
 }
 
 /** Starts the process of a service in a session of its own, so that it outlives the command that started it. */
@@ -125,16 +130,19 @@ function rotate(log: string): void {
   }
 }
 
-/** Waits for an answer; false when the wait was given up. */
-async function answers(home: string, service: LocalService, givenUp: AbortSignal): Promise<boolean> {
+/** Waits for an answer, or until that is given up; gives the failure when there will be none. */
+async function waitForAnswer(
+  home: string,
+  service: LocalService,
+  givenUp: AbortSignal,
+): Promise<TributaryError | undefined> {
   const deadline = Date.now() + startLimit;
-  while (!(await service.probe())) {
-    if (givenUp.aborted) return false;
+  while (!(await service.probe()) && !givenUp.aborted) {
     const ended = (await pidOf(home, service.name)) === undefined;
-    if (ended || Date.now() > deadline) throw startFailure(home, service.name, ended);
+    if (ended || Date.now() > deadline) return startFailure(home, service.name, ended);
     await pause(50);
   }
-  return true;
+  return undefined;
 }
 
 function startFailure(home: string, name: ServiceName, ended: boolean): TributaryError {
