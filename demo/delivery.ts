@@ -15,6 +15,8 @@ export interface Expectation {
   readonly units: number;
   /** How many of them are refused. */
   readonly rejected: number;
+  /** Claims, decisions and remittances inside an interchange that is refused as a whole, and so is one unit. */
+  readonly enclosed?: number;
   /** The same bytes as an earlier delivery of this sender. */
   readonly resend: boolean;
   /** The control id of an earlier delivery with other content. */

@@ -57,7 +57,7 @@ const byProvider = <T>(list: readonly T[], provider: (one: T) => HospitalSender)
 const resent = (one: PlannedInterchange): PlannedInterchange => ({
   ...one,
   fileName: one.fileName.replace(".", "-again."),
-  expectation: { ...refused("TA1:R:025", "025", 1, 1), resend: true },
+  expectation: { ...refused("TA1:R:025", "025", 1, 1), resend: true, enclosed: one.expectation.units },
 });
 
 /**
@@ -118,7 +118,8 @@ export function planInterchanges(ledger: Ledger, from: number, firstNumber: numb
         const sets = () => left.map((batch, i) => write(batch, i + 1));
         if (minute % 20 === 5) {
           const [broken, code] = minute % 40 === 5 ? (["trailer", "001"] as const) : (["end", "023"] as const);
-          send("clearing", at, sets, refused(`TA1:R:${code}`, code, 1, 1), broken);
+          const expectation = { ...refused(`TA1:R:${code}`, code, 1, 1), enclosed: size(left) };
+          send("clearing", at, sets, expectation, broken);
         }
         send("clearing", at, sets, accepted(left.length, size(left)));
         minute++;

@@ -82,6 +82,8 @@ export interface Counts {
   readonly accepted: number;
   /** By answer and code, as "AE 101", "TA1 025", "999", "unreadable". */
   readonly rejectedByCode: Readonly<Record<string, number>>;
+  /** Units inside refused interchanges, each of which counts as one unit above. */
+  readonly enclosed: number;
   readonly resends: number;
   readonly reusedIds: number;
 }

@@ -114,12 +114,13 @@ export const remittanceRow = (remittance: Remittance): RemittanceRow => ({
 
 /** Adds up what was expected of each delivery. */
 export function countExpectations(expectations: Iterable<Expectation>): Counts {
-  const counts = { deliveries: 0, units: 0, accepted: 0, resends: 0, reusedIds: 0 };
+  const counts = { deliveries: 0, units: 0, accepted: 0, enclosed: 0, resends: 0, reusedIds: 0 };
   const rejectedByCode: Record<string, number> = {};
-  for (const { answer, code, units, rejected, resend, reusedId } of expectations) {
+  for (const { answer, code, units, rejected, enclosed = 0, resend, reusedId } of expectations) {
     counts.deliveries++;
     counts.units += units;
     counts.accepted += units - rejected;
+    counts.enclosed += enclosed;
     if (resend) counts.resends++;
     if (reusedId) counts.reusedIds++;
     if (rejected === 0) continue;
