@@ -1,9 +1,11 @@
+import { createHmac } from "node:crypto";
 import { eventCatalog } from "../../schemas/events.generated.js";
 import type { ConsumerDefinition } from "../service/consumer.js";
 import type { Pool } from "../store/pool.js";
 import { listBuilds } from "./build.js";
+import type { AnyProjection } from "./definition.js";
 import { layOut } from "./layout.js";
-import { consumerRole, literal, quoted } from "./names.js";
+import { buildSchema, consumerRole, literal, quoted } from "./names.js";
 
 /** Event types whose sealed content the consumer may open: those its projections with restricted columns fold. */
 export function openedEventTypes(consumer: ConsumerDefinition): readonly string[] {
@@ -16,10 +18,23 @@ export function openedEventTypes(consumer: ConsumerDefinition): readonly string[
   return [...new Set(types)].sort();
 }
 
-/** Topics the consumer reads, without the installation's prefix. */
-export function topicsOf(consumer: ConsumerDefinition): readonly string[] {
-  const types = consumer.project.flatMap(({ fold }) => Object.keys(fold) as (keyof typeof eventCatalog)[]);
+/** Topics of the event types that projections fold, without the installation's prefix. */
+export function topicsOfProjections(projections: readonly AnyProjection[]): readonly string[] {
+  const types = projections.flatMap(({ fold }) => Object.keys(fold) as (keyof typeof eventCatalog)[]);
   return [...new Set(types.map((type) => eventCatalog[type].topic))].sort();
+}
+
+/** Password of a consumer's role on an installation that keeps no other: made of its secret, so nothing has to be stored. */
+export function consumerPassword(secret: string, consumer: string): string {
+  return createHmac("sha256", Buffer.from(secret, "hex")).update(`postgres role\0${consumer}`).digest("hex");
+}
+
+/** The database as a consumer's own role, with {@link consumerPassword}. */
+export function consumerUrl(databaseUrl: string, consumer: string, secret: string): string {
+  const url = new URL(databaseUrl);
+  url.username = consumerRole(consumer);
+  url.password = consumerPassword(secret, consumer);
+  return url.href;
 }
 
 /** Statements that give a consumer's role what it needs on these builds, and take nothing for granted. */
@@ -85,13 +100,18 @@ export async function applyConsumerGrants(
 /** The same as text, for who must review or run it by hand, with the Kafka ACLs of the consumer's principal. */
 export function printGrants(
   consumer: ConsumerDefinition,
-  options: { readonly schemas: readonly string[]; readonly topicPrefix?: string },
+  options: {
+    /** Schemas of the consumer's builds; default: the first build of each projection. */
+    readonly schemas?: readonly string[];
+    readonly topicPrefix?: string;
+  } = {},
 ): string {
+  const schemas = options.schemas ?? consumer.project.map(({ name }) => buildSchema(name, 1));
   const prefix = options.topicPrefix ?? "";
   const principal = `--allow-principal 'User:${consumerRole(consumer.name)}'`;
   return [
-    ...grantStatements(consumer, options.schemas).map((statement) => `${statement};`),
-    ...topicsOf(consumer).map(
+    ...grantStatements(consumer, schemas).map((statement) => `${statement};`),
+    ...topicsOfProjections(consumer.project).map(
       (topic) => `-- kafka-acls --add ${principal} --operation Read --operation Describe --topic '${prefix}${topic}'`,
     ),
     `-- kafka-acls --add ${principal} --operation Read --group '${prefix}tributary.${consumer.name}'`,

@@ -1,0 +1,85 @@
+import type { Pool } from "../store/pool.js";
+import type { Build } from "./build.js";
+import { DerivedTables } from "./derived.js";
+import { failureOf } from "./failure.js";
+import type { ProjectionLayout } from "./layout.js";
+import type { ProjectorLogger } from "./ports.js";
+import { vectorOf } from "./vector.js";
+
+export interface KeeperOptions {
+  readonly pool: Pool;
+  readonly build: Build;
+  readonly layout: ProjectionLayout;
+  readonly owner: string;
+  readonly logger: ProjectorLogger;
+  /** Milliseconds between looks at the checkpoints; default 300. */
+  readonly interval?: number;
+}
+
+/** A refresh reads whole tables: it may take at most this part of the time. */
+const restPerWork = 4;
+const longestRest = 30_000;
+
+/** Refreshes derived tables when checkpoints have moved, while the process owns the projection's first partition. */
+export class DerivedKeeper {
+  readonly #options: KeeperOptions;
+  readonly #tables: DerivedTables;
+  #stopped = false;
+  #wake: (() => void) | undefined;
+  #running: Promise<void> | undefined;
+
+  constructor(options: KeeperOptions) {
+    this.#options = options;
+    this.#tables = new DerivedTables(options.pool, options.build, options.layout, options.owner);
+  }
+
+  start(): void {
+    this.#stopped = false;
+    this.#running = this.#run();
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    this.#wake?.();
+    await this.#running;
+  }
+
+  async #run(): Promise<void> {
+    const { pool, build, logger, interval = 300 } = this.#options;
+    let taken = false;
+    let reflected = "";
+    while (!this.#stopped) {
+      let rest = interval;
+      try {
+        if (!taken) await this.#tables.takeOver();
+        taken = true;
+        if (JSON.stringify(await vectorOf(pool, build)) !== reflected) {
+          const startedAt = performance.now();
+          reflected = JSON.stringify(await this.#tables.refresh());
+          rest = Math.min(longestRest, Math.max(interval, restPerWork * (performance.now() - startedAt)));
+        }
+      } catch (error) {
+        // Another keeper goes on, or Postgres is away, or the derivation is wrong: the keyed tables flow in any case.
+        const { code } = failureOf(error);
+        if (code === "TRIB_PROJECT_FENCE_LOST") return;
+        logger.error(
+          { err: error, projection: build.projection, build: build.build },
+          "derived tables were not refreshed",
+        );
+        rest = 10 * interval;
+      }
+      await this.#rest(rest);
+    }
+  }
+
+  #rest(milliseconds: number): Promise<void> {
+    if (this.#stopped) return Promise.resolve();
+    return new Promise((resolve) => {
+      const timer = setTimeout(resolve, milliseconds);
+      this.#wake = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+  }
+}

@@ -1,0 +1,186 @@
+import { TributaryError } from "../service/errors.js";
+import type { Pool } from "../store/pool.js";
+import type { Build } from "./build.js";
+import { arrayLiteral, parameterType, putExpression, writeValue } from "./columns.js";
+import type { Column, DerivedTable, Row } from "./definition.js";
+import type { ProjectionLayout } from "./layout.js";
+import { consumerRole, quoted } from "./names.js";
+import { readDerived, readTable } from "./read-table.js";
+import { valueProblem, valuesEqual } from "./values.js";
+import { type Vector, vectorOf } from "./vector.js";
+
+/** What has to be done to a derived table so that it holds other rows. */
+export interface Difference {
+  readonly puts: readonly Row[];
+  readonly deletes: readonly Row[];
+}
+
+const keyOf = (derived: Pick<DerivedTable, "key">, row: Row) => derived.key.map((name) => String(row[name])).join("\0");
+
+/** Rows as the table can hold them. @throws TRIB_PROJECT_VALUE_INVALID naming the column, and for a key given twice. */
+function checked(name: string, derived: DerivedTable, rows: readonly Row[]): ReadonlyMap<string, Row> {
+  const byKey = new Map<string, Row>();
+  const refuse = (what: string): never => {
+    throw new TributaryError("TRIB_PROJECT_VALUE_INVALID", `Derived table ${name}: ${what}.`, { table: name });
+  };
+  for (const given of rows) {
+    const row: Record<string, Row[string]> = {};
+    for (const [columnName, column] of Object.entries(derived.columns)) {
+      const value = given[columnName] ?? null;
+      const inKey = derived.key.includes(columnName);
+      const problem = value === null ? inKey && "has no value and is in the key" : valueProblem(column, inKey, value);
+      if (problem) refuse(`${columnName} ${problem}`);
+      row[columnName] = value;
+    }
+    const key = keyOf(derived, row);
+    if (byKey.has(key)) refuse("two rows of one key were derived");
+    byKey.set(key, row);
+  }
+  return byKey;
+}
+
+/** Pure: from the rows there to the rows wanted. */
+export function difference(
+  name: string,
+  derived: DerivedTable,
+  there: readonly Row[],
+  wanted: readonly Row[],
+): Difference {
+  const target = checked(name, derived, wanted);
+  const kept = new Map(there.map((row) => [keyOf(derived, row), row]));
+  const columns = Object.keys(derived.columns);
+  const puts = [...target].filter(([key, row]) => {
+    const old = kept.get(key);
+    return !old || columns.some((column) => !valuesEqual(old[column], row[column]));
+  });
+  const deletes = [...kept].filter(([key]) => !target.has(key));
+  return { puts: puts.map(([, row]) => row), deletes: deletes.map(([, row]) => row) };
+}
+
+/** The one statement that brings a derived table and the vector it reflects forward together, behind its fence. */
+function statementOf(build: Build, name: string, derived: DerivedTable, change: Difference) {
+  const target = `${quoted(build.schema)}.${quoted(name)}`;
+  const columns = Object.entries(derived.columns);
+  const key = derived.key.map((keyName) => [keyName, derived.columns[keyName] as Column] as const);
+  const arrays = (rows: readonly Row[], of: readonly (readonly [string, Column])[]) =>
+    of.map(([column, definition]) => arrayLiteral(rows.map((row) => writeValue(definition, row[column]))));
+  const values = [...arrays(change.puts, columns), ...arrays(change.deletes, key)];
+  const parameter = (column: Column, index: number) => `$${index + 6}::${parameterType(column)}`;
+  const names = columns.map(([column]) => quoted(column)).join(", ");
+  const set = columns
+    .filter(([column]) => !derived.key.includes(column))
+    .map(([column]) => `${quoted(column)} = EXCLUDED.${quoted(column)}`);
+  const text = `WITH fence AS (
+    UPDATE engine.derived_tables SET vector = $5::json, refreshed_at = now()
+    WHERE projection = $1 AND build = $2 AND name = $3 AND epoch = $4 RETURNING 1
+  ), put AS (
+    INSERT INTO ${target} (${names})
+    SELECT ${columns.map(([, column], index) => putExpression(column, `u.c${index}`)).join(", ")}
+    FROM unnest(${columns.map(([, column], index) => parameter(column, index)).join(", ")}) AS u (${columns.map((_, index) => `c${index}`).join(", ")})
+    WHERE EXISTS (TABLE fence)
+    ON CONFLICT (${derived.key.map(quoted).join(", ")}) DO ${set.length > 0 ? `UPDATE SET ${set.join(", ")}` : "NOTHING"}
+  ), gone AS (
+    DELETE FROM ${target} AS t
+    USING unnest(${key.map(([, column], index) => parameter(column, columns.length + index)).join(", ")}) AS d (${key.map((_, index) => `c${index}`).join(", ")})
+    WHERE ${key.map(([column], index) => `t.${quoted(column)} = d.c${index}`).join(" AND ")} AND EXISTS (TABLE fence)
+  ) SELECT count(*) FROM fence`;
+  return { text, values };
+}
+
+/**
+ * Keeps the derived tables of one build. One keeper at a time: taking over raises the epoch, and only the last one writes.
+ */
+export class DerivedTables {
+  readonly #pool: Pool;
+  readonly #build: Build;
+  readonly #layout: ProjectionLayout;
+  readonly #owner: string;
+  readonly #epochs = new Map<string, number>();
+
+  constructor(pool: Pool, build: Build, layout: ProjectionLayout, owner: string) {
+    this.#pool = pool;
+    this.#build = build;
+    this.#layout = layout;
+    this.#owner = owner;
+  }
+
+  get names(): readonly string[] {
+    return Object.keys(this.#layout.definition.derived ?? {});
+  }
+
+  async takeOver(): Promise<void> {
+    for (const name of this.names) {
+      const { rows } = await this.#pool.query<{ epoch: number }>(
+        `INSERT INTO engine.derived_tables AS d (projection, build, name, epoch, owner, consumer_role)
+         VALUES ($1, $2, $3, 1, $4, $5)
+         ON CONFLICT (projection, build, name) DO UPDATE SET epoch = d.epoch + 1, owner = EXCLUDED.owner
+         RETURNING epoch`,
+        [this.#build.projection, this.#build.build, name, this.#owner, consumerRole(this.#build.consumer)],
+      );
+      this.#epochs.set(name, Number(rows[0]?.epoch));
+    }
+  }
+
+  /**
+   * Computes all derived tables from one snapshot and writes what differs.
+   * @returns the vector they now reflect.
+   * @throws TRIB_PROJECT_FENCE_LOST when another keeper took over; TRIB_PROJECT_VALUE_INVALID.
+   */
+  async refresh(): Promise<Vector> {
+    const { vector, changes } = await this.#compute();
+    for (const [name, change] of changes) {
+      const { text, values } = statementOf(this.#build, name, this.#derived(name), change);
+      const { rows } = await this.#pool.query<{ count: number }>(text, [
+        this.#build.projection,
+        this.#build.build,
+        name,
+        this.#epochs.get(name) ?? 0,
+        JSON.stringify(vector),
+        ...values,
+      ]);
+      if (Number(rows[0]?.count) !== 1) {
+        throw new TributaryError("TRIB_PROJECT_FENCE_LOST", undefined, { projection: this.#layout.name, table: name });
+      }
+    }
+    return vector;
+  }
+
+  #derived(name: string): DerivedTable {
+    return this.#layout.definition.derived?.[name] as DerivedTable;
+  }
+
+  async #compute(): Promise<{ readonly vector: Vector; readonly changes: ReadonlyMap<string, Difference> }> {
+    const client = await this.#pool.connect();
+    let broken = true;
+    try {
+      // Read only: it holds no lock that anybody waits for.
+      await client.query("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY");
+      const vector = await vectorOf(client, this.#build);
+      const from = new Map<string, readonly Row[]>();
+      const there = new Map<string, readonly Row[]>();
+      for (const name of this.names) {
+        there.set(name, await readDerived(client, this.#build, name, this.#derived(name)));
+        for (const source of this.#derived(name).from) {
+          const table = this.#layout.tables.find((candidate) => candidate.name === source);
+          if (table && !from.has(source)) {
+            from.set(
+              source,
+              (await readTable(client, this.#build, table)).map(({ row }) => row),
+            );
+          }
+        }
+      }
+      await client.query("COMMIT");
+      broken = false;
+      const changes = new Map<string, Difference>();
+      for (const name of this.names) {
+        const derived = this.#derived(name);
+        const given = Object.fromEntries(derived.from.map((source) => [source, from.get(source) ?? []]));
+        changes.set(name, difference(name, derived, there.get(name) ?? [], derived.derive(given)));
+      }
+      return { vector, changes };
+    } finally {
+      client.release(broken);
+    }
+  }
+}

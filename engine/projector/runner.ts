@@ -1,0 +1,161 @@
+import { randomUUID } from "node:crypto";
+import { hostname } from "node:os";
+import type { LaneHandler, Log } from "../log/log.js";
+import type { ConsumerDefinition } from "../service/consumer.js";
+import { TributaryError } from "../service/errors.js";
+import type { Metrics } from "../service/metrics.js";
+import type { Pool } from "../store/pool.js";
+import { type Build, ensureBuild, listBuilds } from "./build.js";
+import { ConsumerLane } from "./consumer-lane.js";
+import type { AnyProjection } from "./definition.js";
+import { DerivedKeeper } from "./derived-keeper.js";
+import { ProjectionLane } from "./lane.js";
+import { layOut, type ProjectionLayout } from "./layout.js";
+import { Patience } from "./patience.js";
+import type { Decoder, Opener, ProjectorLogger } from "./ports.js";
+import { applyConsumerGrants, topicsOfProjections } from "./roles.js";
+import { validateProjection } from "./validate.js";
+
+export interface ConsumerSurroundings {
+  readonly definition: ConsumerDefinition;
+  readonly log: Pick<Log, "subscribe">;
+  /** As the consumer's own role; see `prepareConsumer`. */
+  readonly pool: Pool;
+  readonly decoder: Decoder;
+  readonly opener: Opener;
+  readonly logger: ProjectorLogger;
+  readonly metrics?: Metrics;
+  /** Called when the consumer can't go on: the process must exit. */
+  readonly onFailure: (error: Error) => void;
+  /** Most rows held in memory for one projection and partition; default 50,000. */
+  readonly cacheRows?: number;
+}
+
+export interface RunningConsumer {
+  /** False when no batch and no empty fetch came for two minutes. */
+  live(): boolean;
+  /** True once partitions are assigned. */
+  ready(): boolean;
+  /** Projections with their builds, and partitions owned. */
+  state(): Readonly<Record<string, unknown>>;
+  /** Finishes the batches in hand. */
+  close(): Promise<void>;
+}
+
+/** A broker that is away is waited for; a consumer that makes no progress for longer is not alive. */
+const longestIdleMilliseconds = 120_000;
+
+/**
+ * What a consumer needs before it runs: builds, views, its role with its grants. Idempotent, any number at once.
+ * @param admin as the owner of the database.
+ * @throws TRIB_PROJECT_DEFINITION_INVALID, TRIB_PROJECT_BUILD_CHANGED
+ */
+export async function prepareConsumer(
+  admin: Pool,
+  definition: ConsumerDefinition,
+  options: { readonly password?: string } = {},
+): Promise<readonly Build[]> {
+  const builds: Build[] = [];
+  for (const projection of definition.project) builds.push(await ensureBuild(admin, projection, definition.name));
+  await applyConsumerGrants(admin, definition, options);
+  return builds;
+}
+
+async function buildFor(pool: Pool, projection: AnyProjection): Promise<Build> {
+  const builds = (await listBuilds(pool, projection.name)).filter(({ version }) => version === projection.version);
+  const build = builds.find(({ state }) => state === "current") ?? builds.at(-1);
+  if (!build) {
+    throw new TributaryError(
+      "TRIB_PROJECT_BUILD_MISSING",
+      `Projection ${projection.name} has no build of version ${projection.version} that this role may see.`,
+      { projection: projection.name, version: projection.version },
+    );
+  }
+  return build;
+}
+
+interface Fed {
+  readonly layout: ProjectionLayout;
+  readonly build: Build;
+  readonly topics: readonly string[];
+  readonly keeper: DerivedKeeper | undefined;
+}
+
+/** Starts the keeper with the partition that decides who keeps the derived tables, and stops it with it. */
+function keeping(lane: ConsumerLane, keepers: readonly DerivedKeeper[]): LaneHandler {
+  if (keepers.length === 0) return lane;
+  return {
+    async open() {
+      const offset = await lane.open();
+      for (const keeper of keepers) keeper.start();
+      return offset;
+    },
+    batch: (records, context) => lane.batch(records, context),
+    async close() {
+      await Promise.all(keepers.map((keeper) => keeper.stop()));
+      await lane.close();
+    },
+  };
+}
+
+/**
+ * Runs a projecting consumer: group `tributary.<name>`, one lane a partition and projection.
+ * @throws TRIB_PROJECT_BUILD_MISSING, TRIB_PROJECT_DEFINITION_INVALID
+ */
+export async function runConsumer(surroundings: ConsumerSurroundings): Promise<RunningConsumer> {
+  const { definition, log, pool, decoder, opener, logger, metrics, onFailure, cacheRows = 50_000 } = surroundings;
+  const owner = `${hostname()}:${process.pid}:${randomUUID().slice(0, 8)}`;
+  const patience = new Patience({ logger });
+  const fed: Fed[] = [];
+  for (const projection of definition.project) {
+    validateProjection(projection);
+    const layout = layOut(projection);
+    const build = await buildFor(pool, projection);
+    const derived = Object.keys(projection.derived ?? {}).length > 0;
+    const keeper = derived ? new DerivedKeeper({ pool, build, layout, owner, logger }) : undefined;
+    fed.push({ layout, build, topics: topicsOfProjections([projection]), keeper });
+  }
+
+  const laneOf = (topic: string, partition: number): LaneHandler => {
+    const here = fed.filter(({ topics }) => topics.includes(topic));
+    const lanes = here.map(
+      ({ layout, build }) =>
+        new ProjectionLane({
+          layout,
+          build,
+          topic,
+          partition,
+          pool,
+          opener,
+          published: true,
+          cacheRows,
+          owner,
+          logger,
+          patience,
+          ...(metrics ? { metrics } : {}),
+        }),
+    );
+    const lane = new ConsumerLane({ topic, partition, lanes, decoder, published: true, patience });
+    // A keyed table has one topic, so its projection has one partition 0.
+    return keeping(lane, partition === 0 ? here.flatMap(({ keeper }) => (keeper ? [keeper] : [])) : []);
+  };
+
+  const subscription = await log.subscribe({
+    group: `tributary.${definition.name}`,
+    topics: topicsOfProjections(definition.project),
+    lane: laneOf,
+    onFailure,
+  });
+  return {
+    live: () => subscription.idleMilliseconds() < longestIdleMilliseconds,
+    ready: () => subscription.assignment().length > 0,
+    state: () => ({
+      projections: fed.map(({ build }) => ({ name: build.projection, build: build.build, schema: build.schema })),
+      partitions: subscription.assignment(),
+    }),
+    async close() {
+      await subscription.close();
+      await Promise.all(fed.map(({ keeper }) => keeper?.stop()));
+    },
+  };
+}

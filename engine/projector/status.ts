@@ -1,0 +1,62 @@
+import type { Log } from "../log/log.js";
+import type { Pool } from "../store/pool.js";
+import { type BuildState, listBuilds } from "./build.js";
+import { vectorOf } from "./vector.js";
+
+/** A build as `tributary status` shows it. */
+export interface BuildStatus {
+  readonly name: string;
+  readonly build: number;
+  readonly schema: string;
+  readonly state: BuildState;
+  /** Events in the log that it has not handled, over the partitions it has taken up. */
+  readonly lagEvents: number;
+  /** Seconds since the recorded time of the last event applied, while there is a lag; else 0. */
+  readonly lagSeconds: number;
+  readonly parkedKeys: number;
+}
+
+/** All builds with their lag and parked keys. */
+export async function buildStatuses(
+  pool: Pool,
+  log: Pick<Log, "watermarks">,
+  now: number,
+): Promise<readonly BuildStatus[]> {
+  const high = new Map<string, ReadonlyMap<number, number>>();
+  const highOf = async (topic: string) => {
+    let partitions = high.get(topic);
+    if (!partitions) {
+      partitions = new Map((await log.watermarks(topic)).map((mark) => [mark.partition, mark.high]));
+      high.set(topic, partitions);
+    }
+    return partitions;
+  };
+  const statuses: BuildStatus[] = [];
+  for (const build of await listBuilds(pool)) {
+    let lagEvents = 0;
+    for (const [topic, partitions] of Object.entries(await vectorOf(pool, build))) {
+      const marks = await highOf(topic);
+      for (const [partition, next] of Object.entries(partitions)) {
+        lagEvents += Math.max(0, (marks.get(Number(partition)) ?? 0) - next);
+      }
+    }
+    const { rows } = await pool.query<{ parked: number; last: number | null }>(
+      `SELECT
+         (SELECT count(*) FROM engine.parked_keys WHERE projection = $1 AND build = $2 AND state <> 'done') AS parked,
+         (SELECT (extract(epoch from max(recorded_at)) * 1000)::bigint FROM engine.checkpoints
+          WHERE projection = $1 AND build = $2) AS last`,
+      [build.projection, build.build],
+    );
+    const { parked, last } = rows[0] ?? { parked: 0, last: null };
+    statuses.push({
+      name: build.projection,
+      build: build.build,
+      schema: build.schema,
+      state: build.state,
+      lagEvents,
+      lagSeconds: lagEvents > 0 && last !== null ? Math.max(0, (now - Number(last)) / 1000) : 0,
+      parkedKeys: Number(parked),
+    });
+  }
+  return statuses;
+}

@@ -1,0 +1,235 @@
+import type { Log } from "../log/log.js";
+import type { Pool } from "../store/pool.js";
+import type { Build } from "./build.js";
+import type { AnyProjection, Row } from "./definition.js";
+import { readEvents } from "./events.js";
+import type { ParkReason } from "./fold.js";
+import { layOut, type ProjectionLayout, type TableLayout } from "./layout.js";
+import type { Decoder, Opener } from "./ports.js";
+import { Positions } from "./positions.js";
+import { PureFold, type PureRow } from "./pure.js";
+import { type BuiltRow, readDerived, readTable } from "./read-table.js";
+import { valuesEqual } from "./values.js";
+import { type Vector, vectorOf } from "./vector.js";
+
+/** A row that is not what the log says. Names its place only. */
+export interface RowDifference {
+  readonly table: string;
+  /** The row's key: surrogate ids and codes, or the place of the event of an appended row. */
+  readonly key: string;
+  readonly what: "missing" | "not in the log" | "different";
+  /** Columns that differ. */
+  readonly columns: readonly string[];
+}
+
+export interface Verification {
+  readonly events: number;
+  readonly rows: number;
+  /** What the build reflects, and what was read of the log. */
+  readonly vector: Vector;
+  /** In all; `differences` has the first ones. */
+  readonly differing: number;
+  readonly differences: readonly RowDifference[];
+  /** Derived tables that reflect another vector now, and so were not compared. */
+  readonly skipped: readonly string[];
+}
+
+export interface VerifyOptions {
+  readonly projection: AnyProjection;
+  readonly build: Build;
+  readonly log: Pick<Log, "read">;
+  readonly pool: Pool;
+  readonly decoder: Decoder;
+  readonly opener: Opener;
+  /** Most differences told; default 20. */
+  readonly limit?: number;
+}
+
+interface Snapshot {
+  readonly vector: Vector;
+  readonly tables: ReadonlyMap<string, readonly BuiltRow[]>;
+  readonly derived: ReadonlyMap<string, readonly Row[]>;
+  readonly skipped: readonly string[];
+  /** Events that Postgres itself refused, `topic/partition/offset`: no fold can know. */
+  readonly refused: ReadonlySet<string>;
+}
+
+async function snapshotOf(pool: Pool, build: Build, layout: ProjectionLayout): Promise<Snapshot> {
+  const client = await pool.connect();
+  let broken = true;
+  try {
+    await client.query("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY");
+    const vector = await vectorOf(client, build);
+    const tables = new Map<string, readonly BuiltRow[]>();
+    for (const table of layout.tables) tables.set(table.name, await readTable(client, build, table));
+    const derived = new Map<string, readonly Row[]>();
+    const skipped: string[] = [];
+    for (const [name, definition] of Object.entries(layout.definition.derived ?? {})) {
+      const { rows } = await client.query<{ vector: Vector }>(
+        "SELECT vector FROM engine.derived_tables WHERE projection = $1 AND build = $2 AND name = $3",
+        [build.projection, build.build, name],
+      );
+      if (JSON.stringify(rows[0]?.vector) !== JSON.stringify(vector)) skipped.push(name);
+      else derived.set(name, await readDerived(client, build, name, definition));
+    }
+    const { rows } = await client.query<{ place: string }>(
+      `SELECT topic || '/' || partition || '/' || log_offset AS place FROM engine.parked_keys
+       WHERE projection = $1 AND build = $2 AND code = 'TRIB_PROJECT_WRITE_REFUSED'`,
+      [build.projection, build.build],
+    );
+    await client.query("COMMIT");
+    broken = false;
+    return { vector, tables, derived, skipped, refused: new Set(rows.map(({ place }) => place)) };
+  } finally {
+    client.release(broken);
+  }
+}
+
+const refusal: ParkReason = { code: "TRIB_PROJECT_WRITE_REFUSED", reason: "" };
+
+/** Folds one partition up to the snapshot. @returns how many events were new. */
+async function foldPartition(
+  options: VerifyOptions,
+  pure: PureFold,
+  refused: ReadonlySet<string>,
+  place: { readonly topic: string; readonly partition: number; readonly to: number },
+): Promise<number> {
+  const { topic, partition, to } = place;
+  const positions = new Positions(undefined, "{}");
+  let events = 0;
+  for await (const records of options.log.read(topic, partition, 0, to)) {
+    const read = await readEvents(records, {
+      topic,
+      partition,
+      published: true,
+      decoder: options.decoder,
+      wait: async (error) => {
+        throw error;
+      },
+    });
+    const fresh = read.filter(({ position, eventId }) => positions.take(position, eventId));
+    const sealed = pure.layout.readsSealed ? fresh.filter(({ opened, type }) => opened === undefined && type) : [];
+    const opened = await options.opener.open(
+      sealed.map(({ type, eventId, sealed: bytes }) => ({
+        type: type!,
+        eventId: eventId ?? "",
+        sealed: bytes as Buffer,
+      })),
+    );
+    sealed.forEach((event, index) => {
+      event.opened = opened[index] ?? null;
+    });
+    for (const event of fresh) {
+      events++;
+      const held = event.undecodable ?? (refused.has(`${topic}/${partition}/${event.offset}`) ? refusal : undefined);
+      pure.apply({
+        type: event.type,
+        key: event.key,
+        event: event.event,
+        sealed: event.opened ?? null,
+        position: event.position,
+        source: { topic, partition, offset: event.offset },
+        ...(held ? { undecodable: held } : {}),
+      });
+    }
+  }
+  return events;
+}
+
+const sourceOf = (row: PureRow | BuiltRow) => `${row.source?.partition}/${row.source?.offset}`;
+
+function* tableDifferences(
+  table: Pick<TableLayout, "name" | "kind" | "columns"> & { readonly key: readonly string[] },
+  built: readonly (PureRow | BuiltRow)[],
+  wanted: readonly PureRow[],
+): Generator<RowDifference> {
+  const columns = table.columns.map(({ name }) => name);
+  const numbered = new Map<string, number>();
+  const keyOf = (row: PureRow | BuiltRow) => {
+    if (table.kind !== "appended") return table.key.map((name) => String(row.row[name])).join(" ");
+    return `${sourceOf(row)} ${columns.map((name) => JSON.stringify(row.row[name])).join(" ")}`;
+  };
+  // Appended rows have no key but their place and content; equal ones are told apart by counting.
+  const counted = (rows: readonly (PureRow | BuiltRow)[]) => {
+    numbered.clear();
+    return new Map(
+      rows.map((row) => {
+        const key = keyOf(row);
+        const number = (numbered.get(key) ?? 0) + 1;
+        numbered.set(key, number);
+        return [`${key} #${number}`, row];
+      }),
+    );
+  };
+  const told = (key: string, row: PureRow | BuiltRow) =>
+    table.kind === "appended" ? `partition/offset ${sourceOf(row)}` : key.replace(/ #1$/, "");
+  const there = counted(built);
+  for (const [key, row] of counted(wanted)) {
+    const found = there.get(key);
+    there.delete(key);
+    if (!found) {
+      yield { table: table.name, key: told(key, row), what: "missing", columns: [] };
+      continue;
+    }
+    const differing = columns.filter((name) => !valuesEqual(found.row[name], row.row[name]));
+    if (table.kind === "keyed") {
+      if (found.source?.recordedAt !== row.source?.recordedAt) differing.push("recorded_at");
+      if (found.source?.offset !== row.source?.offset) differing.push("source_offset");
+    }
+    if (differing.length > 0) {
+      yield { table: table.name, key: told(key, row), what: "different", columns: differing };
+    }
+  }
+  for (const [key, row] of there) yield { table: table.name, key: told(key, row), what: "not in the log", columns: [] };
+}
+
+/**
+ * Recomputes a build from the whole log, up to the checkpoints of one snapshot of it, and compares row by row.
+ * Holds the read model in memory. Restricted columns of patients who were erased since can't be recomputed and differ.
+ */
+export async function verifyProjection(options: VerifyOptions): Promise<Verification> {
+  const { projection, build, pool, limit = 20 } = options;
+  const layout = layOut(projection);
+  const snapshot = await snapshotOf(pool, build, layout);
+  const pure = new PureFold(projection);
+  let events = 0;
+  for (const [topic, partitions] of Object.entries(snapshot.vector)) {
+    for (const [partition, to] of Object.entries(partitions)) {
+      if (to > 0)
+        events += await foldPartition(options, pure, snapshot.refused, { topic, partition: Number(partition), to });
+    }
+  }
+  const differences: RowDifference[] = [];
+  let differing = 0;
+  let rows = 0;
+  const compare = (found: Generator<RowDifference>) => {
+    for (const difference of found) {
+      differing++;
+      if (differences.length < limit) differences.push(difference);
+    }
+  };
+  for (const table of layout.tables) {
+    const built = snapshot.tables.get(table.name) ?? [];
+    rows += built.length;
+    compare(tableDifferences({ ...table, key: table.definition.key }, built, pure.rows(table.name)));
+  }
+  for (const [name, built] of snapshot.derived) {
+    const definition = projection.derived?.[name];
+    if (!definition) continue;
+    rows += built.length;
+    const columns = Object.entries(definition.columns).map(([column, kind]) => ({
+      name: column,
+      column: kind,
+      inKey: false,
+    }));
+    const asRows = (all: readonly Row[]) => all.map((row) => ({ row, source: undefined }));
+    compare(
+      tableDifferences(
+        { name, kind: "summed", columns, key: definition.key },
+        asRows(built),
+        asRows(pure.derived(name)),
+      ),
+    );
+  }
+  return { events, rows, vector: snapshot.vector, differing, differences, skipped: snapshot.skipped };
+}
