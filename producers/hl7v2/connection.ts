@@ -1,4 +1,4 @@
-import type { Socket } from "node:net";
+import type { Duplex } from "node:stream";
 import type { Logger } from "pino";
 import type { Intake, ReceivedUnit, SubmittedUnit } from "../../engine/intake/connector.js";
 import { TributaryError } from "../../engine/service/errors.js";
@@ -22,7 +22,6 @@ export interface ConnectionOptions {
   readonly bound?: string | undefined;
   /** Most bytes of a block. */
   readonly blockLimit: number;
-  readonly idleMilliseconds: number;
   /** The clock, epoch milliseconds. */
   readonly now: () => number;
 }
@@ -31,13 +30,15 @@ export interface ConnectionOptions {
 export interface Connection {
   /** Takes no more, answers what is in hand, and closes. */
   close(): Promise<void>;
+  /** Nothing came for long: closes, unless the partner still waits for an answer. */
+  idle(): void;
 }
 
 /**
  * Serves one MLLP connection. Blocks are journalled in the order in which they come and answered in that order; several
  * may be under way at once, so a sender that doesn't wait for each answer is as fast as the journal.
  */
-export function serve(socket: Socket, options: ConnectionOptions): Connection {
+export function serve(socket: Duplex, options: ConnectionOptions): Connection {
   const { intake, profiles, logger, now, bound } = options;
   const framer = new MllpFramer(options.blockLimit);
   let inFlight = 0;
@@ -140,8 +141,10 @@ export function serve(socket: Socket, options: ConnectionOptions): Connection {
     closing = true;
     void written.then(finished);
   });
-  socket.setTimeout(options.idleMilliseconds, () => {
-    if (inFlight === 0) void close();
-  });
-  return { close };
+  return {
+    close,
+    idle: () => {
+      if (inFlight === 0) void close();
+    },
+  };
 }

@@ -41,8 +41,7 @@ export function authorityOf(text: string, message: Message, facility: string): {
 }
 
 /**
- * The identifiers of a field, each once: the facility's own first (the profile's order; default MR, then PI, then the
- * first), the others as sent.
+ * The identifiers of a field (data type CX), each once, in the order sent.
  */
 export function identifiersOf(
   message: Message,
@@ -61,17 +60,21 @@ export function identifiersOf(
     if (found.some((other) => other.id === id)) continue;
     found.push({ id, authority: authority.name, type, value, fromFacility: authority.fromFacility });
   }
-  return ownFirst(found, speaker.profile);
+  return found;
 }
 
-/** The patient identifiers of a PID: PID-3, and PID-2 where the profile reads it and PID-3 is empty. */
+/** The patient identifiers of a PID as sent: PID-3, and PID-2 where the profile reads it and PID-3 is empty. */
 export function patientIdentifiers(message: Message, pid: Hl7Segment, speaker: Speaker): readonly PatientIdentifier[] {
   const found = identifiersOf(message, pid, 3, speaker);
   if (found.length > 0 || !speaker.profile.identifiers.readPid2) return found;
   return identifiersOf(message, pid, 2, speaker);
 }
 
-function ownFirst(found: PatientIdentifier[], profile: Profile): PatientIdentifier[] {
+/**
+ * Puts the facility's own identifier first (the profile's order; default MR, then PI, then the first sent): it is the
+ * one that names the patient.
+ */
+export function ownFirst(found: readonly PatientIdentifier[], profile: Profile): readonly PatientIdentifier[] {
   if (found.length < 2) return found;
   for (const { authority, type } of profile.identifiers.order) {
     const at = found.findIndex(

@@ -2,6 +2,7 @@ import type { EventDraft } from "../../engine/intake/connector.js";
 import {
   clearIdentifier,
   identifiersOf,
+  ownFirst,
   type PatientIdentifier,
   patientIdentifiers,
   type Speaker,
@@ -45,7 +46,7 @@ export function readMerges(message: Message, speaker: Speaker): Merges {
     if (surviving.length === 0) problems.push({ reason: "NO_PID3", place: placeOf(message, pid, 3) });
     else if (given.length === 0) problems.push({ reason: "NO_MRG1", place: placeOf(message, segment, 1) });
     else {
-      const merge = pairUp(pid, surviving, given);
+      const merge = pairUp(pid, surviving, given, speaker);
       if (merge === undefined) problems.push({ reason: "SELF_MERGE", place: placeOf(message, segment, 1) });
       else merges.push(merge);
     }
@@ -57,11 +58,13 @@ export function readMerges(message: Message, speaker: Speaker): Merges {
 /** @returns undefined when nothing would change: the retired patient is the surviving one. */
 function pairUp(
   pid: Hl7Segment,
-  surviving: readonly PatientIdentifier[],
+  sent: readonly PatientIdentifier[],
   given: readonly PatientIdentifier[],
+  speaker: Speaker,
 ): Merge | undefined {
-  const pairs = given
-    .map((retired) => ({ retired, surviving: partnerOf(retired, surviving) }))
+  const surviving = ownFirst(sent, speaker.profile);
+  const pairs = ownFirst(given, speaker.profile)
+    .map((retired) => ({ retired, surviving: partnerOf(retired, sent) }))
     // An identifier that both sides share stays as it is.
     .filter(({ retired, surviving: other }) => retired.id !== other.id);
   const first = pairs[0];

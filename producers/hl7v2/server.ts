@@ -48,10 +48,10 @@ export async function receiveMllp(context: ReceiveContext<Profile>): Promise<Rec
       logger,
       bound: portOwner ?? certified(socket, profiles),
       blockLimit: Math.min(blockLimit, settings.INTAKE_UNIT_LIMIT),
-      idleMilliseconds: settings.HL7V2_IDLE_SECONDS * 1000,
       now: Date.now,
     });
     connections.add(connection);
+    socket.setTimeout(settings.HL7V2_IDLE_SECONDS * 1000, connection.idle);
     socket.on("close", () => connections.delete(connection));
     if (closing) void connection.close();
   }

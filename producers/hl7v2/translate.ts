@@ -1,5 +1,5 @@
 import type { EventDraft } from "../../engine/intake/connector.js";
-import { patientIdentifiers, type Speaker, visitOf } from "./identify.js";
+import { ownFirst, patientIdentifiers, type Speaker, visitOf } from "./identify.js";
 import { isMerge, mergeEvents, readMerges } from "./merge.js";
 import { type Message, segmentNamed } from "./message.js";
 import { patientEvent } from "./patient.js";
@@ -25,7 +25,7 @@ export interface Meaning {
 export function interpret(message: Message, speaker: Speaker, receivedAt: number, flags: readonly string[]): Meaning {
   const pid = segmentNamed(message, "PID");
   const pv1 = segmentNamed(message, "PV1");
-  const identifiers = pid === undefined ? [] : patientIdentifiers(message, pid, speaker);
+  const identifiers = pid === undefined ? [] : ownFirst(patientIdentifiers(message, pid, speaker), speaker.profile);
   const merges = isMerge(message) ? readMerges(message, speaker) : undefined;
   const problems = bodyProblems(message, speaker.profile, identifiers, merges);
   const notes = [...flags, ...warnings(message, identifiers)];

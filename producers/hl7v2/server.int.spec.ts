@@ -1,0 +1,208 @@
+import { execFileSync } from "node:child_process";
+import { mkdtempSync, readFileSync } from "node:fs";
+import { connect } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { connect as connectTls } from "node:tls";
+import pino from "pino";
+import { afterEach, describe, expect, it } from "vitest";
+import type { Receiver, SendLine } from "../../engine/intake/connector.js";
+import { readSettings } from "../../engine/service/settings.js";
+import connector from "./connector.js";
+import { messageOf } from "./messages.js";
+import { frame } from "./mllp.js";
+import { recordingIntake } from "./recording.js";
+
+const open: Receiver[] = [];
+afterEach(async () => {
+  await Promise.all(open.splice(0).map((receiver) => receiver.close()));
+});
+
+async function start(environment: Record<string, string> = {}, profiles: Record<string, unknown> = { generic: {} }) {
+  const intake = recordingIntake();
+  const receiver = await connector.receive({
+    intake,
+    settings: readSettings(environment),
+    profiles: new Map(Object.entries(profiles).map(([name, profile]) => [name, connector.profile.parse(profile)])),
+    logger: pino({ level: "silent" }),
+  });
+  open.push(receiver);
+  return { intake, receiver };
+}
+
+async function send(
+  receiver: Receiver,
+  bytes: Buffer | string,
+  partner = "generic",
+  rate?: number,
+): Promise<SendLine[]> {
+  const lines: SendLine[] = [];
+  const request = { addresses: receiver.addresses, partner, file: "file.hl7", bytes: Buffer.from(bytes) };
+  for await (const line of connector.send({ ...request, ...(rate !== undefined && { rate }) })) lines.push(line);
+  return lines;
+}
+
+const portOf = (receiver: Receiver) => Number(new URL(receiver.addresses[0]?.url ?? "").port);
+
+describe("sending to the connector", () => {
+  it("tells each message's answer, in order, byte for byte what the file holds", async () => {
+    const { intake, receiver } = await start();
+    const file = [
+      messageOf({ controlId: "1" }),
+      messageOf({ controlId: "2", pid: "1||||Doe^Jane" }).replaceAll("\r", "\r\n"),
+      messageOf({ controlId: "3", version: "9.9" }),
+    ];
+    const lines = await send(receiver, file.join(""));
+    expect(lines.map(({ ms, ...line }) => line)).toEqual([
+      { file: "file.hl7", index: 0, controlId: "1", accepted: true, code: null, location: null, answer: "AA" },
+      { file: "file.hl7", index: 1, controlId: "2", accepted: false, code: "101", location: "PID-3", answer: "AE" },
+      { file: "file.hl7", index: 2, controlId: "3", accepted: false, code: "203", location: "MSH-12", answer: "AR" },
+    ]);
+    expect(intake.units.map(({ bytes }) => Buffer.from(bytes).toString())).toEqual(file);
+  });
+
+  it("takes complete blocks out of a framed file", async () => {
+    const { receiver } = await start();
+    const lines = await send(
+      receiver,
+      Buffer.concat([Buffer.from("\x0bMSH|half"), frame(Buffer.from(messageOf())), frame(Buffer.alloc(0))]),
+    );
+    expect(lines.map(({ answer }) => answer)).toEqual(["AA"]);
+  });
+
+  it("tells of a file without a message by one line without an index", async () => {
+    const { intake, receiver } = await start();
+    expect(await send(receiver, "PID|1||N1\r")).toMatchObject([
+      { index: null, controlId: null, accepted: false, answer: "AR" },
+    ]);
+    expect(await send(receiver, "\r\n")).toMatchObject([
+      { index: null, accepted: false, code: "NO_UNIT", answer: null },
+    ]);
+    expect(intake.units.length).toBe(1);
+  });
+
+  it("keeps to the rate asked for", async () => {
+    const { receiver } = await start();
+    const begun = performance.now();
+    await send(receiver, messageOf().repeat(6), "generic", 50);
+    expect(performance.now() - begun).toBeGreaterThan(95);
+  });
+
+  it("fails where nobody listens", async () => {
+    const { receiver } = await start();
+    await receiver.close();
+    await expect(send(receiver, messageOf())).rejects.toMatchObject({ code: "TRIB_HL7V2_UNREACHABLE" });
+  });
+});
+
+describe("the MLLP server", () => {
+  it("gives a partner its own port, whatever its header says", async () => {
+    const free = await start();
+    const port = portOf(free.receiver);
+    await free.receiver.close();
+    const { intake, receiver } = await start({}, { generic: {}, special: { port } });
+    expect(receiver.addresses).toEqual([
+      { protocol: "mllp", url: expect.stringMatching(/^mllp:\/\/127\.0\.0\.1:\d+$/) },
+      { protocol: "mllp", url: `mllp://127.0.0.1:${port}`, partner: "special" },
+    ]);
+    await send(receiver, messageOf(), "special");
+    await send(receiver, messageOf(), "other");
+    expect(intake.units.map(({ partner }) => partner)).toEqual(["special", "generic"]);
+  });
+
+  it("answers a partner that has closed its sending side", async () => {
+    const { receiver } = await start();
+    const socket = connect(portOf(receiver), "127.0.0.1");
+    const received: Buffer[] = [];
+    socket.on("data", (chunk) => received.push(chunk));
+    socket.end(frame(Buffer.from(messageOf())));
+    await new Promise((resolve) => socket.on("close", resolve));
+    expect(Buffer.concat(received).toString()).toContain("MSA|AA|C1");
+  });
+
+  it("closes an idle connection", async () => {
+    const { receiver } = await start({ HL7V2_IDLE_SECONDS: "1" });
+    const socket = connect(portOf(receiver), "127.0.0.1");
+    socket.resume();
+    await new Promise((resolve) => socket.on("close", resolve));
+  });
+
+  it("stops while partners stay connected", async () => {
+    const { receiver } = await start();
+    const socket = connect({ port: portOf(receiver), host: "127.0.0.1", allowHalfOpen: true });
+    socket.resume().on("error", () => {});
+    await new Promise((resolve) => socket.on("connect", resolve));
+    await receiver.close();
+    socket.destroy();
+  });
+
+  it("refuses to start on a port that is taken", async () => {
+    const { receiver } = await start();
+    await expect(start({ HL7V2_PORT: String(portOf(receiver)) })).rejects.toMatchObject({ code: "EADDRINUSE" });
+  });
+});
+
+describe("MLLP over TLS", () => {
+  const folder = mkdtempSync(join(tmpdir(), "tributary-mllp-"));
+  const path = (name: string) => join(folder, name);
+  const openssl = (...words: string[]) => execFileSync("openssl", words, { cwd: folder, stdio: "pipe" });
+  const hasOpenssl = (() => {
+    try {
+      openssl("version");
+      return true;
+    } catch {
+      console.log("skipped: no openssl command to make test certificates");
+      return false;
+    }
+  })();
+
+  it.skipIf(!hasOpenssl)("knows a partner by its certificate, and turns away who has none", async () => {
+    for (const [name, subject] of [
+      ["server", "/CN=127.0.0.1"],
+      ["client", "/CN=north-engine"],
+    ] as const) {
+      const files = ["-keyout", `${name}.key`, "-out", `${name}.pem`];
+      openssl(
+        "req",
+        "-x509",
+        "-newkey",
+        "ec",
+        "-pkeyopt",
+        "ec_paramgen_curve:prime256v1",
+        "-nodes",
+        "-subj",
+        subject,
+        ...files,
+      );
+    }
+    const { intake, receiver } = await start(
+      {
+        HL7V2_TLS_CERT_FILE: path("server.pem"),
+        HL7V2_TLS_KEY_FILE: path("server.key"),
+        HL7V2_TLS_CA_FILE: path("client.pem"),
+      },
+      { generic: {}, north: { certificate: "north-engine" } },
+    );
+    expect(receiver.addresses[0]?.url).toMatch(/^mllps:/);
+    const dial = (certificate: object) =>
+      new Promise<string>((resolve, reject) => {
+        const socket = connectTls({
+          port: portOf(receiver),
+          host: "127.0.0.1",
+          rejectUnauthorized: false,
+          ...certificate,
+        });
+        let received = "";
+        socket.on("data", (chunk: Buffer) => {
+          received += chunk.toString();
+        });
+        socket.on("error", reject).on("close", () => resolve(received));
+        socket.end(frame(Buffer.from(messageOf())));
+      });
+    const answer = await dial({ cert: readFileSync(path("client.pem")), key: readFileSync(path("client.key")) });
+    expect(answer).toContain("MSA|AA");
+    expect(intake.units.map(({ partner }) => partner)).toEqual(["north"]);
+    await dial({}).catch(() => {});
+    expect(intake.units.length).toBe(1);
+  });
+});

@@ -1,0 +1,241 @@
+import { describe, expect, it } from "vitest";
+import { messageOf, type Sketch } from "./messages.js";
+import { partnerOf } from "./partner.js";
+import { type Profile, profileSchema } from "./profile.js";
+import { testSurrogate } from "./recording.js";
+import { type ReadingContext, readMessage } from "./unit.js";
+
+const generic = profileSchema.parse({});
+const contextOf = (profile: Profile = generic): ReadingContext => ({
+  profiles: new Map([["generic", profile]]),
+  surrogate: testSurrogate,
+  receivedAt: Date.UTC(2026, 0, 2, 3, 4, 5),
+});
+const read = (message: string | Buffer, profile?: Parameters<typeof profileSchema.parse>[0]) =>
+  readMessage(
+    typeof message === "string" ? Buffer.from(message) : message,
+    contextOf(profileSchema.parse(profile ?? {})),
+  );
+const readSketch = (sketch: Sketch, profile = {}) => read(messageOf(sketch), profile);
+const answerText = (message: ReturnType<typeof read>) => message.answer(message.unit.verdict).toString();
+
+const NAME = (name: string, charset: string) => {
+  const text = messageOf({ charset, pid: "1||N1^^^NORTH^MR||@^Jane" });
+  const [before, after] = text.split("@") as [string, string];
+  return (encoding: BufferEncoding) =>
+    Buffer.concat([Buffer.from(before), Buffer.from(name, encoding), Buffer.from(after)]);
+};
+const familyName = ({ unit }: ReturnType<typeof read>) => {
+  const [event] = unit.events;
+  return event?.type === "PatientRegistered" ? event.sealed?.familyName : undefined;
+};
+
+describe("character sets", () => {
+  it.each([
+    ["UNICODE UTF-8", "utf8", []],
+    ["8859/1", "latin1", []],
+    ["8859/15", "latin1", []],
+    ["", "utf8", []],
+    ["", "latin1", ["UNDECLARED_8BIT"]],
+    ["ASCII", "utf8", ["CHARSET_MISMATCH"]],
+  ] as const)("%j with bytes of %s", (charset, encoding, flags) => {
+    const message = read(NAME("Müller", charset)(encoding));
+    expect(familyName(message)).toBe("Müller");
+    expect(message.unit.flags).toEqual(expect.arrayContaining([...flags]));
+  });
+
+  it("of the profile stand in for one not declared", () => {
+    expect(familyName(read(NAME("M\u00bcller", "")("latin1"), { charset: "8859/15" }))).toBe("MŒller");
+    expect(read(NAME("Müller", "")("latin1"), { charset: "UNICODE UTF-8" }).unit.verdict).toMatchObject({
+      location: "PID-5",
+    });
+  });
+
+  it("never replace a byte: what is not of the declared one is an error at its field", () => {
+    const { unit } = read(NAME("Müller", "UNICODE UTF-8")("latin1"));
+    expect(unit.verdict).toEqual({ accepted: false, code: "102", location: "PID-5" });
+    expect(unit.sealFor).toEqual([testSurrogate("patient", "NORTH", "MR", "N1")]);
+  });
+
+  it("that are unknown are a warning on plain ASCII, else an error", () => {
+    expect(readSketch({ charset: "KLINGON" }).unit).toMatchObject({
+      verdict: { accepted: true },
+      flags: ["UNKNOWN_CHARSET"],
+    });
+    expect(read(NAME("Müller", "KLINGON")("utf8")).unit.verdict).toEqual({
+      accepted: false,
+      code: "103",
+      location: "MSH-18",
+    });
+  });
+
+  it("have no NUL", () => {
+    expect(readSketch({ more: ["OBX|1|TX|||a\0b"] }).unit.verdict).toEqual({
+      accepted: false,
+      code: "102",
+      location: "OBX-5",
+    });
+  });
+});
+
+describe("verdicts", () => {
+  it.each([
+    ["AR", "100", "MSH", "PID|1||N1\r"],
+    ["AR", "102", "MSH-2", "MSH|^^^^|A|B|C|D|2024||ADT^A01|1|P|2.5\r"],
+    ["AR", "101", "MSH-9", "MSH|^~\\&|A|B\r"],
+    ["AR", "101", "MSH-9", messageOf({ type: "" })],
+    ["AR", "101", "MSH-10", messageOf({ controlId: "" })],
+    ["AR", "200", "MSH-9.1", messageOf({ type: "FOO^A01" })],
+    ["AR", "201", "MSH-9.2", messageOf({ type: "ADT^A99" })],
+    ["AR", "203", "MSH-12", messageOf({ version: "9.9" })],
+    ["AE", "101", "MSH-12", messageOf({ version: "" })],
+    ["AE", "100", "PID", messageOf({ pid: null })],
+    ["AE", "101", "PID-3", messageOf({ pid: "1||||Doe^Jane" })],
+    ["AE", "102", "EVN-2", messageOf({ evn: "20240230" })],
+    ["AE", "102", "OBX[2]-14", messageOf({ more: ["OBX|1", "OBX|2|||||||||||||20241301"] })],
+    ["AE", "100", "segment 5", messageOf({ more: ["pv2|1"] })],
+    ["AE", "102", "OBX-5", messageOf({ more: [`OBX|1|TX|||${"x".repeat(70_000)}`] })],
+    ["AE", "100", "PID", "MSH|^~\\&|A|B|C|D|2024||ADT^A01|1|P|2.5\rPID|1||259"],
+  ])("%s %s at %s", (answer, code, location, text) => {
+    const message = read(text);
+    expect(message.unit.verdict).toEqual({ accepted: false, code, location });
+    expect(message.unit.answer(message.unit.verdict)).toBe(answer);
+    expect(message.unit).toMatchObject({ events: [] });
+    expect(message.unit.identity).toBeUndefined();
+    expect(answerText(message)).toContain(`\rMSA|${answer}|`);
+    expect(answerText(message)).toContain(`|${code}^`);
+  });
+
+  it.each(["2.1", "2.2", "2.3", "2.3.1", "2.3.z", "2.5.1", "2.8.2", "2.9"])("version %s is accepted", (version) => {
+    expect(readSketch({ version }).unit.verdict.accepted).toBe(true);
+  });
+
+  it("put a rejection before an error, wherever it stands", () => {
+    expect(readSketch({ pid: null, controlId: "" }).unit).toMatchObject({
+      verdict: { code: "101", location: "MSH-10" },
+      flags: expect.arrayContaining(["NO_MSH10", "NO_PID"]),
+    });
+  });
+
+  it("may be milder by the profile, with the reason as a flag and without the value", () => {
+    const profile = { ackPolicy: { answers: { BAD_DATE: "AA" } } };
+    const { unit } = readSketch({ pid: "1||N1^^^NORTH^MR||Doe||19890230" }, profile);
+    expect(unit).toMatchObject({ verdict: { accepted: true }, flags: ["BAD_DATE"] });
+    expect(unit.events[0]).toMatchObject({
+      fields: { birthYear: null, flags: ["BAD_DATE"] },
+      sealed: { birthDate: null },
+    });
+  });
+
+  it("refuse what the profile doesn't accept", () => {
+    expect(readSketch({}, { processingIds: ["T"] }).unit.verdict).toEqual({
+      accepted: false,
+      code: "202",
+      location: "MSH-11",
+    });
+    expect(readSketch({}, { messageLimit: 100 }).unit.verdict).toMatchObject({ accepted: false, code: "102" });
+    expect(() => profileSchema.parse({ ackPolicy: { answers: { NO_MSH: "AA" } } })).toThrow();
+    expect(() => profileSchema.parse({ timezone: "Mars/Olympus" })).toThrow();
+  });
+
+  it("of a failing translation reject the message and keep it", () => {
+    const failures: unknown[] = [];
+    const surrogate = () => {
+      throw new Error("bug");
+    };
+    const context = { ...contextOf(), surrogate, onFailure: (error: unknown) => failures.push(error) };
+    const { unit } = readMessage(Buffer.from(messageOf()), context);
+    expect(unit).toMatchObject({ verdict: { accepted: false, code: "207" }, flags: ["UNTRANSLATABLE"], events: [] });
+    expect(unit.answer(unit.verdict)).toBe("AE");
+    expect(failures.length).toBe(1);
+  });
+});
+
+describe("a unit", () => {
+  it("is known again by its content, not by its bytes", () => {
+    const parts = (text: string) => read(text).unit.identity?.parts.map(String);
+    const text = messageOf();
+    expect(parts(text)).toEqual(["hl7v2", "generic", "generic/NORTH", text]);
+    expect(parts(text.replaceAll("\r", "\r\n"))).toEqual(parts(text));
+    expect(parts(`\ufeff${text.replaceAll("\r", "\n")}`)).toEqual(parts(text));
+    expect(parts(messageOf({ controlId: "C2" }))).not.toEqual(parts(text));
+  });
+
+  it("names its sender, feed, format and control id", () => {
+    expect(readSketch({}).unit).toMatchObject({
+      entry: "UNIT",
+      partner: "generic",
+      feed: "generic/NORTH",
+      format: "ADT^A01",
+      controlId: { scope: ["generic", "NADT", "NORTH"], value: "C1" },
+    });
+  });
+
+  it("keeps what is no type out of its format", () => {
+    expect(readSketch({ type: "Jane Doe^1980" }).unit.format).toBe("HL7V2");
+  });
+});
+
+describe("an answer", () => {
+  it("is addressed to the sender, in the sender's delimiters and version", () => {
+    expect(answerText(readSketch({ type: "ADT^A08^ADT_A01" }))).toMatch(
+      /^MSH\|\^~\\&\|HUB\|ENGINE\|NADT\|NORTH\|20260102030405\+0000\|\|ACK\^A08\^ACK\|[0-9A-F]{20}\|P\|2\.5\.1\rMSA\|AA\|C1\r$/,
+    );
+    const other = messageOf().replaceAll("|", "*").replaceAll("^", "%").replaceAll("~", "$").replaceAll("\\", "!");
+    expect(answerText(read(other))).toMatch(/^MSH\*%\$!&\*HUB\*ENGINE\*/);
+  });
+
+  it("names the place and the condition, never a value", () => {
+    const text = answerText(readSketch({ pid: "1||N1^^^NORTH^MR||Doe^Jane||19890230", more: ["OBX|1"] }));
+    expect(text).toContain("ERR||PID^1^7|102^Data type error^HL70357|E|BAD_DATE");
+    expect(text).not.toMatch(/19890230|Doe|N1/);
+    expect(answerText(readSketch({ pid: "1||||Doe", version: "2.3" }))).toContain(
+      "ERR|PID^1^3^101&Required field missing&HL70357|PID^1^3|101^",
+    );
+  });
+
+  it("may be in enhanced mode", () => {
+    expect(answerText(readSketch({}, { ackPolicy: { mode: "enhanced" } }))).toContain("MSA|CA|C1");
+  });
+
+  it("is in the message's character set", () => {
+    const bytes = Buffer.from(messageOf({ charset: "8859/1", facility: "SÜD" }), "latin1");
+    const message = read(bytes);
+    expect(message.answer({ accepted: true }).toString("latin1")).toMatch(/\|NADT\|SÜD\|.*\|8859\/1\r/);
+  });
+
+  it("asks for another try when nothing is durable", () => {
+    expect(readSketch({}).tryAgain().toString()).toContain(
+      "MSA|AR|C1\rERR|||207^Application internal error^HL70357|E|",
+    );
+  });
+});
+
+describe("partners", () => {
+  const profiles = new Map(
+    Object.entries({
+      generic: {},
+      any: { match: [{ facility: "NORTH" }] },
+      exact: { match: [{ application: "NADT", facility: "NORTH" }] },
+      own: { port: 2600, match: [{ application: "X" }] },
+    }).map(([name, profile]) => [name, profileSchema.parse(profile)]),
+  );
+
+  it("are found by the most exact match, else generic", () => {
+    const name = (application: string, facility: string, bound?: string) =>
+      partnerOf(profiles, application, facility, bound)?.name;
+    expect(name("NADT", "NORTH")).toBe("exact");
+    expect(name("OTHER", "NORTH")).toBe("any");
+    expect(name("OTHER", "SOUTH")).toBe("generic");
+    expect(name("NADT", "NORTH", "own")).toBe("own");
+  });
+
+  it("that nobody knows are rejected where there is no generic", () => {
+    const { unit } = readMessage(Buffer.from(messageOf()), { ...contextOf(), profiles: new Map() });
+    expect(unit).toMatchObject({
+      partner: "unknown",
+      verdict: { accepted: false, code: "204", location: "MSH-4" },
+      events: [],
+    });
+  });
+});
