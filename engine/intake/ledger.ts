@@ -65,7 +65,9 @@ export function decide(partition: number, entries: readonly LedgerEntry[], state
         latest.set(resource, { offset: entry.offset, content: entry.identity, receiptId: entry.receiptId });
       }
     }
-    return { resendOf, reusedId: resendOf === undefined && isReused(entry, state.controls, controls) };
+    // Asked of resends too: like the claim in Postgres, it remembers who came first under the control id.
+    const reused = isReused(entry, state.controls, controls);
+    return { resendOf, reusedId: reused && resendOf === undefined };
   });
 }
 
