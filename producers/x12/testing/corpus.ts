@@ -2,8 +2,8 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { repositoryRoot } from "../../../engine/service/root.js";
 import { type Profile, profileSchema } from "../profile.js";
-import { type Desk, receive, type Reception } from "../reception.js";
 import { RecentInterchanges } from "../recent.js";
+import { type Desk, type Reception, receive } from "../reception.js";
 import { bufferSource } from "../source.js";
 import { RecordingIntake } from "./recording-intake.js";
 

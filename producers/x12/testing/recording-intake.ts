@@ -3,7 +3,9 @@ import type { Intake, ReceivedUnit, SubmittedUnit, UnitIdentity, Verdict } from 
 import { TributaryError } from "../../../engine/service/errors.js";
 
 const keyOf = (identity: UnitIdentity): string =>
-  JSON.stringify(identity.parts.map((part) => (typeof part === "string" ? part : Buffer.from(part).toString("latin1"))));
+  JSON.stringify(
+    identity.parts.map((part) => (typeof part === "string" ? part : Buffer.from(part).toString("latin1"))),
+  );
 
 /** An intake that keeps what it is given, and a ledger that knows at once what was accepted. */
 export class RecordingIntake implements Intake {
@@ -16,7 +18,10 @@ export class RecordingIntake implements Intake {
   #receipts = 0;
 
   readonly surrogate: Intake["surrogate"] = (kind, authority, type, value) =>
-    createHmac("sha256", "test").update(JSON.stringify([kind, authority, type, value])).digest("hex").slice(0, 32);
+    createHmac("sha256", "test")
+      .update(JSON.stringify([kind, authority, type, value]))
+      .digest("hex")
+      .slice(0, 32);
 
   newReceiptId(): string {
     this.#receipts += 1;
