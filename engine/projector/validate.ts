@@ -1,6 +1,6 @@
 import { eventCatalog } from "../../schemas/events.generated.js";
 import { TributaryError } from "../service/errors.js";
-import { type AnyProjection, type Column, reservedColumns, type Table } from "./definition.js";
+import { type AnyProjection, type Column, type DerivedTable, reservedColumns, type Table } from "./definition.js";
 
 const namePattern = /^[a-z][a-z0-9_]*$/;
 /** Postgres cuts names off after 63 bytes. */
@@ -61,6 +61,19 @@ function* tableMistakes(place: string, name: string, table: Table): Generator<st
   }
 }
 
+function* overlayMistakes(projection: AnyProjection, place: string, derived: DerivedTable): Generator<string> {
+  const under = projection.tables[derived.overlays ?? ""];
+  if (under?.kind !== "keyed") {
+    yield `${place}: overlays ${derived.overlays}, which is no keyed table`;
+    return;
+  }
+  if (under.key.join() !== derived.key.join()) yield `${place}: overlays ${derived.overlays}, which has another key`;
+  for (const [name, { kind }] of Object.entries(derived.columns)) {
+    const over = under.columns[name];
+    if (over && over.kind !== kind) yield `${place}.${name}: is ${kind}, and ${over.kind} in ${derived.overlays}`;
+  }
+}
+
 function* derivedMistakes(projection: AnyProjection): Generator<string> {
   for (const [name, derived] of Object.entries(projection.derived ?? {})) {
     const place = `${projection.name}.${name}`;
@@ -72,6 +85,7 @@ function* derivedMistakes(projection: AnyProjection): Generator<string> {
     for (const from of derived.from) {
       if (projection.tables[from]?.kind !== "keyed") yield `${place}: is derived from ${from}, which is no keyed table`;
     }
+    if (derived.overlays !== undefined) yield* overlayMistakes(projection, place, derived);
     if (projection.tables[name]) yield `${place}: is both a table and a derived table`;
   }
 }
