@@ -244,11 +244,25 @@ describe("a claim under another number", () => {
     expect(fold(paid(2, "1", 8_000), submitted("ClaimReplaced", noon(3), 9_000)).claim_replacements).toEqual([]);
   });
 
+  it("is the one that said so last, where two do", () => {
+    const third = idOf("c", 3);
+    const events = [
+      submitted("ClaimReplaced", noon(6), 9_000, {}, other),
+      submitted("ClaimReplaced", noon(3), 9_000, {}, other),
+      submitted("ClaimReplaced", noon(4), 9_000, {}, third),
+    ];
+    for (const given of [events, [...events].reverse()]) {
+      const [replaced] = fold(paid(2, "1", 8_000), ...given).claim_replacements ?? [];
+      expect(replaced).toMatchObject({ claim_id: claim, replaced_by_claim_id: other });
+    }
+  });
+
   it("still replaces it when the payer keeps the number for both", () => {
     const tables = fold(
       paid(5, "1", 9_000, {}, other),
       submitted("ClaimReplaced", noon(3), 9_000, {}, other),
       paid(2, "1", 8_000),
+      paid(9, "22", -8_000),
     );
     expect(tables.claim_replacements).toMatchObject([
       { claim_id: claim, status: "replaced" },
