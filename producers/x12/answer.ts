@@ -97,7 +97,7 @@ function writeGroup(writer: Writer, group: GroupReport, control: number, day: st
   const guide = form === "999" ? "005010X231A1" : "004010";
   writer.add("GS", "FA", group.header.receiver, group.header.sender, day, time, control, "X", guide);
   writer.add("ST", form, "0001", form === "999" ? guide : "");
-  let segments = 2;
+  let segments = 1;
   const add = (...elements: readonly (string | number)[]): void => {
     segments += 1;
     writer.add(...elements);

@@ -1,0 +1,99 @@
+import { pino } from "pino";
+import { afterEach, describe, expect, it } from "vitest";
+import { send } from "./send.js";
+import { startServer, type X12Server } from "./server.js";
+import { deskOf, type TestDesk } from "./testing/corpus.js";
+import { claim, claims837, heading837, interchange, subscriber } from "./testing/interchange.js";
+
+const bytes = interchange([claims837(...heading837, ...subscriber, ...claim)]);
+let server: X12Server | undefined;
+afterEach(() => server?.close());
+
+async function start(desk: TestDesk, bodyLimit = 4_000_000): Promise<string> {
+  server = await startServer(desk, { host: "127.0.0.1", port: 0, bodyLimit, logger: pino({ level: "silent" }) });
+  return server.url;
+}
+
+const post = (url: string, body: Buffer, partner = "generic") =>
+  fetch(`${url}/partners/${partner}/interchanges`, { method: "POST", body: new Uint8Array(body) });
+
+async function lines(url: string, body: Buffer) {
+  const found = [];
+  const addresses = [{ protocol: "http", url }];
+  for await (const line of send({ addresses, partner: "generic", file: "a.837", bytes: body })) found.push(line);
+  return found;
+}
+
+describe("the server", () => {
+  it("answers 200 with the 999 once the interchange is journalled, 422 when it was rejected", async () => {
+    const desk = deskOf();
+    const url = await start(desk);
+    const good = await post(url, bytes);
+    expect([good.status, good.headers.get("content-type")]).toEqual([200, "application/edi-x12"]);
+    expect(await good.text()).toContain("IK5*A~");
+    expect(desk.intake.published).toHaveLength(1);
+    const again = await post(url, bytes);
+    expect([again.status, await again.text()]).toEqual([422, expect.stringContaining("*R*025~")]);
+  });
+
+  it("answers 503 and Retry-After while nothing can be made durable, then takes the same bytes", async () => {
+    const desk = deskOf();
+    const url = await start(desk);
+    desk.intake.failAfter = 0;
+    const refused = await post(url, bytes);
+    expect([refused.status, refused.headers.get("retry-after")]).toEqual([503, "5"]);
+    expect(await refused.json()).toMatchObject({ code: "TRIB_INTAKE_UNAVAILABLE" });
+    desk.intake.failAfter = null;
+    expect((await post(url, bytes)).status).toBe(200);
+  });
+
+  it("answers 404 for an unknown partner, 400 for what is no X12, 413 above the limit", async () => {
+    const url = await start(deskOf(), 2_000);
+    expect((await post(url, bytes, "nobody")).status).toBe(404);
+    const unreadable = await post(url, Buffer.from("hello"));
+    expect(unreadable.status).toBe(400);
+    expect(await unreadable.json()).toMatchObject({ code: "TRIB_X12_UNREADABLE", reason: "X12_NOT_AN_INTERCHANGE" });
+    expect((await post(url, Buffer.alloc(0))).status).toBe(400);
+    expect((await post(url, Buffer.alloc(3_000, "A"))).status).toBe(413);
+  });
+
+  it("takes a body larger than its memory share through a file, with the same result", async () => {
+    const desk = deskOf();
+    const many = Array.from({ length: 9000 }, (_, index) => claim.map((one) => one.replace("CLM*C1", `CLM*N${index}`)));
+    const large = interchange([claims837(...heading837, ...subscriber, ...many.flat())]);
+    expect(large.length).toBeGreaterThan(1_048_576);
+    const response = await post(await start(desk), large);
+    expect(response.status).toBe(200);
+    expect(desk.intake.published).toHaveLength(9000);
+  });
+});
+
+describe("send", () => {
+  it("tells each unit its answer", async () => {
+    const url = await start(deskOf());
+    const line = { file: "a.837", index: 0, controlId: "000000001/1/0001/C1", ms: expect.any(Number) };
+    expect(await lines(url, bytes)).toEqual([{ ...line, accepted: true, code: null, location: null, answer: "999:A" }]);
+    expect(await lines(url, bytes)).toEqual([
+      { ...line, accepted: false, code: "DUPLICATE", location: null, answer: "TA1:R:025" },
+    ]);
+    const bad = Buffer.from(bytes.toString("latin1").replace("CLM*C1*100.5", "CLM*C1*1OO.5"), "latin1");
+    expect(await lines(url, bad)).toEqual([
+      { ...line, accepted: false, code: "X12_IK4_6", location: "CLM02", answer: "999:R:5" },
+    ]);
+    const miscounted = Buffer.from(bytes.toString("latin1").replace("GE*1*1", "GE*2*1"), "latin1");
+    expect(await lines(url, miscounted)).toMatchObject([{ accepted: false, code: "X12_AK9_5", answer: "999:AK9R:5" }]);
+  });
+
+  it("tells one line for what holds no unit", async () => {
+    const url = await start(deskOf());
+    expect(await lines(url, Buffer.from("hello"))).toMatchObject([
+      { index: null, accepted: false, code: "X12_NOT_AN_INTERCHANGE", answer: "400" },
+    ]);
+  });
+
+  it("says so when nobody listens", async () => {
+    const addresses = [{ protocol: "http", url: "http://127.0.0.1:1" }];
+    const sending = send({ addresses, partner: "generic", file: "a", bytes });
+    await expect(sending[Symbol.asyncIterator]().next()).rejects.toMatchObject({ code: "TRIB_X12_UNREACHABLE" });
+  });
+});
