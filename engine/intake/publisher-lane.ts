@@ -17,6 +17,8 @@ export interface PublisherLaneOptions {
   readonly owner: string;
   /** Entries decided, sent and acknowledged together. */
   readonly batchEntries: number;
+  /** Milliseconds before the first repetition of what failed; doubled each time up to five seconds. */
+  readonly retryPause: number;
   /** Milliseconds that a lost fence may go unexplained before the publisher stops. */
   readonly fencePatience: number;
   /** Told about each try that failed and will be made again. */
@@ -28,7 +30,6 @@ export interface PublisherLaneOptions {
 /** Why a batch wasn't finished. */
 type Interruption = "moved on" | "lost";
 
-const firstPause = 100;
 const longestPause = 5_000;
 
 /**
@@ -142,7 +143,7 @@ export class PublisherLane implements LaneHandler {
     first: number,
     step: (checkpoint: Checkpoint) => Promise<Result | undefined>,
   ): Promise<Result | Interruption> {
-    let pause = firstPause;
+    let pause = this.#options.retryPause;
     let inDoubt = false;
     while (this.#checkpoint && context.isOwned()) {
       try {
@@ -176,11 +177,11 @@ export class PublisherLane implements LaneHandler {
    * little later; a fence that stays lost in a lane that stays ours is two installations on one journal.
    */
   async #lostFence(context: LaneContext): Promise<"lost"> {
-    const { partition, fencePatience } = this.#options;
+    const { partition, fencePatience, retryPause } = this.#options;
     const until = performance.now() + fencePatience;
     while (this.#checkpoint && context.isOwned()) {
       if (performance.now() > until) throw new TributaryError("TRIB_INTAKE_FENCE_LOST", undefined, { partition });
-      await this.#wait(firstPause, context);
+      await this.#wait(retryPause, context);
     }
     return "lost";
   }

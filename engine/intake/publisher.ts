@@ -52,6 +52,7 @@ export async function startPublisher(options: PublisherOptions): Promise<Publish
         partition,
         owner: options.owner ?? `${hostname()}/${process.pid}`,
         batchEntries: options.batchEntries ?? 1_000,
+        retryPause: 100,
         fencePatience: options.fencePatience ?? 30_000,
         onRetry: options.onRetry ?? (() => {}),
         onPublished: options.onPublished ?? (() => {}),

@@ -15,6 +15,8 @@ import { TributaryError } from "../service/errors.js";
 export interface MemoryLog extends Log {
   /** Records of one partition so far. */
   records(topic: string, partition: number): readonly IncomingRecord[];
+  /** Partition of a key that is appended without one. */
+  partitionOf(key: string): number;
   /** Gives the append time of each record, epoch milliseconds. */
   clock: () => number;
 }
@@ -43,6 +45,7 @@ export function memoryLog({ partitions = 3, batchRecords = 500 }: MemoryLogOptio
   const log: MemoryLog = {
     clock: Date.now,
     records: (topic, partition) => partitionOf(topic, partition),
+    partitionOf: (key) => hashOf(key) % partitions,
 
     async producer(): Promise<LogProducer> {
       return {
@@ -50,7 +53,7 @@ export function memoryLog({ partitions = 3, batchRecords = 500 }: MemoryLogOptio
           // The reply comes in a later turn, as from a broker.
           await new Promise((resolve) => setImmediate(resolve));
           const results = records.map((record) => {
-            const partition = record.partition ?? hashOf(record.key) % partitions;
+            const partition = record.partition ?? log.partitionOf(record.key);
             const kept = partitionOf(record.topic, partition);
             const offset = kept.length;
             const { key, value, headers = {} } = record;
