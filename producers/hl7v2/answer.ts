@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import type { Verdict } from "../../engine/intake/connector.js";
 import { formatInstant } from "./datetime.js";
 import { type Delimiters, standardDelimiters } from "./delimiters.js";
-import { component, type Hl7Segment, type Message, rawField } from "./message.js";
+import { component, type Message, rawField, type Segment } from "./message.js";
 import { type AnswerCode, conditionTexts } from "./reasons.js";
 
 /** What of a message its answer repeats. All texts as sent, in the message's own delimiters. */
@@ -35,7 +35,7 @@ export const unaddressed: Addressed = {
 
 export function addressOf(message: Message): Addressed {
   const { header } = message;
-  const oneLine = (segment: Hl7Segment, field: number) => rawField(segment, field).replaceAll("\n", " ");
+  const oneLine = (segment: Segment, field: number) => rawField(segment, field).replaceAll("\n", " ");
   return {
     delimiters: message.delimiters,
     sendingApplication: oneLine(header, 3),

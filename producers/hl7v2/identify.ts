@@ -2,12 +2,12 @@ import type { Surrogate } from "../../engine/intake/connector.js";
 import { undoEscapes } from "./escape.js";
 import {
   component,
-  type Hl7Segment,
   type Message,
   NULL_VALUE,
   orNull,
   partOf,
   repetitions,
+  type Segment,
   subcomponent,
 } from "./message.js";
 import type { Profile } from "./profile.js";
@@ -45,7 +45,7 @@ export function authorityOf(text: string, message: Message, facility: string): {
  */
 export function identifiersOf(
   message: Message,
-  segment: Hl7Segment,
+  segment: Segment,
   field: number,
   speaker: Speaker,
 ): readonly PatientIdentifier[] {
@@ -64,7 +64,7 @@ export function identifiersOf(
 }
 
 /** The patient identifiers of a PID as sent: PID-3, and PID-2 where the profile reads it and PID-3 is empty. */
-export function patientIdentifiers(message: Message, pid: Hl7Segment, speaker: Speaker): readonly PatientIdentifier[] {
+export function patientIdentifiers(message: Message, pid: Segment, speaker: Speaker): readonly PatientIdentifier[] {
   const found = identifiersOf(message, pid, 3, speaker);
   if (found.length > 0 || !speaker.profile.identifiers.readPid2) return found;
   return identifiersOf(message, pid, 2, speaker);
@@ -120,7 +120,7 @@ export interface VisitIdentity {
 }
 
 /** @returns undefined when the message names no visit. */
-export function visitOf(message: Message, pv1: Hl7Segment | undefined, speaker: Speaker): VisitIdentity | undefined {
+export function visitOf(message: Message, pv1: Segment | undefined, speaker: Speaker): VisitIdentity | undefined {
   const sent = orNull(component(pv1, 19, 1));
   if (sent === null) return undefined;
   const { name } = authorityOf(component(pv1, 19, 4), message, speaker.facility);

@@ -7,14 +7,14 @@ import {
   patientIdentifiers,
   type Speaker,
 } from "./identify.js";
-import { component, type Hl7Segment, type Message, placeOf } from "./message.js";
+import { component, type Message, placeOf, type Segment } from "./message.js";
 import type { ReasonName } from "./reasons.js";
 import { mergeTriggers } from "./tables.js";
 import type { EventTime } from "./time.js";
 
 /** One PID and the MRG after it. */
 export interface Merge {
-  readonly pid: Hl7Segment;
+  readonly pid: Segment;
   /** Identifiers of the PID, the facility's own first. */
   readonly surviving: readonly PatientIdentifier[];
   /** Identifiers of the MRG that really change, the facility's own first. */
@@ -37,7 +37,7 @@ export const isMerge = (message: Message): boolean => mergeTriggers.has(componen
 export function readMerges(message: Message, speaker: Speaker): Merges {
   const merges: Merge[] = [];
   const problems: { reason: ReasonName; place: string }[] = [];
-  let pid: Hl7Segment | undefined;
+  let pid: Segment | undefined;
   for (const segment of message.segments) {
     if (segment.name === "PID") pid = segment;
     if (segment.name !== "MRG" || pid === undefined) continue;
@@ -57,7 +57,7 @@ export function readMerges(message: Message, speaker: Speaker): Merges {
 
 /** @returns undefined when nothing would change: the retired patient is the surviving one. */
 function pairUp(
-  pid: Hl7Segment,
+  pid: Segment,
   sent: readonly PatientIdentifier[],
   given: readonly PatientIdentifier[],
   speaker: Speaker,

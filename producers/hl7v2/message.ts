@@ -1,47 +1,61 @@
-import { Hl7Context, Hl7Message, Hl7Segment } from "@medplum/core";
+import { Hl7Context, type Hl7Field, Hl7Segment } from "@medplum/core";
 import type { Delimiters } from "./delimiters.js";
 import { undoEscapes } from "./escape.js";
 
-export type { Hl7Segment } from "@medplum/core";
+/**
+ * A segment. Splitting and escapes are ours (the library takes raw breaks for segments, and leaves escapes alone); taking
+ * the segment apart is the library's, and done when a field is first asked for: most segments of a message never are.
+ */
+export class Segment {
+  readonly name: string;
+  readonly text: string;
+  readonly #context: Hl7Context;
+  #parsed: Hl7Segment | undefined;
 
-/** A message parsed, with the delimiters it declared. */
-export interface Message {
-  readonly delimiters: Delimiters;
-  readonly segments: readonly Hl7Segment[];
-  readonly header: Hl7Segment;
-  /** The segments as text. */
-  readonly texts: readonly string[];
+  constructor(text: string, context: Hl7Context) {
+    const end = text.indexOf(context.fieldSeparator);
+    this.name = end < 0 ? text : text.slice(0, end);
+    this.text = text;
+    this.#context = context;
+  }
+
+  /** A field, undefined when absent. Counts as the standard does: MSH-1 is the separator. */
+  field(number: number): Hl7Field | undefined {
+    this.#parsed ??= Hl7Segment.parse(this.text, this.#context);
+    return this.#parsed.getField(number);
+  }
 }
 
-/**
- * Parses segments that were split and decoded before. Splitting and escapes are ours (the library takes raw breaks for
- * segments, and leaves escapes alone); taking the segments apart is the library's.
- */
+/** A message in segments, with the delimiters it declared. */
+export interface Message {
+  readonly delimiters: Delimiters;
+  readonly segments: readonly Segment[];
+  readonly header: Segment;
+}
+
+/** @param segments split and decoded before; the first is MSH. */
 export function parseMessage(segments: readonly string[], delimiters: Delimiters): Message {
   const { field, component, repetition, escape: mark, subcomponent } = delimiters;
   const context = new Hl7Context("\r", field, component, repetition, mark, subcomponent);
-  const parsed = new Hl7Message(
-    segments.map((segment) => Hl7Segment.parse(segment, context)),
-    context,
-  );
-  return { delimiters, segments: parsed.segments, header: parsed.header, texts: segments };
+  const parsed = segments.map((segment) => new Segment(segment, context));
+  return { delimiters, segments: parsed, header: parsed[0] as Segment };
 }
 
-export const segmentNamed = (message: Message, name: string): Hl7Segment | undefined =>
+export const segmentNamed = (message: Message, name: string): Segment | undefined =>
   message.segments.find((segment) => segment.name === name);
 
 /** A field as sent, with its delimiters; empty when absent. Fields count as the standard counts them (MSH-1 is the separator). */
-export function rawField(segment: Hl7Segment | undefined, number: number): string {
-  return segment?.getField(number)?.toString() ?? "";
+export function rawField(segment: Segment | undefined, number: number): string {
+  return segment?.field(number)?.toString() ?? "";
 }
 
 /** Repetitions of a field, each as its components. */
-export function repetitions(segment: Hl7Segment | undefined, number: number): readonly (readonly string[])[] {
-  return segment?.getField(number)?.components ?? [];
+export function repetitions(segment: Segment | undefined, number: number): readonly (readonly string[])[] {
+  return segment?.field(number)?.components ?? [];
 }
 
 /** A component of a field's first repetition, as sent and trimmed; empty when absent. Counts from 1. */
-export function component(segment: Hl7Segment | undefined, number: number, part: number): string {
+export function component(segment: Segment | undefined, number: number, part: number): string {
   return partOf(repetitions(segment, number)[0], part);
 }
 
@@ -67,7 +81,7 @@ export const NULL_VALUE = '""';
 export const orNull = (text: string): string | null => (text === "" || text === NULL_VALUE ? null : text);
 
 /** Position of a segment among those of its name, from 1. */
-export function occurrence(message: Message, segment: Hl7Segment): number {
+export function occurrence(message: Message, segment: Segment): number {
   let count = 0;
   for (const other of message.segments) {
     if (other.name === segment.name) count++;
@@ -77,7 +91,7 @@ export function occurrence(message: Message, segment: Hl7Segment): number {
 }
 
 /** A place in a message: `PID-3`, or `OBX[2]-5` for a later segment of that name. */
-export function placeOf(message: Message, segment: Hl7Segment, field?: number): string {
+export function placeOf(message: Message, segment: Segment, field?: number): string {
   const count = occurrence(message, segment);
   const name = count > 1 ? `${segment.name}[${count}]` : segment.name;
   return field === undefined ? name : `${name}-${field}`;

@@ -5,13 +5,13 @@ import { undoEscapes } from "./escape.js";
 import { clearIdentifier, type PatientIdentifier, type Speaker } from "./identify.js";
 import {
   component,
-  type Hl7Segment,
   type Message,
   NULL_VALUE,
   orNull,
   partOf,
   rawField,
   repetitions,
+  type Segment,
   subcomponent,
 } from "./message.js";
 import { type EventTime, timeStamp } from "./time.js";
@@ -25,7 +25,7 @@ const REGISTERING = new Set(["A01", "A04", "A05", "A28"]);
  */
 export function patientEvent(
   message: Message,
-  pid: Hl7Segment,
+  pid: Segment,
   identifiers: readonly PatientIdentifier[],
   speaker: Speaker,
   time: EventTime,
@@ -81,7 +81,7 @@ function nullable(message: Message, sent: string, name: string, cleared: string[
 }
 
 /** The legal name (XPN.7 = L) of several, else the first. */
-function nameOf(pid: Hl7Segment): readonly string[] | undefined {
+function nameOf(pid: Segment): readonly string[] | undefined {
   const names = repetitions(pid, 5);
   return names.find((name) => partOf(name, 7) === "L") ?? names[0];
 }
@@ -94,7 +94,7 @@ function givenNamesOf(name: readonly string[] | undefined, delimiters: Delimiter
 }
 
 /** PID-30 says it; a time of death in PID-29 without it says it too. */
-function deceasedOf(pid: Hl7Segment): boolean | null {
+function deceasedOf(pid: Segment): boolean | null {
   const indicator = component(pid, 30, 1).toUpperCase();
   if (indicator === "Y") return true;
   if (indicator === "N") return false;
@@ -102,7 +102,7 @@ function deceasedOf(pid: Hl7Segment): boolean | null {
 }
 
 /** First repetition of PID-11 that holds something: street, other designation, city, state, code, country. */
-function addressOf(pid: Hl7Segment, delimiters: Delimiters): string | null {
+function addressOf(pid: Segment, delimiters: Delimiters): string | null {
   for (const repetition of repetitions(pid, 11)) {
     const parts: string[] = [];
     for (let part = 1; part <= 6; part++) {
@@ -115,7 +115,7 @@ function addressOf(pid: Hl7Segment, delimiters: Delimiters): string | null {
 }
 
 /** Numbers and mail addresses of PID-13 (home) and PID-14 (business), each once. */
-function telecomOf(pid: Hl7Segment, delimiters: Delimiters): string[] {
+function telecomOf(pid: Segment, delimiters: Delimiters): string[] {
   const found = new Set<string>();
   for (const field of [13, 14]) {
     for (const repetition of repetitions(pid, field)) {

@@ -1,6 +1,6 @@
 import type { EventInputsTimePrecision } from "../../engine/intake/connector.js";
 import { instantOf, parseTimeStamp, type TimeStamp } from "./datetime.js";
-import { component, type Hl7Segment, type Message, segmentNamed } from "./message.js";
+import { component, type Message, type Segment, segmentNamed } from "./message.js";
 
 /** When a message says that it happened. */
 export interface EventTime {
@@ -10,13 +10,13 @@ export interface EventTime {
 }
 
 /** A field of type TS, DTM or DT; undefined when empty or no time. */
-export function timeStamp(segment: Hl7Segment | undefined, field: number): TimeStamp | undefined {
+export function timeStamp(segment: Segment | undefined, field: number): TimeStamp | undefined {
   const text = component(segment, field, 1);
   return text === "" ? undefined : parseTimeStamp(text);
 }
 
 /** A field's instant, epoch milliseconds; null when empty or no time. */
-export function instantField(segment: Hl7Segment | undefined, field: number, zone: string): number | null {
+export function instantField(segment: Segment | undefined, field: number, zone: string): number | null {
   const stamp = timeStamp(segment, field);
   return stamp === undefined ? null : instantOf(stamp, zone);
 }

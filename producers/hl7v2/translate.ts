@@ -1,7 +1,7 @@
 import type { EventDraft } from "../../engine/intake/connector.js";
 import { ownFirst, patientIdentifiers, type Speaker, visitOf } from "./identify.js";
 import { isMerge, mergeEvents, readMerges } from "./merge.js";
-import { type Message, segmentNamed } from "./message.js";
+import { component, type Message, segmentNamed } from "./message.js";
 import { patientEvent } from "./patient.js";
 import { eventTime } from "./time.js";
 import { bodyProblems, type Problem, warnings } from "./validate.js";
@@ -29,7 +29,7 @@ export function interpret(message: Message, speaker: Speaker, receivedAt: number
   const merges = isMerge(message) ? readMerges(message, speaker) : undefined;
   const problems = bodyProblems(message, speaker.profile, identifiers, merges);
   const notes = [...flags, ...warnings(message, identifiers)];
-  const changesId = ["A46", "A47"].includes(message.header.getComponent(9, 2));
+  const changesId = ["A46", "A47"].includes(component(message.header, 9, 2));
   if (merges && changesId) notes.push("CHANGE_OF_ID");
   for (const { reason } of problems) notes.push(reason);
 

@@ -75,12 +75,13 @@ function read(bytes: Uint8Array, context: ReadingContext): ReadMessage {
   const split = segmentMessage(raw);
   const content = normalisedContent(split);
   const header = split.segments[0] ?? "";
-  const unreadable = (reason: ReasonName, place: string): ReadMessage =>
+  const nobody = () => partnerOf(context.profiles, "", "", context.bound);
+  const unreadable = (reason: ReasonName, place: string, partner = nobody()): ReadMessage =>
     assemble(context, {
       bytes,
       content,
       message: undefined,
-      partner: partnerOf(context.profiles, "", "", context.bound),
+      partner,
       problems: [{ reason, place }],
       flags: split.flags,
       sealFor: [],
@@ -92,11 +93,10 @@ function read(bytes: Uint8Array, context: ReadingContext): ReadMessage {
   if (declared === undefined) return unreadable("BAD_DELIMITERS", "MSH-2");
   const { delimiters } = declared;
   const fields = header.split(delimiters.field);
-  if (fields.length < 9) return unreadable("SHORT_MSH", "MSH-9");
-
   const first = (field: number) => (fields[field - 1] ?? "").split(delimiters.repetition)[0] ?? "";
   const name = (field: number) => (first(field).split(delimiters.component)[0] ?? "").trim();
   const partner = partnerOf(context.profiles, name(3), name(4), context.bound);
+  if (fields.length < 9) return unreadable("SHORT_MSH", "MSH-9", partner);
   const charset = partner?.profile.charset ?? "detect";
   const decoded = decodeSegments(split.segments, name(18), charset, delimiters.field);
   const message = parseMessage(decoded.segments, delimiters);

@@ -4,12 +4,12 @@ import type { PatientIdentifier } from "./identify.js";
 import { isMerge, type Merges } from "./merge.js";
 import {
   component,
-  type Hl7Segment,
   type Message,
   NULL_VALUE,
   orNull,
   placeOf,
   rawField,
+  type Segment,
   segmentNamed,
 } from "./message.js";
 import type { Profile } from "./profile.js";
@@ -60,7 +60,7 @@ export function bodyProblems(
   for (const segment of message.segments) {
     // A malformed id is not repeated: its characters may be a value that a raw line break cut off.
     if (!SEGMENT_ID.test(segment.name)) report("BAD_SEGMENT_ID", `segment ${message.segments.indexOf(segment) + 1}`);
-    const long = longField(segment, profile.fieldLimit);
+    const long = longField(message, segment, profile.fieldLimit);
     if (long !== undefined) report("OVERSIZED_FIELD", placeOf(message, segment, long));
     for (const field of dateFields[segment.name] ?? []) {
       const text = component(segment, field, 1);
@@ -74,7 +74,7 @@ export function bodyProblems(
   } else {
     if (identifiers.length === 0) report("NO_PID3", "PID-3");
     // An ADT that stops before the required PID-5, with nothing after: the rest was lost on the way.
-    if (type === "ADT" && !isMerge(message) && message.segments.at(-1) === pid && pid.getField(5) === undefined) {
+    if (type === "ADT" && !isMerge(message) && message.segments.at(-1) === pid && pid.field(5) === undefined) {
       report("TRUNCATED", "PID");
     }
   }
@@ -85,16 +85,11 @@ export function bodyProblems(
 }
 
 /** Number of the first field over the limit. */
-function longField(segment: Hl7Segment, limit: number): number | undefined {
-  const header = segment.name === "MSH" ? 1 : 0;
-  for (let index = 1; index < segment.fields.length; index++) {
-    let length = 0;
-    for (const repetition of segment.fields[index]?.components ?? []) {
-      for (const part of repetition) length += part.length + 1;
-    }
-    if (length - 1 > limit) return index + header;
-  }
-  return undefined;
+function longField(message: Message, segment: Segment, limit: number): number | undefined {
+  if (segment.text.length <= limit) return undefined;
+  const index = segment.text.split(message.delimiters.field).findIndex((text) => text.length > limit);
+  if (index < 0) return undefined;
+  return segment === message.header ? index + 1 : index;
 }
 
 /** What is unusual in a message and no reason to refuse it. */
@@ -111,7 +106,7 @@ export function warnings(message: Message, identifiers: readonly PatientIdentifi
   if ((event >= 0 && patient >= 0 && patient < event) || (visit >= 0 && patient > visit))
     flags.push("SEGMENTS_OUT_OF_ORDER");
   if (segments.some(({ name }) => name.startsWith("Z"))) flags.push("Z_SEGMENT");
-  if (message.texts.some((text, index) => index > 0 && hasUnknownEscape(text, message.delimiters))) {
+  if (segments.some((segment) => segment !== header && hasUnknownEscape(segment.text, message.delimiters))) {
     flags.push("UNKNOWN_ESCAPE");
   }
   return flags;

@@ -1,6 +1,6 @@
 import type { EventDraft } from "../../engine/intake/connector.js";
 import type { Speaker, VisitIdentity } from "./identify.js";
-import { component, type Hl7Segment, type Message, orNull, rawField, subcomponent } from "./message.js";
+import { component, type Message, orNull, rawField, type Segment, subcomponent } from "./message.js";
 import { mergeTriggers } from "./tables.js";
 import { type EventTime, instantField } from "./time.js";
 
@@ -13,7 +13,7 @@ const REFERRING = new Set([...mergeTriggers, "A24", "A25", "A26", "A28", "A29", 
  */
 export function visitEvent(
   message: Message,
-  pv1: Hl7Segment,
+  pv1: Segment,
   visit: VisitIdentity,
   patientId: string | null,
   speaker: Speaker,
