@@ -1,96 +1,9 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { type FreshDatabase, freshDatabase } from "../testing/database.js";
+import { expectPure, keyOf, mixed, note, notes, published, topic } from "../testing/notes.js";
 import { ProjectionBench } from "../testing/projection-bench.js";
 import { dropBuild } from "./build.js";
-import {
-  type AnyProjection,
-  appended,
-  integer,
-  money,
-  park,
-  projection,
-  summed,
-  table,
-  text,
-  uuid,
-} from "./definition.js";
-import type { FoldInput } from "./fold.js";
 import { listParked } from "./parked.js";
-import { PureFold } from "./pure.js";
-
-const topic = "health.visit.events";
-const keyOf = (number: number) => `00000000-0000-4000-8000-${String(number).padStart(12, "0")}`;
-
-/** What the made-up events say, in a field that a real event has. */
-interface Note {
-  readonly act: "set" | "delete" | "line" | "park" | "throw" | "overflow" | "long";
-  readonly value: string;
-}
-const noteOf = (event: { readonly facility: string }) => JSON.parse(event.facility) as Note;
-
-const notes = projection({
-  name: "notes",
-  version: 1,
-  tables: {
-    notes: table({
-      comment: "The last note.",
-      key: ["visit_id"],
-      columns: { visit_id: uuid("Visit."), note: text("Note."), times: integer("How often."), paid: money("Paid.") },
-    }),
-    note_lines: table({
-      comment: "Lines.",
-      key: ["visit_id", "line"],
-      columns: { visit_id: uuid("Visit."), line: text("Line."), times: integer("How often.") },
-    }),
-    acts: summed({
-      comment: "Acts.",
-      key: ["act"],
-      columns: { act: text("Act."), events: integer("Events."), cents: money("Cents.") },
-    }),
-    history: appended({ comment: "All.", columns: { visit_id: uuid("Visit."), act: text("Act.") } }),
-  },
-  fold: {
-    VisitUpdated: ({ event, key, tables }) => {
-      const { act, value } = noteOf(event);
-      tables.acts.add({ act }, { events: 1, cents: 101 });
-      tables.history.append({ visit_id: key, act });
-      const row = tables.notes.get();
-      const times = Number(row?.times ?? 0) + 1;
-      if (act === "set" || act === "long") tables.notes.put({ note: value, times, paid: times * 10 });
-      if (act === "delete") tables.notes.delete();
-      if (act === "line") {
-        const line = tables.note_lines.get({ line: value });
-        tables.note_lines.put({ line: value, times: Number(line?.times ?? 0) + 1 });
-        if (tables.note_lines.all().length > 2) tables.note_lines.delete({ line: value });
-      }
-      if (act === "overflow") tables.notes.put({ note: value, times: 2 ** 31 });
-      if (act === "throw") throw new Error(`secret ${value}`);
-      if (act === "park") return park("told to");
-      return undefined;
-    },
-  },
-}) as AnyProjection;
-
-let offset = 0;
-function note(key: number, act: Note["act"], value = "x", partition = 0): FoldInput {
-  offset++;
-  return {
-    type: "VisitUpdated",
-    key: keyOf(key),
-    event: { meta: { id: `event-${offset}` }, facility: JSON.stringify({ act, value }) },
-    sealed: null,
-    position: { journal: "j", partition: 0, offset: 0, index: 0, recordedAt: 0 },
-    source: { topic, partition, offset: 0 },
-  };
-}
-
-let unit = 0;
-/** Gives events the places of units as they are appended. */
-const published = (events: readonly FoldInput[]) =>
-  events.map((event) => {
-    unit++;
-    return { ...event, position: { ...event.position, offset: unit, recordedAt: 1_700_000_000_000 + unit } };
-  });
 
 let database: FreshDatabase;
 let bench: ProjectionBench;
@@ -110,33 +23,6 @@ beforeEach(async () => {
   bench = await ProjectionBench.create(notes, database.pool);
 });
 
-const sorted = (rows: readonly unknown[]) => rows.map((row) => JSON.stringify(row)).sort();
-
-async function expectPure(inputs: readonly FoldInput[], undecodable: (input: FoldInput) => boolean = () => false) {
-  const pure = new PureFold(notes);
-  for (const input of inputs) {
-    const why = { code: "TRIB_PROJECT_EVENT_UNDECODABLE" as const, reason: "" };
-    pure.apply(undecodable(input) ? { ...input, undecodable: why } : input);
-  }
-  for (const { name, kind } of bench.layout.tables) {
-    const built = await bench.rows(name);
-    const wanted = pure.rows(name).map(({ row, source }) => ({
-      row: Object.fromEntries(Object.keys(built[0]?.row ?? row).map((column) => [column, row[column]])),
-      source: source && (kind === "keyed" ? source : { ...source, recordedAt: 0 }),
-    }));
-    expect(sorted(built), name).toEqual(sorted(wanted));
-  }
-  return pure;
-}
-
-function mixed(count: number, keys = 7): FoldInput[] {
-  const acts: Note["act"][] = ["set", "line", "set", "delete", "line", "line"];
-  const values = ["a", 'quote " and \\ back', "{brace,NULL}", "", "NULL", "new\nline", "é😀"];
-  return Array.from({ length: count }, (_, index) =>
-    note(index % keys, acts[(index * 5) % 6] as Note["act"], values[(index * 3) % 7] as string, (index % keys) % 2),
-  );
-}
-
 describe("a lane on Postgres", () => {
   it.each([1, 3, 50])(
     "leaves the rows of the pure fold, in batches of %i, with repetitions and a tiny cache",
@@ -145,7 +31,7 @@ describe("a lane on Postgres", () => {
       await bench.run({ batch, cacheRows: 3 });
       bench.append(published(mixed(40)));
       await bench.run({ batch, cacheRows: 3 });
-      await expectPure(bench.inputs);
+      await expectPure(bench, bench.inputs);
       const { rows } = await database.pool.query("SELECT act, events FROM projections.acts ORDER BY act");
       expect(rows.reduce((sum, row) => sum + row.events, 0)).toBe(80);
     },
@@ -161,7 +47,7 @@ describe("a lane on Postgres", () => {
     await bench.run();
     bench.append(published([note(1, "set", "second follower"), note(3, "set"), note(2, "set", "last")]));
     await bench.run();
-    const pure = await expectPure(bench.inputs, ({ event }) => event === bad.event);
+    const pure = await expectPure(bench, bench.inputs, ({ event }) => event === bad.event);
     const parked = await listParked(database.pool, { projection: "notes" });
     expect(parked.map(({ key, code }) => [key, code])).toEqual([
       [keyOf(1), "TRIB_PROJECT_EVENT_UNDECODABLE"],
@@ -189,7 +75,7 @@ describe("a lane on Postgres", () => {
       [keyOf(21), "TRIB_PROJECT_WRITE_REFUSED"],
     ]);
     const refused = new Set(parked.map(({ offset: at }) => at));
-    await expectPure(bench.inputs, ({ source }) => refused.has(source.offset));
+    await expectPure(bench, bench.inputs, ({ source }) => refused.has(source.offset));
   });
 
   it("writes nothing for an owner whose partition was taken over, and its successor loses nothing", async () => {
@@ -206,7 +92,7 @@ describe("a lane on Postgres", () => {
     expect(bench.messages).toContain("another process has taken over this partition; nothing of the batch was written");
     await successor.batch(records.slice(10), bench.context(30));
     await zombie.batch(records.slice(20), bench.context(30));
-    await expectPure(bench.inputs);
+    await expectPure(bench, bench.inputs);
   });
 
   it("stops loudly at an event without position, of another journal, or with a position that another event has", async () => {
