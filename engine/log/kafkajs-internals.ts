@@ -1,0 +1,89 @@
+import { createRequire } from "node:module";
+import type { Kafka } from "kafkajs";
+
+/**
+ * The parts of KafkaJS that have no public door. They belong to one version: another one must be looked at first.
+ */
+export const kafkajsVersion = "2.2.4";
+
+const require = createRequire(import.meta.url);
+
+/** The queue of requests of one connection. */
+export interface RequestQueue {
+  readonly pending: readonly unknown[];
+  scheduleCheckPendingRequests(): void;
+}
+
+/** A record of a fetch response, as the library decodes it. */
+export interface FetchedRecord {
+  readonly offset: string;
+  readonly timestamp: string;
+  readonly key: Buffer | null;
+  readonly value: Buffer | null;
+  readonly headers: Readonly<Record<string, Buffer | string | (Buffer | string)[] | undefined>>;
+  readonly isControlRecord: boolean;
+}
+
+interface FetchedPartition {
+  readonly partition: number;
+  readonly highWatermark: string;
+  readonly messages: readonly FetchedRecord[];
+}
+
+interface FetchRequest {
+  readonly maxWaitTime: number;
+  readonly minBytes: number;
+  readonly maxBytes: number;
+  readonly isolationLevel: number;
+  readonly topics: readonly {
+    readonly topic: string;
+    readonly partitions: readonly {
+      readonly partition: number;
+      readonly fetchOffset: string;
+      readonly maxBytes: number;
+    }[];
+  }[];
+}
+
+/** A connected broker. */
+export interface Broker {
+  fetch(request: FetchRequest): Promise<{
+    readonly responses: readonly { readonly topicName: string; readonly partitions: readonly FetchedPartition[] }[];
+  }>;
+}
+
+/** The library's view of the brokers, under its own reconnecting. */
+export interface Cluster {
+  connect(): Promise<void>;
+  disconnect(): Promise<void>;
+  isConnected(): boolean;
+  refreshMetadata(): Promise<void>;
+  addTargetTopic(topic: string): Promise<void>;
+  findLeaderForPartitions(topic: string, partitions: readonly number[]): Record<string, readonly number[]>;
+  findBroker(node: { readonly nodeId: string }): Promise<Broker>;
+}
+
+/** @throws when another version of KafkaJS is installed than this code was checked with. */
+export function assertKafkajsVersion(): void {
+  const { version } = require("kafkajs/package.json") as { version: string };
+  if (version !== kafkajsVersion) {
+    throw new Error(
+      `kafkajs ${version} is installed, but engine/log was checked with ${kafkajsVersion}: read the new version's ` +
+        "request queue, fetch and join code, run the specs of engine/log, then change kafkajsVersion.",
+    );
+  }
+}
+
+/** The class whose instances queue the requests of a connection. */
+export function requestQueueClass(): { readonly prototype: RequestQueue } {
+  return require("kafkajs/src/network/requestQueue/index.js") as { readonly prototype: RequestQueue };
+}
+
+/** A cluster as producers and consumers of the library have one each. */
+export function createCluster(kafka: Kafka): Cluster {
+  const key = Object.getOwnPropertySymbols(kafka).find((symbol) => symbol.description?.endsWith("createCluster"));
+  if (!key) throw new Error("KafkaJS has no createCluster: it isn't the version this code was checked with.");
+  const create = (kafka as unknown as Record<symbol, (options: object) => Cluster>)[key];
+  if (!create) throw new Error("KafkaJS has no createCluster: it isn't the version this code was checked with.");
+  return create({ metadataMaxAge: 60_000, allowAutoTopicCreation: false });
+}

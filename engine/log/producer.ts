@@ -1,0 +1,117 @@
+import { setTimeout as pause } from "node:timers/promises";
+import type { Admin, Kafka } from "kafkajs";
+import { TributaryError } from "../service/errors.js";
+import { type AppendReply, appendVerified, type PartitionBatch, type PlacedRecord } from "./append.js";
+import { kafkaErrorType, logError } from "./connection.js";
+import type { Appended, LogProducer, OutgoingRecord } from "./log.js";
+import { partitionOf } from "./murmur2.js";
+import { partitionCount } from "./watermarks.js";
+
+/** An append that takes longer is given up, retriably: a partner waits for its answer. */
+const appendMilliseconds = 20_000;
+
+/** Errors that no repetition mends. */
+const finalTypes: ReadonlySet<string> = new Set([
+  "MESSAGE_TOO_LARGE",
+  "RECORD_LIST_TOO_LARGE",
+  "INVALID_RECORD",
+  "INVALID_TOPIC_EXCEPTION",
+  "TOPIC_AUTHORIZATION_FAILED",
+  "CLUSTER_AUTHORIZATION_FAILED",
+  "SASL_AUTHENTICATION_FAILED",
+]);
+
+/** A producer whose appends are verified and never overlap. */
+export async function connectProducer(kafka: Kafka, admin: Admin, prefix: string): Promise<LogProducer> {
+  const producer = kafka.producer({
+    allowAutoTopicCreation: false,
+    // Every record comes with its partition.
+    createPartitioner:
+      () =>
+      ({ message }) =>
+        message.partition ?? 0,
+    // Retries are ours: the library's own remembers replies by broker, and so leaves out partitions that moved.
+    retry: { retries: 0 },
+  });
+  try {
+    await producer.connect();
+  } catch (error) {
+    throw logError(error, "connect to the log");
+  }
+  const counts = new Map<string, number>();
+  let last: Promise<unknown> = Promise.resolve();
+
+  const place = async (record: OutgoingRecord): Promise<PlacedRecord> => {
+    if (record.partition !== undefined) return record as PlacedRecord;
+    let count = counts.get(record.topic);
+    if (count === undefined) {
+      count = await partitionCount(admin, `${prefix}${record.topic}`);
+      counts.set(record.topic, count);
+    }
+    return { ...record, partition: partitionOf(record.key, count) };
+  };
+
+  const send = async (batches: readonly PartitionBatch[]): Promise<readonly AppendReply[]> => {
+    const replies = await producer.sendBatch({
+      acks: -1,
+      timeout: appendMilliseconds,
+      topicMessages: batches.map(({ topic, partition, records }) => ({
+        topic: `${prefix}${topic}`,
+        messages: records.map(({ key, value, headers }) => ({
+          key,
+          value,
+          partition,
+          ...(headers ? { headers } : {}),
+        })),
+      })),
+    });
+    return replies.map(({ topicName, partition, errorCode, baseOffset }) => ({
+      topic: topicName.slice(prefix.length),
+      partition,
+      errorCode,
+      baseOffset: Number(baseOffset ?? -1),
+    }));
+  };
+
+  const append = async (records: readonly OutgoingRecord[], deadline: number): Promise<readonly Appended[]> => {
+    if (Date.now() >= deadline) throw tooLate();
+    try {
+      const placed: PlacedRecord[] = [];
+      for (const record of records) placed.push(await place(record));
+      const retriable = (error: unknown): boolean => !finalTypes.has(kafkaErrorType(error));
+      return await appendVerified(placed, { send, retriable, deadline });
+    } catch (error) {
+      throw logError(error, "append to the log");
+    }
+  };
+
+  return {
+    async append(records) {
+      const deadline = Date.now() + appendMilliseconds;
+      const turn = last.then(() => append(records, deadline));
+      // The next append waits for this one, however it ends: two in flight could overtake each other.
+      last = turn.catch(() => undefined);
+      const waiting = new AbortController();
+      const late = pause(appendMilliseconds, undefined, { signal: waiting.signal }).then(() => {
+        throw tooLate();
+      });
+      try {
+        return await Promise.race([turn, late]);
+      } finally {
+        waiting.abort();
+        late.catch(() => undefined);
+      }
+    },
+    async close() {
+      await last;
+      await producer.disconnect();
+    },
+  };
+}
+
+function tooLate(): TributaryError {
+  return new TributaryError(
+    "TRIB_LOG_UNAVAILABLE",
+    `The log did not take the records within ${appendMilliseconds / 1000} seconds; some may have been appended.`,
+  );
+}

@@ -1,0 +1,112 @@
+import { setTimeout as pause } from "node:timers/promises";
+import type { Admin } from "kafkajs";
+import { TributaryError } from "../service/errors.js";
+import { kafkaErrorType, logError } from "./connection.js";
+import { incomingRecord } from "./incoming.js";
+import type { Cluster, FetchedRecord } from "./kafkajs-internals.js";
+import type { IncomingRecord } from "./log.js";
+import { assertReadable, topicWatermarks } from "./watermarks.js";
+
+const fetchBytes = 4 * 1024 * 1024;
+const waitMilliseconds = 250;
+/** Without a record for this long the broker is taken to be unreachable. */
+const patienceMilliseconds = 30_000;
+/** Records of aborted transactions are no part of the log; our own topics have none. */
+const readCommitted = 1;
+
+/** Moved leaders and lost connections: look again where the partition is. */
+const passingTypes: ReadonlySet<string> = new Set([
+  "NOT_LEADER_FOR_PARTITION",
+  "LEADER_NOT_AVAILABLE",
+  "FENCED_LEADER_EPOCH",
+  "UNKNOWN_LEADER_EPOCH",
+  "REPLICA_NOT_AVAILABLE",
+  "KafkaJSConnectionError",
+  "KafkaJSConnectionClosedError",
+  "KafkaJSRequestTimeoutError",
+  "KafkaJSBrokerNotFound",
+  "KafkaJSTopicMetadataNotLoaded",
+  "KafkaJSNumberOfRetriesExceeded",
+]);
+
+export interface ReplayParts {
+  readonly cluster: Cluster;
+  readonly admin: Admin;
+}
+
+async function fetchFrom(
+  cluster: Cluster,
+  topic: string,
+  partition: number,
+  offset: number,
+): Promise<readonly FetchedRecord[]> {
+  const leader = Object.keys(cluster.findLeaderForPartitions(topic, [partition]))[0];
+  if (leader === undefined) throw Object.assign(new Error("no leader"), { type: "LEADER_NOT_AVAILABLE" });
+  const broker = await cluster.findBroker({ nodeId: leader });
+  const { responses } = await broker.fetch({
+    maxWaitTime: waitMilliseconds,
+    minBytes: 1,
+    maxBytes: fetchBytes,
+    isolationLevel: readCommitted,
+    topics: [{ topic, partitions: [{ partition, fetchOffset: String(offset), maxBytes: fetchBytes }] }],
+  });
+  return responses.find(({ topicName }) => topicName === topic)?.partitions[0]?.messages ?? [];
+}
+
+/**
+ * Reads a partition by direct fetches, without a group: nothing is joined, committed or left behind.
+ * The end is the high watermark at the start where `to` lies beyond it, so it always ends.
+ * @param topic with the installation's prefix.
+ * @throws TRIB_LOG_TRUNCATED when `from` is gone, TRIB_LOG_TOPIC_MISSING, TRIB_LOG_UNAVAILABLE
+ */
+export async function* replay(
+  topic: string,
+  partition: number,
+  from: number,
+  to: number,
+  { cluster, admin }: ReplayParts,
+): AsyncIterable<readonly IncomingRecord[]> {
+  if (from >= to) return;
+  const marks = await topicWatermarks(admin, topic);
+  assertReadable(topic, partition, from, marks);
+  const end = Math.min(to, marks.find((mark) => mark.partition === partition)?.high ?? 0);
+  let position = from;
+  let lastProgress = Date.now();
+  if (position >= end) return;
+  await cluster.addTargetTopic(topic);
+  while (position < end) {
+    let fetched: readonly FetchedRecord[] = [];
+    try {
+      fetched = await fetchFrom(cluster, topic, partition, position);
+    } catch (error) {
+      const type = kafkaErrorType(error);
+      if (type === "OFFSET_OUT_OF_RANGE" || (error as Error).name === "KafkaJSOffsetOutOfRange") {
+        assertReadable(topic, partition, position, await topicWatermarks(admin, topic));
+      }
+      if (!passingTypes.has(type) || Date.now() - lastProgress > patienceMilliseconds) {
+        throw logError(error, `read ${topic} partition ${partition}`);
+      }
+      await pause(waitMilliseconds);
+      if (!cluster.isConnected()) await cluster.connect().catch(() => undefined);
+      await cluster.refreshMetadata().catch(() => undefined);
+    }
+    const records: IncomingRecord[] = [];
+    const start = position;
+    for (const record of fetched) {
+      const offset = Number(record.offset);
+      if (offset < position) continue;
+      position = offset + 1;
+      // Control records are the broker's own: they take an offset and are no record.
+      if (offset < end && !record.isControlRecord) records.push(incomingRecord(record));
+    }
+    if (records.length > 0) yield records;
+    if (position > start) lastProgress = Date.now();
+    else if (Date.now() - lastProgress > patienceMilliseconds) {
+      throw new TributaryError(
+        "TRIB_LOG_UNAVAILABLE",
+        `${topic} partition ${partition} gives nothing at offset ${position}, although it ends at ${end}.`,
+        { topic, partition, offset: position },
+      );
+    }
+  }
+}

@@ -1,0 +1,53 @@
+import type { Admin } from "kafkajs";
+import { TributaryError } from "../service/errors.js";
+import { kafkaErrorType, logError } from "./connection.js";
+import type { Watermarks } from "./log.js";
+
+function missing(topic: string): TributaryError {
+  return new TributaryError("TRIB_LOG_TOPIC_MISSING", `There is no topic ${topic}. Run \`tributary topics apply\`.`, {
+    topic,
+  });
+}
+
+/** @param topic with the installation's prefix. @throws TRIB_LOG_TOPIC_MISSING, TRIB_LOG_UNAVAILABLE */
+export async function partitionCount(admin: Admin, topic: string): Promise<number> {
+  try {
+    const { topics } = await admin.fetchTopicMetadata({ topics: [topic] });
+    const found = topics.find(({ name }) => name === topic);
+    if (!found || found.partitions.length === 0) throw missing(topic);
+    return found.partitions.length;
+  } catch (error) {
+    if (kafkaErrorType(error) === "UNKNOWN_TOPIC_OR_PARTITION") throw missing(topic);
+    throw logError(error, `read about the topic ${topic}`);
+  }
+}
+
+/** @param topic with the installation's prefix. @throws TRIB_LOG_TOPIC_MISSING, TRIB_LOG_UNAVAILABLE */
+export async function topicWatermarks(admin: Admin, topic: string): Promise<readonly Watermarks[]> {
+  // The library remembers a topic asked for and fails all later calls when it is gone: look whether it is there first.
+  await partitionCount(admin, topic);
+  try {
+    const offsets = await admin.fetchTopicOffsets(topic);
+    return offsets
+      .map(({ partition, low, high }) => ({ partition, low: Number(low), high: Number(high) }))
+      .sort((left, right) => left.partition - right.partition);
+  } catch (error) {
+    throw logError(error, `read the offsets of the topic ${topic}`);
+  }
+}
+
+/** @throws TRIB_LOG_TRUNCATED when `offset` isn't between what is still there and what is next. */
+export function assertReadable(topic: string, partition: number, offset: number, marks: readonly Watermarks[]): void {
+  const mark = marks.find((each) => each.partition === partition);
+  const facts = { topic, partition, offset };
+  if (!mark) {
+    throw new TributaryError("TRIB_LOG_PARTITIONS_CHANGED", `${topic} has no partition ${partition} any more.`, facts);
+  }
+  if (offset < mark.low || offset > mark.high) {
+    throw new TributaryError(
+      "TRIB_LOG_TRUNCATED",
+      `${topic} partition ${partition} holds offsets ${mark.low} to ${mark.high}, but ${offset} is to be read next.`,
+      { ...facts, low: mark.low, high: mark.high },
+    );
+  }
+}
