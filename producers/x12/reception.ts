@@ -124,9 +124,7 @@ async function examine(
     const entry = entries.entry(slice);
     const { set } = entries;
     if (!set || !unitKinds.has(slice.kind)) return;
-    const verdict: Verdict = slice.continued
-      ? { accepted: false, code: "X12_UNIT_TOO_LARGE" }
-      : desk.intake.check(entry);
+    const verdict: Verdict = slice.continued ? { accepted: false, code: "UNIT_TOO_LARGE" } : desk.intake.check(entry);
     if (!verdict.accepted)
       set.refusal ??= { code: verdict.code, location: verdict.location ?? slice.segments[0]?.id ?? "ST" };
   };

@@ -174,7 +174,7 @@ describe("a reception", () => {
     const kept = desk.intake.units.filter((unit) => unit.format !== "X12 answer");
     expect(Buffer.concat(kept.map((unit) => unit.bytes)).equals(bytes)).toBe(true);
     expect(Math.max(...kept.map((unit) => unit.bytes.length))).toBeLessThanOrEqual(1400);
-    expect(kept.find((unit) => unit.entry === "UNIT")!.verdict).toMatchObject({ code: "X12_UNIT_TOO_LARGE" });
+    expect(kept.find((unit) => unit.entry === "UNIT")!.verdict).toMatchObject({ code: "UNIT_TOO_LARGE" });
   });
 
   it("finds the partner by ISA06 and refuses a sender at another partner's address", async () => {

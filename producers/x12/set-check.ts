@@ -91,7 +91,7 @@ export class SetCheck {
   /** Takes a segment between ST and SE, both included. @param position its place in the set, ST being 1. */
   accept(segment: Segment, position: number): void {
     if (segment.id === "SE") {
-      this.#leave(position);
+      this.#leave(position, null);
       return;
     }
     this.#place(segment, position);
@@ -102,14 +102,17 @@ export class SetCheck {
 
   /** The set ended without SE. */
   cut(position: number): void {
-    this.#leave(position);
+    this.#leave(position, null);
   }
 
   #add(segment: string, position: number, code: string, elements: readonly ElementError[] = []): void {
     if (this.errors.length < MOST_ERRORS) this.errors.push({ segment, position, code, elements });
   }
 
-  #leave(position: number): void {
+  /** The loop ends at `position`; `next` opens there, or the set ends. */
+  #leave(position: number, next: string | null): void {
+    const { before } = this.#loop.rule;
+    if (before && (next === null || !before.loops.includes(next))) this.#add(before.missing, position, "3");
     for (const needed of this.#loop.requires) {
       if (!this.#have.some(needed.is)) this.#add(needed.id, position, "3");
     }
@@ -126,7 +129,7 @@ export class SetCheck {
         this.#add(segment.id, position, "2");
         return;
       }
-      this.#leave(position);
+      this.#leave(position, loop.rule.name);
       this.#loop = loop;
       this.#have.push(segment);
       return;

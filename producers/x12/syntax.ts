@@ -23,6 +23,8 @@ export interface LoopRule {
   readonly requires: readonly string[];
   /** Segments it may hold once, written the same way. */
   readonly once?: readonly string[];
+  /** One of these loops must come next; `missing` is the segment that is missed otherwise. */
+  readonly before?: { readonly loops: readonly string[]; readonly missing: string };
 }
 
 /**
@@ -83,6 +85,7 @@ const claimSyntax: SetSyntax = {
         .split(" ")
         .concat(name),
       requires: [],
+      before: { loops: ["other payer", "line"], missing: "LX" },
     },
     {
       name: "other payer",
@@ -91,6 +94,7 @@ const claimSyntax: SetSyntax = {
       allowed: ["CAS", "AMT", "DMG", "OI", "MIA", "MOA", "DTP", "REF", ...name],
       requires: ["NM1*IL"],
       once: ["NM1*IL"],
+      before: { loops: ["other payer", "line"], missing: "LX" },
     },
     {
       name: "line",
