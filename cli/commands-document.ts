@@ -13,7 +13,9 @@ export function commandsDocument(): string {
     "",
   ];
   const describe = (command: Command, path: string) => {
-    const usage = command.registeredArguments.map((argument) => ` <${argument.name()}${argument.variadic ? "…" : ""}>`).join("");
+    const usage = command.registeredArguments
+      .map((argument) => ` <${argument.name()}${argument.variadic ? "…" : ""}>`)
+      .join("");
     if (command.commands.length === 0) {
       lines.push(`## ${path}${usage}`, "", `${command.description()}.`, "");
       for (const option of command.options) lines.push(`- \`${option.flags}\`: ${option.description}`);

@@ -1,6 +1,7 @@
 import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import type { Command } from "commander";
+import { listBuilds } from "../engine/projector/build.js";
 import { printGrants } from "../engine/projector/roles.js";
 import { consumerNames, loadConsumer } from "../engine/service/discover.js";
 import { TributaryError } from "../engine/service/errors.js";
@@ -9,6 +10,7 @@ import { repositoryRoot } from "../engine/service/root.js";
 import { runInForeground } from "./foreground.js";
 import { openInstallation } from "./installation.js";
 import { print, printJson, printTable } from "./output.js";
+import { withPool } from "./pool.js";
 import { consumerScaffold } from "./scaffold/consumer.js";
 
 export function registerConsumers(program: Command): void {
@@ -69,7 +71,11 @@ export function registerConsumers(program: Command): void {
     .command("grants")
     .argument("<name>", "consumer")
     .description("the Postgres role and the Kafka rights of a consumer, derived from its definition, as statements")
-    .action(async (name: string) => {
-      for (const line of printGrants(await loadConsumer(name))) print(line);
-    });
+    .action((name: string) =>
+      withPool(async (pool, { settings }) => {
+        const builds = (await listBuilds(pool)).filter(({ consumer }) => consumer === name);
+        const schemas = builds.map(({ schema }) => schema);
+        print(printGrants(await loadConsumer(name), { schemas, topicPrefix: settings.TOPIC_PREFIX }));
+      }),
+    );
 }

@@ -8,7 +8,26 @@ import { repositoryRoot } from "../engine/service/root.js";
 const checks: readonly { readonly name: string; readonly command: readonly string[] }[] = [
   { name: "format and lint", command: ["biome", "check", "--error-on-warnings", "."] },
   { name: "types", command: ["tsc", "-p", "."] },
-  { name: "laws of the house", command: ["depcruise", "--config", ".dependency-cruiser.cjs", "--output-type", "err", "engine", "producers", "consumers", "projections", "schemas", "cli", "stack", "demo", "bench", "test"] },
+  {
+    name: "laws of the house",
+    command: [
+      "depcruise",
+      "--config",
+      ".dependency-cruiser.cjs",
+      "--output-type",
+      "err",
+      "engine",
+      "producers",
+      "consumers",
+      "projections",
+      "schemas",
+      "cli",
+      "stack",
+      "demo",
+      "bench",
+      "test",
+    ],
+  },
   { name: "dead code", command: ["knip", "--no-progress"] },
 ];
 
@@ -39,7 +58,14 @@ for (const check of checks) {
 
 const folder = mkdtempSync(join(tmpdir(), "tributary-report-"));
 const file = join(folder, "report.json");
-const status = run(["vitest", "run", "--reporter=default", "--reporter=json", `--outputFile.json=${file}`, ...process.argv.slice(2)]);
+const status = run([
+  "vitest",
+  "run",
+  "--reporter=default",
+  "--reporter=json",
+  `--outputFile.json=${file}`,
+  ...process.argv.slice(2),
+]);
 let skipped = 0;
 try {
   const report = JSON.parse(readFileSync(file, "utf8")) as Report;

@@ -8,10 +8,7 @@ import type { RunningService, Surroundings } from "./process.js";
 import { requireSetting } from "./settings.js";
 
 /** A connector at work: what partners reach, and the intake behind it. */
-export async function startConnector(
-  name: string,
-  { settings, logger, metrics }: Surroundings,
-): Promise<RunningService> {
+export async function startConnector(name: string, { settings, logger }: Surroundings): Promise<RunningService> {
   const definition = await loadConnector(name);
   const profiles = loadProfiles(definition, settings.TRIBUTARY_ENV === "production");
   const log = connectLog(settings, { clientId: `tributary-${name}`, logger });
@@ -31,7 +28,6 @@ export async function startConnector(
     pool,
     secret: requireSetting(settings, "TRIBUTARY_SECRET"),
     unitLimit: settings.INTAKE_UNIT_LIMIT,
-    metrics,
   });
   const receiver = await definition.receive({ intake, settings, profiles, logger });
   return {

@@ -1,0 +1,129 @@
+import type { Command } from "commander";
+import type { PlayResult } from "../demo/deliver.js";
+import { intakeCounts } from "../engine/intake/journal.js";
+import { awaitProjections } from "../engine/projector/await.js";
+import { createLogger } from "../engine/service/logger.js";
+import { prepareInstallation, processSpecs } from "../engine/service/prepare.js";
+import { readSettings, requireSetting } from "../engine/service/settings.js";
+import { startSupervisor } from "../engine/service/supervisor.js";
+import { findStack, startStack, stopStack } from "../stack/stack.js";
+import { DemoHistory } from "./demo/history.js";
+import { play, untilReady } from "./demo/play.js";
+import { printSummary } from "./demo/summary.js";
+import { compareCounts, compareRegions } from "./demo/truth.js";
+import { openInstallation } from "./installation.js";
+import { withLog } from "./log.js";
+import { print, printTable } from "./output.js";
+import { describeProgress } from "./progress.js";
+import { allProjections } from "./projections.js";
+
+interface DemoOptions {
+  readonly once?: boolean;
+  readonly seed: string;
+  readonly patients: string;
+  readonly days: string;
+}
+
+const seconds = (since: number) => `${((performance.now() - since) / 1000).toFixed(1)} s`;
+const shownDifferences = 20;
+
+export function registerDemo(program: Command): void {
+  program
+    .command("demo")
+    .description(
+      "a day in a small region: starts everything, plays it over the real protocols, compares the rows with what is true",
+    )
+    .option("--once", "end when it is done: exit code 0 when everything was right, 2 when not")
+    .option("--seed <text>", "seed of the region", "demo")
+    .option("--patients <n>", "people who live there", "2000")
+    .option("--days <n>", "days over which their matters begin", "1")
+    .action(demo);
+}
+
+async function demo(options: DemoOptions): Promise<void> {
+  const began = performance.now();
+  const { TRIBUTARY_HOME: home } = readSettings();
+  const found = await findStack(home);
+  await startStack({ home, environment: process.env, report: (progress) => print(describeProgress(progress)) });
+  const installation = await openInstallation();
+  await prepareInstallation(installation, (step) => print(`prepared  ${step}`));
+  print(`stack     ready after ${seconds(began)}`);
+
+  const logger = createLogger(
+    "demo",
+    installation.settings.LOG_LEVEL === "info" ? "error" : installation.settings.LOG_LEVEL,
+  );
+  const supervisor = startSupervisor({ home, logger });
+  const interrupted = new Promise<void>((resolve) => {
+    process.once("SIGINT", () => resolve());
+    process.once("SIGTERM", () => resolve());
+  });
+  try {
+    const specs = await processSpecs(installation);
+    for (const spec of specs) supervisor.add(spec);
+    await untilReady(
+      home,
+      specs.map(({ name }) => name),
+    );
+    print(`running   ${specs.map(({ name }) => name).join(", ")} (${seconds(began)})`);
+    const right = await playAndCompare(home, options);
+    print();
+    print(`${right ? "Everything is as it must be" : "NOT everything is as it must be"} (${seconds(began)} in all).`);
+    if (!right) process.exitCode = 2;
+    if (!options.once) {
+      print("Everything stays up until Ctrl-C. `npx tributary status` shows what runs.");
+      await interrupted;
+    }
+  } finally {
+    await supervisor.stop();
+    if (!found) await stopStack(home);
+  }
+  process.exit();
+}
+
+/** Plays the region, waits for the read models, prints them, and says whether all is right. */
+function playAndCompare(home: string, options: DemoOptions): Promise<boolean> {
+  return withLog(async ({ log, pool, settings }) => {
+    const history = new DemoHistory(home);
+    const { region, again } = history.begin({
+      seed: options.seed,
+      patients: Number(options.patients),
+      days: Number(options.days),
+    });
+    if (again) print("again     this region was sent before: every unit is a resend, and no row may change");
+    const before = await intakeCounts(pool);
+    const started = performance.now();
+    const result = await play(region, home);
+    print(`sent      ${result.units} units in ${seconds(started)}`);
+    await awaitProjections({ log, pool, projections: await allProjections(), timeout: 120_000 });
+    print(`applied   ${seconds(started)} after the first was sent`);
+    history.finish(region);
+    const after = await intakeCounts(pool);
+    print();
+    await printSummary(pool, after, requireSetting(settings, "DATABASE_URL"));
+
+    const problems = [
+      ...answersThatSurprise(result, again),
+      ...(again ? [] : compareCounts(region, before, after, result.retries)),
+    ];
+    const differences = await compareRegions(
+      history.regions(),
+      async (sql) => (await pool.query<Record<string, unknown>>(sql)).rows,
+    );
+    print();
+    print(
+      `compared  with the region's own truth: ${differences.length} rows differ, ${problems.length} answers or counts differ`,
+    );
+    for (const problem of problems.slice(0, shownDifferences)) print(`  ${problem}`);
+    if (differences.length > 0)
+      printTable(differences.slice(0, shownDifferences).map((difference) => ({ ...difference })));
+    return differences.length === 0 && problems.length === 0;
+  });
+}
+
+/** Answers other than the ones the region expects. What was sent before is answered as a duplicate, in X12. */
+function answersThatSurprise({ surprises }: PlayResult, again: boolean): string[] {
+  return surprises
+    .filter(({ received }) => !(again && received.startsWith("TA1:R:025")))
+    .map(({ sender, index, expected, received }) => `${sender} delivery ${index}: ${received} instead of ${expected}`);
+}

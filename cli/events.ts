@@ -1,0 +1,103 @@
+import { type Command, Option } from "commander";
+import { type Codec, schemaIdOf } from "../engine/log/codec.js";
+import type { IncomingRecord, Log } from "../engine/log/log.js";
+import { parsePosition, positionHeader } from "../engine/log/position.js";
+import { connectCodec } from "../engine/log/registry.js";
+import { entities, eventsTopic } from "../engine/log/schemas.js";
+import { TributaryError } from "../engine/service/errors.js";
+import { withLog } from "./log.js";
+import { print, printJson } from "./output.js";
+
+interface Shown {
+  readonly topic: string;
+  readonly partition: number;
+  readonly offset: number;
+  readonly key: string;
+  readonly type: string;
+  readonly position: unknown;
+  readonly event: unknown;
+}
+
+/** The clear part of an event: what is sealed stays sealed. */
+async function shown(codec: Codec, topic: string, partition: number, record: IncomingRecord): Promise<Shown> {
+  const value = record.value ?? Buffer.alloc(0);
+  const decoded = await decode(codec, value);
+  const { sealed, ...clear } = decoded.event as object as { sealed?: Buffer | null } & Record<string, unknown>;
+  return {
+    topic,
+    partition,
+    offset: record.offset,
+    key: record.key,
+    type: decoded.type,
+    position: parsePosition(record.headers[positionHeader] ?? "") ?? null,
+    event: { ...clear, ...(sealed ? { sealed: `${sealed.length} bytes` } : {}) },
+  };
+}
+
+async function decode(codec: Codec, value: Buffer) {
+  try {
+    return codec.decodeEvent(value);
+  } catch (error) {
+    if (!(error instanceof TributaryError) || error.code !== "TRIB_LOG_UNKNOWN_SCHEMA") throw error;
+    await codec.learn(schemaIdOf(value));
+    return codec.decodeEvent(value);
+  }
+}
+
+async function* recent(
+  log: Log,
+  topics: readonly string[],
+  count: number,
+): AsyncIterable<[string, number, IncomingRecord]> {
+  for (const topic of topics) {
+    for (const { partition, low, high } of await log.watermarks(topic)) {
+      for await (const records of log.read(topic, partition, Math.max(low, high - count), high)) {
+        for (const record of records) yield [topic, partition, record];
+      }
+    }
+  }
+}
+
+export function registerEvents(program: Command): void {
+  const events = program.command("events").description("the events in the log; what is sealed stays sealed");
+  events
+    .command("tail")
+    .description("the last events of each partition, oldest first by recorded time")
+    .addOption(new Option("--entity <entity>", "of one entity").choices([...entities]))
+    .option("--last <n>", "events a partition", "5")
+    .option("--key <id>", "of one entity's id")
+    .option("--json", "one JSON object a line")
+    .action((options: { entity?: (typeof entities)[number]; last: string; key?: string; json?: boolean }) =>
+      withLog(async ({ log, settings }) => {
+        const codec = await connectCodec(settings);
+        const topics = (options.entity ? [options.entity] : entities).map(eventsTopic);
+        const found: [number, Shown][] = [];
+        const count = options.key ? Number.MAX_SAFE_INTEGER : Number(options.last);
+        for await (const [topic, partition, record] of recent(log, topics, count)) {
+          if (!options.key || record.key === options.key)
+            found.push([record.timestamp, await shown(codec, topic, partition, record)]);
+        }
+        for (const [, event] of found.sort(([left], [right]) => left - right)) {
+          if (options.json) printJson(event);
+          else print(`${event.topic}/${event.partition}/${event.offset}  ${event.type}  ${event.key}`);
+        }
+      }),
+    );
+  events
+    .command("show")
+    .argument("<place>", "topic/partition/offset")
+    .description("one event, decoded, as JSON")
+    .action((place: string) =>
+      withLog(async ({ log, settings }) => {
+        const [, topic = "", partition, offset] = /^(.+)\/(\d+)\/(\d+)$/.exec(place) ?? [];
+        const codec = await connectCodec(settings);
+        for await (const records of log.read(topic, Number(partition), Number(offset), Number(offset) + 1)) {
+          for (const record of records) {
+            print(JSON.stringify(await shown(codec, topic, Number(partition), record), null, 2));
+            return;
+          }
+        }
+        throw new TributaryError("TRIB_CLI_NOT_FOUND", `There is no event at ${place}.`);
+      }),
+    );
+}

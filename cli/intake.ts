@@ -1,0 +1,78 @@
+import type { Command } from "commander";
+import { intakeCounts, listEntries } from "../engine/intake/journal.js";
+import { connectCodec } from "../engine/log/registry.js";
+import { requireSetting } from "../engine/service/settings.js";
+import { openVault } from "../engine/vault/vault.js";
+import { withLog } from "./log.js";
+import { print, printJson, printTable } from "./output.js";
+import { withPool } from "./pool.js";
+
+interface ListOptions {
+  readonly partner?: string;
+  readonly code?: string;
+  readonly rejected?: boolean;
+  readonly limit?: string;
+  readonly sealed?: boolean;
+  readonly json?: boolean;
+}
+
+export function registerIntake(program: Command): void {
+  const intake = program.command("intake").description("what partners sent, and the verdicts on it");
+  intake
+    .command("status")
+    .description("units, accepted, rejected with their codes, resends, reused control ids, events")
+    .option("--json", "one JSON object")
+    .action((options: { json?: boolean }) =>
+      withPool(async (pool) => {
+        const counts = await intakeCounts(pool);
+        if (options.json) {
+          printJson(counts);
+          return;
+        }
+        const { byPartner, ...totals } = counts;
+        printTable([{ ...totals }]);
+        print();
+        printTable(byPartner.map((row) => ({ ...row })));
+      }),
+    );
+  intake
+    .command("list")
+    .description(
+      "every unit in the journal, with the hash of its exact bytes and its control id where you may open them",
+    )
+    .option("--partner <name>", "of one partner")
+    .option("--code <code>", "rejected with this code")
+    .option("--rejected", "only what was rejected")
+    .option("--limit <n>", "at most so many")
+    .option("--sealed", "open nothing: neither hash nor control id")
+    .option("--json", "one JSON object a line")
+    .action((options: ListOptions) =>
+      withLog(async ({ log, pool, settings }) => {
+        const codec = await connectCodec(settings);
+        const vault = options.sealed ? undefined : openVault({ pool, kek: requireSetting(settings, "TRIBUTARY_KEK") });
+        const filter = {
+          ...(options.partner ? { partner: options.partner } : {}),
+          ...(options.code ? { code: options.code } : {}),
+          ...(options.rejected ? { accepted: false } : {}),
+        };
+        let left = options.limit ? Number(options.limit) : Number.POSITIVE_INFINITY;
+        try {
+          for await (const entry of listEntries({ log, pool, codec, filter, ...(vault ? { vault } : {}) })) {
+            if (left-- <= 0) break;
+            if (options.json) printJson(entry);
+            else {
+              const verdict = entry.accepted
+                ? "accepted"
+                : `REJECTED ${entry.code}${entry.location ? ` at ${entry.location}` : ""}`;
+              const resend = entry.resendOf ? `  resend of ${entry.resendOf.partition}/${entry.resendOf.offset}` : "";
+              print(
+                `${entry.partition}/${entry.offset}  ${entry.partner}  ${entry.format}  ${entry.controlId ?? "-"}  ${verdict}  ${entry.events} events${resend}`,
+              );
+            }
+          }
+        } finally {
+          vault?.close();
+        }
+      }),
+    );
+}

@@ -1,0 +1,93 @@
+import { type Command, InvalidArgumentError } from "commander";
+import { connectCodec } from "../engine/log/registry.js";
+import { awaitProjections } from "../engine/projector/await.js";
+import { currentBuild } from "../engine/projector/build.js";
+import type { AnyProjection } from "../engine/projector/definition.js";
+import { buildStatuses } from "../engine/projector/status.js";
+import { verifyProjection } from "../engine/projector/verify.js";
+import { decoderOf } from "../engine/service/consumer-process.js";
+import { consumerNames, loadConsumer } from "../engine/service/discover.js";
+import { TributaryError } from "../engine/service/errors.js";
+import { sealedOpener } from "../engine/service/sealed-opener.js";
+import { requireSetting } from "../engine/service/settings.js";
+import { withLog } from "./log.js";
+import { print, printJson, printTable } from "./output.js";
+
+/** Every projection that a consumer keeps. */
+export async function allProjections(): Promise<AnyProjection[]> {
+  const consumers = await Promise.all(consumerNames().map(loadConsumer));
+  return consumers.flatMap(({ project }) => project);
+}
+
+function seconds(text: string): number {
+  const value = Number(text);
+  if (!(value > 0)) throw new InvalidArgumentError("seconds above zero are needed.");
+  return value;
+}
+
+export function registerProjections(program: Command): void {
+  const projections = program.command("projections").description("read models and their builds");
+  projections
+    .command("list")
+    .description("every build: schema, state, lag, parked keys")
+    .option("--json", "one JSON array")
+    .action((options: { json?: boolean }) =>
+      withLog(async ({ log, pool }) => {
+        const builds = await buildStatuses(pool, log, Date.now());
+        if (options.json) printJson(builds);
+        else printTable(builds.map((build) => ({ ...build, lagSeconds: build.lagSeconds.toFixed(1) })));
+      }),
+    );
+  projections
+    .command("await")
+    .description("return when every current build has applied all that was accepted before the call")
+    .option("--timeout <seconds>", "give up after this time, exit code 1", seconds, 60)
+    .option("--json", "one JSON object")
+    .action((options: { timeout: number; json?: boolean }) =>
+      withLog(async ({ log, pool }) => {
+        const projections = await allProjections();
+        const awaited = await awaitProjections({ log, pool, projections, timeout: options.timeout * 1000 });
+        if (options.json) printJson(awaited);
+        else
+          print(
+            `applied${awaited.parkedKeys > 0 ? `; ${awaited.parkedKeys} keys are parked (tributary parked list)` : ""}`,
+          );
+      }),
+    );
+  projections
+    .command("verify")
+    .argument("<name>", "projection")
+    .description("recompute the current build from the whole log and compare every row; exit code 2 when one differs")
+    .option("--json", "one JSON object")
+    .action((name: string, options: { json?: boolean }) =>
+      withLog(async ({ log, pool, settings }) => {
+        const projection = (await allProjections()).find((one) => one.name === name);
+        const build = await currentBuild(pool, name);
+        if (!projection || !build)
+          throw new TributaryError("TRIB_CLI_NOT_FOUND", `There is no projection ${name} with a current build.`);
+        const codec = await connectCodec(settings);
+        const opener = sealedOpener(pool, requireSetting(settings, "TRIBUTARY_KEK"), codec);
+        try {
+          const verification = await verifyProjection({
+            projection,
+            build,
+            log,
+            pool,
+            decoder: decoderOf(codec),
+            opener,
+          });
+          if (options.json) printJson(verification);
+          else {
+            print(
+              `${verification.events} events folded, ${verification.rows} rows compared, ${verification.differing} differ`,
+            );
+            if (verification.differences.length > 0)
+              printTable(verification.differences.map((row) => ({ ...row, columns: row.columns.join(", ") })));
+          }
+          if (verification.differing > 0) process.exitCode = 2;
+        } finally {
+          opener.close();
+        }
+      }),
+    );
+}

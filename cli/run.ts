@@ -1,0 +1,33 @@
+import type { Command } from "commander";
+import { createLogger } from "../engine/service/logger.js";
+import { processSpecs } from "../engine/service/prepare.js";
+import { register } from "../engine/service/registration.js";
+import { startSupervisor } from "../engine/service/supervisor.js";
+import { openInstallation } from "./installation.js";
+
+export function registerRun(program: Command): void {
+  program
+    .command("run")
+    .argument("[name...]", "connectors, consumers or `publisher`; all of them when none is named")
+    .description("start processes, one operating-system process each, and start again what dies, until Ctrl-C")
+    .addHelpText(
+      "after",
+      "\nEach process writes to TRIBUTARY_HOME/logs/<name>.log. `tributary down` ends them from elsewhere.",
+    )
+    .action(async (names: string[]) => {
+      const installation = await openInstallation();
+      const home = installation.settings.TRIBUTARY_HOME;
+      const logger = createLogger("run", installation.settings.LOG_LEVEL);
+      const specs = await processSpecs(installation, names);
+      const unregister = register(home, { name: `run-${process.pid}`, kind: "supervisor", addresses: [], admin: null });
+      const supervisor = startSupervisor({ home, logger });
+      for (const spec of specs) supervisor.add(spec);
+      await new Promise<void>((resolve) => {
+        process.once("SIGTERM", () => resolve());
+        process.once("SIGINT", () => resolve());
+      });
+      await supervisor.stop();
+      unregister();
+      process.exit(0);
+    });
+}

@@ -1,0 +1,30 @@
+import type { Command } from "commander";
+import { applyTopics, checkTopics } from "../engine/log/topics.js";
+import { openInstallation } from "./installation.js";
+import { print, printJson, printTable } from "./output.js";
+
+export function registerTopics(program: Command): void {
+  const topics = program
+    .command("topics")
+    .description("the Kafka topics, made and checked here and never by auto-create");
+  topics
+    .command("apply")
+    .description("make the topics that are missing; partitions are fixed at birth")
+    .action(async () => {
+      const { settings } = await openInstallation();
+      await applyTopics(settings);
+      print("topics are there");
+    });
+  topics
+    .command("check")
+    .description("compare the topics with what they must be; exit code 2 when one differs")
+    .option("--json", "one JSON array of differences")
+    .action(async (options: { json?: boolean }) => {
+      const { settings } = await openInstallation();
+      const differences = await checkTopics(settings);
+      if (options.json) printJson(differences);
+      else if (differences.length === 0) print("every topic is as it must be");
+      else printTable(differences.map((difference) => ({ ...difference })));
+      if (differences.length > 0) process.exitCode = 2;
+    });
+}

@@ -1,0 +1,56 @@
+import { type Codec, schemaIdOf } from "../log/codec.js";
+import { connectLog } from "../log/kafka.js";
+import { connectCodec } from "../log/registry.js";
+import type { Decoder } from "../projector/ports.js";
+import { openedEventTypes } from "../projector/roles.js";
+import { runConsumer } from "../projector/runner.js";
+import { openPool } from "../store/pool.js";
+import { loadConsumer } from "./discover.js";
+import type { RunningService, Surroundings } from "./process.js";
+import { closedOpener, sealedOpener } from "./sealed-opener.js";
+import { requireSetting } from "./settings.js";
+
+/** The codec as the projector needs it. */
+export const decoderOf = (codec: Codec): Decoder => ({
+  decodeEvent: (value) => codec.decodeEvent(value),
+  learn: (value) => codec.learn(schemaIdOf(value)),
+});
+
+/** A consumer at work. DATABASE_URL is that of its own role; `prepareConsumer` has made builds and role before. */
+export async function startConsumer(
+  name: string,
+  { settings, logger, metrics, fail }: Surroundings,
+): Promise<RunningService> {
+  const definition = await loadConsumer(name);
+  const log = connectLog(settings, { clientId: `tributary-${name}`, logger });
+  const pool = openPool(requireSetting(settings, "DATABASE_URL"), {
+    applicationName: `tributary ${name}`,
+    max: settings.DATABASE_POOL,
+  });
+  const codec = await connectCodec(settings);
+  const opener =
+    openedEventTypes(definition).length > 0
+      ? sealedOpener(pool, requireSetting(settings, "TRIBUTARY_KEK"), codec)
+      : closedOpener;
+  const running = await runConsumer({
+    definition,
+    log,
+    pool,
+    decoder: decoderOf(codec),
+    opener,
+    logger,
+    metrics,
+    onFailure: fail,
+  });
+  return {
+    live: () => running.live(),
+    ready: () => running.ready(),
+    state: () => running.state(),
+    async close() {
+      await running.close();
+      opener.close();
+      await log.close();
+      await pool.end();
+    },
+  };
+}

@@ -1,0 +1,91 @@
+import { registerSchemas } from "../log/registry.js";
+import { applyTopics } from "../log/topics.js";
+import { consumerRole } from "../projector/names.js";
+import { openedEventTypes } from "../projector/roles.js";
+import { prepareConsumer } from "../projector/runner.js";
+import { migrateUp } from "../store/migrate.js";
+import { openPool } from "../store/pool.js";
+import type { ConsumerDefinition } from "./consumer.js";
+import { connectorNames, consumerNames, loadConsumer } from "./discover.js";
+import { asRole, environmentFor, rolePassword } from "./environment.js";
+import { requireSetting, type Settings } from "./settings.js";
+import type { ProcessSpec } from "./supervisor.js";
+
+/** An installation as its owner sees it. */
+export interface OwnedInstallation {
+  readonly settings: Settings;
+  readonly environment: Readonly<Record<string, string>>;
+}
+
+/**
+ * Applies migrations, topics, schemas, and the builds and roles of every consumer. Idempotent; any number at once.
+ * @param report told each step when it is done.
+ */
+export async function prepareInstallation(
+  installation: OwnedInstallation,
+  report: (step: string) => void,
+): Promise<void> {
+  const { settings } = installation;
+  await Promise.all([
+    migrateUp(requireSetting(settings, "DATABASE_URL")).then(() => report("migrations")),
+    registerSchemas(settings)
+      .then(() => report("schemas"))
+      .then(() => applyTopics(settings))
+      .then(() => report("topics")),
+  ]);
+  for (const name of consumerNames()) await prepareConsumerRole(installation, await loadConsumer(name));
+  report("read models");
+}
+
+/** Makes builds and role of one consumer; gives the address of the database as that role. */
+export async function prepareConsumerRole(
+  { settings }: OwnedInstallation,
+  definition: ConsumerDefinition,
+): Promise<string> {
+  const databaseUrl = requireSetting(settings, "DATABASE_URL");
+  const role = consumerRole(definition.name);
+  const password = rolePassword(requireSetting(settings, "TRIBUTARY_SECRET"), role);
+  const admin = openPool(databaseUrl, { applicationName: "tributary prepare", max: 2 });
+  try {
+    await prepareConsumer(admin, definition, { password });
+  } finally {
+    await admin.end();
+  }
+  return asRole(databaseUrl, role, password);
+}
+
+/** The environment in which one consumer runs: its own role, and the key-encryption key only where it opens sealed content. */
+export async function consumerSpec(installation: OwnedInstallation, name: string): Promise<ProcessSpec> {
+  const definition = await loadConsumer(name);
+  const url = await prepareConsumerRole(installation, definition);
+  const opensSealed = openedEventTypes(definition).length > 0;
+  return {
+    kind: "consumer",
+    name,
+    environment: environmentFor({ kind: "consumer", name, opensSealed }, installation.environment, {
+      DATABASE_URL: url,
+    }),
+  };
+}
+
+/**
+ * Every process of an installation, or those named.
+ * @throws TRIB_SERVICE_NOT_FOUND for a name that is neither connector, consumer nor `publisher`.
+ */
+export async function processSpecs(
+  installation: OwnedInstallation,
+  names: readonly string[] = [],
+): Promise<ProcessSpec[]> {
+  const { environment } = installation;
+  const connectors = connectorNames();
+  const wanted = names.length > 0 ? names : ["publisher", ...connectors, ...consumerNames()];
+  const specs: ProcessSpec[] = [];
+  for (const name of wanted) {
+    if (name === "publisher")
+      specs.push({ kind: "publisher", name, environment: environmentFor({ kind: "publisher", name }, environment) });
+    else if (connectors.includes(name)) {
+      specs.push({ kind: "connector", name, environment: environmentFor({ kind: "connector", name }, environment) });
+    } else specs.push(await consumerSpec(installation, name));
+  }
+  return specs;
+}

@@ -1,0 +1,25 @@
+import type { Codec } from "../log/codec.js";
+import type { Opener } from "../projector/ports.js";
+import type { Pool } from "../store/pool.js";
+import { sealedEventOpener } from "../vault/sealed-event-opener.js";
+
+/** Opens and decodes sealed content, as far as the database lets the pool's role. */
+export function sealedOpener(pool: Pool, kek: string, codec: Codec): Opener & { close(): void } {
+  const vault = sealedEventOpener({ pool, kek });
+  return {
+    async open(contents) {
+      const opened = await vault.open(contents);
+      return opened.map((bytes, index) => {
+        const content = contents[index];
+        return bytes && content ? codec.decodeSealed(content.type, bytes) : null;
+      });
+    },
+    close: () => vault.close(),
+  };
+}
+
+/** For a consumer that opens nothing: everything stays sealed. */
+export const closedOpener: Opener & { close(): void } = {
+  open: async (contents) => contents.map(() => null),
+  close: () => {},
+};

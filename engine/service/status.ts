@@ -1,0 +1,55 @@
+import type { Address } from "../intake/connector.js";
+import type { Log } from "../log/log.js";
+import { type BuildStatus, buildStatuses } from "../projector/status.js";
+import type { Pool } from "../store/pool.js";
+import { type ProcessKind, type Registration, registered } from "./registration.js";
+import { requireSetting, type Settings } from "./settings.js";
+
+/** What `tributary status --json` prints. */
+export interface Status {
+  readonly services: {
+    readonly kafka: { readonly brokers: string };
+    readonly registry: { readonly url: string };
+    readonly postgres: { readonly url: string };
+  };
+  readonly processes: readonly ProcessStatus[];
+  readonly projections: readonly BuildStatus[];
+}
+
+export interface ProcessStatus {
+  readonly name: string;
+  readonly kind: ProcessKind;
+  readonly pid: number;
+  readonly state: "running" | "stuck" | "unreachable";
+  readonly ready: boolean;
+  readonly addresses: readonly Address[];
+  readonly admin: string | null;
+}
+
+async function processStatus({ name, kind, pid, addresses, admin }: Registration): Promise<ProcessStatus> {
+  if (!admin) return { name, kind, pid, state: "running", ready: true, addresses, admin };
+  try {
+    const answer = await fetch(`${admin}/state`, { signal: AbortSignal.timeout(2_000) });
+    const { live, ready } = (await answer.json()) as { live: boolean; ready: boolean };
+    return { name, kind, pid, state: live ? "running" : "stuck", ready, addresses, admin };
+  } catch {
+    return { name, kind, pid, state: "unreachable", ready: false, addresses, admin };
+  }
+}
+
+/** Services, processes and builds of an installation, as they are now. */
+export async function readStatus(settings: Settings, pool: Pool, log: Pick<Log, "watermarks">): Promise<Status> {
+  const [processes, projections] = await Promise.all([
+    Promise.all(registered(settings.TRIBUTARY_HOME).map(processStatus)),
+    buildStatuses(pool, log, Date.now()),
+  ]);
+  return {
+    services: {
+      kafka: { brokers: requireSetting(settings, "KAFKA_BROKERS").join(",") },
+      registry: { url: requireSetting(settings, "SCHEMA_REGISTRY_URL") },
+      postgres: { url: requireSetting(settings, "DATABASE_URL") },
+    },
+    processes,
+    projections,
+  };
+}
