@@ -15,7 +15,7 @@ import {
   text,
   uuid,
 } from "./definition.js";
-import { applyConsumerGrants, consumerPassword, consumerUrl, printGrants } from "./roles.js";
+import { applyConsumerGrants, printGrants } from "./roles.js";
 import { prepareConsumer } from "./runner.js";
 
 const definition = (
@@ -65,7 +65,6 @@ const definition = (
     },
   });
 
-const secret = "ab".repeat(32);
 let database: FreshDatabase;
 
 beforeAll(async () => {
@@ -178,13 +177,13 @@ describe("builds", () => {
     const mine = { name: "mine-own", project: [definition("mine")] };
     const theirs = { name: "theirs", project: [definition("theirs")] };
     for (const consumer of [mine, theirs]) {
-      await prepareConsumer(database.pool, consumer, { password: consumerPassword(secret, consumer.name) });
+      await prepareConsumer(database.pool, consumer, { password: "secret" });
     }
     const other = await currentBuild(database.pool, "theirs");
     const own = await currentBuild(database.pool, "mine");
     if (!own || !other) throw new Error("no builds");
     await takeOver(database.pool, { build: other, topic: "t", partition: 0 }, "them");
-    const pool = openPool(consumerUrl(database.url, "mine-own", secret), { applicationName: "spec", max: 2 });
+    const pool = openPool(database.urlAs("tributary_mine_own", "secret"), { applicationName: "spec", max: 2 });
     try {
       expect((await listBuilds(pool)).map((build) => build.projection)).toEqual(["mine"]);
       expect(await takeOver(pool, { build: own, topic: "t", partition: 0 }, "me")).toMatchObject({

@@ -1,4 +1,3 @@
-import { createHmac } from "node:crypto";
 import { eventCatalog } from "../../schemas/events.generated.js";
 import type { ConsumerDefinition } from "../service/consumer.js";
 import type { Pool } from "../store/pool.js";
@@ -22,19 +21,6 @@ export function openedEventTypes(consumer: ConsumerDefinition): readonly string[
 export function topicsOfProjections(projections: readonly AnyProjection[]): readonly string[] {
   const types = projections.flatMap(({ fold }) => Object.keys(fold) as (keyof typeof eventCatalog)[]);
   return [...new Set(types.map((type) => eventCatalog[type].topic))].sort();
-}
-
-/** Password of a consumer's role on an installation that keeps no other: made of its secret, so nothing has to be stored. */
-export function consumerPassword(secret: string, consumer: string): string {
-  return createHmac("sha256", Buffer.from(secret, "hex")).update(`postgres role\0${consumer}`).digest("hex");
-}
-
-/** The database as a consumer's own role, with {@link consumerPassword}. */
-export function consumerUrl(databaseUrl: string, consumer: string, secret: string): string {
-  const url = new URL(databaseUrl);
-  url.username = consumerRole(consumer);
-  url.password = consumerPassword(secret, consumer);
-  return url.href;
 }
 
 /** Statements that give a consumer's role what it needs on these builds, and take nothing for granted. */
