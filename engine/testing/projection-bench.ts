@@ -1,6 +1,6 @@
 import type { IncomingRecord, LaneContext } from "../log/log.js";
 import { formatPosition, positionHeader } from "../log/position.js";
-import { type Build, ensureBuild } from "../projector/build.js";
+import { type Build, createBuild, ensureBuild } from "../projector/build.js";
 import { ConsumerLane } from "../projector/consumer-lane.js";
 import type { AnyProjection } from "../projector/definition.js";
 import type { FoldInput } from "../projector/fold.js";
@@ -29,8 +29,13 @@ export class ProjectionBench implements Decoder, Opener {
     this.pool = pool;
   }
 
-  static async create(projection: AnyProjection, pool: Pool): Promise<ProjectionBench> {
-    const build = await ensureBuild(pool, projection, "bench");
+  /** @param options.beside a build of its own beside those there, empty; default: the projection's current build. */
+  static async create(
+    projection: AnyProjection,
+    pool: Pool,
+    options: { readonly beside?: boolean } = {},
+  ): Promise<ProjectionBench> {
+    const build = await (options.beside ? createBuild : ensureBuild)(pool, projection, "bench");
     return new ProjectionBench(layOut(projection), build, pool);
   }
 
