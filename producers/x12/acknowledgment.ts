@@ -7,7 +7,7 @@ export interface ReadAnswer {
   readonly groups: readonly ReadGroup[];
 }
 
-export interface ReadGroup {
+interface ReadGroup {
   readonly form: string;
   /** AK102: GS06 of the group answered. */
   readonly control: string;
@@ -17,7 +17,7 @@ export interface ReadGroup {
   readonly code: string;
 }
 
-export interface ReadSet {
+interface ReadSet {
   readonly accepted: boolean;
   /** First IK502. */
   readonly code: string;

@@ -25,7 +25,7 @@ export function interchangeIdentity(partner: string, interchange: InterchangeRep
   return { rule: "EVERY", parts: ["x12-interchange", partner, sender, receiver, control, interchange.digest] };
 }
 
-export function feedOf(partner: string, interchange: InterchangeReport): string {
+function feedOf(partner: string, interchange: InterchangeReport): string {
   return `${partner}/${interchange.header.sender}`;
 }
 

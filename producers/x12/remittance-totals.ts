@@ -10,7 +10,7 @@ export interface RemittanceTotals {
   readonly adjustments: ProviderAdjustment[];
 }
 
-export interface ProviderAdjustment {
+interface ProviderAdjustment {
   readonly reason: string;
   readonly fiscalDate: string | null;
   /** Positive where it lowers the payment (835 guide, PLB04). */

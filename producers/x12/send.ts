@@ -45,7 +45,7 @@ export async function* send(request: SendRequest): AsyncIterable<SendLine> {
 }
 
 /** Lines of a response, without file and time. */
-export function readResponse(outbox: Outbox, status: number, body: Buffer): Omit<SendLine, "file" | "ms">[] {
+function readResponse(outbox: Outbox, status: number, body: Buffer): Omit<SendLine, "file" | "ms">[] {
   if (![200, 204, 422].includes(status)) {
     const told = { accepted: false, code: codeOfProblem(body), location: null, answer: String(status) };
     if (outbox.units.length === 0) return [{ index: null, controlId: null, ...told }];

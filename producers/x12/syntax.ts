@@ -31,7 +31,7 @@ export interface LoopRule {
  * `money`: decimal, at most two decimals that count. `decimal`: any R. `number`: N0. `date`: D8. `time`: TM.
  * `dated`: in the format that the element before it names. `composite`: its first component may not be blank.
  */
-export type ElementType = "text" | "money" | "decimal" | "number" | "date" | "time" | "dated" | "composite";
+type ElementType = "text" | "money" | "decimal" | "number" | "date" | "time" | "dated" | "composite";
 
 export interface ElementRule {
   readonly at: number;
@@ -212,7 +212,7 @@ export const setSyntax: Readonly<Record<string, SetSyntax>> = {
 };
 
 /** Implementation guides of version 5010 that we know (GS08). */
-export const knownGuides: ReadonlySet<string> = new Set(
+const knownGuides: ReadonlySet<string> = new Set(
   ["005010"].concat(
     (
       "X186 X186A1 X212 X214 X215 X216 X216E2 X217 X217E1 X217E2 X218 X218A1 X220 X220A1 X221 X221A1 X221E1 X222 X222A1 " +

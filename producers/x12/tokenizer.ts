@@ -26,7 +26,7 @@ export interface Segment {
 }
 
 /** Bytes that belong to no segment: blanks at the end, or everything from the place where no interchange could be read. */
-export interface Noise {
+interface Noise {
   readonly kind: "blank" | "noise";
   readonly bytes: Buffer;
   readonly offset: number;

@@ -8,7 +8,7 @@ import { bufferSource } from "../source.js";
 import { RecordingIntake } from "./recording-intake.js";
 
 /** Folder of the sample files, or null where it is absent. */
-export const corpus: string | null = (() => {
+const corpus: string | null = (() => {
   const folder = process.env.TRIBUTARY_CORPUS ?? join(repositoryRoot, "..", "shared", "data");
   return existsSync(join(folder, "x12")) ? folder : null;
 })();
