@@ -2,11 +2,12 @@ import kafkajs, { type Admin, type ITopicConfig } from "kafkajs";
 import type { Logger } from "pino";
 import { createLogger } from "../service/logger.js";
 import type { Settings } from "../service/settings.js";
-import { kafkaClient, kafkaErrorType, logError } from "./connection.js";
+import { kafkaClient, logError } from "./connection.js";
 import { openJournal } from "./genesis.js";
 import { connectLog } from "./kafka.js";
 import { connectCodec } from "./registry.js";
 import { entities, eventsTopic, journalTopic } from "./schemas.js";
+import { createTopics } from "./topic-creation.js";
 
 export { readJournalId } from "./genesis.js";
 
@@ -103,13 +104,7 @@ async function create(admin: Admin, settings: Settings): Promise<void> {
       configEntries: Object.entries(configs).map(([name, value]) => ({ name, value })),
     }))
     .filter(({ topic }) => !existing.has(topic));
-  if (topics.length === 0) return;
-  try {
-    await admin.createTopics({ topics, waitForLeaders: true, timeout: 20_000 });
-  } catch (error) {
-    // Another installer was faster: what it made is compared afterwards like everything else.
-    if (kafkaErrorType(error) !== "TOPIC_ALREADY_EXISTS") throw error;
-  }
+  await createTopics(admin, topics);
 }
 
 /** Kafka's number for an entry that was set on the topic itself. */

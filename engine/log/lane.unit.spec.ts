@@ -1,0 +1,150 @@
+import { describe, expect, it } from "vitest";
+import { Lane, type LaneBatch } from "./lane.js";
+import type { IncomingRecord, LaneContext } from "./log.js";
+
+/** A lane with everything around it scripted. */
+class Bench {
+  readonly log: string[] = [];
+  readonly contexts: LaneContext[] = [];
+  low = 0;
+  high = 1_000;
+  start = 0;
+  work: (records: readonly IncomingRecord[], context: LaneContext) => Promise<void> = async () => undefined;
+  readonly lane = new Lane(
+    { topic: "t", partition: 0 },
+    {
+      open: async () => {
+        this.log.push("open");
+        return this.start;
+      },
+      batch: async (records, context) => {
+        this.log.push(`batch ${records.map(({ offset }) => offset).join(",")}`);
+        this.contexts.push(context);
+        await this.work(records, context);
+      },
+      close: async () => {
+        this.log.push("close");
+      },
+    },
+    {
+      seek: (offset) => this.log.push(`seek ${offset}`),
+      resume: () => this.log.push("resume"),
+      assertReadable: async (offset) => {
+        if (offset < this.low || offset > this.high) throw new Error(`not readable: ${offset}`);
+      },
+    },
+  );
+}
+
+function batch(fetchedFrom: number, offsets: readonly number[], lastOffset = offsets.at(-1) ?? fetchedFrom): LaneBatch {
+  return {
+    fetchedFrom,
+    lastOffset,
+    highWatermark: 100,
+    records: offsets.map((offset) => ({ offset, timestamp: 0, key: "", value: null, headers: {} })),
+    heartbeat: async () => undefined,
+  };
+}
+
+const none = Promise.resolve();
+
+describe("lane", () => {
+  it("seeks and resumes when its handler is open, then takes batches in turn", async () => {
+    const { lane, log } = Object.assign(new Bench(), { start: 5 });
+    await lane.open(none);
+    await lane.batch(batch(5, [5, 6]));
+    await lane.batch(batch(7, [7]));
+    expect(log).toEqual(["open", "seek 5", "resume", "batch 5,6", "batch 7"]);
+    expect(lane.expected).toBe(8);
+  });
+
+  it("discards what arrives before it is open", async () => {
+    const bench = new Bench();
+    await bench.lane.batch(batch(0, [0]));
+    expect(bench.log).toEqual([]);
+  });
+
+  it("opens only after the lane before it is closed, and not at all when lost meanwhile", async () => {
+    const bench = new Bench();
+    let release = (): void => undefined;
+    const previous = new Promise<void>((resolve) => {
+      release = resolve;
+    });
+    const opening = bench.lane.open(previous);
+    expect(bench.log).toEqual([]);
+    const closed = bench.lane.lose();
+    release();
+    await Promise.all([opening, closed]);
+    expect(bench.log).toEqual(["close"]);
+  });
+
+  it("refuses to open at an offset that isn't there", async () => {
+    const bench = Object.assign(new Bench(), { start: 5, low: 6 });
+    await expect(bench.lane.open(none)).rejects.toThrow("not readable: 5");
+    expect(bench.log).toEqual(["open"]);
+  });
+
+  it("refuses when the library moved away because the records wanted are gone", async () => {
+    const bench = Object.assign(new Bench(), { start: 5 });
+    await bench.lane.open(none);
+    bench.low = 20;
+    await expect(bench.lane.batch(batch(20, [20]))).rejects.toThrow("not readable: 5");
+    expect(bench.log).not.toContain("batch 20");
+  });
+
+  it("refuses when the log became shorter than what was read", async () => {
+    const bench = Object.assign(new Bench(), { start: 50 });
+    await bench.lane.open(none);
+    bench.high = 3;
+    await expect(bench.lane.batch(batch(0, [0, 1, 2]))).rejects.toThrow("not readable: 50");
+  });
+
+  it("goes back to its place when the library moved behind it, and over a gap when the broker left one", async () => {
+    const bench = Object.assign(new Bench(), { start: 10 });
+    await bench.lane.open(none);
+    await bench.lane.batch(batch(0, [0, 1]));
+    expect(bench.log.at(-1)).toBe("seek 10");
+    await bench.lane.batch(batch(12, [12]));
+    expect(bench.log.at(-1)).toBe("batch 12");
+  });
+
+  it("counts the broker's own records at the end of a batch as read", async () => {
+    const bench = new Bench();
+    await bench.lane.open(none);
+    await bench.lane.batch(batch(0, [0, 1], 2));
+    expect(bench.lane.expected).toBe(3);
+  });
+
+  it("tells its handler when it is lost, waits for it, and closes once", async () => {
+    const bench = new Bench();
+    await bench.lane.open(none);
+    let finish = (): void => undefined;
+    bench.work = () =>
+      new Promise((resolve) => {
+        finish = resolve;
+      });
+    const handling = bench.lane.batch(batch(0, [0]));
+    await Promise.resolve().then(() => undefined);
+    await new Promise<void>((resolve) => setImmediate(resolve));
+    expect(bench.contexts[0]?.isOwned()).toBe(true);
+    expect(bench.lane.busyMilliseconds()).toBeGreaterThanOrEqual(0);
+    const closed = bench.lane.lose();
+    expect(bench.contexts[0]?.isOwned()).toBe(false);
+    expect(bench.log).not.toContain("close");
+    finish();
+    await Promise.all([handling, closed, bench.lane.lose()]);
+    expect(bench.log.filter((each) => each === "close")).toHaveLength(1);
+    await bench.lane.batch(batch(1, [1]));
+    expect(bench.log).not.toContain("batch 1");
+    expect(bench.lane.busyMilliseconds()).toBeUndefined();
+  });
+
+  it("reads on from where its handler seeks", async () => {
+    const bench = new Bench();
+    await bench.lane.open(none);
+    bench.work = async (_, context) => context.seek(3);
+    await bench.lane.batch(batch(0, [0]));
+    expect(bench.log.at(-1)).toBe("seek 3");
+    expect(bench.lane.expected).toBe(3);
+  });
+});
