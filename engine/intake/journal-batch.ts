@@ -1,8 +1,6 @@
 import type { JournalEntry } from "../../schemas/intake/intake.generated.js";
-import type { Codec } from "../log/codec.js";
 import type { IncomingRecord, OutgoingRecord } from "../log/log.js";
 import { formatPosition, positionHeader } from "../log/position.js";
-import { TributaryError } from "../service/errors.js";
 import { uuidOf } from "./keyed-hash.js";
 import type { Decision, LedgerEntry } from "./ledger.js";
 import type { UnitCounts } from "./publisher-checkpoint.js";
@@ -16,30 +14,19 @@ export interface PlacedEntry {
 }
 
 /**
- * Decodes journal records.
+ * Gives entries their places and recorded times. A further opening entry, left by installers who made the journal at
+ * once, comes to nothing: the first decides.
  * @param recordedAt recorded time of the entry before the first.
- * @throws TRIB_INTAKE_JOURNAL_INVALID when a record is no entry, TRIB_INTAKE_JOURNAL_CHANGED on another journal's opening.
  */
-export function placedEntries(
+export function placeEntries(
   records: readonly IncomingRecord[],
-  {
-    codec,
-    journal,
-    partition,
-    recordedAt,
-  }: { codec: Pick<Codec, "decodeEntry">; journal: string; partition: number; recordedAt: number },
+  entries: readonly JournalEntry[],
+  recordedAt: number,
 ): readonly PlacedEntry[] {
   let latest = recordedAt;
-  return records.map(({ offset, timestamp, value }) => {
-    const facts = { partition, offset };
-    if (value === null) throw new TributaryError("TRIB_INTAKE_JOURNAL_INVALID", undefined, facts);
-    const entry = codec.decodeEntry(value);
-    if (entry.entry === "UNKNOWN") throw new TributaryError("TRIB_INTAKE_JOURNAL_INVALID", undefined, facts);
-    if (entry.entry === "GENESIS" && entry.journal !== journal) {
-      throw new TributaryError("TRIB_INTAKE_JOURNAL_CHANGED", undefined, { ...facts, journal, found: entry.journal });
-    }
+  return records.map(({ offset, timestamp }, index) => {
     latest = Math.max(latest, timestamp);
-    return { entry, offset, recordedAt: latest };
+    return { entry: entries[index] as JournalEntry, offset, recordedAt: latest };
   });
 }
 

@@ -1,12 +1,12 @@
 import { createHash } from "node:crypto";
 import type { JournalEntry } from "../../schemas/intake/intake.generated.js";
-import type { Codec } from "../log/codec.js";
 import type { Log } from "../log/log.js";
 import { journalTopic } from "../log/schemas.js";
 import type { Pool } from "../store/pool.js";
 import { type DataKey, keyText } from "../vault/data-key.js";
 import { openUnit } from "../vault/sealed-unit.js";
 import type { Vault } from "../vault/vault.js";
+import { decodeEntries, type EntryCodec } from "./decode-entries.js";
 import { uuidOf } from "./keyed-hash.js";
 import type { LedgerPosition } from "./ledger.js";
 
@@ -50,7 +50,7 @@ export interface JournalFilter {
 export interface JournalSource {
   readonly log: Log;
   readonly pool: Pool;
-  readonly codec: Pick<Codec, "decodeEntry">;
+  readonly codec: EntryCodec;
   /** Given only where the reader may open units. */
   readonly vault?: Vault;
   readonly filter?: JournalFilter;
@@ -68,10 +68,8 @@ export async function* listEntries({
     /** Last content by resource: a `LATEST` resend can only be known from what came before it. */
     const latest = new Map<string, { content: string; offset: number }>();
     for await (const records of log.read(journalTopic, partition, low, high)) {
-      const entries = records.flatMap(({ offset, value }) => {
-        const entry = value === null ? undefined : codec.decodeEntry(value);
-        return entry ? [{ offset, entry }] : [];
-      });
+      const decoded = await decodeEntries(codec, records);
+      const entries = decoded.map((entry, index) => ({ entry, offset: records[index]?.offset ?? 0 }));
       const firsts = await firstPositions(
         pool,
         entries.map(({ entry }) => entry),

@@ -1,15 +1,15 @@
-import type { Codec } from "../log/codec.js";
 import type { IncomingRecord, LaneContext, LaneHandler, LogProducer } from "../log/log.js";
 import { TributaryError } from "../service/errors.js";
 import type { Pool } from "../store/pool.js";
-import { countUnits, eventRecords, ledgerEntry, type PlacedEntry, placedEntries } from "./journal-batch.js";
+import { decodeEntries, type EntryCodec } from "./decode-entries.js";
+import { countUnits, eventRecords, ledgerEntry, type PlacedEntry, placeEntries } from "./journal-batch.js";
 import { type Decision, decide, type LedgerEntry, latestAfter } from "./ledger.js";
 import { type Advance, advance, type Checkpoint, claimFirsts, type Fence, takeOver } from "./publisher-checkpoint.js";
 
 export interface PublisherLaneOptions {
   readonly pool: Pool;
   readonly producer: LogProducer;
-  readonly codec: Pick<Codec, "decodeEntry">;
+  readonly codec: EntryCodec;
   /** Id of the journal that is read. */
   readonly journal: string;
   readonly partition: number;
@@ -79,7 +79,9 @@ export class PublisherLane implements LaneHandler {
       const facts = { partition, expected: start.nextOffset, found: head.offset };
       throw new TributaryError("TRIB_LOG_TRUNCATED", undefined, facts);
     }
-    const entries = placedEntries(records, { codec, journal, partition, recordedAt: start.lastRecordedAt });
+    const decoded = await this.#patiently(context, start.nextOffset, () => decodeEntries(codec, records));
+    if (typeof decoded === "string") return decoded;
+    const entries = placeEntries(records, decoded, start.lastRecordedAt);
     const last = entries.at(-1) as PlacedEntry;
     const next = last.offset + 1;
 
@@ -192,7 +194,7 @@ export class PublisherLane implements LaneHandler {
   }
 }
 
-const passing = new Set(["TRIB_STORE_UNAVAILABLE", "TRIB_LOG_UNAVAILABLE"]);
+const passing = new Set(["TRIB_STORE_UNAVAILABLE", "TRIB_LOG_UNAVAILABLE", "TRIB_LOG_REGISTRY_UNAVAILABLE"]);
 
 /** What comes back by itself. Everything else stops the publisher: it never skips. */
 function isPassing(error: unknown): error is TributaryError {

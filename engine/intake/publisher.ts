@@ -1,14 +1,14 @@
 import { hostname } from "node:os";
-import type { Codec } from "../log/codec.js";
 import type { Log, Subscription } from "../log/log.js";
 import { journalTopic } from "../log/schemas.js";
 import type { Pool } from "../store/pool.js";
+import type { EntryCodec } from "./decode-entries.js";
 import { PublisherLane, type PublisherLaneOptions } from "./publisher-lane.js";
 
 export interface PublisherOptions {
   readonly log: Log;
   readonly pool: Pool;
-  readonly codec: Pick<Codec, "decodeEntry">;
+  readonly codec: EntryCodec;
   /** Id of the journal, as `readJournalId` gives it. */
   readonly journal: string;
   /** Called once when it ends by itself; the process must exit. */

@@ -71,15 +71,22 @@ export async function appendUnits(
   );
 }
 
+export interface ConsumedEvent {
+  readonly value: string;
+  readonly position: EventPosition;
+  readonly record: IncomingRecord;
+}
+
 /**
  * What a consumer of one event partition sees: it keeps the highest position of every journal partition and drops what
  * is not higher.
  * @throws when a record has no position, or one position has two contents.
  */
-export function consume(records: readonly IncomingRecord[]): { value: string; position: EventPosition }[] {
+export function consume(records: readonly IncomingRecord[]): ConsumedEvent[] {
   const highest = new Map<number, { position: EventPosition; value: string }>();
-  const applied: { value: string; position: EventPosition }[] = [];
-  for (const { headers, value } of records) {
+  const applied: ConsumedEvent[] = [];
+  for (const record of records) {
+    const { headers, value } = record;
     const position = parsePosition(headers.position ?? "");
     if (!position) throw new Error("an event without a position");
     const text = String(value);
@@ -88,7 +95,7 @@ export function consume(records: readonly IncomingRecord[]): { value: string; po
     if (order === 0 && last?.value !== text) throw new Error(`two events at one position: ${last?.value} and ${text}`);
     if (order <= 0) continue;
     highest.set(position.partition, { position, value: text });
-    applied.push({ value: text, position });
+    applied.push({ value: text, position, record });
   }
   return applied;
 }
