@@ -22,8 +22,26 @@ export async function partitionCount(admin: Admin, topic: string): Promise<numbe
   }
 }
 
-/** @param topic with the installation's prefix. @throws TRIB_LOG_TOPIC_MISSING, TRIB_LOG_UNAVAILABLE */
-export async function topicWatermarks(admin: Admin, topic: string): Promise<readonly Watermarks[]> {
+/** The last question to each admin client, answered or not. */
+const asked = new WeakMap<Admin, Promise<unknown>>();
+
+/**
+ * One question to an admin client at a time: a topic asked for while metadata are being fetched for another joins that
+ * fetch, which doesn't name it, and the library then fails with a TypeError (seen with three topics opened at once).
+ * @param topic with the installation's prefix.
+ * @throws TRIB_LOG_TOPIC_MISSING, TRIB_LOG_UNAVAILABLE
+ */
+export function topicWatermarks(admin: Admin, topic: string): Promise<readonly Watermarks[]> {
+  const before = asked.get(admin) ?? Promise.resolve();
+  const answer = before.then(() => readWatermarks(admin, topic));
+  asked.set(
+    admin,
+    answer.catch(() => {}),
+  );
+  return answer;
+}
+
+async function readWatermarks(admin: Admin, topic: string): Promise<readonly Watermarks[]> {
   // The library remembers a topic asked for and fails all later calls when it is gone: look whether it is there first.
   await partitionCount(admin, topic);
   try {
