@@ -2,10 +2,9 @@ import { randomUUID } from "node:crypto";
 import fc from "fast-check";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { standaloneCodec } from "../log/codec.js";
-import type { LaneContext, LogProducer, OutgoingRecord } from "../log/log.js";
+import type { LaneContext, LogProducer } from "../log/log.js";
 import { journalTopic } from "../log/schemas.js";
-import { TributaryError } from "../service/errors.js";
-import type { Pool } from "../store/pool.js";
+import type { TributaryError } from "../service/errors.js";
 import { type FreshDatabase, freshDatabase } from "../testing/database.js";
 import {
   appendUnits,
@@ -17,6 +16,7 @@ import {
   scriptedEntry,
 } from "../testing/journal-script.js";
 import { type MemoryLog, memoryLog } from "../testing/memory-log.js";
+import { shakyPool, shakyProducer } from "../testing/shaky.js";
 import { intakeCounts } from "./journal.js";
 import { uuidOf } from "./keyed-hash.js";
 import { startPublisher } from "./publisher.js";
@@ -214,7 +214,7 @@ describe("a lone owner", () => {
       await receive(0, units);
       let turn = round;
       const roll = (): number => (turn++ * 7) % 10;
-      const producer = shaky(await log.producer(), roll);
+      const producer = shakyProducer(log, await log.producer(), roll);
       const { lane, context } = await owner({ pool: shakyPool(database.pool, roll), producer, batchEntries: 9 });
       // Opening isn't patient: who assigned the lane starts it anew.
       while ((await lane.open().catch(() => undefined)) === undefined);
@@ -329,7 +329,7 @@ describe("two owners of one partition", () => {
           // At once: each opens, reads on from what it believes, and may be shut out by another at any statement.
           const attempt = async ({ size, limit }: (typeof actions)[number]) => {
             const one = await owner({
-              producer: shaky(await log.producer(), roll),
+              producer: shakyProducer(log, await log.producer(), roll),
               pool: shakyPool(database.pool, roll),
               batchEntries: size,
               fencePatience: 0,
@@ -363,39 +363,3 @@ describe("two owners of one partition", () => {
     );
   });
 });
-
-/**
- * Sometimes fails before anything is sent, sometimes after one partition got its records or each got the first of its
- * own, sometimes after all was sent. What it never leaves is a hole: that is the log's promise.
- */
-function shaky(inner: LogProducer, roll: () => number): LogProducer {
-  return {
-    ...inner,
-    async append(records) {
-      const fate = roll();
-      const unavailable = new TributaryError("TRIB_LOG_UNAVAILABLE");
-      if (fate === 0) throw unavailable;
-      if (fate === 1) await inner.append(ofPartition(records, roll() % 2));
-      if (fate === 2) await inner.append(records.slice(0, roll() * 3));
-      if (fate === 1 || fate === 2) throw unavailable;
-      const appended = await inner.append(records);
-      if (fate === 3) throw unavailable;
-      return appended;
-    },
-  };
-}
-
-const ofPartition = (records: readonly OutgoingRecord[], partition: number): OutgoingRecord[] =>
-  records.filter(({ key }) => log.partitionOf(key) === partition);
-
-/** Sometimes loses the connection before a statement, sometimes after it was committed. */
-function shakyPool(inner: Pool, roll: () => number): Pool {
-  const query = async (text: string, values: unknown[]) => {
-    const fate = roll();
-    if (fate === 0) throw new TributaryError("TRIB_STORE_UNAVAILABLE");
-    const result = await inner.query(text, values);
-    if (fate === 1) throw new TributaryError("TRIB_STORE_UNAVAILABLE");
-    return result;
-  };
-  return { query } as unknown as Pool;
-}
