@@ -73,7 +73,7 @@ export async function takeAgain(
   epoch: number,
 ): Promise<Checkpoint | undefined> {
   const { build, topic, partition } = place;
-  const { rows } = await pool.query<Row & { before: number; owner: string }>(
+  const { rows } = await pool.query<Row>(
     `UPDATE engine.checkpoints SET epoch = epoch + 1, updated_at = now()
      WHERE projection = $1 AND build = $2 AND topic = $3 AND partition = $4 AND owner = $5 AND epoch >= $6
      RETURNING epoch, next_offset, journal, positions::text`,

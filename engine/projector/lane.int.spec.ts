@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import type { Pool } from "../store/pool.js";
 import { type FreshDatabase, freshDatabase } from "../testing/database.js";
 import { expectPure, keyOf, mixed, note, notes, published, topic } from "../testing/notes.js";
 import { ProjectionBench } from "../testing/projection-bench.js";
@@ -92,6 +93,21 @@ describe("a lane on Postgres", () => {
     expect(bench.messages).toContain("another process has taken over this partition; nothing of the batch was written");
     await successor.batch(records.slice(10), bench.context(30));
     await zombie.batch(records.slice(20), bench.context(30));
+    await expectPure(bench, bench.inputs);
+  });
+
+  it("writes a statement once, also when the network delivers it twice", async () => {
+    bench.append(published(mixed(10, 1)));
+    const counts: unknown[] = [];
+    const query = async (...parameters: unknown[]) => {
+      const call = () =>
+        (database.pool.query as (...all: unknown[]) => Promise<{ rows: { count: unknown }[] }>)(...parameters);
+      const result = await call();
+      if ((parameters[0] as { name?: string }).name?.startsWith("write_")) counts.push((await call()).rows[0]?.count);
+      return result;
+    };
+    await bench.run({ pool: { query } as unknown as Pool });
+    expect(counts).toEqual([0]);
     await expectPure(bench, bench.inputs);
   });
 
