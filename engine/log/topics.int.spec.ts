@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Codec } from "./codec.js";
 import { openJournal } from "./genesis.js";
+import type { Appended, Log } from "./log.js";
 import { type OwnTopics, ownTopics } from "./own-topics.js";
 import { connectCodec, registerSchemas } from "./registry.js";
 import { journalTopic } from "./schemas.js";
@@ -96,13 +97,34 @@ describe("the journal's id", () => {
     }
   });
 
-  it("is one id when several installers run at once", async () => {
+  it("is one id when another installer runs between two steps of the first", async () => {
     const shared = await ownTopics();
     try {
       await shared.create(journalTopic, 3);
-      const ids = await Promise.all([1, 2, 3, 4].map(() => openJournal(shared.log, codec)));
-      expect(new Set(ids).size).toBe(1);
-      expect(await readJournalId(shared.log)).toBe(ids[0]);
+      // Both see an empty journal; the first writes its first entry, then the second writes all of its own.
+      const [bothLooked, firstWrote] = [gate(), gate()];
+      let appends = 0;
+      const second = openJournal(
+        withAppends(shared.log, async (append) => {
+          bothLooked.open();
+          await firstWrote.passed;
+          return append();
+        }),
+        codec,
+      );
+      const first = openJournal(
+        withAppends(shared.log, async (append) => {
+          await bothLooked.passed;
+          const appended = await append();
+          firstWrote.open();
+          if (appends++ === 0) await second;
+          return appended;
+        }),
+        codec,
+      );
+      expect(await first).toBe(await second);
+      const ids = await Promise.all([1, 2, 3].map(() => openJournal(shared.log, codec)));
+      expect(new Set([await first, ...ids]).size).toBe(1);
     } finally {
       await shared.dispose();
     }
@@ -130,23 +152,36 @@ async function idAt(topics: OwnTopics, partition: number): Promise<string> {
   throw new Error("empty");
 }
 
-/** What a making that was killed after its first append leaves. */
-async function openOnly(topics: OwnTopics, partition: number): Promise<void> {
-  let stopped = false;
-  const once = {
-    ...topics.log,
+/** A point that one passes when another opens it. */
+function gate() {
+  let open = (): void => undefined;
+  const passed = new Promise<void>((resolve) => {
+    open = resolve;
+  });
+  return { passed, open: () => open() };
+}
+
+/** The log with something around every append. */
+function withAppends(
+  log: Log,
+  around: (append: () => Promise<readonly Appended[]>) => Promise<readonly Appended[]>,
+): Log {
+  return {
+    ...log,
     async producer() {
-      const producer = await topics.log.producer();
-      return {
-        close: () => producer.close(),
-        async append(records: Parameters<typeof producer.append>[0]) {
-          if (stopped) throw new Error("killed");
-          stopped = true;
-          return producer.append(records);
-        },
-      };
+      const producer = await log.producer();
+      return { close: () => producer.close(), append: (records) => around(() => producer.append(records)) };
     },
   };
-  await expect(openJournal(once, codec)).rejects.toThrow("killed");
+}
+
+/** What a making that was killed after its first append leaves. */
+async function openOnly(topics: OwnTopics, partition: number): Promise<void> {
+  let appends = 0;
+  const killed = withAppends(topics.log, async (append) => {
+    if (appends++ > 0) throw new Error("killed");
+    return append();
+  });
+  await expect(openJournal(killed, codec)).rejects.toThrow("killed");
   expect(await idAt(topics, partition)).toMatch(/^[0-9a-f-]{36}$/);
 }
