@@ -1,6 +1,8 @@
+import { execFileSync } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { homedir, tmpdir } from "node:os";
 import { join } from "node:path";
+import { repositoryRoot } from "../engine/service/root.js";
 import { settingsOf } from "../stack/services.js";
 import { startStack, stopStack } from "../stack/stack.js";
 
@@ -9,6 +11,8 @@ import { startStack, stopStack } from "../stack/stack.js";
  * folder that is removed afterwards. Downloads are shared with the user's own stack.
  */
 export default async function services(): Promise<() => Promise<void>> {
+  // Tests run from the sources; the processes that they start are built ones.
+  execFileSync(process.execPath, [join(repositoryRoot, "bin/build.mjs")], { stdio: "inherit" });
   const home = mkdtempSync(join(tmpdir(), "tributary-test-"));
   process.env.TRIBUTARY_CACHE ??= join(process.env.TRIBUTARY_HOME ?? join(homedir(), ".tributary"), "cache");
   const found = await startStack({

@@ -14,3 +14,6 @@ export const repositoryRoot: string = findRoot(dirname(fileURLToPath(import.meta
 
 /** Root of the code that runs: the checkout when it runs from the sources, else its `dist/`. */
 export const codeRoot: string = join(dirname(fileURLToPath(import.meta.url)), "..", "..");
+
+/** Root of the JavaScript that Node can run: `dist/` also for code that runs from the sources, as tests do. */
+export const builtRoot: string = codeRoot === repositoryRoot ? join(repositoryRoot, "dist") : codeRoot;

@@ -3,7 +3,7 @@ import { closeSync, mkdirSync, openSync } from "node:fs";
 import { join } from "node:path";
 import type { Logger } from "pino";
 import { type ProcessKind, registered } from "./registration.js";
-import { codeRoot } from "./root.js";
+import { builtRoot } from "./root.js";
 
 /** One process to keep alive. */
 export interface ProcessSpec {
@@ -55,7 +55,7 @@ export function startSupervisor(options: SupervisorOptions): Supervisor {
     const log = openSync(join(home, "logs", `${spec.name}.log`), "a");
     const child = spawn(
       process.execPath,
-      ["--enable-source-maps", join(codeRoot, "engine/service/main.js"), spec.kind, spec.name],
+      ["--enable-source-maps", join(builtRoot, "engine/service/main.js"), spec.kind, spec.name],
       {
         env: spec.environment,
         stdio: ["ignore", log, log],
