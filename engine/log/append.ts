@@ -23,7 +23,7 @@ export interface AppendReply {
 }
 
 /** Sends batches in one request a broker. The reply may leave partitions out: nothing is concluded from its arrival. */
-export type SendBatches = (batches: readonly PartitionBatch[]) => Promise<readonly AppendReply[]>;
+type SendBatches = (batches: readonly PartitionBatch[]) => Promise<readonly AppendReply[]>;
 
 export interface AppendLimits {
   /** Most records of a partition in one request: the library's grouping is quadratic in them. */
@@ -36,7 +36,7 @@ export interface AppendLimits {
   readonly requestBytes: number;
 }
 
-export const appendLimits: AppendLimits = {
+const appendLimits: AppendLimits = {
   partitionRecords: 2_000,
   partitionBytes: 900_000,
   requestRecords: 50_000,

@@ -2,7 +2,7 @@
 
 export type AvroPrimitive = "null" | "boolean" | "int" | "long" | "float" | "double" | "bytes" | "string";
 
-export interface AvroLogical {
+interface AvroLogical {
   readonly type: AvroPrimitive;
   readonly logicalType?: string;
   readonly precision?: number;
@@ -35,12 +35,12 @@ export interface AvroRecord {
   readonly fields: readonly AvroField[];
 }
 
-export interface AvroArray {
+interface AvroArray {
   readonly type: "array";
   readonly items: AvroSchema;
 }
 
-export interface AvroMap {
+interface AvroMap {
   readonly type: "map";
   readonly values: AvroSchema;
 }

@@ -21,7 +21,7 @@ export type OutgoingEvent<Name extends EventType> = EventInputs[Name] & {
 type OptionalMeta = "timePrecision" | "causationId" | "correlationId" | "traceparent" | "generation" | "origin";
 
 /** An event as it is read, told apart by `type`. */
-export type IncomingEvent = {
+type IncomingEvent = {
   [Name in EventType]: { readonly type: Name; readonly event: EventTypes[Name] };
 }[EventType];
 

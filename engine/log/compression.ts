@@ -19,7 +19,7 @@ const xerialMagic = Buffer.from([0x82, 0x53, 0x4e, 0x41, 0x50, 0x50, 0x59, 0x00]
 const xerialHeader = Buffer.concat([xerialMagic, Buffer.from([0, 0, 0, 1, 0, 0, 0, 1])]);
 const xerialBlock = 32 * 1024;
 
-export const snappy: Codec = {
+const snappy: Codec = {
   async compress({ buffer }) {
     const parts: Buffer[] = [xerialHeader];
     for (let start = 0; start < buffer.length; start += xerialBlock) {
@@ -45,7 +45,7 @@ export const snappy: Codec = {
   },
 };
 
-export const lz4Frame: Codec = {
+const lz4Frame: Codec = {
   compress: ({ buffer }) => lz4.compressFrame(buffer),
   decompress: (buffer) => lz4.decompressFrame(buffer),
 };
@@ -76,7 +76,7 @@ function zstdOnce(): ReturnType<typeof zstdCalls> {
   return loadedZstd;
 }
 
-export const zstd: Codec = {
+const zstd: Codec = {
   compress: async ({ buffer }) => (await zstdOnce()).compress(buffer),
   decompress: async (buffer) => (await zstdOnce()).decompress(buffer),
 };

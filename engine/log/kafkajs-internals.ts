@@ -4,7 +4,7 @@ import type { Kafka } from "kafkajs";
 /**
  * The parts of KafkaJS that have no public door. They belong to one version: another one must be looked at first.
  */
-export const kafkajsVersion = "2.2.4";
+const kafkajsVersion = "2.2.4";
 
 const require = createRequire(import.meta.url);
 
@@ -46,7 +46,7 @@ interface FetchRequest {
 }
 
 /** A connected broker. */
-export interface Broker {
+interface Broker {
   fetch(request: FetchRequest): Promise<{
     readonly responses: readonly { readonly topicName: string; readonly partitions: readonly FetchedPartition[] }[];
   }>;

@@ -72,7 +72,7 @@ export function readSchemaFiles(root: string = schemasFolder): readonly SchemaFi
 }
 
 /** A copy of `schema` in which every reference to a named type is replaced by its definition on first use. */
-export function selfContained(schema: AvroRecord, definitions: ReadonlyMap<string, AvroNamed>): AvroRecord {
+function selfContained(schema: AvroRecord, definitions: ReadonlyMap<string, AvroNamed>): AvroRecord {
   const defined = new Set<string>();
   const resolve = (part: AvroSchema, namespace: string): AvroSchema => {
     if (typeof part === "string") {

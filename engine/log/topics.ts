@@ -14,7 +14,7 @@ export { readJournalId } from "./genesis.js";
 const clientId = "tributary-topics";
 
 /** Topic of what operators and notaries record about the engine's work. */
-export const auditTopic = "health.audit.events";
+const auditTopic = "health.audit.events";
 
 /** What a record of the journal holds beside the unit's own limit: record batch, wire format, positions. */
 const journalMargin = 65_536;
