@@ -11,7 +11,7 @@ const fetchBytes = 4 * 1024 * 1024;
 const waitMilliseconds = 250;
 /** Without a record for this long the broker is taken to be unreachable. */
 const patienceMilliseconds = 30_000;
-/** Records of aborted transactions are no part of the log; our own topics have none. */
+/** Nothing of open transactions. Aborted ones are not left out here: our own topics have no transactions. */
 const readCommitted = 1;
 
 /** Moved leaders and lost connections: look again where the partition is. */
