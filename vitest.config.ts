@@ -6,7 +6,15 @@ const shared = { environment: "node" as const, pool: "forks" as const };
 export default defineConfig({
   test: {
     projects: [
-      { test: { ...shared, name: "unit", include: ["**/*.unit.spec.ts"], exclude: ["node_modules", "dist"], testTimeout: 30_000 } },
+      {
+        test: {
+          ...shared,
+          name: "unit",
+          include: ["**/*.unit.spec.ts"],
+          exclude: ["node_modules", "dist"],
+          testTimeout: 30_000,
+        },
+      },
       {
         test: {
           ...shared,

@@ -63,7 +63,7 @@ function plan(options: Required<RegionOptions>, random: Random): Plan {
   for (const name of hospitalNames) {
     const theirs = persons.filter((person) => person.places.includes(name));
     books[name] = runHospital(hospitals[name], theirs, span, random.fork(name));
-    sendings[name] = planSendings(books[name], random.fork(`${name}/way`));
+    sendings[name] = planSendings(books[name], firstNumber, random.fork(`${name}/way`));
   }
   const ledger = keepLedger(persons, firstNumber, random.fork("ledger"));
   const envelopes = planInterchanges(ledger, span.from, firstNumber);
@@ -132,4 +132,3 @@ export function generateRegion(given: RegionOptions): Region {
 
 export type { Delivery, Expectation } from "./delivery.js";
 export type * from "./rows.js";
-export { senders } from "./senders.js";
