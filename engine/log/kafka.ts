@@ -1,6 +1,7 @@
 import type { Logger } from "pino";
 import type { Settings } from "../service/settings.js";
 import { kafkaClient, logError } from "./connection.js";
+import { memberClientId } from "./dead-members.js";
 import { type Cluster, createCluster } from "./kafkajs-internals.js";
 import type { Log, LogProducer } from "./log.js";
 import { connectProducer } from "./producer.js";
@@ -21,6 +22,7 @@ export interface LogConnection {
 export function connectLog(settings: Settings, { clientId, logger }: LogConnection): Log {
   const prefix = settings.TOPIC_PREFIX;
   const kafka = kafkaClient(settings, clientId, logger);
+  const members = kafkaClient(settings, memberClientId(clientId), logger);
   const admin = kafka.admin();
   const producers = new Set<LogProducer>();
   let connected: Promise<void> | undefined;
@@ -61,7 +63,7 @@ export function connectLog(settings: Settings, { clientId, logger }: LogConnecti
       };
     },
     async subscribe(options) {
-      return subscribe(options, { kafka, admin: await connectedAdmin(), prefix, logger });
+      return subscribe(options, { kafka: members, admin: await connectedAdmin(), prefix, logger });
     },
     async watermarks(topic) {
       return topicWatermarks(await connectedAdmin(), `${prefix}${topic}`);

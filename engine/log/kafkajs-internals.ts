@@ -50,6 +50,7 @@ interface Broker {
   fetch(request: FetchRequest): Promise<{
     readonly responses: readonly { readonly topicName: string; readonly partitions: readonly FetchedPartition[] }[];
   }>;
+  leaveGroup(member: { readonly groupId: string; readonly memberId: string }): Promise<unknown>;
 }
 
 /** The library's view of the brokers, under its own reconnecting. */
@@ -61,6 +62,7 @@ export interface Cluster {
   addTargetTopic(topic: string): Promise<void>;
   findLeaderForPartitions(topic: string, partitions: readonly number[]): Record<string, readonly number[]>;
   findBroker(node: { readonly nodeId: string }): Promise<Broker>;
+  findGroupCoordinator(group: { readonly groupId: string }): Promise<Broker>;
 }
 
 /** @throws when another version of KafkaJS is installed than this code was checked with. */

@@ -3,6 +3,7 @@ import type { Admin, Consumer, EachBatchPayload, Kafka } from "kafkajs";
 import type { Logger } from "pino";
 import { TributaryError } from "../service/errors.js";
 import { kafkaErrorType, logError } from "./connection.js";
+import { dismissDeadMembers } from "./dead-members.js";
 import { incomingRecord } from "./incoming.js";
 import { Lane } from "./lane.js";
 import type { Subscription, SubscriptionOptions } from "./log.js";
@@ -72,6 +73,7 @@ class RunningSubscription implements Subscription {
     });
     this.#consumer.on(CRASH, ({ payload }) => this.#crashed(payload.error));
     try {
+      await dismissDeadMembers(`${this.#parts.prefix}${this.#options.group}`, this.#parts);
       await this.#consumer.connect();
       await this.#consumer.subscribe({ topics, fromBeginning: true });
       await this.#consumer.run({
