@@ -90,6 +90,12 @@ function playAndCompare(home: string, options: DemoOptions): Promise<boolean> {
       patients: Number(options.patients),
       days: Number(options.days),
     });
+    for (const interrupted of history.unfinished(region)) {
+      print(`resumed   the region of ${interrupted.options.patients} people whose playing was interrupted`);
+      await play(interrupted, home);
+      await awaitProjections({ log, pool, projections: await allProjections(), timeout: 120_000 });
+      history.finish(interrupted);
+    }
     if (again) print("again     this region was sent before: every unit is a resend, and no row may change");
     const before = await intakeCounts(pool);
     const started = performance.now();

@@ -13,7 +13,7 @@ export interface LoadOptions {
 }
 
 /** Identifiers kept free for each region, so that no number is given out twice. */
-const numbersOf = (patients: number): number => patients * 4 + 1000;
+export const numbersOf = (patients: number): number => patients * 4 + 1000;
 
 /** Deliveries without end: region after region, each with persons and numbers of its own. Made as they are asked for. */
 export function* endlessDeliveries(options: LoadOptions): IterableIterator<Delivery> {

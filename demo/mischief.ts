@@ -5,6 +5,9 @@ import type { Random } from "./random.js";
 
 const flaws: readonly Flaw[] = ["noControlId", "noPatientId", "badDate", "unknownTrigger", "truncated", "cutHeader"];
 
+/** Control ids set aside for each person, so that regions played into one engine share none. */
+const idsOfPerson = 1000;
+
 /** Holds messages of one visit up on the way, so that they arrive after what happened later. */
 function holdUp(matter: readonly PlannedMessage[], random: Random): void {
   const end = matter.find((one) => one.kind === "A03");
@@ -38,8 +41,9 @@ const inOrder = (a: Sending, b: Sending): number => a.sendAt - b.sendAt || a.ord
 /**
  * The order in which one sender's messages leave it, with all that goes wrong on the way: messages held up, control ids
  * used twice, the same bytes sent again, spoilt messages.
+ * @param firstNumber of the region's numbers: its control ids begin there too.
  */
-export function planSendings(books: HospitalBooks, random: Random): Sending[] {
+export function planSendings(books: HospitalBooks, firstNumber: number, random: Random): Sending[] {
   const { sender } = books;
   const sendings: Sending[] = [];
   let order = 0;
@@ -83,7 +87,7 @@ export function planSendings(books: HospitalBooks, random: Random): Sending[] {
 
   const again: Sending[] = [];
   sendings.forEach((sending, index) => {
-    const number = index + 1;
+    const number = firstNumber * idsOfPerson + index + 1;
     sending.controlId =
       sender.name === "north"
         ? `N${String(number).padStart(8, "0")}`

@@ -60,8 +60,21 @@ describe("a region", () => {
   });
 
   it("gives numbers of their own to regions that are played into one engine", () => {
-    const first = generateRegion({ seed: "s", patients: 50 }).truth();
-    const second = generateRegion({ seed: "s", patients: 50, firstNumber: 1000 }).truth();
+    const [one, other] = [0, 1000].map((firstNumber) => generateRegion({ seed: "s", patients: 50, firstNumber }));
+    const idsOf = (region = one) =>
+      (["north", "south", "practice"] as const).flatMap((sender) =>
+        [...(region?.deliveries(sender) ?? [])].flatMap(({ bytes }) => {
+          const id = bytes
+            .toString("latin1")
+            .split(/[\r\n]/)[0]
+            ?.split("|")[9];
+          return id ? [`${sender} ${id}`] : [];
+        }),
+      );
+    const ids = new Set(idsOf(one));
+    expect(ids.size).toBeGreaterThan(300);
+    expect(idsOf(other).filter((id) => ids.has(id))).toEqual([]);
+    const [first, second] = [one!.truth(), other!.truth()];
     const names = new Set([
       ...first.patients.map((p) => p.patient),
       ...first.claims.map((c) => c.claim),

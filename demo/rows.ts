@@ -84,7 +84,9 @@ export interface Counts {
   readonly rejectedByCode: Readonly<Record<string, number>>;
   /** Units inside refused interchanges, each of which counts as one unit above. */
   readonly enclosed: number;
+  /** Among the accepted. */
   readonly resends: number;
+  /** Among the accepted. */
   readonly reusedIds: number;
 }
 

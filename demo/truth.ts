@@ -121,7 +121,8 @@ export function countExpectations(expectations: Iterable<Expectation>): Counts {
     counts.units += units;
     counts.accepted += units - rejected;
     counts.enclosed += enclosed;
-    if (resend) counts.resends++;
+    // An interchange that comes again is refused as a duplicate: it is among the rejected.
+    if (resend && rejected === 0) counts.resends++;
     if (reusedId) counts.reusedIds++;
     if (rejected === 0) continue;
     const kind = answer.startsWith("TA1")

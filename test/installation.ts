@@ -32,10 +32,16 @@ export interface TestInstallation {
   stop(): Promise<void>;
 }
 
-/** @param options.names processes to start; all of them by default. */
-export async function startInstallation(
-  options: { readonly names?: readonly string[]; readonly settings?: Readonly<Record<string, string>> } = {},
-): Promise<TestInstallation> {
+/** The settings of an installation of its own on the services of the tests: nothing is prepared, nothing runs. */
+export interface TestPlace {
+  readonly home: string;
+  readonly environment: Readonly<Record<string, string>>;
+  readonly databaseUrl: string;
+  remove(): Promise<void>;
+}
+
+/** @param settings beside those of the services. */
+export async function makePlace(settings: Readonly<Record<string, string>> = {}): Promise<TestPlace> {
   const home = mkdtempSync(join(tmpdir(), "tributary-e2e-"));
   const database = await freshDatabase({ empty: true });
   const environment: Record<string, string> = {};
@@ -46,8 +52,25 @@ export async function startInstallation(
     TOPIC_PREFIX: `e2e-${randomBytes(4).toString("hex")}.`,
     TOPIC_PARTITIONS: "4",
     LOG_LEVEL: "info",
-    ...options.settings,
+    ...settings,
   });
+  return {
+    home,
+    environment,
+    databaseUrl: database.url,
+    async remove() {
+      await database.drop();
+      rmSync(home, { recursive: true, force: true });
+    },
+  };
+}
+
+/** @param options.names processes to start; all of them by default. */
+export async function startInstallation(
+  options: { readonly names?: readonly string[]; readonly settings?: Readonly<Record<string, string>> } = {},
+): Promise<TestInstallation> {
+  const place = await makePlace(options.settings);
+  const { home, environment } = place;
   const settings = readSettings(environment);
   const installation = { settings, environment };
   await prepareInstallation(installation, () => {});
@@ -55,7 +78,7 @@ export async function startInstallation(
   const supervisor = startSupervisor({ home, logger, firstPauseMilliseconds: 50 });
   const specs = await processSpecs(installation, options.names);
   for (const spec of specs) supervisor.add(spec);
-  const pool = openPool(database.url, { applicationName: "tributary e2e", max: 4 });
+  const pool = openPool(place.databaseUrl, { applicationName: "tributary e2e", max: 4 });
   const log = connectLog(settings, { clientId: "e2e", logger });
   const names = specs.map(({ name }) => name);
   return {
@@ -96,8 +119,7 @@ export async function startInstallation(
       await supervisor.stop();
       await log.close();
       await pool.end();
-      await database.drop();
-      rmSync(home, { recursive: true, force: true });
+      await place.remove();
     },
   };
 }

@@ -1,6 +1,7 @@
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { z } from "zod";
+import { numbersOf } from "../../demo/load.js";
 import { generateRegion, type Region } from "../../demo/region.js";
 
 const playedSchema = z.array(
@@ -37,7 +38,10 @@ export class DemoHistory {
     const { seed, patients, days } = options;
     const before = this.#played.find((one) => one.seed === seed && one.patients === patients && one.days === days);
     if (before) return { region: generateRegion(before), again: true };
-    const firstNumber = this.#played.reduce((next, one) => Math.max(next, one.firstNumber + one.patients), 0);
+    const firstNumber = this.#played.reduce(
+      (next, one) => Math.max(next, one.firstNumber + numbersOf(one.patients)),
+      0,
+    );
     const region = generateRegion({ seed, patients, days, firstNumber });
     this.#played.push({ seed, patients, days, from: region.options.from, firstNumber, finished: false });
     this.#write();
@@ -54,9 +58,11 @@ export class DemoHistory {
     return this.#played.map((one) => generateRegion(one));
   }
 
-  /** Regions begun and never played to their end, whose rows can't be known. */
-  unfinished(except: Region): number {
-    return this.#played.filter((one) => !one.finished && one.firstNumber !== except.options.firstNumber).length;
+  /** Regions begun and never played to their end, other than this one: what is there of them can't be known. */
+  unfinished(except: Region): Region[] {
+    return this.#played
+      .filter((one) => !one.finished && one.firstNumber !== except.options.firstNumber)
+      .map((one) => generateRegion(one));
   }
 
   #write(): void {

@@ -66,6 +66,8 @@ export class InterchangeEntries {
   #setIndex = -1;
   #set: SetReport | null = null;
   #ordinalInSet = 0;
+  /** How often each of the sender's numbers came in the set so far. */
+  #occurrences = new Map<string, number>();
   #claims: ClaimContext = emptyClaimContext;
   #remittance: Remittance | null = null;
 
@@ -148,6 +150,7 @@ export class InterchangeEntries {
       this.#setIndex += 1;
       this.#set = this.#group.sets[this.#setIndex] ?? null;
       this.#ordinalInSet = 0;
+      this.#occurrences = new Map();
       this.#claims = emptyClaimContext;
       this.#remittance = null;
     } else if (first.id === "GE" || first.id === "IEA") {
@@ -196,10 +199,14 @@ export class InterchangeEntries {
     const { header } = this.#report;
     const set = this.#set?.header;
     const group = this.#group?.header;
+    const number = translation.number ?? "";
+    const occurrence = (this.#occurrences.get(number) ?? 0) + 1;
+    this.#occurrences.set(number, occurrence);
     return {
       controlId: {
-        scope: [header.sender, header.receiver],
-        value: controlIdOf([header.control, group?.control, set?.control, translation.number]),
+        // A reversal and its correction stand in one set under one CLP01: that is no id used again.
+        scope: [header.sender, header.receiver, ...(occurrence > 1 ? [String(occurrence)] : [])],
+        value: controlIdOf([header.control, group?.control, set?.control, number]),
       },
       // Identical claims may be sent again after a rejection, so a claim's bytes alone are no identity.
       identity: {

@@ -301,6 +301,12 @@ describe("an 835", () => {
       { type: "ClaimPaymentReversed", fields: { occurrence: 1, paidAmount: -8000, balanced: true } },
       { type: "ClaimAdjudicated", fields: { occurrence: 2, paidAmount: 16000, balanced: true } },
     ]);
+    // The correction uses no control id again: it has one of its own.
+    expect(units.map((unit) => unit.controlId)).toEqual([
+      { scope: ["SENDER", "RECEIVER"], value: "000000001/1/0001/T1" },
+      { scope: ["SENDER", "RECEIVER"], value: "000000001/1/0001/C1" },
+      { scope: ["SENDER", "RECEIVER", "2"], value: "000000001/1/0001/C1" },
+    ]);
   });
 
   it("takes a debit as negative and tells the difference", async () => {
