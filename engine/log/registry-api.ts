@@ -1,4 +1,5 @@
 import { setTimeout as pause } from "node:timers/promises";
+import { COMPATIBILITY, SchemaRegistry, SchemaType } from "@kafkajs/confluent-schema-registry";
 import { TributaryError } from "../service/errors.js";
 import { requireSetting, type Settings } from "../service/settings.js";
 import type { AvroRecord } from "./avro.js";
@@ -24,17 +25,40 @@ interface Answer {
   readonly body: { readonly id?: unknown; readonly schema?: unknown; readonly schemaType?: unknown };
 }
 
-/** Names of partners, units or people never occur in these calls: the registry only sees schemas. */
+/** What the registry's client throws: the answer's status, when there was one. */
+function statusOf(error: unknown): number | undefined {
+  for (let at: unknown = error; at instanceof Error; at = at.cause) {
+    const { status } = at as { status?: unknown };
+    if (typeof status === "number") return status;
+  }
+  return undefined;
+}
+
+/**
+ * Registration and look-up are the client's. Two calls are ours: the client can't demand a compatibility before the first
+ * version is there, and gives a schema only as a compiled type, without the attributes that name sealed records.
+ * Names of partners, units or people never occur in these calls: the registry only sees schemas.
+ */
 export function registryApi(settings: Settings): RegistryApi {
   const base = new URL(requireSetting(settings, "SCHEMA_REGISTRY_URL"));
   const headers: Record<string, string> = { accept: contentType, "content-type": contentType };
+  let auth: { username: string; password: string } | undefined;
   if (base.username !== "") {
-    const credentials = `${decodeURIComponent(base.username)}:${decodeURIComponent(base.password)}`;
-    headers.authorization = `Basic ${Buffer.from(credentials).toString("base64")}`;
+    auth = { username: decodeURIComponent(base.username), password: decodeURIComponent(base.password) };
+    headers.authorization = `Basic ${Buffer.from(`${auth.username}:${auth.password}`).toString("base64")}`;
     base.username = "";
     base.password = "";
   }
   const prefix = base.href.replace(/\/+$/, "");
+  const client = new SchemaRegistry(
+    {
+      host: prefix,
+      clientId: "tributary",
+      ...(auth ? { auth } : {}),
+      retry: { retries: attempts - 1, initialRetryTimeInSecs: 0.15 },
+    },
+    {},
+  );
 
   const attempt = async (method: string, path: string, body?: object): Promise<Answer> => {
     const response = await fetch(`${prefix}${path}`, {
@@ -66,7 +90,7 @@ export function registryApi(settings: Settings): RegistryApi {
     );
   };
 
-  const refused = (subject: string, { status }: Answer): TributaryError =>
+  const refused = (subject: string, status: number): TributaryError =>
     status === 409
       ? new TributaryError(
           "TRIB_LOG_SCHEMA_INCOMPATIBLE",
@@ -78,24 +102,43 @@ export function registryApi(settings: Settings): RegistryApi {
           status,
         });
 
-  const subjectPath = (subject: string): string => `/subjects/${encodeURIComponent(subject)}`;
+  const failure = (subject: string, error: unknown): TributaryError => {
+    const status = statusOf(error);
+    if (status !== undefined && status < 500) return refused(subject, status);
+    return new TributaryError(
+      "TRIB_LOG_REGISTRY_UNAVAILABLE",
+      `The schema registry at ${prefix} doesn't answer for ${subject}.`,
+      { url: prefix, subject },
+      { cause: error },
+    );
+  };
+  const confluent = (schema: AvroRecord) => ({ type: SchemaType.AVRO as const, schema: JSON.stringify(schema) });
 
   return {
     async register(subject, schema) {
-      const answer = await call("POST", `${subjectPath(subject)}/versions`, { schema: JSON.stringify(schema) });
-      if (answer.status !== 200 || typeof answer.body.id !== "number") throw refused(subject, answer);
-      return answer.body.id;
+      try {
+        const { id } = await client.register(confluent(schema), {
+          subject,
+          compatibility: COMPATIBILITY.FULL_TRANSITIVE,
+        });
+        return id;
+      } catch (error) {
+        throw failure(subject, error);
+      }
     },
     async lookup(subject, schema) {
-      const answer = await call("POST", subjectPath(subject), { schema: JSON.stringify(schema) });
-      if (answer.status === 404) return undefined;
-      if (answer.status !== 200 || typeof answer.body.id !== "number") throw refused(subject, answer);
-      return answer.body.id;
+      try {
+        return await client.getRegistryIdBySchema(subject, confluent(schema));
+      } catch (error) {
+        // A 404, which the client throws as an error of its own without the status.
+        if (error instanceof Error && error.name === "ConfluentSchemaRegistryError") return undefined;
+        throw failure(subject, error);
+      }
     },
     async demandCompatibility(subject) {
       const answer = await call("PUT", `/config/${encodeURIComponent(subject)}`, { compatibility: "FULL_TRANSITIVE" });
       if (answer.status === 404) return false;
-      if (answer.status !== 200) throw refused(subject, answer);
+      if (answer.status !== 200) throw refused(subject, answer.status);
       return true;
     },
     async schema(id) {
