@@ -1,0 +1,46 @@
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { openPool } from "../engine/store/pool.js";
+import { tributary } from "./command.js";
+import { makePlace, type TestPlace } from "./installation.js";
+
+let place: TestPlace;
+const demo = () => tributary(place.environment, ["demo", "--once", "--patients", "60"]);
+
+beforeAll(async () => {
+  place = await makePlace();
+});
+afterAll(() => place.remove());
+
+describe("demo --once", () => {
+  it("plays the region, finds every row and count as it must be, and exits 0", async () => {
+    const { exitCode, stdout, stderr } = await demo();
+    expect(stdout + stderr).toContain(
+      "compared  with the region's own truth: 0 rows differ, 0 answers or counts differ",
+    );
+    expect(stdout).toContain("Everything is as it must be");
+    expect(stdout).toMatch(/psql '.*' -c 'select/);
+    for (const name of ["patients", "visits", "claims"]) expect(stdout).toContain(`projections.${name}, first rows`);
+    expect(stdout).toMatch(/^units +accepted +rejected +resends +reusedIds +events$/m);
+    expect(exitCode).toBe(0);
+  });
+
+  it("after one changed row, the same region again changes no row, names that one, and exits 2", async () => {
+    const pool = openPool(place.databaseUrl, { applicationName: "tributary demo spec", max: 1 });
+    const { rows: builds } = await pool.query<{ schema_name: string }>(
+      "SELECT schema_name FROM engine.builds WHERE projection = 'visits' AND state = 'current'",
+    );
+    const schema = builds[0]?.schema_name;
+    const { rows } = await pool.query<{ name: string }>(
+      `UPDATE ${schema}.visits SET location = 'NOWHERE^1^1' WHERE visit_id =
+        (SELECT visit_id FROM ${schema}.visits WHERE status = 'finished' ORDER BY visit_id LIMIT 1)
+      RETURNING facility || '|' || visit_number AS name`,
+    );
+    await pool.end();
+    const { exitCode, stdout } = await demo();
+    expect(stdout).toContain("this region was sent before: every unit is a resend");
+    expect(stdout).toContain("compared  with the region's own truth: 1 rows differ, 0 answers or counts differ");
+    expect(stdout).toMatch(new RegExp(`^visits +${rows[0]?.name.replace("|", "\\|")} +location +\\S+ +NOWHERE`, "m"));
+    expect(stdout).toContain("NOT everything is as it must be");
+    expect(exitCode).toBe(2);
+  });
+});
