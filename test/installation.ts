@@ -10,7 +10,7 @@ import { createLogger } from "../engine/service/logger.js";
 import { prepareInstallation, processSpecs } from "../engine/service/prepare.js";
 import { type Registration, registered } from "../engine/service/registration.js";
 import { readSettings, type Settings } from "../engine/service/settings.js";
-import { type Supervisor, startSupervisor } from "../engine/service/supervisor.js";
+import { type Supervisor, type SupervisorOptions, startSupervisor } from "../engine/service/supervisor.js";
 import { openPool, type Pool } from "../engine/store/pool.js";
 import { freshDatabase } from "../engine/testing/database.js";
 
@@ -65,9 +65,13 @@ export async function makePlace(settings: Readonly<Record<string, string>> = {})
   };
 }
 
-/** @param options.names processes to start; all of them by default. */
+/** @param options.names processes to start; all of them by default. `watch` is told about their starts and ends. */
 export async function startInstallation(
-  options: { readonly names?: readonly string[]; readonly settings?: Readonly<Record<string, string>> } = {},
+  options: {
+    readonly names?: readonly string[];
+    readonly settings?: Readonly<Record<string, string>>;
+    readonly watch?: Pick<SupervisorOptions, "onStarted" | "onEnded">;
+  } = {},
 ): Promise<TestInstallation> {
   const place = await makePlace(options.settings);
   const { home, environment } = place;
@@ -75,7 +79,7 @@ export async function startInstallation(
   const installation = { settings, environment };
   await prepareInstallation(installation, () => {});
   const logger = createLogger("e2e", "silent");
-  const supervisor = startSupervisor({ home, logger, firstPauseMilliseconds: 50 });
+  const supervisor = startSupervisor({ home, logger, firstPauseMilliseconds: 50, ...options.watch });
   const specs = await processSpecs(installation, options.names);
   for (const spec of specs) supervisor.add(spec);
   const pool = openPool(place.databaseUrl, { applicationName: "tributary e2e", max: 4 });

@@ -42,8 +42,8 @@ export async function dismissDeadMembers(
     }
   } catch (error) {
     // Another successor may have been quicker, or the group is on its way to another broker.
-    logger.info({ group: groupId, reason: kafkaErrorType(error) }, "dead members are left to time out");
+    logger.info({ group: groupId, code: kafkaErrorType(error) }, "dead members are left to time out");
   }
-  if (dismissed > 0) logger.info({ group: groupId, members: dismissed }, "members of killed processes were dismissed");
+  if (dismissed > 0) logger.info({ group: groupId, count: dismissed }, "members of killed processes were dismissed");
   return dismissed;
 }

@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { closeSync, mkdirSync, openSync } from "node:fs";
 import { join } from "node:path";
 import type { Logger } from "pino";
-import { type ProcessKind, registered } from "./registration.js";
+import { type ProcessKind, type Registration, registered } from "./registration.js";
 import { builtRoot } from "./root.js";
 
 /** One process to keep alive. */
@@ -16,8 +16,23 @@ export interface ProcessSpec {
 export interface SupervisorOptions {
   readonly home: string;
   readonly logger: Logger;
-  /** First pause before a dead process is started again; doubles up to 30 s, and starts over after a minute of life. Default 500 ms. */
+  /**
+   * First pause before a dead process is started again; default 500 ms. It doubles up to 30 s, and starts over when the
+   * process has lived twenty times as long as it was waited for: one that dies while it starts is slowed down, one that
+   * was at work is back at once.
+   */
   readonly firstPauseMilliseconds?: number;
+  readonly onStarted?: (started: { readonly name: string; readonly pid: number }) => void;
+  /** Told about every end of a process that this supervisor started. */
+  readonly onEnded?: (ended: Ended) => void;
+}
+
+/** How a process ended: with a code, or by a signal. */
+export interface Ended {
+  readonly name: string;
+  readonly pid: number;
+  readonly exitCode: number | null;
+  readonly signal: NodeJS.Signals | null;
 }
 
 export interface Supervisor {
@@ -36,7 +51,7 @@ interface Kept {
 }
 
 const longestPause = 30_000;
-const healthyAfter = 60_000;
+const livesPerPause = 20;
 const killAfter = 25_000;
 
 /**
@@ -65,19 +80,28 @@ export function startSupervisor(options: SupervisorOptions): Supervisor {
     entry.child = child;
     entry.startedAt = Date.now();
     logger.info({ process: spec.name, kind: spec.kind }, "process started");
-    child.once("exit", (exitCode, signal) => {
+    const { pid } = child;
+    const ended = () => {
       delete entry.child;
       const lived = Date.now() - entry.startedAt;
-      entry.pause = lived > healthyAfter ? firstPause : Math.min(entry.pause * 2, longestPause);
+      entry.pause = lived > entry.pause * livesPerPause ? firstPause : Math.min(entry.pause * 2, longestPause);
       entry.notBefore = Date.now() + entry.pause;
-      if (!stopping) {
-        logger.warn(
-          { process: spec.name, exitCode: exitCode ?? -1, signal: signal ?? "", milliseconds: entry.pause },
-          "process ended; it will be started again",
-        );
-      }
+    };
+    child.on("error", (error) => {
+      if (pid === undefined) ended();
+      logger.error({ process: spec.name, err: error, milliseconds: entry.pause }, "process could not be started");
     });
-    child.once("error", (error) => logger.error({ process: spec.name, err: error }, "process could not be started"));
+    if (pid === undefined) return;
+    options.onStarted?.({ name: spec.name, pid });
+    child.once("exit", (exitCode, signal) => {
+      ended();
+      options.onEnded?.({ name: spec.name, pid, exitCode, signal });
+      if (stopping) return;
+      logger.warn(
+        { process: spec.name, exitCode: exitCode ?? -1, signal: signal ?? "", milliseconds: entry.pause },
+        "process ended; it will be started again",
+      );
+    });
   };
 
   const look = () => {
@@ -98,25 +122,34 @@ export function startSupervisor(options: SupervisorOptions): Supervisor {
     async stop() {
       stopping = true;
       clearInterval(timer);
-      const names = new Set(kept.keys());
-      for (const process_ of registered(home)) {
-        const own = kept.get(process_.name)?.child?.pid === process_.pid;
-        if (names.has(process_.name) && !own) process.kill(process_.pid, "SIGTERM");
-      }
-      await Promise.all(
-        [...kept.values()].map(
-          ({ child }) =>
-            new Promise<void>((resolve) => {
-              if (!child) return resolve();
-              const force = setTimeout(() => child.kill("SIGKILL"), killAfter);
-              child.once("exit", () => {
-                clearTimeout(force);
-                resolve();
-              });
-              child.kill("SIGTERM");
-            }),
-        ),
-      );
+      const alone = registered(home).filter(({ name, pid }) => kept.has(name) && kept.get(name)?.child?.pid !== pid);
+      await Promise.all([stopAdopted(home, alone), ...[...kept.values()].map(({ child }) => stopChild(child))]);
     },
   };
+}
+
+function stopChild(child: ChildProcess | undefined): Promise<void> {
+  return new Promise((resolve) => {
+    if (!child) return resolve();
+    const force = setTimeout(() => child.kill("SIGKILL"), killAfter);
+    child.once("exit", () => {
+      clearTimeout(force);
+      resolve();
+    });
+    child.kill("SIGTERM");
+  });
+}
+
+/** Processes of a supervisor that is gone are nobody's children here: their registrations tell when they are gone too. */
+async function stopAdopted(home: string, adopted: readonly Registration[]): Promise<void> {
+  const pids = new Set(adopted.map(({ pid }) => pid));
+  const send = (signal: NodeJS.Signals) => {
+    for (const { pid } of registered(home)) if (pids.has(pid)) process.kill(pid, signal);
+  };
+  const until = Date.now() + killAfter;
+  send("SIGTERM");
+  while (registered(home).some(({ pid }) => pids.has(pid))) {
+    if (Date.now() > until) send("SIGKILL");
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
 }
