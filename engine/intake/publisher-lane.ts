@@ -24,7 +24,16 @@ export interface PublisherLaneOptions {
   /** Told about each try that failed and will be made again. */
   readonly onRetry: (error: TributaryError, partition: number) => void;
   /** Told about each batch that is published and kept. */
-  readonly onPublished: (published: { partition: number; entries: number; events: number; nextOffset: number }) => void;
+  readonly onPublished: (published: Published) => void;
+}
+
+/** What came of a batch. */
+export interface Published {
+  readonly partition: number;
+  readonly entries: number;
+  readonly events: number;
+  readonly resends: number;
+  readonly nextOffset: number;
 }
 
 /** Why a batch wasn't finished. */
@@ -111,7 +120,14 @@ export class PublisherLane implements LaneHandler {
     if (typeof moved === "string") return moved;
     if (!this.#checkpoint) return "lost";
     this.#checkpoint = { ...this.#checkpoint, nextOffset: next, lastRecordedAt: last.recordedAt };
-    this.#options.onPublished({ partition, entries: entries.length, events: events.length, nextOffset: next });
+    const resends = step.counts.reduce((sum, count) => sum + count.resends, 0);
+    this.#options.onPublished({
+      partition,
+      entries: entries.length,
+      events: events.length,
+      resends,
+      nextOffset: next,
+    });
     return "published";
   }
 

@@ -1,4 +1,5 @@
 import { openIntake } from "../intake/intake.js";
+import { meteredIntake } from "../intake/metered-intake.js";
 import { connectLog } from "../log/kafka.js";
 import { connectCodec } from "../log/registry.js";
 import { openPool } from "../store/pool.js";
@@ -8,7 +9,10 @@ import type { RunningService, Surroundings } from "./process.js";
 import { requireSetting } from "./settings.js";
 
 /** A connector at work: what partners reach, and the intake behind it. */
-export async function startConnector(name: string, { settings, logger }: Surroundings): Promise<RunningService> {
+export async function startConnector(
+  name: string,
+  { settings, logger, metrics }: Surroundings,
+): Promise<RunningService> {
   const definition = await loadConnector(name);
   const profiles = loadProfiles(definition, settings.TRIBUTARY_ENV === "production");
   const log = connectLog(settings, { clientId: `tributary-${name}`, logger });
@@ -29,7 +33,12 @@ export async function startConnector(name: string, { settings, logger }: Surroun
     secret: requireSetting(settings, "TRIBUTARY_SECRET"),
     unitLimit: settings.INTAKE_UNIT_LIMIT,
   });
-  const receiver = await definition.receive({ intake, settings, profiles, logger });
+  const receiver = await definition.receive({
+    intake: meteredIntake(intake, definition.name, metrics),
+    settings,
+    profiles,
+    logger,
+  });
   return {
     addresses: receiver.addresses,
     live: () => true,

@@ -9,7 +9,7 @@ export const metricDefinitions = {
   },
   tributary_answer_seconds: {
     type: "histogram",
-    help: "From a whole unit received to its answer.",
+    help: "From a unit whole and judged until the log has it and it may be answered.",
     labels: ["connector"],
   },
   tributary_published_events_total: {

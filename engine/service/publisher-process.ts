@@ -23,7 +23,10 @@ export async function startPublisher({ settings, logger, metrics, fail }: Surrou
     journal: await readJournalId(log),
     onFailure: fail,
     onRetry: (error, partition) => logger.warn({ err: error, partition }, "waiting to publish"),
-    onPublished: ({ partition, events }) => metrics.count("tributary_published_events_total", { partition }, events),
+    onPublished({ partition, events, resends }) {
+      metrics.count("tributary_published_events_total", { partition }, events);
+      metrics.count("tributary_resends_total", { partition }, resends);
+    },
   });
   const { subscription } = publisher;
   return {
