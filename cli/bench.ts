@@ -1,10 +1,8 @@
 import type { Command } from "commander";
 import { runGenerate } from "../bench/generate.js";
 
-export function registerBench(program: Command): void {
-  program
-    .command("bench")
-    .description("published measurements")
+export function registerBench(command: Command): void {
+  command
     .command("generate")
     .description("HL7 v2 messages a second that the demo's region makes on one core, into nothing")
     .option("--messages <n>", "how many", "200000")

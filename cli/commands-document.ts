@@ -1,10 +1,10 @@
 import { Command } from "commander";
-import { commands } from "./commands.js";
+import { addCommands } from "./commands.js";
 
 /** `docs/commands.md`: every command with its description and options. */
-export function commandsDocument(): string {
+export async function commandsDocument(): Promise<string> {
   const program = new Command("tributary");
-  for (const register of commands) register(program);
+  await addCommands(program);
   const lines = [
     "<!-- Made by `npm run docs` from cli/; a test compares. -->",
     "# Commands",

@@ -12,9 +12,8 @@ function shown(name: string, value: unknown): string | null {
   return secret.test(name) && !name.endsWith("_FILE") ? "…" : String(value);
 }
 
-export function registerConfig(program: Command): void {
-  const config = program.command("config").description("settings of this installation");
-  config
+export function registerConfig(command: Command): void {
+  command
     .command("print")
     .description("every setting with its value and where it comes from; secrets are hidden")
     .option("--json", "one JSON object")

@@ -13,9 +13,8 @@ import { print, printJson, printTable } from "./output.js";
 import { withPool } from "./pool.js";
 import { consumerScaffold } from "./scaffold/consumer.js";
 
-export function registerConsumers(program: Command): void {
-  const consumers = program.command("consumers").description("consumers: what folds events into read models");
-  consumers
+export function registerConsumers(command: Command): void {
+  command
     .command("list")
     .description("consumers found in consumers/, the read models they keep, and their processes")
     .option("--json", "one JSON array")
@@ -37,12 +36,12 @@ export function registerConsumers(program: Command): void {
           rows.map((row) => ({ ...row, projections: row.projections.join(", "), pids: row.pids.join(", ") || null })),
         );
     });
-  consumers
+  command
     .command("run")
     .argument("<name>", "consumer")
     .description("run one more instance of a consumer in the foreground")
     .action((name: string) => runInForeground("consumer", name));
-  consumers
+  command
     .command("new")
     .argument("<name>", "lower-case letters, digits and hyphens")
     .description("write a consumer and its projection: two folders that run and pass their own spec at once")
@@ -67,7 +66,7 @@ export function registerConsumers(program: Command): void {
       print(`Test it:  npx vitest run --project unit projections/${name.replaceAll("-", "_")}`);
       print(`Run it:   npx tributary consumers run ${name}     (or: npx tributary run ${name})`);
     });
-  consumers
+  command
     .command("grants")
     .argument("<name>", "consumer")
     .description("the Postgres role and the Kafka rights of a consumer, derived from its definition, as statements")

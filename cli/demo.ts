@@ -27,12 +27,8 @@ interface DemoOptions {
 const seconds = (since: number) => `${((performance.now() - since) / 1000).toFixed(1)} s`;
 const shownDifferences = 20;
 
-export function registerDemo(program: Command): void {
-  program
-    .command("demo")
-    .description(
-      "a day in a small region: starts everything, plays it over the real protocols, compares the rows with what is true",
-    )
+export function registerDemo(command: Command): void {
+  command
     .option("--once", "end when it is done: exit code 0 when everything was right, 2 when not")
     .option("--seed <text>", "seed of the region", "demo")
     .option("--patients <n>", "people who live there", "2000")

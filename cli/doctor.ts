@@ -37,61 +37,55 @@ function processProblems(status: Status): string {
     : `Not running or not ready: ${missing.join(", ")}. Start them with \`tributary run\`; their logs are in TRIBUTARY_HOME/logs.`;
 }
 
-export function registerDoctor(program: Command): void {
-  program
-    .command("doctor")
-    .description(
-      "check everything an installation needs, and say what to do about what is wrong; exit code 2 when something is",
-    )
-    .option("--json", "one JSON array")
-    .action((options: { json?: boolean }) =>
-      withLog(async ({ log, pool, settings }) => {
-        const status = await readStatus(settings, pool, log).catch(() => undefined);
-        const findings = [
-          await finding("secrets are private", async () => {
-            const files = [process.env.TRIBUTARY_SECRET_FILE, process.env.TRIBUTARY_KEK_FILE].filter(
-              (file) => file !== undefined,
-            );
-            const open = files.filter((file) => (statSync(file).mode & 0o077) !== 0);
-            return open.length === 0 ? "" : `Others can read ${open.join(", ")}: chmod 600.`;
-          }),
-          await finding("database schema", async () => {
-            const missing = (await migrateStatus(requireSetting(settings, "DATABASE_URL"))).filter(
-              ({ applied }) => !applied,
-            );
-            return missing.length === 0
-              ? ""
-              : `Not applied: ${missing.map(({ name }) => name).join(", ")}. Run \`tributary migrate up\`.`;
-          }),
-          await finding("topics", async () => {
-            const differences = await checkTopics(settings);
-            return differences.length === 0 ? "" : `${differences.length} differences. See \`tributary topics check\`.`;
-          }),
-          await finding("journal", async () => {
-            await readJournalId(log);
-            return "";
-          }),
-          await finding("schemas fit their versions", async () => {
-            const problems = checkSchemas();
-            return problems.length === 0 ? "" : `${problems.length} problems. See \`tributary schemas check\`.`;
-          }),
-          await finding("schemas are registered", async () => {
-            await lookupSchemas(settings);
-            return "";
-          }),
-          await finding("processes", async () =>
-            status ? processProblems(status) : "Kafka or Postgres can't be reached: `tributary up`.",
-          ),
-          await finding("parked keys", async () => {
-            const parked = (status?.projections ?? []).reduce((sum, { parkedKeys }) => sum + parkedKeys, 0);
-            return parked === 0 ? "" : `${parked} keys are held back. See \`tributary parked list\`.`;
-          }),
-        ];
-        if (options.json) printJson(findings);
-        else
-          for (const { check, ok, advice } of findings)
-            print(`${ok ? "ok    " : "WRONG "} ${check}${advice ? `\n         ${advice}` : ""}`);
-        if (findings.some(({ ok }) => !ok)) process.exitCode = 2;
-      }),
-    );
+export function registerDoctor(command: Command): void {
+  command.option("--json", "one JSON array").action((options: { json?: boolean }) =>
+    withLog(async ({ log, pool, settings }) => {
+      const status = await readStatus(settings, pool, log).catch(() => undefined);
+      const findings = [
+        await finding("secrets are private", async () => {
+          const files = [process.env.TRIBUTARY_SECRET_FILE, process.env.TRIBUTARY_KEK_FILE].filter(
+            (file) => file !== undefined,
+          );
+          const open = files.filter((file) => (statSync(file).mode & 0o077) !== 0);
+          return open.length === 0 ? "" : `Others can read ${open.join(", ")}: chmod 600.`;
+        }),
+        await finding("database schema", async () => {
+          const missing = (await migrateStatus(requireSetting(settings, "DATABASE_URL"))).filter(
+            ({ applied }) => !applied,
+          );
+          return missing.length === 0
+            ? ""
+            : `Not applied: ${missing.map(({ name }) => name).join(", ")}. Run \`tributary migrate up\`.`;
+        }),
+        await finding("topics", async () => {
+          const differences = await checkTopics(settings);
+          return differences.length === 0 ? "" : `${differences.length} differences. See \`tributary topics check\`.`;
+        }),
+        await finding("journal", async () => {
+          await readJournalId(log);
+          return "";
+        }),
+        await finding("schemas fit their versions", async () => {
+          const problems = checkSchemas();
+          return problems.length === 0 ? "" : `${problems.length} problems. See \`tributary schemas check\`.`;
+        }),
+        await finding("schemas are registered", async () => {
+          await lookupSchemas(settings);
+          return "";
+        }),
+        await finding("processes", async () =>
+          status ? processProblems(status) : "Kafka or Postgres can't be reached: `tributary up`.",
+        ),
+        await finding("parked keys", async () => {
+          const parked = (status?.projections ?? []).reduce((sum, { parkedKeys }) => sum + parkedKeys, 0);
+          return parked === 0 ? "" : `${parked} keys are held back. See \`tributary parked list\`.`;
+        }),
+      ];
+      if (options.json) printJson(findings);
+      else
+        for (const { check, ok, advice } of findings)
+          print(`${ok ? "ok    " : "WRONG "} ${check}${advice ? `\n         ${advice}` : ""}`);
+      if (findings.some(({ ok }) => !ok)) process.exitCode = 2;
+    }),
+  );
 }

@@ -5,7 +5,7 @@ import { repositoryRoot } from "../engine/service/root.js";
 import { commandsDocument } from "./commands-document.js";
 
 /** Every document that is made from code. */
-export const documents: Readonly<Record<string, () => string>> = {
+export const documents: Readonly<Record<string, () => string | Promise<string>>> = {
   "docs/errors.md": errorsDocument,
   "docs/settings.md": settingsDocument,
   "docs/metrics.md": metricsDocument,
@@ -13,6 +13,6 @@ export const documents: Readonly<Record<string, () => string>> = {
 };
 
 /** Writes them all. */
-export function writeDocuments(): void {
-  for (const [path, render] of Object.entries(documents)) writeFileSync(join(repositoryRoot, path), render());
+export async function writeDocuments(): Promise<void> {
+  for (const [path, render] of Object.entries(documents)) writeFileSync(join(repositoryRoot, path), await render());
 }

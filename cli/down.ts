@@ -4,15 +4,11 @@ import { stopProcesses } from "../engine/service/stop.js";
 import { stopStack } from "../stack/stack.js";
 import { print } from "./output.js";
 
-export function registerDown(program: Command): void {
-  program
-    .command("down")
-    .description("stop the engine's processes, then the stack; all state is kept")
-    .option("--keep-stack", "stop the processes only")
-    .action(async (options: { keepStack?: boolean }) => {
-      const home = readSettings().TRIBUTARY_HOME;
-      for (const name of await stopProcesses(home)) print(`stopped   ${name}`);
-      if (!options.keepStack) await stopStack(home);
-      print("down");
-    });
+export function registerDown(command: Command): void {
+  command.option("--keep-stack", "stop the processes only").action(async (options: { keepStack?: boolean }) => {
+    const home = readSettings().TRIBUTARY_HOME;
+    for (const name of await stopProcesses(home)) print(`stopped   ${name}`);
+    if (!options.keepStack) await stopStack(home);
+    print("down");
+  });
 }

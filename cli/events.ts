@@ -58,9 +58,8 @@ async function* recent(
   }
 }
 
-export function registerEvents(program: Command): void {
-  const events = program.command("events").description("the events in the log; what is sealed stays sealed");
-  events
+export function registerEvents(command: Command): void {
+  command
     .command("tail")
     .description("the last events of each partition, oldest first by recorded time")
     .addOption(new Option("--entity <entity>", "of one entity").choices([...entities]))
@@ -83,7 +82,7 @@ export function registerEvents(program: Command): void {
         }
       }),
     );
-  events
+  command
     .command("show")
     .argument("<place>", "topic/partition/offset")
     .description("one event, decoded, as JSON")

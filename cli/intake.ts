@@ -16,9 +16,8 @@ interface ListOptions {
   readonly json?: boolean;
 }
 
-export function registerIntake(program: Command): void {
-  const intake = program.command("intake").description("what partners sent, and the verdicts on it");
-  intake
+export function registerIntake(command: Command): void {
+  command
     .command("status")
     .description("units, accepted, rejected with their codes, resends, reused control ids, events")
     .option("--json", "one JSON object")
@@ -35,7 +34,7 @@ export function registerIntake(program: Command): void {
         printTable(byPartner.map((row) => ({ ...row })));
       }),
     );
-  intake
+  command
     .command("list")
     .description(
       "every unit in the journal, with the hash of its exact bytes and its control id where you may open them",

@@ -1,5 +1,5 @@
 import { Command, CommanderError } from "commander";
-import { commands } from "./commands.js";
+import { addCommands } from "./commands.js";
 import { reportError } from "./output.js";
 import { codeVersion } from "./version.js";
 
@@ -23,9 +23,11 @@ First steps:
 
 Exit codes: 0 done, 1 could not be reached or done, 2 done but something was refused or differs, 64 wrong call, 78 wrong settings.`,
   );
-for (const register of commands) register(program);
 
 try {
+  // Only what is called is loaded: help and small commands answer at once.
+  const words = new Set(process.argv.slice(2));
+  await addCommands(program, (name) => words.has(name));
   await program.parseAsync();
 } catch (error) {
   if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 ? 0 : 64;

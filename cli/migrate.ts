@@ -4,10 +4,9 @@ import { migratePrint, migrateStatus, migrateUp } from "../engine/store/migrate.
 import { openInstallation } from "./installation.js";
 import { print, printJson, printTable } from "./output.js";
 
-export function registerMigrate(program: Command): void {
-  const migrate = program.command("migrate").description("the database's schema");
+export function registerMigrate(command: Command): void {
   const databaseUrl = async () => requireSetting((await openInstallation()).settings, "DATABASE_URL");
-  migrate
+  command
     .command("up")
     .description("apply what is missing; any number of installers at once")
     .option("--json", "one JSON array of the migrations applied")
@@ -16,7 +15,7 @@ export function registerMigrate(program: Command): void {
       if (options.json) printJson(applied);
       else print(applied.length === 0 ? "nothing to apply" : applied.map((name) => `applied  ${name}`).join("\n"));
     });
-  migrate
+  command
     .command("status")
     .description("which migrations are applied; exit code 2 when one is missing")
     .option("--json", "one JSON array")
@@ -26,7 +25,7 @@ export function registerMigrate(program: Command): void {
       else printTable(status.map((entry) => ({ ...entry })));
       if (status.some(({ applied }) => !applied)) process.exitCode = 2;
     });
-  migrate
+  command
     .command("print")
     .description("every migration as SQL, for who must review or run it by hand")
     .action(async () => print(await migratePrint()));

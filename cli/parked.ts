@@ -4,9 +4,8 @@ import { TributaryError } from "../engine/service/errors.js";
 import { print, printJson, printTable } from "./output.js";
 import { withPool } from "./pool.js";
 
-export function registerParked(program: Command): void {
-  const parked = program.command("parked").description("keys held back because an event could not be applied");
-  parked
+export function registerParked(command: Command): void {
+  command
     .command("list")
     .description("every parked key: where, since when, why")
     .option("--projection <name>", "of one projection")
@@ -31,7 +30,7 @@ export function registerParked(program: Command): void {
         }
       }),
     );
-  parked
+  command
     .command("show")
     .argument("<projection>")
     .argument("<place>", "topic/partition/offset, as `parked list` prints it")

@@ -5,9 +5,8 @@ import { runInForeground } from "./foreground.js";
 import { openInstallation } from "./installation.js";
 import { printJson, printTable } from "./output.js";
 
-export function registerProducers(program: Command): void {
-  const producers = program.command("producers").description("connectors: what receives partners' messages");
-  producers
+export function registerProducers(command: Command): void {
+  command
     .command("list")
     .description("connectors found in producers/, their partners, and where they listen")
     .option("--json", "one JSON array")
@@ -32,7 +31,7 @@ export function registerProducers(program: Command): void {
           rows.map((row) => ({ ...row, partners: row.partners.join(", "), addresses: row.addresses.join(", ") })),
         );
     });
-  producers
+  command
     .command("run")
     .argument("<name>", "connector")
     .description("run one connector in the foreground")

@@ -25,9 +25,8 @@ function seconds(text: string): number {
   return value;
 }
 
-export function registerProjections(program: Command): void {
-  const projections = program.command("projections").description("read models and their builds");
-  projections
+export function registerProjections(command: Command): void {
+  command
     .command("list")
     .description("every build: schema, state, lag, parked keys")
     .option("--json", "one JSON array")
@@ -38,7 +37,7 @@ export function registerProjections(program: Command): void {
         else printTable(builds.map((build) => ({ ...build, lagSeconds: build.lagSeconds.toFixed(1) })));
       }),
     );
-  projections
+  command
     .command("await")
     .description("return when every current build has applied all that was accepted before the call")
     .option("--timeout <seconds>", "give up after this time, exit code 1", seconds, 60)
@@ -54,7 +53,7 @@ export function registerProjections(program: Command): void {
           );
       }),
     );
-  projections
+  command
     .command("verify")
     .argument("<name>", "projection")
     .description("recompute the current build from the whole log and compare every row; exit code 2 when one differs")

@@ -5,11 +5,9 @@ import { register } from "../engine/service/registration.js";
 import { startSupervisor } from "../engine/service/supervisor.js";
 import { openInstallation } from "./installation.js";
 
-export function registerRun(program: Command): void {
-  program
-    .command("run")
+export function registerRun(command: Command): void {
+  command
     .argument("[name...]", "connectors, consumers or `publisher`; all of them when none is named")
-    .description("start processes, one operating-system process each, and start again what dies, until Ctrl-C")
     .addHelpText(
       "after",
       "\nEach process writes to TRIBUTARY_HOME/logs/<name>.log. `tributary down` ends them from elsewhere.",

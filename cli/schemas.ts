@@ -8,9 +8,8 @@ import { repositoryRoot } from "../engine/service/root.js";
 import { openInstallation } from "./installation.js";
 import { print, printJson, printTable } from "./output.js";
 
-export function registerSchemasCommand(program: Command): void {
-  const schemas = program.command("schemas").description("the events' Avro schemas");
-  schemas
+export function registerSchemasCommand(command: Command): void {
+  command
     .command("check")
     .description(
       "compare every schema with every committed version, both ways (FULL_TRANSITIVE), offline; exit code 2 when one doesn't fit",
@@ -28,7 +27,7 @@ export function registerSchemasCommand(program: Command): void {
       }
       if (problems.length > 0) process.exitCode = 2;
     });
-  schemas
+  command
     .command("register")
     .description("register every committed version with the registry; a step of deployment, done by `up`")
     .option("--json", "one JSON array")
@@ -38,7 +37,7 @@ export function registerSchemasCommand(program: Command): void {
       if (options.json) printJson(subjects);
       else printTable(subjects.map((subject) => ({ ...subject })));
     });
-  schemas
+  command
     .command("types")
     .description("write the TypeScript types beside the schemas")
     .option("--check", "write nothing; exit code 2 when a file differs")

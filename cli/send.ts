@@ -20,11 +20,9 @@ function lineOf(line: SendLine): string {
   return `${line.file}#${line.index ?? "-"}  ${line.controlId ?? "-"}  ${line.answer ?? "no answer"}  ${verdict}  ${line.ms} ms`;
 }
 
-export function registerSend(program: Command): void {
-  program
-    .command("send")
+export function registerSend(command: Command): void {
+  command
     .argument("<file...>", "files to send, in this order")
-    .description("send files over a connector's real protocol, as a partner would; one line an answer")
     .requiredOption("--to <connector>", "connector (see `producers list`)")
     .option("--partner <partner>", "partner that sends", "generic")
     .option("--rate <n>", "units a second at most", positive)

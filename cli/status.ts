@@ -3,34 +3,30 @@ import { readStatus } from "../engine/service/status.js";
 import { withLog } from "./log.js";
 import { print, printJson, printTable } from "./output.js";
 
-export function registerStatus(program: Command): void {
-  program
-    .command("status")
-    .description("services, processes and read models: where they are, and how far behind")
-    .option("--json", "one JSON object")
-    .action((options: { json?: boolean }) =>
-      withLog(async ({ log, pool, settings }) => {
-        const status = await readStatus(settings, pool, log);
-        if (options.json) {
-          printJson(status);
-          return;
-        }
-        print(`kafka     ${status.services.kafka.brokers}`);
-        print(`registry  ${status.services.registry.url}`);
-        print(`postgres  ${status.services.postgres.url}`);
-        print();
-        printTable(
-          status.processes.map(({ addresses, ...process }) => ({
-            ...process,
-            addresses: addresses.map(({ url }) => url).join(" "),
-          })),
-          ["name", "kind", "pid", "state", "ready", "addresses", "admin"],
-        );
-        print();
-        printTable(
-          status.projections.map((build) => ({ ...build, lagSeconds: build.lagSeconds.toFixed(1) })),
-          ["name", "build", "schema", "state", "lagEvents", "lagSeconds", "parkedKeys"],
-        );
-      }),
-    );
+export function registerStatus(command: Command): void {
+  command.option("--json", "one JSON object").action((options: { json?: boolean }) =>
+    withLog(async ({ log, pool, settings }) => {
+      const status = await readStatus(settings, pool, log);
+      if (options.json) {
+        printJson(status);
+        return;
+      }
+      print(`kafka     ${status.services.kafka.brokers}`);
+      print(`registry  ${status.services.registry.url}`);
+      print(`postgres  ${status.services.postgres.url}`);
+      print();
+      printTable(
+        status.processes.map(({ addresses, ...process }) => ({
+          ...process,
+          addresses: addresses.map(({ url }) => url).join(" "),
+        })),
+        ["name", "kind", "pid", "state", "ready", "addresses", "admin"],
+      );
+      print();
+      printTable(
+        status.projections.map((build) => ({ ...build, lagSeconds: build.lagSeconds.toFixed(1) })),
+        ["name", "build", "schema", "state", "lagEvents", "lagSeconds", "parkedKeys"],
+      );
+    }),
+  );
 }

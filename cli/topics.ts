@@ -3,11 +3,8 @@ import { applyTopics, checkTopics } from "../engine/log/topics.js";
 import { openInstallation } from "./installation.js";
 import { print, printJson, printTable } from "./output.js";
 
-export function registerTopics(program: Command): void {
-  const topics = program
-    .command("topics")
-    .description("the Kafka topics, made and checked here and never by auto-create");
-  topics
+export function registerTopics(command: Command): void {
+  command
     .command("apply")
     .description("make the topics that are missing; partitions are fixed at birth")
     .action(async () => {
@@ -15,7 +12,7 @@ export function registerTopics(program: Command): void {
       await applyTopics(settings);
       print("topics are there");
     });
-  topics
+  command
     .command("check")
     .description("compare the topics with what they must be; exit code 2 when one differs")
     .option("--json", "one JSON array of differences")

@@ -6,10 +6,8 @@ import { openInstallation } from "./installation.js";
 import { print, printJson } from "./output.js";
 import { describeProgress } from "./progress.js";
 
-export function registerUp(program: Command): void {
-  program
-    .command("up")
-    .description("start or find Kafka, the schema registry and Postgres; apply migrations, topics, schemas and builds")
+export function registerUp(command: Command): void {
+  command
     .option("--json", "print the services as one JSON object")
     .addHelpText(
       "after",

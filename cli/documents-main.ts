@@ -1,0 +1,4 @@
+import { writeDocuments } from "./documents.js";
+
+/** Entry of `npm run docs`. */
+await writeDocuments();

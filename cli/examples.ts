@@ -1,0 +1,77 @@
+import type { Command } from "commander";
+
+/** What `--help` shows to copy: a call, and what comes of it. By the command's path. */
+const examples: Readonly<Record<string, readonly (readonly [call: string, what: string])[]>> = {
+  demo: [
+    ["tributary demo", "plays the region and stays up"],
+    ["tributary demo --once --patients 200", "a smaller one; exits 0 only when every row is right"],
+  ],
+  up: [
+    ["tributary up", "ready when it returns; as often as you like"],
+    ["tributary up --json", "the addresses for a script"],
+  ],
+  down: [
+    ["tributary down", "processes and stack; the data stays"],
+    ["tributary down --keep-stack", "the processes only"],
+  ],
+  status: [
+    ["tributary status", "as tables"],
+    ["tributary status --json", "with every address"],
+  ],
+  run: [
+    ["tributary run", "everything"],
+    ["tributary run hl7v2 publisher patients", "these three"],
+  ],
+  doctor: [["tributary doctor", "exit code 0 when all is well"]],
+  "config print": [["tributary config print", "each with its value and source"]],
+  "migrate up": [["tributary migrate up", "as the owner of the database"]],
+  "migrate status": [["tributary migrate status", "exit code 2 when one is missing"]],
+  "migrate print": [["tributary migrate print > schema.sql", "to be reviewed, or run by hand"]],
+  "topics apply": [["tributary topics apply", "once, and after every new version"]],
+  "topics check": [["tributary topics check", "exit code 2 when a topic differs"]],
+  "schemas check": [
+    ["tributary schemas check", "offline, as continuous integration does"],
+    ["tributary schemas check --commit", "after a change of an .avsc file"],
+  ],
+  "schemas register": [["tributary schemas register", "before processes of a new version start"]],
+  "schemas types": [["tributary schemas types", "after a change of an .avsc file"]],
+  "producers list": [["tributary producers list", "names, partners, addresses"]],
+  "producers run": [["tributary producers run hl7v2", "until Ctrl-C"]],
+  "consumers list": [["tributary consumers list --json", "names, read models, pids"]],
+  "consumers run": [["tributary consumers run claims", "a second instance shares the partitions of the first"]],
+  "consumers new": [["tributary consumers new bed-days", "then change its table and fold"]],
+  "consumers grants": [["tributary consumers grants claims", "for who sets up roles by hand"]],
+  send: [
+    ["tributary send admissions.hl7 --to hl7v2", "every message of the file, one after the other"],
+    ["tributary send claims.837 --to x12 --partner clearing --json", "one JSON object a claim"],
+  ],
+  "events tail": [
+    ["tributary events tail --entity visit --last 20", "of each partition"],
+    ["tributary events tail --key 1f0d2a5e-0000-0000-0000-000000000000 --json", "all of one entity"],
+  ],
+  "events show": [["tributary events show health.visit.events/0/17", "what `events tail` calls a place"]],
+  "intake status": [["tributary intake status", "in all and by partner"]],
+  "intake list": [
+    ["tributary intake list --rejected", "with codes and places"],
+    ["tributary intake list --partner north --json", "one JSON object a unit"],
+  ],
+  "projections list": [["tributary projections list", "with lag and parked keys"]],
+  "projections await": [["tributary projections await --timeout 60", "then query"]],
+  "projections verify": [["tributary projections verify claims", "exit code 2 when a row differs"]],
+  "parked list": [["tributary parked list --projection visits", "places, codes, since when"]],
+  "parked show": [["tributary parked show visits health.visit.events/0/17", "with its reason"]],
+  "bench generate": [["tributary bench generate --messages 100000", "messages a second"]],
+};
+
+/** Adds its examples to the help of every command that has an action. */
+export function addExamples(command: Command, path: string): void {
+  for (const inner of command.commands) addExamples(inner, `${path} ${inner.name()}`);
+  const found = examples[path] ?? [];
+  if (found.length === 0) return;
+  const width = Math.max(...found.map(([call]) => call.length));
+  const lines = found.map(([call, what]) => `  ${call.padEnd(width)}   ${what}`);
+  command.addHelpText("after", `\nExamples:\n${lines.join("\n")}`);
+}
+
+/** Paths that have examples. */
+export const pathsWithExamples: readonly string[] = Object.keys(examples);
