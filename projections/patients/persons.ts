@@ -28,7 +28,8 @@ class Sets {
 }
 
 /**
- * Patients that are one person: merged into each other, or linked by a strong identifier.
+ * Patients that are one person: merged into each other, or linked by a strong identifier, which also links the record
+ * that it names (an enterprise index that tells of its own numbers).
  * Takes rows of `patients` (patient_id, merged_into) and `patient_identifiers` (patient_id, identifier_id, strong).
  * @returns rows of `persons`; the smallest patient id names the person.
  */
@@ -43,10 +44,10 @@ export function personsOf(patients: readonly Row[], identifiers: readonly Row[])
     const held = holders.get(identifier_id as string) ?? new Set();
     holders.set(identifier_id as string, held.add(patient_id as string));
   }
-  for (const held of holders.values()) {
+  for (const [identifier, held] of holders) {
     if (held.size > mostPatientsLinked) continue;
-    const [first, ...others] = held;
-    for (const other of others) sets.join(first as string, other);
+    // To its own authority an identifier is no link but the record itself, which has the identifier's id.
+    for (const patient of held) sets.join(patient, identifier);
   }
   const members = new Map<string, string[]>();
   for (const { patient_id } of patients) {

@@ -23,6 +23,18 @@ describe("persons", () => {
     expect(personsOf(rows, [strong("n1", "ni"), strong("s2", "ni")])).toEqual([person("n1", "s1", "s2"), person("x")]);
   });
 
+  it("are linked to the record of the authority whose identifier it is, merged there or not", () => {
+    const rows = [patient("e1"), patient("e2", "e1"), patient("n1"), patient("s1"), patient("x")];
+    const own = [
+      { ...strong("e1", "e1"), strong: false },
+      { ...strong("e2", "e2"), strong: false },
+    ];
+    expect(personsOf(rows, [...own, strong("n1", "e2"), strong("s1", "e1")])).toEqual([
+      person("e1", "e2", "n1", "s1"),
+      person("x"),
+    ]);
+  });
+
   it("name only patients that have a row", () => {
     expect(personsOf([patient("b", "a"), patient("c", "a")], [])).toEqual([person("b", "c")]);
   });
