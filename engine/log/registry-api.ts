@@ -22,7 +22,7 @@ export interface RegistryApi {
 
 interface Answer {
   readonly status: number;
-  readonly body: { readonly id?: unknown; readonly schema?: unknown; readonly schemaType?: unknown };
+  readonly body: Readonly<Partial<Record<"schema" | "schemaType" | "compatibilityLevel", unknown>>>;
 }
 
 /** What the registry's client throws: the answer's status, when there was one. */
@@ -136,7 +136,11 @@ export function registryApi(settings: Settings): RegistryApi {
       }
     },
     async demandCompatibility(subject) {
-      const answer = await call("PUT", `/config/${encodeURIComponent(subject)}`, { compatibility: "FULL_TRANSITIVE" });
+      const path = `/config/${encodeURIComponent(subject)}`;
+      // Asking is cheap; to a registry that keeps its state in Kafka, setting what is set is a write like any other.
+      const found = await call("GET", path);
+      if (found.status === 200 && found.body.compatibilityLevel === COMPATIBILITY.FULL_TRANSITIVE) return true;
+      const answer = await call("PUT", path, { compatibility: COMPATIBILITY.FULL_TRANSITIVE });
       if (answer.status === 404) return false;
       if (answer.status !== 200) throw refused(subject, answer.status);
       return true;

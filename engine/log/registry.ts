@@ -51,7 +51,7 @@ export async function registerSchemas(settings: Settings): Promise<readonly Regi
     subjects(settings).map(async ({ name, versions }) => {
       const demanded = await api.demandCompatibility(name);
       let id = 0;
-      for (const { schema } of versions) id = await api.register(name, schema);
+      for (const { schema } of versions) id = (await api.lookup(name, schema)) ?? (await api.register(name, schema));
       if (!demanded && !(await api.demandCompatibility(name))) {
         throw new TributaryError("TRIB_LOG_REGISTRY_UNAVAILABLE", `The registry takes no compatibility for ${name}.`, {
           subject: name,

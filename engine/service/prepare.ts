@@ -33,7 +33,7 @@ export async function prepareInstallation(
       .then(() => applyTopics(settings))
       .then(() => report("topics")),
   ]);
-  for (const name of consumerNames()) await prepareConsumerRole(installation, await loadConsumer(name));
+  await Promise.all(consumerNames().map(async (name) => prepareConsumerRole(installation, await loadConsumer(name))));
   report("read models");
 }
 
