@@ -50,6 +50,7 @@ export class ProjectionLane {
     const { pool, owner, patience } = this.#options;
     this.#owner = `${owner}/${randomUUID()}`;
     this.#state.reset(await patience.until("take over a partition", () => takeOver(pool, this.#place, this.#owner)));
+    this.#tellParked();
     return this.#state.next;
   }
 
@@ -83,6 +84,12 @@ export class ProjectionLane {
       { projection: this.#options.layout.name, topic, partition },
       Math.max(0, context.highWatermark - this.#state.next),
     );
+    this.#tellParked();
+  }
+
+  #tellParked(): void {
+    const { metrics, layout, topic, partition } = this.#options;
+    metrics?.set("tributary_parked_keys", { projection: layout.name, topic, partition }, this.#state.heldKeys);
   }
 
   /** Waits for the statement under way, whose outcome no longer matters to this owner. */

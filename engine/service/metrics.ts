@@ -33,7 +33,7 @@ export const metricDefinitions = {
     help: "Records not yet handled.",
     labels: ["projection", "topic", "partition"],
   },
-  tributary_parked_keys: { type: "gauge", help: "Keys held back.", labels: ["projection"] },
+  tributary_parked_keys: { type: "gauge", help: "Keys held back.", labels: ["projection", "topic", "partition"] },
 } as const satisfies Record<
   string,
   { type: "counter" | "gauge" | "histogram"; help: string; labels: readonly string[] }
