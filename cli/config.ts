@@ -9,7 +9,11 @@ const secret = /SECRET|KEK|PASSWORD|DATABASE_URL/;
 function shown(name: string, value: unknown): string | null {
   if (value === undefined || value === null) return null;
   if (name === "DATABASE_URL") return String(value).replace(/\/\/([^:@/]*):[^@]*@/, "//$1:…@");
-  return secret.test(name) && !name.endsWith("_FILE") ? "…" : String(value);
+  if (secret.test(name) && !name.endsWith("_FILE")) return "…";
+  if (typeof value !== "object" || Array.isArray(value)) return String(value);
+  return Object.entries(value)
+    .map((pair) => pair.join("="))
+    .join();
 }
 
 export function registerConfig(command: Command): void {

@@ -28,6 +28,8 @@ const byKind: Readonly<Record<ProcessKind, readonly string[]>> = {
     "TRIBUTARY_KEK",
     "TRIBUTARY_KEK_FILE",
     "INTAKE_UNIT_LIMIT",
+    "CONNECTOR_HOST",
+    "CONNECTOR_PORTS",
   ],
   publisher: ["DATABASE_URL", "INTAKE_UNIT_LIMIT"],
   consumer: ["DATABASE_URL", "TRIBUTARY_KEK", "TRIBUTARY_KEK_FILE"],

@@ -53,6 +53,13 @@ export const errorDefinitions = {
     httpStatus: 500,
     exitCode: 78,
   },
+  TRIB_CONNECTOR_UNREACHABLE: {
+    summary: "No connector answers at the address.",
+    remedy: "Start it (`tributary run <connector>`), or see its address in `tributary status`.",
+    retriable: true,
+    httpStatus: 502,
+    exitCode: 1,
+  },
   TRIB_HL7V2_UNREACHABLE: {
     summary: "No MLLP server answers at the connector's address.",
     remedy: "Start the connector (`tributary run hl7v2`), or see its address in `tributary status`.",

@@ -93,6 +93,16 @@ export const settingsSchema = z.object({
     .describe(
       "Largest journal record in bytes; a unit above it is rejected. `topics check` compares it with the topics.",
     ),
+  CONNECTOR_HOST: z
+    .string()
+    .default("127.0.0.1")
+    .describe("Address on which connectors without a setting of their own listen."),
+  CONNECTOR_PORTS: list
+    .pipe(z.array(z.string().regex(/^[a-z][a-z0-9-]*=\d{1,5}$/, "`connector=port`")))
+    .transform((pairs) => Object.fromEntries(pairs.map((pair) => pair.split("="))))
+    .pipe(z.record(z.string(), port))
+    .optional()
+    .describe("Their ports, `connector=port`, separated by commas; a connector not named takes a free one."),
   HL7V2_HOST: z.string().default("127.0.0.1").describe("Address of the MLLP server."),
   HL7V2_PORT: port.default(0).describe("Port of the MLLP server; 0 takes a free one."),
   HL7V2_TLS_CERT_FILE: z

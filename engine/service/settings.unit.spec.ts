@@ -33,6 +33,13 @@ describe("settings", () => {
     expect(url).toBe("postgres://u:p%40ss%2Fword@db:5433/d");
   });
 
+  it("reads ports of connectors by name", () => {
+    const read = (CONNECTOR_PORTS: string) => readSettings({ CONNECTOR_PORTS }).CONNECTOR_PORTS;
+    expect(read("lab-csv=7001, fhir=0")).toEqual({ "lab-csv": 7001, fhir: 0 });
+    expect(() => read("lab-csv")).toThrow(/CONNECTOR_PORTS/);
+    expect(() => read("fhir=70000")).toThrow(/CONNECTOR_PORTS/);
+  });
+
   it("says which setting is missing and how to get it", () => {
     expect(() => requireSetting(readSettings({}), "KAFKA_BROKERS")).toThrow(/KAFKA_BROKERS: is not set.*tributary up/);
   });
