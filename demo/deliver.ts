@@ -152,16 +152,28 @@ async function playMllp(
   }
 }
 
+/** Takes one delivery after the other, none before its time. */
+async function* paced(deliveries: Iterator<Delivery>, { rate }: PlayOptions): AsyncGenerator<Delivery> {
+  const began = performance.now();
+  for (let taken = 0; ; taken++) {
+    const ahead = rate === undefined ? 0 : began + (taken * 1000) / rate - performance.now();
+    if (ahead > 1) await pause(ahead);
+    const next = deliveries.next();
+    if (next.done === true) return;
+    yield next.value;
+  }
+}
+
 /** Plays one X12 sender over HTTP, one interchange after the answer to the one before. */
 async function playHttp(
-  deliveries: Iterable<Delivery>,
+  deliveries: Iterator<Delivery>,
   sender: SenderName,
   options: PlayOptions,
   tally: Tally,
 ): Promise<void> {
   const base = options.addresses[sender] ?? options.addresses.x12;
   const patience = patienceOf(sender, options);
-  for (const delivery of deliveries) {
+  for await (const delivery of paced(deliveries, options)) {
     for (let attempt = 0; ; attempt++) {
       options.signal?.throwIfAborted();
       if (attempt > 0) {

@@ -1,0 +1,42 @@
+import { compareTruth, type Difference } from "../../demo/check.js";
+import type { RegionTruth } from "../../demo/rows.js";
+import { intakeCounts } from "../../engine/intake/journal.js";
+import { connectCodec } from "../../engine/log/registry.js";
+import { currentBuild } from "../../engine/projector/build.js";
+import { verifyProjection } from "../../engine/projector/verify.js";
+import { decoderOf } from "../../engine/service/consumer-process.js";
+import { consumerNames, loadConsumer } from "../../engine/service/discover.js";
+import { sealedOpener } from "../../engine/service/sealed-opener.js";
+import { requireSetting } from "../../engine/service/settings.js";
+import type { TestInstallation } from "../installation.js";
+
+/** Every read model beside what its whole log gives: rows that differ, by projection; empty when all are equal. */
+export async function unequalToLog(installation: TestInstallation): Promise<Record<string, unknown>> {
+  const { pool, log, settings } = installation;
+  const codec = await connectCodec(settings);
+  const opener = sealedOpener(pool, requireSetting(settings, "TRIBUTARY_KEK"), codec);
+  const unequal: Record<string, unknown> = {};
+  try {
+    for (const name of consumerNames()) {
+      for (const projection of (await loadConsumer(name)).project) {
+        const build = await currentBuild(pool, projection.name);
+        if (!build) throw new Error(`${projection.name} has no build`);
+        const found = await verifyProjection({ projection, build, log, pool, decoder: decoderOf(codec), opener });
+        if (found.events === 0 || found.differing > 0 || found.skipped.length > 0) unequal[projection.name] = found;
+      }
+    }
+  } finally {
+    opener.close();
+  }
+  return unequal;
+}
+
+/** Rows that are not what the region's own books say. */
+export const untrueRows = (installation: TestInstallation, truth: RegionTruth): Promise<Difference[]> =>
+  compareTruth(truth, (sql) => installation.query(sql));
+
+/** Units of the intake as far as retries can't change them: each accepted one once, whatever was sent how often. */
+export async function distinctCounts(installation: TestInstallation) {
+  const { accepted, resends, reusedIds, rejected } = await intakeCounts(installation.pool);
+  return { accepted: accepted - resends, reusedIds, rejected };
+}
