@@ -1,14 +1,15 @@
 import { startConnector } from "../engine/service/connector-process.js";
 import { startConsumer } from "../engine/service/consumer-process.js";
 import { loadConsumer } from "../engine/service/discover.js";
-import { prepareConsumerRole } from "../engine/service/prepare.js";
+import { prepareConnectorRole, prepareConsumerRole } from "../engine/service/prepare.js";
 import { runProcess } from "../engine/service/process.js";
 import { openInstallation } from "./installation.js";
 
-/** Runs one process in this terminal until SIGTERM or Ctrl-C. A consumer runs as its own database role. */
+/** Runs one process in this terminal until SIGTERM or Ctrl-C. It runs as its own database role. */
 export async function runInForeground(kind: "connector" | "consumer", name: string): Promise<void> {
   const installation = await openInstallation();
   if (kind === "connector") {
+    process.env.DATABASE_URL = await prepareConnectorRole(installation, name);
     await runProcess({ kind, name }, (given) => startConnector(name, given));
     return;
   }

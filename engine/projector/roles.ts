@@ -1,5 +1,6 @@
 import { eventCatalog } from "../../schemas/events.generated.js";
 import type { ConsumerDefinition } from "../service/consumer.js";
+import { applyRights, loginRole } from "../store/login-role.js";
 import type { Pool } from "../store/pool.js";
 import { listBuilds } from "./build.js";
 import type { AnyProjection } from "./definition.js";
@@ -29,12 +30,7 @@ function grantStatements(consumer: ConsumerDefinition, schemas: readonly string[
   const name = quoted(role);
   const opened = openedEventTypes(consumer);
   return [
-    // Roles belong to the server: another database may be making the same one now.
-    `DO $role$ BEGIN
-  CREATE ROLE ${name} LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOINHERIT;
-EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL;
-END $role$`,
-    ...(password === undefined ? [] : [`ALTER ROLE ${name} PASSWORD ${literal(password)}`]),
+    ...loginRole(role, password),
     `GRANT USAGE ON SCHEMA engine TO ${name}`,
     `GRANT SELECT ON engine.builds TO ${name}`,
     `GRANT SELECT, INSERT, UPDATE ON engine.checkpoints, engine.parked_keys, engine.derived_tables TO ${name}`,
@@ -70,17 +66,7 @@ export async function applyConsumerGrants(
   const schemas = (await listBuilds(pool))
     .filter((build) => build.consumer === consumer.name)
     .map(({ schema }) => schema);
-  const client = await pool.connect();
-  try {
-    await client.query("BEGIN");
-    await client.query("SELECT pg_advisory_xact_lock(7237143)");
-    for (const statement of grantStatements(consumer, schemas, options.password)) await client.query(statement);
-    await client.query("COMMIT");
-    client.release();
-  } catch (error) {
-    client.release(true);
-    throw error;
-  }
+  await applyRights(pool, grantStatements(consumer, schemas, options.password));
 }
 
 /** The same as text, for who must review or run it by hand, with the Kafka ACLs of the consumer's principal. */

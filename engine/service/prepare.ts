@@ -1,10 +1,11 @@
+import { applyConnectorGrants, applyPublisherGrants, connectorRole, publisherRole } from "../intake/roles.js";
 import { registerSchemas } from "../log/registry.js";
 import { applyTopics } from "../log/topics.js";
 import { consumerRole } from "../projector/names.js";
 import { openedEventTypes } from "../projector/roles.js";
 import { prepareConsumer } from "../projector/runner.js";
 import { migrateUp } from "../store/migrate.js";
-import { openPool } from "../store/pool.js";
+import { openPool, type Pool } from "../store/pool.js";
 import type { ConsumerDefinition } from "./consumer.js";
 import { connectorNames, consumerNames, loadConsumer } from "./discover.js";
 import { asRole, environmentFor, rolePassword } from "./environment.js";
@@ -33,26 +34,45 @@ export async function prepareInstallation(
       .then(() => applyTopics(settings))
       .then(() => report("topics")),
   ]);
-  await Promise.all(consumerNames().map(async (name) => prepareConsumerRole(installation, await loadConsumer(name))));
+  await Promise.all([
+    preparePublisherRole(installation),
+    ...connectorNames().map((name) => prepareConnectorRole(installation, name)),
+    ...consumerNames().map(async (name) => prepareConsumerRole(installation, await loadConsumer(name))),
+  ]);
   report("read models");
 }
 
-/** Makes builds and role of one consumer; gives the address of the database as that role. */
-export async function prepareConsumerRole(
+/** Gives a role its rights, as the owner of the database; gives the address of the database as that role. */
+async function prepareRole(
   { settings }: OwnedInstallation,
-  definition: ConsumerDefinition,
+  role: string,
+  grant: (admin: Pool, password: string) => Promise<unknown>,
 ): Promise<string> {
   const databaseUrl = requireSetting(settings, "DATABASE_URL");
-  const role = consumerRole(definition.name);
   const password = rolePassword(requireSetting(settings, "TRIBUTARY_SECRET"), role);
   const admin = openPool(databaseUrl, { applicationName: "tributary prepare", max: 2 });
   try {
-    await prepareConsumer(admin, definition, { password });
+    await grant(admin, password);
   } finally {
     await admin.end();
   }
   return asRole(databaseUrl, role, password);
 }
+
+/** Makes builds and role of one consumer; gives the address of the database as that role. */
+export const prepareConsumerRole = (installation: OwnedInstallation, definition: ConsumerDefinition): Promise<string> =>
+  prepareRole(installation, consumerRole(definition.name), (admin, password) =>
+    prepareConsumer(admin, definition, { password }),
+  );
+
+/** Makes the role of one connector; gives the address of the database as that role. */
+export const prepareConnectorRole = (installation: OwnedInstallation, connector: string): Promise<string> =>
+  prepareRole(installation, connectorRole(connector), (admin, password) =>
+    applyConnectorGrants(admin, connector, password),
+  );
+
+const preparePublisherRole = (installation: OwnedInstallation): Promise<string> =>
+  prepareRole(installation, publisherRole, applyPublisherGrants);
 
 /** The environment in which one consumer runs: its own role, and the key-encryption key only where it opens sealed content. */
 export async function consumerSpec(installation: OwnedInstallation, name: string): Promise<ProcessSpec> {
@@ -81,10 +101,20 @@ export async function processSpecs(
   const wanted = names.length > 0 ? names : ["publisher", ...connectors, ...consumerNames()];
   const specs: ProcessSpec[] = [];
   for (const name of wanted) {
-    if (name === "publisher")
-      specs.push({ kind: "publisher", name, environment: environmentFor({ kind: "publisher", name }, environment) });
-    else if (connectors.includes(name)) {
-      specs.push({ kind: "connector", name, environment: environmentFor({ kind: "connector", name }, environment) });
+    if (name === "publisher") {
+      const DATABASE_URL = await preparePublisherRole(installation);
+      specs.push({
+        kind: "publisher",
+        name,
+        environment: environmentFor({ kind: "publisher", name }, environment, { DATABASE_URL }),
+      });
+    } else if (connectors.includes(name)) {
+      const DATABASE_URL = await prepareConnectorRole(installation, name);
+      specs.push({
+        kind: "connector",
+        name,
+        environment: environmentFor({ kind: "connector", name }, environment, { DATABASE_URL }),
+      });
     } else specs.push(await consumerSpec(installation, name));
   }
   return specs;
