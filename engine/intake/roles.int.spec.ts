@@ -5,7 +5,7 @@ import { type FreshDatabase, freshDatabase } from "../testing/database.js";
 import { openVault } from "../vault/vault.js";
 import { knownIdentities } from "./ledger.js";
 import { takeOver } from "./publisher-checkpoint.js";
-import { applyConnectorGrants, applyPublisherGrants, connectorRole, publisherRole } from "./roles.js";
+import { applyConnectorGrants, applyPublisherGrants, connectorRole } from "./roles.js";
 
 const kek = randomBytes(32).toString("hex");
 
@@ -16,20 +16,13 @@ describe("roles of the intake", () => {
 
   beforeAll(async () => {
     database = await freshDatabase();
-    // The roles belong to the server, so every installation on it must give them the same password.
-    const password = "the-same-in-every-spec";
+    // Roles belong to the server, and other specs use it too: names of its own.
+    const password = randomBytes(12).toString("hex");
     const name = `spec${randomBytes(4).toString("hex")}`;
     await applyConnectorGrants(database.pool, name, password);
     await applyConnectorGrants(database.pool, name, password);
     connector = openPool(database.urlAs(connectorRole(name), password), { applicationName: "spec connector" });
-    await database.pool
-      .query(`CREATE ROLE ${name}_publisher LOGIN PASSWORD '${password}' IN ROLE ${publisherRole}`)
-      .catch(async () => {
-        await applyPublisherGrants(database.pool, password);
-        await database.pool.query(
-          `CREATE ROLE ${name}_publisher LOGIN PASSWORD '${password}' IN ROLE ${publisherRole}`,
-        );
-      });
+    await applyPublisherGrants(database.pool, password, `${name}_publisher`);
     publisher = openPool(database.urlAs(`${name}_publisher`, password), { applicationName: "spec publisher" });
   });
 
