@@ -89,8 +89,12 @@ export function registerEvents(command: Command): void {
     .action((place: string) =>
       withLog(async ({ log, settings }) => {
         const [, topic = "", partition, offset] = /^(.+)\/(\d+)\/(\d+)$/.exec(place) ?? [];
+        const marks = topic === "" ? [] : await log.watermarks(topic);
+        const there = marks.find((mark) => mark.partition === Number(partition));
+        const at = Number(offset);
         const codec = await connectCodec(settings);
-        for await (const records of log.read(topic, Number(partition), Number(offset), Number(offset) + 1)) {
+        const to = there && at >= there.low && at < there.high ? at + 1 : at;
+        for await (const records of log.read(topic, Number(partition), at, to)) {
           for (const record of records) {
             print(JSON.stringify(await shown(codec, topic, Number(partition), record), null, 2));
             return;
