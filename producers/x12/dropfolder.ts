@@ -23,6 +23,7 @@ export interface DropFolder {
 }
 
 const FOLDERS = ["in", "working", "done", "failed", "out"] as const;
+const ANSWERS = [".999", ".problem.json"] as const;
 
 /**
  * Takes files from `<inbox>/<partner>/in`, one after another for a partner, by name.
@@ -31,8 +32,9 @@ const FOLDERS = ["in", "working", "done", "failed", "out"] as const;
  * claimed by a rename into `working/`, journalled, answered by `<name>.999` in `out/` and beside the file, and moved to
  * `done/` when everything in it was accepted, else to `failed/`. What can't be read as X12 gets `<name>.problem.json`
  * instead. Nothing is ever overwritten: a name that was used before gets a number. A file found in `working/` at the start
- * was never answered, so it is taken in again, and is no duplicate of itself. Where the log can't be reached the file waits
- * in `working/`, without an answer.
+ * is taken in again: it is no duplicate of itself, since an answer is journalled only when its file has left `working/`;
+ * the answer that it may have beside its next place already stays as it is. Where the log can't be reached the file waits in
+ * `working/`, without an answer.
  */
 export async function startDropFolder(desk: Desk, options: DropFolderOptions): Promise<DropFolder> {
   const stop = new AbortController();
@@ -70,18 +72,18 @@ class Lane {
   }
 
   async run(): Promise<void> {
-    let resumed = await this.#names("working");
+    let left = await this.#names("working");
     while (!this.#stop.aborted) {
       try {
-        for (const name of resumed) await this.#take(name, true);
-        resumed = [];
+        for (const name of left) await this.#take(name);
+        left = [];
         for (const name of await this.#settled()) {
           const claimed = await this.#claim(name);
-          if (claimed) await this.#take(claimed, false);
+          if (claimed) await this.#take(claimed);
         }
       } catch (error) {
         this.#options.logger.error({ err: error, partner: this.#partner }, "A drop folder could not be read");
-        resumed = await this.#names("working").catch(() => []);
+        left = await this.#names("working").catch(() => []);
       }
       await this.#pause(this.#options.interval ?? 500);
     }
@@ -128,18 +130,26 @@ class Lane {
   }
 
   async #taken(name: string): Promise<boolean> {
-    for (const folder of ["working", "done", "failed"] as const)
-      if (await exists(this.#path(folder, name))) return true;
-    return exists(this.#path("out", `${name}.999`));
+    if (await exists(this.#path("working", name))) return true;
+    for (const folder of ["done", "failed", "out"] as const)
+      for (const ending of ["", ...ANSWERS]) if (await exists(this.#path(folder, name + ending))) return true;
+    return false;
+  }
+
+  /** Where a file belongs whose answer a process wrote before it was killed. */
+  async #answeredIn(name: string): Promise<"done" | "failed" | null> {
+    for (const folder of ["done", "failed"] as const)
+      for (const ending of ANSWERS) if (await exists(this.#path(folder, name + ending))) return folder;
+    return null;
   }
 
   /** Takes a claimed file until it is durable, answers it and moves it. */
-  async #take(name: string, resumed: boolean): Promise<void> {
-    for (let attempt = 0; !this.#stop.aborted; attempt += 1) {
+  async #take(name: string): Promise<void> {
+    while (!this.#stop.aborted) {
       try {
         const path = this.#path("working", name);
         const source = fileSource(path, (await stat(path)).size);
-        const reception = await receive(source, this.#partner, this.#desk, { resumed: resumed || attempt > 0 });
+        const reception = await receive(source, this.#partner, this.#desk);
         await this.#answer(name, reception);
         return;
       } catch (error) {
@@ -154,12 +164,13 @@ class Lane {
   /** First the answer, then the move: a file that is not in `working/` any more has been answered. */
   async #answer(name: string, reception: Reception): Promise<void> {
     const { problem } = reception.report;
-    const folder = reception.accepted ? "done" : "failed";
-    if (reception.answer.length > 0) {
+    const before = await this.#answeredIn(name);
+    const folder = before ?? (reception.accepted ? "done" : "failed");
+    if (!before && reception.answer.length > 0) {
       await writeDurably(this.#path("out", `${name}.999`), reception.answer);
       await writeDurably(this.#path(folder, `${name}.999`), reception.answer);
     }
-    if (problem) {
+    if (!before && problem) {
       const facts = { code: "TRIB_X12_UNREADABLE", reason: `X12_${problem.code}`, offset: problem.offset };
       await writeDurably(this.#path("out", `${name}.problem.json`), Buffer.from(`${JSON.stringify(facts)}\n`));
       await writeDurably(this.#path(folder, `${name}.problem.json`), Buffer.from(`${JSON.stringify(facts)}\n`));

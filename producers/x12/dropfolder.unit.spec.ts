@@ -4,6 +4,8 @@ import { join } from "node:path";
 import { pino } from "pino";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { type DropFolder, startDropFolder } from "./dropfolder.js";
+import { receive } from "./reception.js";
+import { bufferSource } from "./source.js";
 import { deskOf, type TestDesk, take } from "./testing/corpus.js";
 import { claim, claims837, heading837, interchange, subscriber } from "./testing/interchange.js";
 
@@ -78,12 +80,32 @@ describe("a drop folder", () => {
   });
 
   it("answers a file that a killed process left in working/ as the first should have, and publishes it once", async () => {
-    await take(claimsOf("000000001"), desk);
+    await receive(bufferSource(claimsOf("000000001")), "generic", desk);
     mkdirSync(path("working"), { recursive: true });
     writeFileSync(path("working", "a.837"), claimsOf("000000001"));
     await start();
     await until(() => expect(names("done")).toEqual(["a.837", "a.837.999"]));
     expect(readFileSync(path("done", "a.837.999"), "latin1")).toContain("IK5*A~");
     expect(desk.intake.published).toHaveLength(1);
+  });
+
+  it("knows a duplicate among the files that a killed process left in working/", async () => {
+    await take(claimsOf("000000001"), desk);
+    mkdirSync(path("working"), { recursive: true });
+    writeFileSync(path("working", "again.837"), claimsOf("000000001"));
+    await start();
+    await until(() => expect(names("failed")).toEqual(["again.837", "again.837.999"]));
+    expect(readFileSync(path("failed", "again.837.999"), "latin1")).toContain("*R*025~");
+  });
+
+  it("moves a file that a killed process had answered, and leaves the answer as it was given", async () => {
+    for (const folder of ["working", "done"]) mkdirSync(path(folder), { recursive: true });
+    writeFileSync(path("working", "a.837"), claimsOf("000000001"));
+    writeFileSync(path("done", "a.837.999"), "as given");
+    await start();
+    await until(() => expect(names("done")).toEqual(["a.837", "a.837.999"]));
+    expect(readFileSync(path("done", "a.837.999"), "latin1")).toBe("as given");
+    drop("b.837", claimsOf("000000001"));
+    await until(() => expect(names("failed")).toEqual(["b.837", "b.837.999"]));
   });
 });

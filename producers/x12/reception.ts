@@ -45,18 +45,12 @@ const BATCH_BYTES = 1_048_576;
 /**
  * Takes a file or body in: checks it in a first pass, journals it in a second, and makes the answer.
  * @param addressed the partner whose address or folder it came through.
- * @param resumed it may have been journalled before, but was never answered: then it is no duplicate.
  * @throws TRIB_INTAKE_UNAVAILABLE (retriable) when it can't be made durable: nothing may be answered then.
  */
-export async function receive(
-  source: ByteSource,
-  addressed: string,
-  desk: Desk,
-  { resumed = false }: { readonly resumed?: boolean } = {},
-): Promise<Reception> {
+export async function receive(source: ByteSource, addressed: string, desk: Desk): Promise<Reception> {
   const choices = new Map<InterchangeReport, PartnerChoice>();
   const report = await examine(source, addressed, desk, choices);
-  await markDuplicates(report, desk, choices, resumed);
+  await markDuplicates(report, desk, choices);
   const units = await journal(source, addressed, desk, report, choices);
   const answers = new Map<InterchangeReport, Buffer | null>();
   for (const interchange of report.interchanges) {
@@ -157,15 +151,14 @@ async function markDuplicates(
   report: FileReport,
   desk: Desk,
   choices: ReadonlyMap<InterchangeReport, PartnerChoice>,
-  resumed: boolean,
 ): Promise<void> {
   const candidates = report.interchanges.filter((interchange) => interchange.note === "000");
   const identities = candidates.map((one) => interchangeIdentity(choices.get(one)!.partner, one));
-  const known = resumed || candidates.length === 0 ? [] : await desk.intake.known(identities);
+  const known = candidates.length === 0 ? [] : await desk.intake.known(identities);
   const here = new Set<string>();
   for (const [index, interchange] of candidates.entries()) {
     const text = identityText(identities[index]!);
-    if (here.has(text) || known[index] === true || (!resumed && desk.recent.has(text))) interchange.note = "025";
+    if (here.has(text) || known[index] === true || desk.recent.has(text)) interchange.note = "025";
     here.add(text);
   }
 }
