@@ -23,3 +23,17 @@ export function samplesBelow(folder: string): string[] {
     .filter((path) => statSync(join(root, path)).isFile())
     .sort((left, right) => (left < right ? -1 : left > right ? 1 : 0));
 }
+
+/**
+ * Whether answers are what a case of the malformed samples expects: `AA|AE` either is fine, `AA,AR` one a message.
+ * `none` is what gets no answer: blocks that are not complete, which never become messages.
+ */
+export function fulfils(expectation: string, answers: readonly (string | null)[]): boolean {
+  const matches = ([first, ...others]: readonly string[], [answer, ...later]: readonly (string | null)[]): boolean => {
+    if (first === undefined) return answer === undefined;
+    const wanted = first.split("|");
+    if (wanted.includes("none") && matches(others, answer === undefined ? [] : [answer, ...later])) return true;
+    return typeof answer === "string" && wanted.includes(answer) && matches(others, later);
+  };
+  return matches(expectation.split(","), answers);
+}
