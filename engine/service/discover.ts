@@ -50,13 +50,15 @@ export const loadConsumer = (name: string): Promise<ConsumerDefinition> =>
 /**
  * Reads the partner profiles of a connector: `producers/<connector>/partners/*.json`.
  * @param production leaves `generic` out.
+ * @param root folder that holds `producers/`; default: the checkout.
  * @throws TRIB_SERVICE_PROFILE_INVALID naming file and field.
  */
 export function loadProfiles<Profile>(
   connector: ConnectorDefinition<Profile>,
   production: boolean,
+  root: string = repositoryRoot,
 ): Map<string, Profile> {
-  const folder = join(repositoryRoot, "producers", connector.name, "partners");
+  const folder = join(root, "producers", connector.name, "partners");
   const profiles = new Map<string, Profile>();
   const files = existsSync(folder) ? readdirSync(folder).filter((file) => file.endsWith(".json")) : [];
   for (const file of files.sort()) {
