@@ -1,17 +1,14 @@
-import { existsSync, mkdirSync, writeFileSync } from "node:fs";
-import { dirname, join } from "node:path";
 import type { Command } from "commander";
 import { listBuilds } from "../engine/projector/build.js";
 import { printGrants } from "../engine/projector/roles.js";
 import { consumerNames, loadConsumer } from "../engine/service/discover.js";
-import { TributaryError } from "../engine/service/errors.js";
 import { registered } from "../engine/service/registration.js";
-import { repositoryRoot } from "../engine/service/root.js";
 import { runInForeground } from "./foreground.js";
 import { openInstallation } from "./installation.js";
 import { print, printJson, printTable } from "./output.js";
 import { withPool } from "./pool.js";
 import { consumerScaffold } from "./scaffold/consumer.js";
+import { writeScaffold } from "./scaffold/write.js";
 
 export function registerConsumers(command: Command): void {
   command
@@ -46,23 +43,7 @@ export function registerConsumers(command: Command): void {
     .argument("<name>", "lower-case letters, digits and hyphens")
     .description("write a consumer and its projection: two folders that run and pass their own spec at once")
     .action((name: string) => {
-      if (!/^[a-z][a-z0-9-]{0,39}$/.test(name)) {
-        throw new TributaryError(
-          "TRIB_CLI_NAME_INVALID",
-          "A name has lower-case letters, digits and hyphens, at most 40, and starts with a letter.",
-        );
-      }
-      const files = consumerScaffold(name);
-      for (const path of files.keys()) {
-        if (existsSync(join(repositoryRoot, path)))
-          throw new TributaryError("TRIB_CLI_NAME_INVALID", `${path} is there already.`);
-      }
-      for (const [path, content] of files) {
-        mkdirSync(dirname(join(repositoryRoot, path)), { recursive: true });
-        writeFileSync(join(repositoryRoot, path), content);
-        print(`wrote  ${path}`);
-      }
-      print();
+      writeScaffold(name, consumerScaffold);
       print(`Test it:  npx vitest run --project unit projections/${name.replaceAll("-", "_")}`);
       print(`Run it:   npx tributary consumers run ${name}     (or: npx tributary run ${name})`);
     });

@@ -37,6 +37,7 @@ const examples: Readonly<Record<string, readonly (readonly [call: string, what: 
   "schemas types": [["tributary schemas types", "after a change of an .avsc file"]],
   "producers list": [["tributary producers list", "names, partners, addresses"]],
   "producers run": [["tributary producers run hl7v2", "until Ctrl-C"]],
+  "producers new": [["tributary producers new lab-feed", "then change its translation"]],
   "consumers list": [["tributary consumers list --json", "names, read models, pids"]],
   "consumers run": [["tributary consumers run claims", "a second instance shares the partitions of the first"]],
   "consumers new": [["tributary consumers new bed-days", "then change its table and fold"]],

@@ -3,7 +3,9 @@ import { connectorNames, loadConnector, loadProfiles } from "../engine/service/d
 import { registered } from "../engine/service/registration.js";
 import { runInForeground } from "./foreground.js";
 import { openInstallation } from "./installation.js";
-import { printJson, printTable } from "./output.js";
+import { print, printJson, printTable } from "./output.js";
+import { connectorScaffold } from "./scaffold/connector.js";
+import { writeScaffold } from "./scaffold/write.js";
 
 export function registerProducers(command: Command): void {
   command
@@ -36,4 +38,14 @@ export function registerProducers(command: Command): void {
     .argument("<name>", "connector")
     .description("run one connector in the foreground")
     .action((name: string) => runInForeground("connector", name));
+  command
+    .command("new")
+    .argument("<name>", "lower-case letters, digits and hyphens")
+    .description("write a connector: a folder that runs and passes its own spec at once, JSON over HTTP to begin with")
+    .action((name: string) => {
+      writeScaffold(name, connectorScaffold);
+      print(`Test it:  npx vitest run --project unit producers/${name} test/connectors`);
+      print(`Run it:   npx tributary run ${name}`);
+      print(`Try it:   npx tributary send producers/${name}/samples/accepted.json --to ${name}`);
+    });
 }
