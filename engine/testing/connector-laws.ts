@@ -13,10 +13,16 @@ export interface Samples {
   readonly rejected: ReadonlyMap<string, Buffer>;
 }
 
-type Law = (connector: AnyConnector, samples: Samples) => Promise<void>;
+/** A connector and where its folder is. */
+export interface Exercised {
+  readonly connector: AnyConnector;
+  /** Folder that holds `producers/`. */
+  readonly root: string;
+  readonly samples: Samples;
+}
 
 /** What every connector must hold to, whatever it speaks. */
-export const connectorLaws: Readonly<Record<string, Law>> = {
+export const connectorLaws: Readonly<Record<string, (exercised: Exercised) => Promise<void>>> = {
   "has a protocol, a reachable address and a known partner in every address": addressesAreReal,
   "answers what it accepts when the journal has it, with events that the log can carry": acceptsSamples,
   "names code and place of what it rejects, and makes no event of it": rejectsSamples,
@@ -30,8 +36,8 @@ export const connectorLaws: Readonly<Record<string, Law>> = {
 /** Longest a closing connector may take when nothing is under way. */
 const closingMilliseconds = 3_000;
 
-async function withBench(connector: AnyConnector, use: (bench: ConnectorBench) => Promise<void>): Promise<void> {
-  const bench = await startConnectorBench(connector);
+async function withBench({ connector, root }: Exercised, use: (bench: ConnectorBench) => Promise<void>): Promise<void> {
+  const bench = await startConnectorBench(connector, root);
   try {
     await use(bench);
   } finally {
@@ -44,8 +50,8 @@ const eachOf = (samples: ReadonlyMap<string, Buffer>) => {
   return samples;
 };
 
-async function addressesAreReal(connector: AnyConnector): Promise<void> {
-  await withBench(connector, async ({ receiver, partners }) => {
+async function addressesAreReal(exercised: Exercised): Promise<void> {
+  await withBench(exercised, async ({ receiver, partners }) => {
     expect(receiver.addresses.length).toBeGreaterThan(0);
     for (const { protocol, url, partner } of receiver.addresses) {
       expect(protocol).toMatch(/^[a-z][a-z0-9+.-]*$/);
@@ -58,16 +64,16 @@ async function addressesAreReal(connector: AnyConnector): Promise<void> {
 
 const unitsOf = ({ intake }: ConnectorBench) => intake.units.filter(({ entry }) => entry === "UNIT");
 
-async function acceptsSamples(connector: AnyConnector, { accepted }: Samples): Promise<void> {
-  for (const [name, bytes] of eachOf(accepted)) {
-    await withBench(connector, async (bench) => {
+async function acceptsSamples(exercised: Exercised): Promise<void> {
+  for (const [name, bytes] of eachOf(exercised.samples.accepted)) {
+    await withBench(exercised, async (bench) => {
       const lines = await bench.send(bytes);
       expect(lines.length, name).toBeGreaterThan(0);
       for (const line of lines) expect(line, name).toMatchObject({ file: "sample", accepted: true, code: null });
       expect(lines.every(({ answer, ms }) => answer !== "" && ms >= 0)).toBe(true);
       expect(unitsOf(bench).length, name).toBeGreaterThanOrEqual(lines.length);
       expect(unitsOf(bench).flatMap(({ events }) => events).length, name).toBeGreaterThan(0);
-      for (const unit of bench.intake.units) expectSound(unit, connector.name);
+      for (const unit of bench.intake.units) expectSound(unit, exercised.connector.name);
     });
   }
 }
@@ -106,9 +112,9 @@ function expectNothingPersonal(event: EventDraft): void {
   expect(leaked, `sealed values of ${event.type} that are in the clear too`).toEqual([]);
 }
 
-async function rejectsSamples(connector: AnyConnector, { rejected }: Samples): Promise<void> {
-  for (const [name, bytes] of eachOf(rejected)) {
-    await withBench(connector, async (bench) => {
+async function rejectsSamples(exercised: Exercised): Promise<void> {
+  for (const [name, bytes] of eachOf(exercised.samples.rejected)) {
+    await withBench(exercised, async (bench) => {
       const lines = await bench.send(bytes);
       expect(lines.length, name).toBeGreaterThan(0);
       for (const { accepted, code, location, answer } of lines) {
@@ -125,9 +131,9 @@ async function rejectsSamples(connector: AnyConnector, { rejected }: Samples): P
   }
 }
 
-async function waitsForTheJournal(connector: AnyConnector, { accepted }: Samples): Promise<void> {
-  for (const [name, bytes] of eachOf(accepted)) {
-    await withBench(connector, async (bench) => {
+async function waitsForTheJournal(exercised: Exercised): Promise<void> {
+  for (const [name, bytes] of eachOf(exercised.samples.accepted)) {
+    await withBench(exercised, async (bench) => {
       bench.intake.beforeSubmit = () => Promise.reject(new TributaryError("TRIB_INTAKE_UNAVAILABLE"));
       const lines = await bench.send(bytes);
       expect(lines.length, name).toBeGreaterThan(0);
@@ -139,9 +145,9 @@ async function waitsForTheJournal(connector: AnyConnector, { accepted }: Samples
   }
 }
 
-async function tellsTheJournalsRefusal(connector: AnyConnector, { accepted }: Samples): Promise<void> {
-  for (const [name, bytes] of eachOf(accepted)) {
-    await withBench(connector, async (bench) => {
+async function tellsTheJournalsRefusal(exercised: Exercised): Promise<void> {
+  for (const [name, bytes] of eachOf(exercised.samples.accepted)) {
+    await withBench(exercised, async (bench) => {
       bench.intake.refusal = { accepted: false, code: "UNIT_TOO_LARGE" };
       const lines = await bench.send(bytes);
       expect(lines.length, name).toBeGreaterThan(0);
@@ -158,14 +164,14 @@ const noise = [
   Buffer.from(Array.from({ length: 4096 }, (_, index) => (index * 167 + (index >> 3)) & 0xff)),
 ];
 
-async function outlivesNoise(connector: AnyConnector, { accepted }: Samples): Promise<void> {
-  await withBench(connector, async (bench) => {
+async function outlivesNoise(exercised: Exercised): Promise<void> {
+  await withBench(exercised, async (bench) => {
     for (const bytes of noise) {
       const lines = await bench.send(bytes).catch((error: unknown) => expectCoded(error));
       for (const line of lines ?? []) expect(line.accepted).toBe(false);
     }
     expect(unitsOf(bench).filter(({ verdict }) => verdict.accepted)).toEqual([]);
-    for (const bytes of accepted.values()) {
+    for (const bytes of exercised.samples.accepted.values()) {
       for (const line of await bench.send(bytes)) expect(line.accepted).toBe(true);
     }
   });
@@ -175,9 +181,9 @@ function expectCoded(error: unknown): undefined {
   expect(error).toBeInstanceOf(TributaryError);
 }
 
-async function closesCleanly(connector: AnyConnector, { accepted }: Samples): Promise<void> {
-  const [bytes = Buffer.alloc(0)] = eachOf(accepted).values();
-  const bench = await startConnectorBench(connector);
+async function closesCleanly(exercised: Exercised): Promise<void> {
+  const [bytes = Buffer.alloc(0)] = eachOf(exercised.samples.accepted).values();
+  const bench = await startConnectorBench(exercised.connector, exercised.root);
   const waiting: (() => void)[] = [];
   const submitted = new Promise<void>((resolve) => {
     bench.intake.beforeSubmit = () => {
@@ -193,16 +199,16 @@ async function closesCleanly(connector: AnyConnector, { accepted }: Samples): Pr
   expect((await sent)[0]).toMatchObject({ accepted: true });
   const late = new Promise<string>((resolve) => setTimeout(() => resolve("still open"), closingMilliseconds).unref());
   expect(await Promise.race([closed.then(() => "closed"), late])).toBe("closed");
-  await expect(sendTo(connector, bench.receiver.addresses, bytes)).rejects.toBeInstanceOf(TributaryError);
+  await expect(sendTo(exercised.connector, bench.receiver.addresses, bytes)).rejects.toBeInstanceOf(TributaryError);
 }
 
-async function tellsThatNobodyListens(connector: AnyConnector, { accepted }: Samples): Promise<void> {
-  const [bytes = Buffer.alloc(0)] = eachOf(accepted).values();
-  const bench = await startConnectorBench(connector);
+async function tellsThatNobodyListens(exercised: Exercised): Promise<void> {
+  const [bytes = Buffer.alloc(0)] = eachOf(exercised.samples.accepted).values();
+  const bench = await startConnectorBench(exercised.connector, exercised.root);
   const { addresses } = bench.receiver;
   await bench.close();
   for (const nowhere of [addresses, []]) {
-    const error = await sendTo(connector, nowhere, bytes).then(
+    const error = await sendTo(exercised.connector, nowhere, bytes).then(
       () => undefined,
       (thrown: unknown) => thrown,
     );

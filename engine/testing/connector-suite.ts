@@ -6,15 +6,19 @@ import { z } from "zod";
 import type { ConnectorDefinition } from "../intake/connector.js";
 import { loadProfiles } from "../service/discover.js";
 import { TributaryError } from "../service/errors.js";
+import { repositoryRoot } from "../service/root.js";
 import { connectorLaws, type Samples } from "./connector-laws.js";
 import { impuritiesOf } from "./purity.js";
 
 type AnyConnector = ConnectorDefinition<unknown>;
 
-/** Specs of one folder of a connector, whatever it speaks. @param folder absolute path. */
-export function exerciseConnector(folder: string, connector: AnyConnector): void {
-  const name = folder.split("/").at(-1) ?? "";
-  describe(`the connector in ${name}/`, () => {
+/**
+ * Specs of one folder in `producers/`, whatever it speaks.
+ * @param root folder that holds `producers/`; default: the checkout.
+ */
+export function exerciseConnector(name: string, connector: AnyConnector, root: string = repositoryRoot): void {
+  const folder = join(root, "producers", name);
+  describe(`producers/${name}`, () => {
     it("says who it is: name of its folder, version, README", () => {
       expect(connector.name).toBe(name);
       expect(connector.version).toMatch(/^\S+$/);
@@ -27,8 +31,9 @@ export function exerciseConnector(folder: string, connector: AnyConnector): void
       expect(impuritiesOf(translations.map((file) => join(folder, file)))).toEqual([]);
     });
 
-    exerciseProfiles(connector);
-    for (const [law, holds] of Object.entries(connectorLaws)) it(law, () => holds(connector, samplesIn(folder)));
+    exerciseProfiles(connector, root);
+    for (const [law, holds] of Object.entries(connectorLaws))
+      it(law, () => holds({ connector, root, samples: samplesIn(folder) }));
   });
 }
 
@@ -43,10 +48,10 @@ function samplesIn(folder: string): Samples {
   return { accepted: named("accepted"), rejected: named("rejected") };
 }
 
-function exerciseProfiles(connector: AnyConnector): void {
+function exerciseProfiles(connector: AnyConnector, root: string): void {
   it("reads its profiles, and does without `generic` in production", () => {
-    expect(loadProfiles(connector, false).has("generic")).toBe(true);
-    expect(loadProfiles(connector, true).has("generic")).toBe(false);
+    expect(loadProfiles(connector, false, root).has("generic")).toBe(true);
+    expect(loadProfiles(connector, true, root).has("generic")).toBe(false);
   });
 
   it("takes a profile of nothing but defaults, so that a new partner is one short file", () => {
