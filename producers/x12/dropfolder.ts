@@ -32,8 +32,7 @@ const ANSWERS = [".999", ".problem.json"] as const;
  * claimed by a rename into `working/`, journalled, answered by `<name>.999` in `out/` and beside the file, and moved to
  * `done/` when everything in it was accepted, else to `failed/`. What can't be read as X12 gets `<name>.problem.json`
  * instead. Nothing is ever overwritten: a name that was used before gets a number. A file found in `working/` at the start
- * is taken in again: it is no duplicate of itself, since an answer is journalled only when its file has left `working/`;
- * the answer that it may have beside its next place already stays as it is. Where the log can't be reached the file waits in
+ * is taken in again; the answer that it may have beside its next place already stays as it is. Where the log can't be reached the file waits in
  * `working/`, without an answer.
  */
 export async function startDropFolder(desk: Desk, options: DropFolderOptions): Promise<DropFolder> {
@@ -161,7 +160,10 @@ class Lane {
     }
   }
 
-  /** First the answer, then the move: a file that is not in `working/` any more has been answered. */
+  /**
+   * First the answer, then the note in the journal that it was given, then the move. Killed before the note, the file is
+   * taken in as if for the first time; killed after it, the file would be its own duplicate, but for the answer it has.
+   */
   async #answer(name: string, reception: Reception): Promise<void> {
     const { problem } = reception.report;
     const before = await this.#answeredIn(name);
@@ -175,10 +177,10 @@ class Lane {
       await writeDurably(this.#path("out", `${name}.problem.json`), Buffer.from(`${JSON.stringify(facts)}\n`));
       await writeDurably(this.#path(folder, `${name}.problem.json`), Buffer.from(`${JSON.stringify(facts)}\n`));
     }
-    await rename(this.#path("working", name), this.#path(folder, name));
     await reception.answered().catch((error: unknown) => {
       this.#options.logger.warn({ err: error, partner: this.#partner }, "An answer given could not be journalled");
     });
+    await rename(this.#path("working", name), this.#path(folder, name));
   }
 
   async #pause(milliseconds: number): Promise<void> {

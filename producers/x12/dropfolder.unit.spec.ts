@@ -98,7 +98,11 @@ describe("a drop folder", () => {
     expect(readFileSync(path("failed", "again.837.999"), "latin1")).toContain("*R*025~");
   });
 
-  it("moves a file that a killed process had answered, and leaves the answer as it was given", async () => {
+  it.each([
+    ["and had journalled that it did", true],
+    ["and could not journal that it did", false],
+  ])("moves a file that a killed process had answered, %s, and leaves the answer as it was given", async (_, noted) => {
+    if (noted) await take(claimsOf("000000001"), desk);
     for (const folder of ["working", "done"]) mkdirSync(path(folder), { recursive: true });
     writeFileSync(path("working", "a.837"), claimsOf("000000001"));
     writeFileSync(path("done", "a.837.999"), "as given");
@@ -107,5 +111,18 @@ describe("a drop folder", () => {
     expect(readFileSync(path("done", "a.837.999"), "latin1")).toBe("as given");
     drop("b.837", claimsOf("000000001"));
     await until(() => expect(names("failed")).toEqual(["b.837", "b.837.999"]));
+  });
+
+  it("leaves no moment in which a file is moved and its answer not journalled", async () => {
+    const moved: string[][] = [];
+    const submit = desk.intake.submit.bind(desk.intake);
+    desk.intake.submit = (units) => {
+      moved.push(names("done").filter((name) => !name.endsWith(".999")));
+      return submit(units);
+    };
+    await start();
+    drop("a.837", claimsOf("000000001"));
+    await until(() => expect(names("done")).toEqual(["a.837", "a.837.999"]));
+    expect(moved).toEqual([[], []]);
   });
 });
