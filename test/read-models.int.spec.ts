@@ -9,10 +9,13 @@ import { awaitProjections } from "../engine/projector/await.js";
 import { currentBuild } from "../engine/projector/build.js";
 import type { AnyProjection, Row } from "../engine/projector/definition.js";
 import type { FoldInput } from "../engine/projector/fold.js";
+import { consumerRole } from "../engine/projector/names.js";
 import type { Decoder, Opener } from "../engine/projector/ports.js";
 import { prepareConsumer, type RunningConsumer, runConsumer } from "../engine/projector/runner.js";
 import { buildStatuses } from "../engine/projector/status.js";
 import { verifyProjection } from "../engine/projector/verify.js";
+import { rolePassword } from "../engine/service/environment.js";
+import { readSettings, requireSetting } from "../engine/service/settings.js";
 import { openPool, type Pool } from "../engine/store/pool.js";
 import { type FreshDatabase, freshDatabase } from "../engine/testing/database.js";
 import { recorded } from "../engine/testing/events.js";
@@ -89,6 +92,10 @@ function happenings(from: number, count: number): FoldInput[] {
   return recorded(given, from * 10 + 1);
 }
 
+/** Roles belong to the whole server, so an installation beside this one must find the password that it would set. */
+const passwordOf = ({ name }: { readonly name: string }) =>
+  rolePassword(requireSetting(readSettings(process.env), "TRIBUTARY_SECRET"), consumerRole(name));
+
 let database: FreshDatabase;
 let log: MemoryLog;
 let producer: LogProducer;
@@ -142,7 +149,8 @@ async function publish(events: readonly FoldInput[]): Promise<void> {
 async function start(): Promise<void> {
   const silent = { info: () => {}, warn: () => {}, error: () => {} };
   for (const definition of consumers) {
-    const pool = openPool(database.urlAs(`tributary_${definition.name}`, "spec"), { applicationName: "spec", max: 4 });
+    const url = database.urlAs(consumerRole(definition.name), passwordOf(definition));
+    const pool = openPool(url, { applicationName: "spec", max: 4 });
     pools.push(pool);
     const onFailure = (error: Error) => void failures.push(error);
     running.push(await runConsumer({ definition, log, pool, decoder, opener, logger: silent, onFailure }));
@@ -156,7 +164,9 @@ async function stop(): Promise<void> {
 
 beforeAll(async () => {
   database = await freshDatabase();
-  for (const definition of consumers) await prepareConsumer(database.pool, definition, { password: "spec" });
+  for (const definition of consumers) {
+    await prepareConsumer(database.pool, definition, { password: passwordOf(definition) });
+  }
   log = memoryLog();
   producer = await log.producer();
   await log

@@ -1,9 +1,16 @@
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { gunzipSync } from "node:zlib";
 import { describe, expect, it } from "vitest";
 import { recorded } from "../../engine/testing/events.js";
 import { foldAll } from "../../engine/testing/fold.js";
+import {
+  type ClaimStep,
+  centsOf,
+  dayOf,
+  readTruth,
+  statusOf,
+  type TrueClaim,
+} from "../../test/corpus/journeys-truth.js";
 import claims from "./projection.js";
 
 /**
@@ -15,45 +22,24 @@ const file = join(corpus, "expected/journeys-truth.json.gz");
 const there = existsSync(file);
 if (!there) console.log(`skipped: no ${file}; set TRIBUTARY_CORPUS to the folder of samples`);
 
-interface Step {
-  /** `B` and a date YYMMDD, `T` and a date: name of the submission's or the remittance's file. */
-  readonly "837"?: string;
-  readonly "835"?: string;
-  readonly frequency?: string;
-  readonly icn_ref?: string;
-  readonly status?: string;
-  readonly charge: string;
-  readonly paid?: string;
-  readonly icn?: string;
-}
-
-interface Truth {
-  readonly final: "paid" | "denied" | "voided" | "rejected" | "accepted-unanswered";
-  readonly net_paid: string;
-  readonly last_charge: string;
-  readonly history: readonly Step[];
-}
-
-const cents = (amount: string): number => {
-  const [, sign = "", whole = "", part = ""] = /^(-?)(\d+)(?:\.(\d{1,2}))?$/.exec(amount) ?? [];
-  const value = Number(whole) * 100 + Number(part.padEnd(2, "0"));
-  return sign && value ? -value : value;
-};
-const dayOf = (name: string): number =>
-  Date.UTC(2000 + Number(name.slice(1, 3)), Number(name.slice(3, 5)) - 1, Number(name.slice(5, 7)));
 const idOf = (letter: string, number: number) => `00000000-0000-0000-000${letter}-${String(number).padStart(12, "0")}`;
 
 type Given = Parameters<typeof recorded>[0][number];
 
 const submissionTypes: Readonly<Record<string, string>> = { "7": "ClaimReplaced", "8": "ClaimVoided" };
 
-function eventsOf(history: readonly Step[], key: string, remittanceOf: (name: string) => string): Given[] {
+function eventsOf(history: readonly ClaimStep[], key: string, remittanceOf: (name: string) => string): Given[] {
   return history.map((step) => {
     const name = (step["837"] ?? step["835"]) as string;
     const time = dayOf(name) + 9 * 3_600_000;
     const content = { contentHash: JSON.stringify(step), payerControlNumberHash: step.icn_ref || null };
     if (step["837"]) {
-      const fields = { payerId: "BSHP1", frequencyCode: step.frequency, billedAmount: cents(step.charge), ...content };
+      const fields = {
+        payerId: "BSHP1",
+        frequencyCode: step.frequency,
+        billedAmount: centsOf(step.charge),
+        ...content,
+      };
       return { type: submissionTypes[step.frequency ?? ""] ?? "ClaimSubmitted", key, time, fields } as unknown as Given;
     }
     const fields = {
@@ -62,8 +48,8 @@ function eventsOf(history: readonly Step[], key: string, remittanceOf: (name: st
       traceNumber: name,
       occurrence: 1,
       statusCode: step.status,
-      chargeAmount: cents(step.charge),
-      paidAmount: cents(step.paid as string),
+      chargeAmount: centsOf(step.charge),
+      paidAmount: centsOf(step.paid as string),
       patientAmount: 0,
       balanced: true,
       paidAt: dayOf(name),
@@ -75,20 +61,8 @@ function eventsOf(history: readonly Step[], key: string, remittanceOf: (name: st
   });
 }
 
-/** What the remittances alone can say of each final state. */
-function statusOf({ final, net_paid }: Truth): string {
-  // The payer's reversal is the last word until its 277CA tells that the void was accepted.
-  if (final === "voided") return "reversed";
-  // Told by the 277CA only.
-  if (final === "rejected" || final === "accepted-unanswered") return "submitted";
-  // The generator calls a claim paid that was processed (CLP02 1) with a payment of nothing.
-  return final === "paid" && cents(net_paid) === 0 ? "adjudicated" : final;
-}
-
 describe.skipIf(!there)("the claims of the sample journeys", () => {
-  const truth = there
-    ? (JSON.parse(gunzipSync(readFileSync(file)).toString("utf8")) as { claims: Record<string, Truth> }).claims
-    : {};
+  const truth = there ? readTruth(file).claims : {};
   const remittances = new Map<string, string>();
   const remittanceOf = (name: string): string => {
     const known = remittances.get(name) ?? idOf("e", remittances.size + 1);
@@ -97,11 +71,11 @@ describe.skipIf(!there)("the claims of the sample journeys", () => {
   };
   const numbers = Object.keys(truth);
   const given = numbers.flatMap((number, index) =>
-    eventsOf((truth[number] as Truth).history, idOf("c", index + 1), remittanceOf),
+    eventsOf((truth[number] as TrueClaim).history, idOf("c", index + 1), remittanceOf),
   );
   const expected = numbers.map((number, index) => {
-    const claim = truth[number] as Truth;
-    return [idOf("c", index + 1), statusOf(claim), cents(claim.net_paid), cents(claim.last_charge)];
+    const claim = truth[number] as TrueClaim;
+    return [idOf("c", index + 1), statusOf(claim), centsOf(claim.net_paid), centsOf(claim.last_charge)];
   });
   const shown = (events: ReturnType<typeof recorded>) =>
     (foldAll(claims, events).claims ?? []).map((row) => [row.claim_id, row.status, row.paid_amount, row.billed_amount]);
