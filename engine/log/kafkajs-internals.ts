@@ -14,6 +14,12 @@ export interface RequestQueue {
   scheduleCheckPendingRequests(): void;
 }
 
+/** One connection to a broker. */
+export interface Connection {
+  connect(): Promise<boolean>;
+  disconnect(): Promise<boolean>;
+}
+
 /** A record of a fetch response, as the library decodes it. */
 export interface FetchedRecord {
   readonly offset: string;
@@ -79,6 +85,11 @@ export function assertKafkajsVersion(): void {
 /** The class whose instances queue the requests of a connection. */
 export function requestQueueClass(): { readonly prototype: RequestQueue } {
   return require("kafkajs/src/network/requestQueue/index.js") as { readonly prototype: RequestQueue };
+}
+
+/** The class of connections to brokers. */
+export function connectionClass(): { readonly prototype: Connection } {
+  return require("kafkajs/src/network/connection.js") as { readonly prototype: Connection };
 }
 
 /** A cluster as producers and consumers of the library have one each. */

@@ -1,6 +1,9 @@
+import { once } from "node:events";
 import { createRequire } from "node:module";
+import { type AddressInfo, createServer, type Socket } from "node:net";
 import fc from "fast-check";
 import { describe, expect, it, vi } from "vitest";
+import { shareConnecting } from "./kafkajs-connect.js";
 import { quietIdleConnections } from "./kafkajs-idle.js";
 import { assertKafkajsVersion } from "./kafkajs-internals.js";
 import { murmur2, partitionOf } from "./murmur2.js";
@@ -41,6 +44,28 @@ describe("the installed kafkajs", () => {
     } finally {
       vi.useRealTimers();
     }
+  });
+
+  it("makes one socket for callers that want a connection at the same time, and another after it was closed", async () => {
+    shareConnecting();
+    const sockets = new Set<Socket>();
+    const server = createServer((socket) => sockets.add(socket)).listen(0, "127.0.0.1");
+    await once(server, "listening");
+    const { port } = server.address() as AddressInfo;
+    const quiet = { namespace: () => quiet, debug: () => undefined, error: () => undefined };
+    const Pool = require("kafkajs/src/network/connectionPool.js") as new (
+      options: object,
+    ) => { getConnection(index: number): Promise<object>; destroy(): Promise<void> };
+    const socketFactory = (require("kafkajs/src/network/socketFactory.js") as () => object)();
+    const pool = new Pool({ host: "127.0.0.1", port, logger: quiet, socketFactory, connectionTimeout: 1_000 });
+    await Promise.all([1, 2, 3].map(() => pool.getConnection(1)));
+    await pool.destroy();
+    await pool.getConnection(1);
+    await pool.destroy();
+    await Promise.all([...sockets].map((socket) => socket.resume().closed || once(socket, "close")));
+    server.close();
+    await once(server, "close");
+    expect(sockets.size).toBe(2);
   });
 });
 
