@@ -1,5 +1,7 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { asyncapiDocument } from "../engine/log/asyncapi-document.js";
+import { eventsDocument } from "../engine/log/events-document.js";
 import { errorsDocument, metricsDocument, settingsDocument } from "../engine/service/documents.js";
 import { repositoryRoot } from "../engine/service/root.js";
 import { commandsDocument } from "./commands-document.js";
@@ -10,6 +12,8 @@ export const documents: Readonly<Record<string, () => string | Promise<string>>>
   "docs/settings.md": settingsDocument,
   "docs/metrics.md": metricsDocument,
   "docs/commands.md": commandsDocument,
+  "docs/events.md": eventsDocument,
+  "asyncapi.yaml": asyncapiDocument,
 };
 
 /** Writes them all. */
