@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { errorDefinitions } from "./errors.js";
+import { errorDefinitions } from "./error-definitions.js";
 import { metricDefinitions } from "./metrics.js";
 import { settingsSchema } from "./settings.js";
 
@@ -20,7 +20,7 @@ export function errorsDocument(): string {
       String(httpStatus),
       String(exitCode),
     ]);
-  return `${generated("engine/service/errors.ts")}# Errors
+  return `${generated("engine/service/error-definitions.ts")}# Errors
 
 Every coded error: what is wrong, what to do, whether the same call may succeed later unchanged.
 

@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { errorsDocument, metricsDocument, settingsDocument } from "./documents.js";
-import { errorDefinitions } from "./errors.js";
+import { errorDefinitions } from "./error-definitions.js";
 import { repositoryRoot } from "./root.js";
 
 describe("the generated documents", () => {

@@ -1,6 +1,7 @@
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from "fastify";
 import type { Logger } from "pino";
-import { type ErrorCode, errorDefinitions, TributaryError } from "../../engine/service/errors.js";
+import { errorDefinitions } from "../../engine/service/error-definitions.js";
+import { type ErrorCode, TributaryError } from "../../engine/service/errors.js";
 import { type Desk, type Reception, receive } from "./reception.js";
 import { type SpooledSource, spool } from "./source.js";
 

@@ -1,0 +1,371 @@
+/**
+ * Every coded error of the engine, in one place.
+ *
+ * A code is `TRIB_<AREA>_<WHAT>`. `message` may name places, codes, ids and limits, never a value that a partner sent.
+ * `docs/errors.md` is generated from this table and compared in the tests.
+ */
+export interface ErrorDefinition {
+  /** What is wrong, in one sentence. */
+  readonly summary: string;
+  /** What the reader should do about it. */
+  readonly remedy: string;
+  /** True when the same call may succeed later without any change. */
+  readonly retriable: boolean;
+  /** HTTP status when the error is answered over HTTP. */
+  readonly httpStatus: number;
+  /** Exit code when the error ends a process. */
+  readonly exitCode: number;
+}
+
+/** An error that the same call meets again until something is changed. */
+const final = (exitCode: number, httpStatus = 500) => ({ retriable: false, httpStatus, exitCode });
+/** An error that may be over when the same call is made later. */
+const again = (exitCode: number, httpStatus = 503) => ({ retriable: true, httpStatus, exitCode });
+
+export const errorDefinitions = {
+  TRIB_CLI_FILE_UNREADABLE: {
+    summary: "A file given to a command can't be read.",
+    remedy: "Check the path and your right to read it.",
+    ...final(64, 400),
+  },
+  TRIB_CLI_NAME_INVALID: {
+    summary: "The name can't be used for a new folder.",
+    remedy: "Choose another name.",
+    ...final(64, 400),
+  },
+  TRIB_CLI_NOT_FOUND: {
+    summary: "What the command was asked about isn't there.",
+    remedy: "The `list` command beside it shows what there is.",
+    ...final(1, 404),
+  },
+  TRIB_CLI_NOT_RUNNING: {
+    summary: "The process that the command needs isn't running.",
+    remedy: "`tributary run` starts every process; `tributary status` shows what runs.",
+    ...again(1),
+  },
+  TRIB_CONFIG_INVALID: {
+    summary: "One or more settings are missing or malformed.",
+    remedy: "Correct the settings listed; `tributary config print` shows every setting with its source.",
+    ...final(78),
+  },
+  TRIB_CONNECTOR_UNREACHABLE: {
+    summary: "No connector answers at the address.",
+    remedy: "Start it (`tributary run <connector>`), or see its address in `tributary status`.",
+    ...again(1, 502),
+  },
+  TRIB_HL7V2_UNREACHABLE: {
+    summary: "No MLLP server answers at the connector's address.",
+    remedy: "Start the connector (`tributary run hl7v2`), or see its address in `tributary status`.",
+    ...again(1, 502),
+  },
+  TRIB_LOG_FIELD_INVALID: {
+    summary: "A record doesn't fit its schema.",
+    remedy: "Correct the code that made the field named; the schemas are in `schemas/`.",
+    ...final(70),
+  },
+  TRIB_LOG_JOURNAL_UNMADE: {
+    summary: "The intake journal has no id: its topic was never opened.",
+    remedy: "Run `tributary topics apply`.",
+    ...final(69, 503),
+  },
+  TRIB_LOG_PARTITIONS_CHANGED: {
+    summary: "The number of partitions of a topic changed while it was read.",
+    remedy: "Partitions are fixed at birth: restore the topic, or rebuild from a new one.",
+    ...final(74),
+  },
+  TRIB_LOG_RECORD_TOO_LARGE: {
+    summary: "A record is larger than its topic allows.",
+    remedy: "Lower INTAKE_UNIT_LIMIT or raise the topic's `max.message.bytes`; `tributary topics check` compares them.",
+    ...final(70, 413),
+  },
+  TRIB_LOG_REGISTRY_UNAVAILABLE: {
+    summary: "The schema registry can't be reached or doesn't answer as one.",
+    remedy: "Check SCHEMA_REGISTRY_URL and the registry's state; `tributary doctor` tries it.",
+    ...again(69),
+  },
+  TRIB_LOG_SCHEMA_INCOMPATIBLE: {
+    summary: "A schema can't be read by, or can't read, one of its committed versions.",
+    remedy: "Undo the change, or make a new record: versions are compatible in both directions for ever.",
+    ...final(65),
+  },
+  TRIB_LOG_SCHEMA_NOT_REGISTERED: {
+    summary: "A schema that this version writes isn't in the registry.",
+    remedy: "Run `tributary schemas register`.",
+    ...final(69, 503),
+  },
+  TRIB_LOG_SCHEMA_UNCOMMITTED: {
+    summary: "A schema differs from its newest committed version.",
+    remedy: "Run `tributary schemas check --commit` and commit the file it writes.",
+    ...final(65),
+  },
+  TRIB_LOG_SUBSCRIPTION_FAILED: {
+    summary: "A subscription to the log ended by itself.",
+    remedy: "Read the log line before it; the process stops and its supervisor starts it again.",
+    ...again(75),
+  },
+  TRIB_LOG_TOPIC_MISSING: {
+    summary: "A topic isn't there.",
+    remedy: "Run `tributary topics apply`.",
+    ...final(69, 503),
+  },
+  TRIB_LOG_TRUNCATED: {
+    summary: "Records that were not yet read are gone from the log, or the log is shorter than what was read.",
+    remedy: "Never resume by itself: restore the topic, or rebuild the read model from what is left, knowingly.",
+    ...final(74),
+  },
+  TRIB_LOG_UNAVAILABLE: {
+    summary: "The log can't be reached in time.",
+    remedy: "Check KAFKA_BROKERS and the brokers' state; the same call may succeed later.",
+    ...again(69),
+  },
+  TRIB_LOG_UNDECODABLE: {
+    summary: "A record isn't in the wire format, or its bytes don't fit its schema.",
+    remedy: "Find out who wrote it: only the engine writes to its topics.",
+    ...final(74),
+  },
+  TRIB_LOG_UNKNOWN_SCHEMA: {
+    summary: "A record was written with a schema that this process doesn't know.",
+    remedy: "Upgrade this process to the version that writes it.",
+    ...again(74),
+  },
+  TRIB_INTAKE_FENCE_LOST: {
+    summary: "Another process publishes this journal partition.",
+    remedy:
+      "Nothing to do when a publisher was just started or stopped; else look for two installations on one journal.",
+    ...again(75),
+  },
+  TRIB_INTAKE_JOURNAL_CHANGED: {
+    summary: "The journal is not the one that the checkpoints are about.",
+    remedy: "The topic was made anew or the database belongs to another installation: restore the one that is wrong.",
+    ...final(65),
+  },
+  TRIB_INTAKE_JOURNAL_INVALID: {
+    summary: "The journal holds something that is no entry.",
+    remedy: "Find who writes to the journal's topic beside the connectors; the publisher stops there.",
+    ...final(65),
+  },
+  TRIB_INTAKE_UNAVAILABLE: {
+    summary: "The log or the vault can't be reached, so nothing can be accepted.",
+    remedy: "The sender tries again; check Kafka and Postgres.",
+    ...again(75),
+  },
+  TRIB_PROJECT_AWAIT_TIMEOUT: {
+    summary: "Not all that was in the log has been applied in the time given.",
+    remedy: "Look at the lag in `tributary status`; await with a longer `--timeout`.",
+    ...again(75, 504),
+  },
+  TRIB_PROJECT_BUILD_CHANGED: {
+    summary: "A projection's tables differ from those of its build, and its version is the same.",
+    remedy: "Raise `version` in the projection named: a new build is made beside the old one.",
+    ...final(78),
+  },
+  TRIB_PROJECT_BUILD_MISSING: {
+    summary: "A projection has no build in the database.",
+    remedy: "Run `tributary up`, or `tributary consumers grants` as the database's owner.",
+    ...final(78),
+  },
+  TRIB_PROJECT_DEFINITION_INVALID: {
+    summary: "The definition of a projection is wrong.",
+    remedy: "Correct the places named.",
+    ...final(78),
+  },
+  TRIB_PROJECT_EVENT_UNDECODABLE: {
+    summary: "An event's bytes can't be decoded; its key is parked.",
+    remedy: "See it with `tributary parked show`; find out who wrote it.",
+    ...final(65),
+  },
+  TRIB_PROJECT_FENCE_LOST: {
+    summary: "Another process has taken over this partition of the read model; nothing of this one was written.",
+    remedy: "Nothing: the other process goes on. If it comes again and again, two groups write to one build.",
+    ...again(75),
+  },
+  TRIB_PROJECT_FOLD_FAILED: {
+    summary: "A fold threw an error; the event's key is parked.",
+    remedy: "See it with `tributary parked show`; mend the fold.",
+    ...final(65),
+  },
+  TRIB_PROJECT_FOLD_PARKED: {
+    summary: "A fold could not apply an event; its key is parked.",
+    remedy: "See the reason with `tributary parked show`.",
+    ...final(65),
+  },
+  TRIB_PROJECT_JOURNAL_UNKNOWN: {
+    summary: "An event comes from another journal than this read model was built from.",
+    remedy: "The journal was made anew, or the database belongs to another log: rebuild into a fresh database.",
+    ...final(78),
+  },
+  TRIB_PROJECT_LOG_TRUNCATED: {
+    summary: "The log no longer has events that this read model has not applied.",
+    remedy: "Restore the log, or rebuild into a fresh database knowing that facts are lost.",
+    ...final(78),
+  },
+  TRIB_PROJECT_POSITION_CONFLICT: {
+    summary: "Two events claim the same journal position.",
+    remedy: "Someone wrote to an event topic beside the publisher: compare both with `tributary events show`.",
+    ...final(65),
+  },
+  TRIB_PROJECT_POSITION_MISSING: {
+    summary: "An event in a topic of ours carries no journal position.",
+    remedy: "Someone wrote to an event topic beside the publisher; only the publisher may.",
+    ...final(65),
+  },
+  TRIB_PROJECT_SCHEMA_UNKNOWN: {
+    summary: "An event was written with a schema that the registry doesn't know.",
+    remedy: "Run `tributary schemas register`, or check SCHEMA_REGISTRY_URL.",
+    ...again(69),
+  },
+  TRIB_PROJECT_VALUE_INVALID: {
+    summary: "A fold gave a value that its column can't hold; the event's key is parked.",
+    remedy: "See the column with `tributary parked show`; mend the fold or the column.",
+    ...final(65),
+  },
+  TRIB_PROJECT_WRITE_FAILED: {
+    summary: "Postgres could not write a batch for a reason that is not in the data.",
+    remedy: "Read the code of the cause: a missing table or grant is mended by `tributary up`.",
+    ...again(69),
+  },
+  TRIB_PROJECT_WRITE_REFUSED: {
+    summary: "Postgres refuses an event's rows; its key is parked.",
+    remedy: "See it with `tributary parked show`; mend the fold or the table.",
+    ...final(65),
+  },
+  TRIB_SERVICE_NOT_FOUND: {
+    summary: "There is no such connector or consumer.",
+    remedy: "`tributary producers list` and `tributary consumers list` show what there is; `new` makes a folder.",
+    ...final(64, 404),
+  },
+  TRIB_SERVICE_PROFILE_INVALID: {
+    summary: "A partner profile does not follow its connector's schema.",
+    remedy: "Correct the fields named; the connector's README lists every field.",
+    ...final(78),
+  },
+  TRIB_SERVICE_UNEXPECTED: {
+    summary: "An unexpected failure inside the engine.",
+    remedy: "Report it with the log line; the process stops and its supervisor starts it again.",
+    ...again(70, 500),
+  },
+  TRIB_STACK_DISK_FULL: {
+    summary: "The disk is full.",
+    remedy:
+      "Make room below the folder named (a first start needs about 1.5 GB), then run the command again; nothing kept is lost.",
+    ...again(74, 507),
+  },
+  TRIB_STACK_DOCKER_FAILED: {
+    summary: "Docker Compose could not bring the services up or down.",
+    remedy:
+      "Read the lines of Docker above; `docker compose logs` has more. A folder first started with Docker needs Docker; another `TRIBUTARY_HOME` starts without it.",
+    ...again(69),
+  },
+  TRIB_STACK_DOWNLOAD_FAILED: {
+    summary: "A download of the local stack failed.",
+    remedy:
+      "Check the network, and a proxy or mirror in Maven's `settings.xml`; then run the command again, which continues with what is missing.",
+    ...again(69),
+  },
+  TRIB_STACK_JAVA_MISSING: {
+    summary: "The local stack needs Java, and none was found.",
+    remedy:
+      "Install Java 17 or newer (or set `JAVA_HOME`), or start Docker, or set KAFKA_BROKERS, SCHEMA_REGISTRY_URL and DATABASE_URL.",
+    ...final(69),
+  },
+  TRIB_STACK_JAVA_TOO_OLD: {
+    summary: "The Java found is too old for the local stack.",
+    remedy: "Install Java 17 or newer, or let `JAVA_HOME` name it.",
+    ...final(69),
+  },
+  TRIB_STACK_LOCKED: {
+    summary: "Another command is starting or stopping the same stack.",
+    remedy: "Wait for it to end, or end it; the lock of an ended process is ignored.",
+    ...again(75),
+  },
+  TRIB_STACK_MAVEN_MISSING: {
+    summary: "The local stack is downloaded by Maven, and no `mvn` was found.",
+    remedy:
+      "Install Maven 3.6.3 or newer, or start Docker, or set KAFKA_BROKERS, SCHEMA_REGISTRY_URL and DATABASE_URL.",
+    ...final(69),
+  },
+  TRIB_STACK_PLATFORM_UNSUPPORTED: {
+    summary: "The Postgres binaries of this platform are missing or do not run here.",
+    remedy:
+      "Run `npm ci` without `--omit=optional`; on a platform without such binaries start Docker, or set DATABASE_URL and the other two.",
+    ...final(69),
+  },
+  TRIB_STACK_PORT_TAKEN: {
+    summary: "Another program listens on a port of the local stack.",
+    remedy:
+      "End that program, or delete `stack.json` in TRIBUTARY_HOME after `tributary down`: the next start takes free ports and keeps the data.",
+    ...final(69, 503),
+  },
+  TRIB_STACK_SETTINGS_PARTIAL: {
+    summary: "Some of the services are named by settings and some are not.",
+    remedy:
+      "Set all of KAFKA_BROKERS, SCHEMA_REGISTRY_URL and DATABASE_URL (or the PG* variables) to use your own services, or none of them for a stack on this machine.",
+    ...final(78),
+  },
+  TRIB_STACK_START_FAILED: {
+    summary: "A service of the local stack did not start.",
+    remedy: "Read the lines of its log; then run the command again.",
+    ...again(69),
+  },
+  TRIB_STACK_STATE_UNREADABLE: {
+    summary: "The remembered state of the local stack cannot be read.",
+    remedy: "Delete the file named after ending its services; the data beside it is kept.",
+    ...final(65),
+  },
+  TRIB_STACK_STOP_FAILED: {
+    summary: "A service of the local stack did not stop.",
+    remedy: "End the process named by hand.",
+    ...again(69, 500),
+  },
+  TRIB_STACK_USER_MISSING: {
+    summary: "Postgres does not run as root, and no other user could be used.",
+    remedy:
+      "Run as an ordinary user, or install `setpriv` (util-linux), or set TRIBUTARY_HOME to a folder that the user `nobody` can reach.",
+    ...final(69),
+  },
+  TRIB_STORE_UNAVAILABLE: {
+    summary: "Postgres can't be reached.",
+    remedy: "Check DATABASE_URL and the server; work goes on by itself when it is back.",
+    ...again(75),
+  },
+  TRIB_VAULT_FORBIDDEN: {
+    summary: "This login role may not open sealed content of an event type.",
+    remedy: "Let `consumers grants` give the consumer's role what its projections need.",
+    ...final(77, 403),
+  },
+  TRIB_VAULT_KEK_UNKNOWN: {
+    summary: "A data key was wrapped by another key-encryption key than the one given.",
+    remedy: "Give the key-encryption key whose id is named (TRIBUTARY_KEK_FILE).",
+    ...final(78),
+  },
+  TRIB_VAULT_KEY_MISSING: {
+    summary: "The vault never had a key that something is sealed under.",
+    remedy: "The vault is not the one the log was written with, or an old copy of it: restore it.",
+    ...final(65),
+  },
+  TRIB_VAULT_TAMPERED: {
+    summary: "Sealed content does not belong to its key or place.",
+    remedy: "Compare log and vault with their backups: one of them was changed.",
+    ...final(65),
+  },
+  TRIB_X12_BODY_TOO_LARGE: {
+    summary: "The body is larger than the X12 server takes.",
+    remedy: "Send fewer transaction sets at once, or raise X12_BODY_LIMIT.",
+    ...final(65, 413),
+  },
+  TRIB_X12_PARTNER_UNKNOWN: {
+    summary: "No partner of this name has an X12 profile.",
+    remedy: "Add producers/x12/partners/<partner>.json, or correct the name.",
+    ...final(66, 404),
+  },
+  TRIB_X12_UNREACHABLE: {
+    summary: "No X12 server answers at the connector's address.",
+    remedy: "Start the connector (`tributary run x12`), or see its address in `tributary status`.",
+    ...again(1, 502),
+  },
+  TRIB_X12_UNREADABLE: {
+    summary: "The bytes can't be read as X12 interchanges to their end.",
+    remedy: "Look at the place named: an interchange begins with an ISA segment of 106 bytes and ends with IEA.",
+    ...final(65, 400),
+  },
+} as const satisfies Record<string, ErrorDefinition>;
