@@ -13,7 +13,7 @@ const message = ({ schema }: RootRecord) => ({
   payload: { schemaFormat: avroFormat, schema },
   bindings: {
     kafka: {
-      key: { $ref: "#/components/schemas/key" },
+      key: { type: "string", format: "uuid", description: "Surrogate id of the entity." },
       schemaIdLocation: "payload",
       schemaIdPayloadEncoding: "confluent",
       schemaLookupStrategy: "TopicRecordNameStrategy",
@@ -62,7 +62,6 @@ export function asyncapiDocument(): string {
     components: {
       messages: Object.fromEntries(events.map((event) => [event.schema.name, message(event)])),
       schemas: {
-        key: { type: "string", format: "uuid", description: "Surrogate id of the entity." },
         headers: {
           type: "object",
           required: ["position"],
