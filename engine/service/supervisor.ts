@@ -17,9 +17,9 @@ export interface SupervisorOptions {
   readonly home: string;
   readonly logger: Logger;
   /**
-   * First pause before a dead process is started again; default 500 ms. It doubles up to 30 s, and starts over when the
-   * process has lived twenty times as long as it was waited for: one that dies while it starts is slowed down, one that
-   * was at work is back at once.
+   * First pause before a dead process is started again; default 500 ms. It doubles up to 30 s with every failure, and
+   * starts over when the process has lived twenty times as long as it was waited for: one that fails while it starts is
+   * slowed down, one that was at work is back at once. One that was killed, or asked to end, did not fail.
    */
   readonly firstPauseMilliseconds?: number;
   readonly onStarted?: (started: { readonly name: string; readonly pid: number }) => void;
@@ -81,20 +81,21 @@ export function startSupervisor(options: SupervisorOptions): Supervisor {
     entry.startedAt = Date.now();
     logger.info({ process: spec.name, kind: spec.kind }, "process started");
     const { pid } = child;
-    const ended = () => {
+    const ended = (failed: boolean) => {
       delete entry.child;
       const lived = Date.now() - entry.startedAt;
-      entry.pause = lived > entry.pause * livesPerPause ? firstPause : Math.min(entry.pause * 2, longestPause);
+      if (lived > entry.pause * livesPerPause) entry.pause = firstPause;
+      else if (failed) entry.pause = Math.min(entry.pause * 2, longestPause);
       entry.notBefore = Date.now() + entry.pause;
     };
     child.on("error", (error) => {
-      if (pid === undefined) ended();
+      if (pid === undefined) ended(true);
       logger.error({ process: spec.name, err: error, milliseconds: entry.pause }, "process could not be started");
     });
     if (pid === undefined) return;
     options.onStarted?.({ name: spec.name, pid });
     child.once("exit", (exitCode, signal) => {
-      ended();
+      ended(exitCode !== 0 && signal !== "SIGKILL");
       options.onEnded?.({ name: spec.name, pid, exitCode, signal });
       if (stopping) return;
       logger.warn(
