@@ -1,6 +1,6 @@
 /** What `consumers new NAME` writes: a read model that counts a visit's events, to be changed into what is wanted. */
 
-/** Path in the checkout -> content. */
+/** Path in the checkout -> content, formatted whatever the name's length. */
 export function consumerScaffold(name: string): ReadonlyMap<string, string> {
   const table = name.replaceAll("-", "_");
   return new Map([
@@ -60,7 +60,9 @@ describe("${table}", () => {
       { type: "VisitStarted", key: visit, time: 1000, fields: { facility: "NORTH", authority: "NORTH" } },
       { type: "VisitEnded", key: visit, time: 3000, fields: { facility: "NORTH", authority: "NORTH" } },
     ]);
-    expect(foldAll(definition, events).${table}).toMatchObject([{ visit_id: visit, facility: "NORTH", events: 2, last_event_at: 3000 }]);
+    const rows = foldAll(definition, events).${table} ?? [];
+    expect(rows).toHaveLength(1);
+    expect(rows[0]).toMatchObject({ visit_id: visit, facility: "NORTH", events: 2, last_event_at: 3000 });
   });
 });
 `,
@@ -68,9 +70,12 @@ describe("${table}", () => {
     [
       `consumers/${name}/consumer.ts`,
       `import { consumer } from "../../engine/service/consumer.js";
-import ${camel(name)} from "../../projections/${table}/projection.js";
+import projection from "../../projections/${table}/projection.js";
 
-export default consumer({ name: "${name}", project: [${camel(name)}] });
+export default consumer({
+  name: "${name}",
+  project: [projection],
+});
 `,
     ],
     [
@@ -88,5 +93,3 @@ Change the table and the fold in \`projections/${table}/projection.ts\`; raise \
     ],
   ]);
 }
-
-const camel = (name: string) => name.replace(/[-_]([a-z0-9])/g, (_match, letter: string) => letter.toUpperCase());

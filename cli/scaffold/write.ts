@@ -1,5 +1,6 @@
 import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
+import { connectorNames, consumerNames } from "../../engine/service/discover.js";
 import { TributaryError } from "../../engine/service/errors.js";
 import { repositoryRoot } from "../../engine/service/root.js";
 import { print } from "../output.js";
@@ -21,6 +22,9 @@ export function writeScaffold(name: string, files: (name: string) => ReadonlyMap
     if (existsSync(join(repositoryRoot, path))) {
       throw new TributaryError("TRIB_CLI_NAME_INVALID", `${path} is there already.`);
     }
+  }
+  if (["publisher", ...connectorNames(), ...consumerNames()].includes(name)) {
+    throw new TributaryError("TRIB_CLI_NAME_INVALID", `${name} is the name of another process.`);
   }
   for (const [path, content] of wanted) {
     mkdirSync(dirname(join(repositoryRoot, path)), { recursive: true });
