@@ -30,7 +30,7 @@ export interface Kill {
 const killedAtStart = 200;
 const longestStart = 1_500;
 /** How long a process is left to work before it is struck. */
-const longestPeace = 200;
+const longestPeace = 500;
 /** How long a process is watched for work, running or held. */
 const longestWatch = 1_000;
 

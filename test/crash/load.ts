@@ -1,3 +1,4 @@
+import type { Surprise } from "../../demo/answers.js";
 import { type PlayResult, playRegion } from "../../demo/deliver.js";
 import type { Delivery, Region } from "../../demo/region.js";
 import type { SenderName } from "../../demo/senders.js";
@@ -10,27 +11,38 @@ const sendersOf: Readonly<Record<Receiver, readonly SenderName[]>> = {
   x12: ["clearing", "insurer"],
 };
 
-/** A region that is being played. */
+/** Regions that are being played, one after the other. */
 export interface Load {
   /** Deliveries that were begun and have no final answer. */
   inFlight(receiver: Receiver): number;
   over(): boolean;
-  readonly played: Promise<Readonly<Record<Receiver, PlayResult>>>;
+  readonly played: Promise<Played>;
 }
 
-/**
- * Plays a region over the real sockets.
- * @param rates deliveries a second and sender, by connector.
- */
-export function startLoad(
-  region: Region,
-  addresses: { readonly mllp: string; readonly x12: string },
-  rates: Readonly<Record<Receiver, number>>,
-): Load {
+export interface Played {
+  readonly regions: readonly Region[];
+  readonly retries: number;
+  readonly surprises: Readonly<Record<Receiver, readonly Surprise[]>>;
+}
+
+export interface LoadOptions {
+  readonly region: (number: number) => Region;
+  /** Regions that are played in any case, and at most. */
+  readonly least: number;
+  readonly most: number;
+  /** Whether it is enough; asked after each region. */
+  readonly enough: () => boolean;
+  readonly addresses: { readonly mllp: string; readonly x12: string };
+  /** Deliveries a second and sender. */
+  readonly rates: Readonly<Record<Receiver, number>>;
+}
+
+/** Plays regions over the real sockets, each as a whole. */
+export function startLoad({ region, least, most, enough, addresses, rates }: LoadOptions): Load {
   const begun = { hl7v2: 0, x12: 0 };
   const answered = { hl7v2: 0, x12: 0 };
   let over = false;
-  const play = (receiver: Receiver): Promise<PlayResult> => {
+  const play = (whole: Region, receiver: Receiver): Promise<PlayResult> => {
     function* counted(deliveries: IterableIterator<Delivery>): IterableIterator<Delivery> {
       for (const delivery of deliveries) {
         begun[receiver]++;
@@ -38,19 +50,31 @@ export function startLoad(
       }
     }
     const part: Region = {
-      ...region,
+      ...whole,
       senderNames: sendersOf[receiver],
-      deliveries: (sender) => counted(region.deliveries(sender)),
+      deliveries: (sender) => counted(whole.deliveries(sender)),
     };
     const onProgress = () => {
       answered[receiver]++;
     };
-    return playRegion(part, { addresses, rate: rates[receiver], onProgress });
+    return playRegion(part, { addresses, rate: rates[receiver], retryAfter: 50, onProgress });
   };
-  const played = Promise.all([play("hl7v2"), play("x12")]).then(([hl7v2, x12]) => ({ hl7v2, x12 }));
-  const end = () => {
+  const playAll = async (): Promise<Played> => {
+    const regions: Region[] = [];
+    const surprises = { hl7v2: [] as Surprise[], x12: [] as Surprise[] };
+    let retries = 0;
+    while (regions.length < least || (regions.length < most && !enough())) {
+      const next = region(regions.length);
+      regions.push(next);
+      const [hl7v2, x12] = await Promise.all([play(next, "hl7v2"), play(next, "x12")]);
+      retries += hl7v2.retries + x12.retries;
+      surprises.hl7v2.push(...hl7v2.surprises);
+      surprises.x12.push(...x12.surprises);
+    }
+    return { regions, retries, surprises };
+  };
+  const played = playAll().finally(() => {
     over = true;
-  };
-  played.then(end, end);
+  });
   return { inFlight: (receiver) => begun[receiver] - answered[receiver], over: () => over, played };
 }

@@ -1,5 +1,5 @@
 import { compareTruth, type Difference } from "../../demo/check.js";
-import type { RegionTruth } from "../../demo/rows.js";
+import type { Region, RegionTruth } from "../../demo/region.js";
 import { intakeCounts } from "../../engine/intake/journal.js";
 import { connectCodec } from "../../engine/log/registry.js";
 import { currentBuild } from "../../engine/projector/build.js";
@@ -31,9 +31,37 @@ export async function unequalToLog(installation: TestInstallation): Promise<Reco
   return unequal;
 }
 
-/** Rows that are not what the region's own books say. */
-export const untrueRows = (installation: TestInstallation, truth: RegionTruth): Promise<Difference[]> =>
-  compareTruth(truth, (sql) => installation.query(sql));
+/** Rows that are not what the books of the regions say: all of them, or those of the X12 senders alone. */
+export function untrueRows(
+  installation: TestInstallation,
+  regions: readonly Region[],
+  claimsOnly: readonly Region[] = [],
+): Promise<Difference[]> {
+  const whole = regions.map((region) => region.truth());
+  const withClaims = [...whole, ...claimsOnly.map((region) => region.truth())];
+  const truth: RegionTruth = {
+    patients: whole.flatMap(({ patients }) => patients),
+    patientIdentifiers: whole.flatMap(({ patientIdentifiers }) => patientIdentifiers),
+    persons: whole.flatMap(({ persons }) => persons),
+    visits: whole.flatMap(({ visits }) => visits),
+    claims: withClaims.flatMap(({ claims }) => claims),
+    claimLines: withClaims.flatMap(({ claimLines }) => claimLines),
+    remittances: withClaims.flatMap(({ remittances }) => remittances),
+    counts: (whole[0] as RegionTruth).counts,
+  };
+  return compareTruth(truth, (sql) => installation.query(sql));
+}
+
+/** What the intake must count of regions, however often something was sent. */
+export function expectedCounts(regions: readonly Region[]) {
+  const counts = regions.map((region) => region.truth().counts);
+  const sum = (of: (one: RegionTruth["counts"]) => number) => counts.reduce((total, one) => total + of(one), 0);
+  return {
+    accepted: sum(({ accepted, resends }) => accepted - resends),
+    reusedIds: sum(({ reusedIds }) => reusedIds),
+    rejected: sum(({ rejectedByCode }) => Object.values(rejectedByCode).reduce((total, units) => total + units, 0)),
+  };
+}
 
 /** Units of the intake as far as retries can't change them: each accepted one once, whatever was sent how often. */
 export async function distinctCounts(installation: TestInstallation) {
