@@ -66,7 +66,9 @@ export class Changes {
       const scope = scopes[table.index];
       if (scope instanceof KeyedScope) {
         for (const [rest, row] of scope.changes) {
-          if (row) entity.put(table.index, rest, { row, source });
+          const before = entity.rowsOf(table.index)?.get(rest);
+          const kept = before && scope.isRestrictedOnly(rest) ? before.source : source;
+          if (row) entity.put(table.index, rest, { row, source: kept });
           else entity.delete(table.index, rest);
           this.keyed[table.index]?.set(rest === "" ? entity.key : `${entity.key}\0${rest}`, { entity, rest });
         }

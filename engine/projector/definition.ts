@@ -98,7 +98,10 @@ export const reservedColumns = {
 } as const;
 
 type TableOptions = Omit<Table, "kind">;
-/** `key[0]` is always the event's own key. Every keyed row also has recorded_at, source_partition and source_offset. */
+/**
+ * `key[0]` is always the event's own key. Every keyed row also has recorded_at, source_partition and source_offset: those
+ * of the last event that changed a column which is not restricted.
+ */
 export const table = (options: TableOptions): Table<"keyed"> => ({ kind: "keyed", ...options });
 /** Every column outside the key is a number that is added up (integer, bigint or money). */
 export const summed = (options: TableOptions): Table<"summed"> => ({ kind: "summed", ...options });

@@ -38,8 +38,8 @@ function taken(table: TableLayout, row: Row, columns: readonly ColumnLayout[]): 
   return whole;
 }
 
-const rowsEqual = (table: TableLayout, left: Row, right: Row) =>
-  table.given.every(({ name }) => valuesEqual(left[name], right[name]));
+const equalIn = (columns: readonly ColumnLayout[], left: Row, right: Row) =>
+  columns.every(({ name }) => valuesEqual(left[name], right[name]));
 
 function compareKeys(table: TableLayout, left: Row, right: Row): number {
   for (const { name } of table.rest) {
@@ -92,8 +92,14 @@ abstract class Scope {
 export class KeyedScope extends Scope implements KeyedRows, TableScope {
   /** By the rest of the key; undefined is a deletion. */
   readonly changes = new Map<string, Row | undefined>();
+  readonly #clear: readonly ColumnLayout[];
   #stored: ReadonlyMap<string, StoredRow> | undefined;
   #key = "";
+
+  constructor(table: TableLayout) {
+    super(table);
+    this.#clear = table.definition.restricted ? table.given : table.given.filter(({ column }) => !column.restricted);
+  }
 
   override begin(entity: Entity, key: string): void {
     super.begin(entity, key);
@@ -129,8 +135,18 @@ export class KeyedScope extends Scope implements KeyedRows, TableScope {
     const whole = this.take(row, this.table.given);
     const rest = restOf(this.table, whole);
     const stored = this.#stored?.get(rest)?.row;
-    if (stored && rowsEqual(this.table, stored, whole)) this.changes.delete(rest);
+    if (stored && equalIn(this.table.given, stored, whole)) this.changes.delete(rest);
     else this.changes.set(rest, whole);
+  }
+
+  /**
+   * Whether a change is one of restricted columns alone. It is no change for `recorded_at` and its like, which everybody
+   * sees: they would tell what was sealed, and differ once it can't be opened any more.
+   */
+  isRestrictedOnly(rest: string): boolean {
+    const row = this.changes.get(rest);
+    const stored = this.#stored?.get(rest)?.row;
+    return row !== undefined && stored !== undefined && equalIn(this.#clear, stored, row);
   }
 
   delete(rest?: Row): void {

@@ -12,7 +12,8 @@ interface ViewText {
 export type ViewSchema = "projections" | "projections_restricted";
 
 const engineColumns: Readonly<Record<string, string>> = {
-  recorded_at: "When the engine recorded the unit of the last event that changed the row.",
+  recorded_at:
+    "When the engine recorded the unit of the last event that changed a column of the row that is not restricted.",
   source_topic: "Topic of the event the row was made of.",
   source_partition: "Partition of the last event that changed the row.",
   source_offset: "Offset of the last event that changed the row.",

@@ -76,7 +76,10 @@ function clear(projection: AnyProjection, pure: PureFold) {
   for (const [name, { columns, restricted, kind }] of Object.entries(projection.tables)) {
     if (restricted) continue;
     const names = Object.keys(columns).filter((column) => !columns[column]?.restricted);
-    const rows = pure.rows(name).map(({ row }) => names.map((column) => row[column] ?? null));
+    // What the engine adds to a keyed row (recorded_at and its like) is for everybody to see as well.
+    const rows = pure
+      .rows(name)
+      .map(({ row, source }) => [...names.map((column) => row[column] ?? null), source ?? null]);
     seen[name] = kind === "appended" ? rows.map((row) => JSON.stringify(row)).sort() : rows;
   }
   for (const [name, { columns, restricted }] of Object.entries(projection.derived ?? {})) {
