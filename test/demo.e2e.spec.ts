@@ -1,10 +1,19 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { registered } from "../engine/service/registration.js";
 import { openPool } from "../engine/store/pool.js";
 import { tributary } from "./command.js";
 import { makePlace, type TestPlace } from "./installation.js";
+import { startCommand } from "./running.js";
 
 let place: TestPlace;
 const demo = () => tributary(place.environment, ["demo", "--once", "--patients", "60"]);
+
+/** Units that partners were answered for, as the hospitals' connector counts them. */
+const units = async () => {
+  const admin = registered(place.home).find(({ name }) => name === "hl7v2")?.admin;
+  const text = admin ? await (await fetch(`${admin}/metrics`).catch(() => undefined))?.text() : "";
+  return Number(/^tributary_units_total\{.*\} (\d+)$/m.exec(text ?? "")?.[1] ?? 0);
+};
 
 beforeAll(async () => {
   place = await makePlace();
@@ -12,8 +21,17 @@ beforeAll(async () => {
 afterAll(() => place.remove());
 
 describe("demo --once", () => {
+  it("ends everything on SIGINT while it plays", async () => {
+    const { child, ended } = startCommand(place.environment, ["demo", "--once", "--patients", "90"]);
+    await expect.poll(units, { timeout: 60_000, interval: 50 }).toBeGreaterThan(0);
+    child.kill("SIGINT");
+    expect(await ended).toBe(130);
+    expect(registered(place.home)).toEqual([]);
+  }, 120_000);
+
   it("plays the region, finds every row and count as it must be, and exits 0", async () => {
     const { exitCode, stdout, stderr } = await demo();
+    expect(stdout).toContain("resumed   the region of 90 people whose playing was interrupted");
     expect(stdout + stderr).toContain(
       "compared  with the region's own truth: 0 rows differ, 0 answers or counts differ",
     );
