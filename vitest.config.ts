@@ -1,8 +1,12 @@
 import { defineConfig } from "vitest/config";
 
-const shared = { environment: "node" as const, pool: "forks" as const };
+const shared = { environment: "node" as const, pool: "forks" as const, exclude: ["node_modules", "dist"] };
+const onServices = { globalSetup: ["test/services.ts"], testTimeout: 120_000, hookTimeout: 180_000 };
 
-/** The level of a test is in its file's name: unit (no input or output), int (real services), e2e (whole processes). */
+/**
+ * The level of a test is in its file's name: unit (no services), int (real services), e2e (whole processes).
+ * One level after the other; whole installations one at a time, since each is a dozen processes beside Kafka and Postgres.
+ */
 export default defineConfig({
   test: {
     projects: [
@@ -11,21 +15,28 @@ export default defineConfig({
           ...shared,
           name: "unit",
           include: ["**/*.unit.spec.ts"],
-          exclude: ["node_modules", "dist"],
           testTimeout: 30_000,
+          sequence: { groupOrder: 0 },
         },
       },
       {
         test: {
           ...shared,
-          name: "services",
-          include: ["**/*.int.spec.ts", "**/*.e2e.spec.ts"],
-          exclude: ["node_modules", "dist"],
-          globalSetup: ["test/services.ts"],
-          // The machine is shared by Kafka, the registry, Postgres and the processes under test.
+          ...onServices,
+          name: "int",
+          include: ["**/*.int.spec.ts"],
           maxWorkers: 2,
-          testTimeout: 120_000,
-          hookTimeout: 180_000,
+          sequence: { groupOrder: 1 },
+        },
+      },
+      {
+        test: {
+          ...shared,
+          ...onServices,
+          name: "e2e",
+          include: ["**/*.e2e.spec.ts"],
+          maxWorkers: 1,
+          sequence: { groupOrder: 2 },
         },
       },
     ],

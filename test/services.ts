@@ -15,16 +15,23 @@ export default async function services(): Promise<() => Promise<void>> {
   execFileSync(process.execPath, [join(repositoryRoot, "bin/build.mjs")], { stdio: "inherit" });
   const home = mkdtempSync(join(tmpdir(), "tributary-test-"));
   process.env.TRIBUTARY_CACHE ??= join(process.env.TRIBUTARY_HOME ?? join(homedir(), ".tributary"), "cache");
-  const found = await startStack({
-    home,
-    environment: { ...process.env },
-    report: (progress) => {
-      if (progress.kind === "downloading") process.stdout.write(`downloading ${progress.what}\n`);
-    },
-  });
-  Object.assign(process.env, settingsOf(found));
-  return async () => {
+  const stop = async () => {
     await stopStack(home);
     rmSync(home, { recursive: true, force: true });
   };
+  try {
+    const found = await startStack({
+      home,
+      environment: { ...process.env },
+      report: (progress) => {
+        if (progress.kind === "downloading") process.stdout.write(`downloading ${progress.what}\n`);
+      },
+    });
+    Object.assign(process.env, settingsOf(found));
+  } catch (error) {
+    // What did start must not outlive the tests.
+    await stop();
+    throw error;
+  }
+  return stop;
 }
