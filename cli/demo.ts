@@ -2,6 +2,7 @@ import type { Command } from "commander";
 import type { PlayResult } from "../demo/deliver.js";
 import { intakeCounts } from "../engine/intake/journal.js";
 import { awaitProjections } from "../engine/projector/await.js";
+import { allProjections } from "../engine/service/discover.js";
 import { createLogger } from "../engine/service/logger.js";
 import { prepareInstallation, processSpecs } from "../engine/service/prepare.js";
 import { readSettings, requireSetting } from "../engine/service/settings.js";
@@ -15,7 +16,6 @@ import { openInstallation } from "./installation.js";
 import { withLog } from "./log.js";
 import { print, printTable } from "./output.js";
 import { describeProgress } from "./progress.js";
-import { allProjections } from "./projections.js";
 
 interface DemoOptions {
   readonly once?: boolean;

@@ -2,22 +2,15 @@ import { type Command, InvalidArgumentError } from "commander";
 import { connectCodec } from "../engine/log/registry.js";
 import { awaitProjections } from "../engine/projector/await.js";
 import { currentBuild } from "../engine/projector/build.js";
-import type { AnyProjection } from "../engine/projector/definition.js";
 import { buildStatuses } from "../engine/projector/status.js";
 import { verifyProjection } from "../engine/projector/verify.js";
 import { decoderOf } from "../engine/service/consumer-process.js";
-import { consumerNames, loadConsumer } from "../engine/service/discover.js";
+import { allProjections } from "../engine/service/discover.js";
 import { TributaryError } from "../engine/service/errors.js";
 import { sealedOpener } from "../engine/service/sealed-opener.js";
 import { requireSetting } from "../engine/service/settings.js";
 import { withLog } from "./log.js";
 import { print, printJson, printTable } from "./output.js";
-
-/** Every projection that a consumer keeps. */
-export async function allProjections(): Promise<AnyProjection[]> {
-  const consumers = await Promise.all(consumerNames().map(loadConsumer));
-  return consumers.flatMap(({ project }) => project);
-}
 
 function seconds(text: string): number {
   const value = Number(text);
@@ -32,7 +25,7 @@ export function registerProjections(command: Command): void {
     .option("--json", "one JSON array")
     .action((options: { json?: boolean }) =>
       withLog(async ({ log, pool }) => {
-        const builds = await buildStatuses(pool, log, Date.now());
+        const builds = await buildStatuses(pool, log, Date.now(), await allProjections());
         if (options.json) printJson(builds);
         else printTable(builds.map((build) => ({ ...build, lagSeconds: build.lagSeconds.toFixed(1) })));
       }),

@@ -6,7 +6,7 @@ import visits from "../consumers/visits/consumer.js";
 import type { LogProducer } from "../engine/log/log.js";
 import { formatPosition, positionHeader } from "../engine/log/position.js";
 import { awaitProjections } from "../engine/projector/await.js";
-import { currentBuild } from "../engine/projector/build.js";
+import { createBuild, currentBuild, dropBuild } from "../engine/projector/build.js";
 import type { AnyProjection, Row } from "../engine/projector/definition.js";
 import type { FoldInput } from "../engine/projector/fold.js";
 import { consumerRole } from "../engine/projector/names.js";
@@ -215,9 +215,19 @@ describe("the read models", () => {
       "SELECT sum(events)::bigint AS events FROM projections.daily_activity",
     );
     expect(days[0].events).toBe(appended.length);
-    for (const status of await buildStatuses(database.pool, log, Date.now())) {
+    for (const status of await buildStatuses(database.pool, log, Date.now(), projections)) {
       expect(status).toMatchObject({ state: "current", lagEvents: 0, lagSeconds: 0, parkedKeys: 0 });
     }
+  });
+
+  it("tell the whole log as the lag of a build that nobody feeds yet", async () => {
+    const visits = projections.find(({ name }) => name === "visits") as AnyProjection;
+    const made = await createBuild(database.pool, visits, "visits");
+    const statuses = await buildStatuses(database.pool, log, Date.now(), projections);
+    const events = (await log.watermarks("health.visit.events")).reduce((sum, { high }) => sum + high, 0);
+    expect(events).toBeGreaterThan(0);
+    expect(statuses.find(({ name, build }) => name === "visits" && build === made.build)?.lagEvents).toBe(events);
+    await dropBuild(database.pool, "visits", made.build);
   });
 
   it("show a row changed behind the engine's back", async () => {

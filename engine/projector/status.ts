@@ -1,6 +1,8 @@
 import type { Log } from "../log/log.js";
 import type { Pool } from "../store/pool.js";
 import { type BuildState, listBuilds } from "./build.js";
+import type { AnyProjection } from "./definition.js";
+import { topicsOfProjections } from "./roles.js";
 import { vectorOf } from "./vector.js";
 
 /** A build as `tributary status` shows it. */
@@ -9,18 +11,22 @@ export interface BuildStatus {
   readonly build: number;
   readonly schema: string;
   readonly state: BuildState;
-  /** Events in the log that it has not handled, over the partitions it has taken up. */
+  /** Events in the log that it has not handled, those of partitions it never took up included. */
   readonly lagEvents: number;
   /** Seconds since the recorded time of the last event applied, while there is a lag; else 0. */
   readonly lagSeconds: number;
   readonly parkedKeys: number;
 }
 
-/** All builds with their lag and parked keys. */
+/**
+ * All builds with their lag and parked keys.
+ * @param projections the definitions known here: they name the topics of a build that no process has fed yet.
+ */
 export async function buildStatuses(
   pool: Pool,
   log: Pick<Log, "watermarks">,
   now: number,
+  projections: readonly AnyProjection[],
 ): Promise<readonly BuildStatus[]> {
   const high = new Map<string, ReadonlyMap<number, number>>();
   const highOf = async (topic: string) => {
@@ -34,10 +40,11 @@ export async function buildStatuses(
   const statuses: BuildStatus[] = [];
   for (const build of await listBuilds(pool)) {
     let lagEvents = 0;
-    for (const [topic, partitions] of Object.entries(await vectorOf(pool, build))) {
-      const marks = await highOf(topic);
-      for (const [partition, next] of Object.entries(partitions)) {
-        lagEvents += Math.max(0, (marks.get(Number(partition)) ?? 0) - next);
+    const vector = await vectorOf(pool, build);
+    const known = topicsOfProjections(projections.filter(({ name }) => name === build.projection));
+    for (const topic of new Set([...known, ...Object.keys(vector)])) {
+      for (const [partition, high] of await highOf(topic)) {
+        lagEvents += Math.max(0, high - (vector[topic]?.[partition] ?? 0));
       }
     }
     const { rows } = await pool.query<{ parked: number; last: number | null }>(

@@ -2,6 +2,7 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import type { ConnectorDefinition } from "../intake/connector.js";
+import type { AnyProjection } from "../projector/definition.js";
 import type { ConsumerDefinition } from "./consumer.js";
 import { TributaryError } from "./errors.js";
 import { codeRoot, repositoryRoot } from "./root.js";
@@ -79,4 +80,10 @@ export function loadProfiles<Profile>(
     profiles.set(partner, parsed.data);
   }
   return profiles;
+}
+
+/** Every projection that a consumer in `consumers/` keeps. */
+export async function allProjections(): Promise<AnyProjection[]> {
+  const consumers = await Promise.all(consumerNames().map(loadConsumer));
+  return consumers.flatMap(({ project }) => project);
 }

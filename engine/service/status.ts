@@ -2,6 +2,7 @@ import type { Address } from "../intake/connector.js";
 import type { Log } from "../log/log.js";
 import { type BuildStatus, buildStatuses } from "../projector/status.js";
 import type { Pool } from "../store/pool.js";
+import { allProjections } from "./discover.js";
 import { type ProcessKind, type Registration, registered } from "./registration.js";
 import { requireSetting, type Settings } from "./settings.js";
 
@@ -41,7 +42,7 @@ async function processStatus({ name, kind, pid, addresses, admin }: Registration
 export async function readStatus(settings: Settings, pool: Pool, log: Pick<Log, "watermarks">): Promise<Status> {
   const [processes, projections] = await Promise.all([
     Promise.all(registered(settings.TRIBUTARY_HOME).map(processStatus)),
-    buildStatuses(pool, log, Date.now()),
+    allProjections().then((projections) => buildStatuses(pool, log, Date.now(), projections)),
   ]);
   return {
     services: {
