@@ -67,7 +67,7 @@ module.exports = {
     {
       name: "testing-is-for-tests",
       severity: "error",
-      from: { path: "^(producers|consumers|projections|cli|stack|demo)/", pathNot: "[.]spec[.]ts$" },
+      from: { path: "^(producers|consumers|projections|cli|stack|demo)/", pathNot: "[.]spec[.]ts$|/testing/" },
       to: { path: "^engine/testing/" },
     },
   ],

@@ -2,7 +2,7 @@ import { linkSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } 
 import { dirname } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { TributaryError } from "../engine/service/errors.js";
-import { startOf } from "./processes.js";
+import { processIdentity } from "../engine/service/identity.js";
 
 export interface LockOptions {
   /** Milliseconds to wait for a live holder; default ten minutes, as long as a slow download may take. */
@@ -15,7 +15,7 @@ let attempts = 0;
 
 /**
  * Does something while no other process of this machine does it under the same lock file. The file names its holder
- * by id and start time, so the lock of a killed process is taken over, and a recycled process id does not keep it.
+ * by its identity, so the lock of a killed process is taken over, and a recycled process id does not keep it.
  * @throws TRIB_STACK_LOCKED when a live process keeps the lock for longer than `patience`.
  */
 export async function withLock<Result>(
@@ -25,7 +25,7 @@ export async function withLock<Result>(
 ): Promise<Result> {
   mkdirSync(dirname(path), { recursive: true });
   attempts += 1;
-  const mine = `${process.pid} ${attempts} ${await startOf(process.pid)}\n`;
+  const mine = `${process.pid} ${attempts} ${processIdentity()}\n`;
   await acquire(path, mine, options);
   try {
     return await work();
@@ -40,8 +40,8 @@ async function acquire(path: string, mine: string, options: LockOptions): Promis
   while (!create(path, mine)) {
     const holder = readOrNothing(path);
     if (holder === undefined) continue;
-    const [, pid, start] = /^(\d+) \d+ (.*)\n$/.exec(holder) ?? [];
-    if (pid === undefined || (await startOf(Number(pid))) !== start) {
+    const [, pid, identity] = /^(\d+) \d+ (.*)\n$/.exec(holder) ?? [];
+    if (pid === undefined || processIdentity(Number(pid)) !== identity) {
       takeOver(path, holder, mine);
       continue;
     }

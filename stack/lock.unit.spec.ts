@@ -3,8 +3,8 @@ import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
+import { processIdentity } from "../engine/service/identity.js";
 import { withLock } from "./lock.js";
-import { startOf } from "./processes.js";
 
 const folder = mkdtempSync(join(tmpdir(), "tributary-lock-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -61,7 +61,7 @@ describe("withLock", () => {
 
   it("names the live process that keeps it", async () => {
     const path = join(folder, "live");
-    writeFileSync(path, `${process.pid} 1 ${await startOf(process.pid)}\n`);
+    writeFileSync(path, `${process.pid} 1 ${processIdentity()}\n`);
     const waited: number[] = [];
     const attempt = withLock(path, async () => "mine", { patience: 0, onWait: (pid) => waited.push(pid) });
     await expect(attempt).rejects.toMatchObject({ code: "TRIB_STACK_LOCKED", facts: { pid: process.pid } });

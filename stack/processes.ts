@@ -24,28 +24,6 @@ export async function commandLineOf(pid: number): Promise<string | undefined> {
 }
 
 /**
- * When a process started, as a text that no other process which ever gets the same id on this machine has;
- * undefined when there is no such process.
- */
-export async function startOf(pid: number): Promise<string | undefined> {
-  if (process.platform === "linux") {
-    try {
-      const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
-      // The second field is the program's name in parentheses and may itself hold blanks and parentheses.
-      const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-      if (fields[0] === "Z") return undefined;
-      // Start times count from boot, so the boot is part of the name.
-      const boot = readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim();
-      return `${boot}/${fields[19]}`;
-    } catch {
-      return undefined;
-    }
-  }
-  const answer = await runQuietly("ps", ["-o", "lstart=", "-p", String(pid)], { LC_ALL: "C", TZ: "UTC" });
-  return answer.exitCode === 0 && answer.output.trim() !== "" ? answer.output.trim() : undefined;
-}
-
-/**
  * Sends a signal; false when the process is gone already. A process of another user (EPERM) is an error, since a
  * caller has identified the process as its own before.
  */

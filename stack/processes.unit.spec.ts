@@ -1,7 +1,8 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { describe, expect, it } from "vitest";
-import { commandLineOf, signal, startOf } from "./processes.js";
+import { processIdentity } from "../engine/service/identity.js";
+import { commandLineOf, signal } from "./processes.js";
 
 describe("processes", () => {
   it("are told by their command line and start while they run, and not afterwards", async () => {
@@ -11,14 +12,14 @@ describe("processes", () => {
     await once(child, "spawn");
     const pid = child.pid!;
     await expect.poll(() => commandLineOf(pid)).toContain("a-mark");
-    const start = await startOf(pid);
+    const start = processIdentity(pid);
     expect(start).toBeTruthy();
-    expect(await startOf(pid)).toBe(start);
-    expect(start).not.toBe(await startOf(process.pid));
+    expect(processIdentity(pid)).toBe(start);
+    expect(start).not.toBe(processIdentity(process.pid));
     signal(pid, "SIGKILL");
     await once(child, "exit");
     expect(await commandLineOf(pid)).toBeUndefined();
-    expect(await startOf(pid)).toBeUndefined();
+    expect(processIdentity(pid)).toBeUndefined();
     expect(signal(pid, "SIGTERM")).toBe(false);
   });
 

@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { journalTopic } from "../engine/log/schemas.js";
 import { registered } from "../engine/service/registration.js";
-import { corpus, hasCorpus, readFacts, readSample, samplesBelow } from "../producers/hl7v2/corpus.js";
+import { corpus, hasCorpus, readFacts, readSample, samplesBelow } from "../producers/hl7v2/testing/corpus.js";
 import { ListedDifferences } from "./corpus/differences.js";
 import { persons, visitStatusOf, visits } from "./corpus/hl7v2-facts.js";
 import { type SentFolder, sendFolders } from "./corpus/hl7v2-folders.js";

@@ -1,11 +1,11 @@
 import { setTimeout as pause } from "node:timers/promises";
-import { COMPATIBILITY, SchemaRegistry, SchemaType } from "@kafkajs/confluent-schema-registry";
 import { TributaryError } from "../service/errors.js";
 import { requireSetting, type Settings } from "../service/settings.js";
 import type { AvroRecord } from "./avro.js";
 
 const contentType = "application/vnd.schemaregistry.v1+json";
 const attempts = 4;
+const demanded = "FULL_TRANSITIVE";
 const requestMilliseconds = 10_000;
 
 /** The few calls of the Confluent Schema Registry API that we need. */
@@ -22,7 +22,7 @@ export interface RegistryApi {
 
 interface Answer {
   readonly status: number;
-  readonly body: Readonly<Partial<Record<"schema" | "schemaType" | "compatibilityLevel", unknown>>>;
+  readonly body: Readonly<Partial<Record<"id" | "schema" | "schemaType" | "compatibilityLevel", unknown>>>;
 }
 
 /** What the registry's client throws: the answer's status, when there was one. */
@@ -35,8 +35,9 @@ function statusOf(error: unknown): number | undefined {
 }
 
 /**
- * Registration and look-up are the client's. Two calls are ours: the client can't demand a compatibility before the first
- * version is there, and gives a schema only as a compiled type, without the attributes that name sealed records.
+ * Registration, a step of deployment, is the client's. What running processes ask is three plain requests of ours: the
+ * client would load validators of every format into each process, can't demand a compatibility before the first version
+ * is there, and gives a schema only as a compiled type, without the attributes that name sealed records.
  * Names of partners, units or people never occur in these calls: the registry only sees schemas.
  */
 export function registryApi(settings: Settings): RegistryApi {
@@ -50,16 +51,6 @@ export function registryApi(settings: Settings): RegistryApi {
     base.password = "";
   }
   const prefix = base.href.replace(/\/+$/, "");
-  const client = new SchemaRegistry(
-    {
-      host: prefix,
-      clientId: "tributary",
-      ...(auth ? { auth } : {}),
-      retry: { retries: attempts - 1, initialRetryTimeInSecs: 0.15 },
-    },
-    {},
-  );
-
   const attempt = async (method: string, path: string, body?: object): Promise<Answer> => {
     const response = await fetch(`${prefix}${path}`, {
       method,
@@ -112,35 +103,35 @@ export function registryApi(settings: Settings): RegistryApi {
       { cause: error },
     );
   };
-  const confluent = (schema: AvroRecord) => ({ type: SchemaType.AVRO as const, schema: JSON.stringify(schema) });
 
   return {
     async register(subject, schema) {
+      const { COMPATIBILITY, SchemaRegistry, SchemaType } = await import("@kafkajs/confluent-schema-registry");
+      const retry = { retries: attempts - 1, initialRetryTimeInSecs: 0.15 };
+      const client = new SchemaRegistry({ host: prefix, clientId: "tributary", ...(auth ? { auth } : {}), retry }, {});
       try {
-        const { id } = await client.register(confluent(schema), {
-          subject,
-          compatibility: COMPATIBILITY.FULL_TRANSITIVE,
-        });
+        const { id } = await client.register(
+          { type: SchemaType.AVRO, schema: JSON.stringify(schema) },
+          { subject, compatibility: COMPATIBILITY.FULL_TRANSITIVE },
+        );
         return id;
       } catch (error) {
         throw failure(subject, error);
       }
     },
     async lookup(subject, schema) {
-      try {
-        return await client.getRegistryIdBySchema(subject, confluent(schema));
-      } catch (error) {
-        // A 404, which the client throws as an error of its own without the status.
-        if (error instanceof Error && error.name === "ConfluentSchemaRegistryError") return undefined;
-        throw failure(subject, error);
-      }
+      const path = `/subjects/${encodeURIComponent(subject)}`;
+      const answer = await call("POST", path, { schema: JSON.stringify(schema) });
+      if (answer.status === 404) return undefined;
+      if (answer.status !== 200 || typeof answer.body.id !== "number") throw refused(subject, answer.status);
+      return answer.body.id;
     },
     async demandCompatibility(subject) {
       const path = `/config/${encodeURIComponent(subject)}`;
       // Asking is cheap; to a registry that keeps its state in Kafka, setting what is set is a write like any other.
       const found = await call("GET", path);
-      if (found.status === 200 && found.body.compatibilityLevel === COMPATIBILITY.FULL_TRANSITIVE) return true;
-      const answer = await call("PUT", path, { compatibility: COMPATIBILITY.FULL_TRANSITIVE });
+      if (found.status === 200 && found.body.compatibilityLevel === demanded) return true;
+      const answer = await call("PUT", path, { compatibility: demanded });
       if (answer.status === 404) return false;
       if (answer.status !== 200) throw refused(subject, answer.status);
       return true;

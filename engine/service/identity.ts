@@ -7,7 +7,7 @@ import { hostname } from "node:os";
  * When a process started, as the system tells it: with the pid, the identity of a process.
  * @returns undefined when there is no such process (a zombie counts as none).
  */
-export function processStartedAt(pid: number): string | undefined {
+function processStartedAt(pid: number): string | undefined {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
     // The command's name, in brackets, may hold blanks and brackets itself.
@@ -17,7 +17,12 @@ export function processStartedAt(pid: number): string | undefined {
     if (process.platform === "linux") return undefined;
   }
   try {
-    return execFileSync("ps", ["-o", "lstart=", "-p", String(pid)], { encoding: "utf8" }).trim() || undefined;
+    return (
+      execFileSync("ps", ["-o", "lstart=", "-p", String(pid)], {
+        encoding: "utf8",
+        env: { ...process.env, LC_ALL: "C", TZ: "UTC" },
+      }).trim() || undefined
+    );
   } catch {
     return undefined;
   }

@@ -1,7 +1,7 @@
 import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Address } from "../intake/connector.js";
-import { processStartedAt } from "./identity.js";
+import { processIdentity } from "./identity.js";
 
 export type ProcessKind = "connector" | "publisher" | "consumer" | "console" | "supervisor";
 
@@ -10,8 +10,8 @@ export interface Registration {
   readonly name: string;
   readonly kind: ProcessKind;
   readonly pid: number;
-  /** Start of the process as the system knows it: tells a recycled pid. */
-  readonly startedAt: string;
+  /** Tells the process from any other that ever gets its pid. */
+  readonly identity: string;
   readonly addresses: readonly Address[];
   /** Base of /livez, /readyz, /metrics and /state. */
   readonly admin: string | null;
@@ -22,8 +22,8 @@ const fileOf = (home: string, registration: Pick<Registration, "name" | "pid">) 
   join(folderOf(home), `${registration.name}-${registration.pid}.json`);
 
 /** Writes the registration as a whole; gives what removes it again. */
-export function register(home: string, facts: Omit<Registration, "pid" | "startedAt">): () => void {
-  const registration: Registration = { ...facts, pid: process.pid, startedAt: processStartedAt(process.pid) ?? "" };
+export function register(home: string, facts: Omit<Registration, "pid" | "identity">): () => void {
+  const registration: Registration = { ...facts, pid: process.pid, identity: processIdentity() ?? "" };
   mkdirSync(folderOf(home), { recursive: true });
   const file = fileOf(home, registration);
   writeFileSync(`${file}.new`, JSON.stringify(registration));
@@ -44,7 +44,7 @@ export function registered(home: string): Registration[] {
     const path = join(folderOf(home), file);
     try {
       const registration = JSON.parse(readFileSync(path, "utf8")) as Registration;
-      if (processStartedAt(registration.pid) === registration.startedAt) found.push(registration);
+      if (processIdentity(registration.pid) === registration.identity) found.push(registration);
       else rmSync(path, { force: true });
     } catch {
       rmSync(path, { force: true });

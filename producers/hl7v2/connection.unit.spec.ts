@@ -3,12 +3,12 @@ import pino from "pino";
 import { describe, expect, it } from "vitest";
 import type { ReceivedUnit } from "../../engine/intake/connector.js";
 import { TributaryError } from "../../engine/service/errors.js";
+import { type RecordingIntake, recordingIntake } from "../../engine/testing/recording-intake.js";
 import { type Connection, serve } from "./connection.js";
-import { messageOf } from "./messages.js";
 import { frame, MllpFramer } from "./mllp.js";
 import { profileSchema } from "./profile.js";
 import { readAcknowledgment } from "./receipt.js";
-import { type RecordingIntake, recordingIntake } from "./recording.js";
+import { messageOf } from "./testing/messages.js";
 
 interface Bench {
   readonly partner: Duplex;

@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { repositoryRoot } from "../../engine/service/root.js";
+import { fulfils, hasCorpus, readFacts, readSample, samplesBelow } from "./testing/corpus.js";
 import {
   counts,
   identifierLines,
@@ -10,8 +11,7 @@ import {
   type SampleMessage,
   survivorLines,
   visitLines,
-} from "./corpus.facts.js";
-import { fulfils, hasCorpus, readFacts, readSample, samplesBelow } from "./corpus.js";
+} from "./testing/facts.js";
 
 interface Listing {
   readonly count: number;

@@ -1,5 +1,5 @@
 import type { EventInputsTimePrecision } from "../../engine/intake/connector.js";
-import { instantInZone, utc } from "./zone.js";
+import { instantInZone, utc } from "../../engine/intake/zone.js";
 
 /** A time stamp as HL7 v2 writes it (data types TS and DTM): YYYY[MM[DD[HH[MM[SS[.S[S[S[S]]]]]]]]][+/-ZZZZ]. */
 export interface TimeStamp {

@@ -1,7 +1,7 @@
 import { z } from "zod";
+import { isZone } from "../../engine/intake/zone.js";
 import { isCharset } from "./charset.js";
 import { negotiableReasons } from "./reasons.js";
-import { isZone } from "./zone.js";
 
 const identifierChoice = z.strictObject({
   authority: z.string().min(1).optional().describe("Assigning authority; any when left out."),

@@ -8,10 +8,10 @@ import pino from "pino";
 import { afterEach, describe, expect, it } from "vitest";
 import type { Receiver, SendLine } from "../../engine/intake/connector.js";
 import { readSettings } from "../../engine/service/settings.js";
+import { recordingIntake } from "../../engine/testing/recording-intake.js";
 import connector from "./connector.js";
-import { messageOf } from "./messages.js";
 import { frame } from "./mllp.js";
-import { recordingIntake } from "./recording.js";
+import { messageOf } from "./testing/messages.js";
 
 const open: Receiver[] = [];
 afterEach(async () => {

@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
 import type { EventDraft, ReceivedUnit } from "../../engine/intake/connector.js";
-import { messageOf, type Sketch } from "./messages.js";
+import { testSurrogate } from "../../engine/testing/recording-intake.js";
 import { type Profile, profileSchema } from "./profile.js";
-import { testSurrogate } from "./recording.js";
+import { messageOf, type Sketch } from "./testing/messages.js";
 import { readMessage } from "./unit.js";
 
 const RECEIVED = Date.UTC(2030, 0, 1);

@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
-import { messageOf, type Sketch } from "./messages.js";
+import { testSurrogate } from "../../engine/testing/recording-intake.js";
 import { partnerOf } from "./partner.js";
 import { type Profile, profileSchema } from "./profile.js";
-import { testSurrogate } from "./recording.js";
+import { messageOf, type Sketch } from "./testing/messages.js";
 import { type ReadingContext, readMessage } from "./unit.js";
 
 const generic = profileSchema.parse({});

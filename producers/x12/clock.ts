@@ -1,3 +1,4 @@
+import { instantInZone } from "../../engine/intake/zone.js";
 import { readDate } from "./element.js";
 
 export interface Instant {
@@ -6,32 +7,9 @@ export interface Instant {
   readonly precision: "DAY" | "MINUTE" | "SECOND";
 }
 
-const formats = new Map<string, Intl.DateTimeFormat>();
-
-/** How far the zone is ahead of UTC at an instant, in milliseconds. */
-function offsetAt(zone: string, instant: number): number {
-  let format = formats.get(zone);
-  if (!format) {
-    format = new Intl.DateTimeFormat("en-US", {
-      timeZone: zone,
-      hourCycle: "h23",
-      year: "numeric",
-      month: "numeric",
-      day: "numeric",
-      hour: "numeric",
-      minute: "numeric",
-      second: "numeric",
-    });
-    formats.set(zone, format);
-  }
-  const part: Record<string, number> = {};
-  for (const { type, value } of format.formatToParts(instant)) if (type !== "literal") part[type] = Number(value);
-  return Date.UTC(part.year!, part.month! - 1, part.day, part.hour, part.minute, part.second) - instant;
-}
-
 /**
  * The instant that a date (`CCYYMMDD`) and a time (`HHMM[SS[DD]]`) name in a time zone.
- * A clock time that the zone skips or repeats is read with the offset before the change. Null when the date is none;
+ * Null when the date is none;
  * without a readable time it is the start of the day.
  */
 export function instantOf(date: string | undefined, time: string | undefined, zone: string): Instant | null {
@@ -47,11 +25,7 @@ export function instantOf(date: string | undefined, time: string | undefined, zo
     Number(clock.slice(4, 6) || "0"),
   );
   const precision = clock === "" ? "DAY" : clock.length >= 6 ? "SECOND" : "MINUTE";
-  if (zone === "UTC") return { time: wall, precision };
-  const first = wall - offsetAt(zone, wall - 86_400_000);
-  const second = wall - offsetAt(zone, first);
-  const settled = second + offsetAt(zone, second) === wall ? second : first;
-  return { time: settled, precision };
+  return { time: instantInZone(wall, zone), precision };
 }
 
 /** Start of a day (`YYYY-MM-DD`) in UTC, epoch milliseconds. */

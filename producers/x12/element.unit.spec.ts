@@ -68,8 +68,8 @@ describe("dates and times", () => {
     expect(instantOf("20261301", "1200", "UTC")).toBeNull();
   });
 
-  it("reads a skipped and a repeated clock time with the offset before the change", () => {
-    expect(instantOf("20260308", "0230", "America/New_York")!.time).toBe(Date.UTC(2026, 2, 8, 7, 30));
+  it("reads a skipped clock time as the moment of the change, a repeated one as its first showing", () => {
+    expect(instantOf("20260308", "0230", "America/New_York")!.time).toBe(Date.UTC(2026, 2, 8, 7, 0));
     expect(instantOf("20261101", "0130", "America/New_York")!.time).toBe(Date.UTC(2026, 10, 1, 5, 30));
     expect(instantOf("20261101", "0030", "America/New_York")!.time).toBe(Date.UTC(2026, 10, 1, 4, 30));
   });

@@ -1,13 +1,5 @@
 import { z } from "zod";
-
-function isTimeZone(zone: string): boolean {
-  try {
-    new Intl.DateTimeFormat("en-US", { timeZone: zone });
-    return true;
-  } catch {
-    return false;
-  }
-}
+import { isZone } from "../../engine/intake/zone.js";
 
 /** What is particular about one sender of X12. Everything left out is the standard's default. */
 export const profileSchema = z.strictObject({
@@ -19,7 +11,7 @@ export const profileSchema = z.strictObject({
   receivers: z.array(z.string().min(1).max(15)).default([]).describe("ISA08 values it may address. Empty: any."),
   timeZone: z
     .string()
-    .refine(isTimeZone, "a time zone of the IANA data base")
+    .refine(isZone, "a time zone of the IANA data base")
     .default("UTC")
     .describe("Zone of its dates and times."),
   characters: z

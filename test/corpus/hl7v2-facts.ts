@@ -1,4 +1,4 @@
-import { listing } from "../../producers/hl7v2/corpus.facts.js";
+import { listing } from "../../producers/hl7v2/testing/facts.js";
 import type { TestInstallation } from "../installation.js";
 import { type JournalStretch, within } from "./stretch.js";
 

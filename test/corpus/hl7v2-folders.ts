@@ -1,6 +1,6 @@
 import { expect } from "vitest";
 import { intakeCounts } from "../../engine/intake/journal.js";
-import { readFacts, readSample, samplesBelow } from "../../producers/hl7v2/corpus.js";
+import { readFacts, readSample, samplesBelow } from "../../producers/hl7v2/testing/corpus.js";
 import { countBy } from "../../producers/x12/testing/facts.js";
 import type { TestInstallation } from "../installation.js";
 import type { ListedDifferences } from "./differences.js";

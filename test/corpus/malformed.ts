@@ -1,7 +1,7 @@
 import { connect } from "node:net";
-import { fulfils as fulfilsHl7v2, readSample } from "../../producers/hl7v2/corpus.js";
 import { MllpFramer } from "../../producers/hl7v2/mllp.js";
 import { readAcknowledgment } from "../../producers/hl7v2/receipt.js";
+import { fulfils as fulfilsHl7v2, readSample } from "../../producers/hl7v2/testing/corpus.js";
 import { fulfils as fulfilsX12, wordsOf } from "../../producers/x12/testing/words.js";
 import type { TestInstallation } from "../installation.js";
 import { sendFile } from "./sending.js";

@@ -1,4 +1,4 @@
-import { readSample, samplesBelow } from "../../producers/hl7v2/corpus.js";
+import { readSample, samplesBelow } from "../../producers/hl7v2/testing/corpus.js";
 import { countBy, listingHash, money } from "../../producers/x12/testing/facts.js";
 import type { TestInstallation } from "../installation.js";
 import { centsOf, dayOf, type JourneysTruth, statusOf, type TrueClaim } from "./journeys-truth.js";

@@ -1,6 +1,6 @@
 import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
-import { repositoryRoot } from "../../engine/service/root.js";
+import { repositoryRoot } from "../../../engine/service/root.js";
 
 /** Folder of the shared samples, for specs: TRIBUTARY_CORPUS, else `../shared/data` beside the repository. */
 export const corpus = process.env.TRIBUTARY_CORPUS ?? join(repositoryRoot, "..", "shared", "data");

@@ -1,10 +1,10 @@
 import { createHash } from "node:crypto";
-import type { EventDraft } from "../../engine/intake/connector.js";
-import { readOutbox } from "./outbox.js";
-import { profileSchema } from "./profile.js";
-import { testSurrogate } from "./recording.js";
-import { normalisedContent, segmentMessage } from "./split.js";
-import { type ReadMessage, readMessage } from "./unit.js";
+import type { EventDraft } from "../../../engine/intake/connector.js";
+import { testSurrogate } from "../../../engine/testing/recording-intake.js";
+import { readOutbox } from "../outbox.js";
+import { profileSchema } from "../profile.js";
+import { normalisedContent, segmentMessage } from "../split.js";
+import { type ReadMessage, readMessage } from "../unit.js";
 
 /** A sample message read by the `generic` profile, with its content as resends are told by. */
 export interface SampleMessage {
