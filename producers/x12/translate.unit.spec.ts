@@ -206,7 +206,7 @@ describe("an 837", () => {
       return event!.type === "ClaimSubmitted" ? event!.fields.contentHash : "";
     };
     const one = await hash([...heading837, ...subscriber, ...claim]);
-    expect(one).toMatch(/^[0-9a-f]{16}$/);
+    expect(one).toMatch(/^[0-9a-f]{32}$/);
     expect(await hash([...heading837, ...subscriber, ...claim])).toBe(one);
     const dearer = claim.map((segment) => segment.replace("40.25", "40.26").replace("100.5", "100.51"));
     expect(await hash([...heading837, ...subscriber, ...dearer])).not.toBe(one);
