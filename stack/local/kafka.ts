@@ -78,7 +78,8 @@ export function kafkaService(
           "-cp",
           `${software}/*`,
         ];
-        const format = ["kafka.tools.StorageTool", "format", "-t", state.clusterId, "-c", properties];
+        // With an equals sign: an id may begin with a dash, and would be taken for an option.
+        const format = ["kafka.tools.StorageTool", "format", `--cluster-id=${state.clusterId}`, "-c", properties];
         const answer = await run(java, [...classes, ...format], { environment });
         if (answer.exitCode !== 0) {
           throw new TributaryError(
