@@ -5,6 +5,7 @@ import { TributaryError } from "../service/errors.js";
 import { requireSetting, type Settings } from "../service/settings.js";
 import { registerCompression } from "./compression.js";
 import { shareConnecting } from "./kafkajs-connect.js";
+import { decodeFetchesOurselves } from "./kafkajs-fetch.js";
 import { quietIdleConnections } from "./kafkajs-idle.js";
 
 /** Written out, since the library has other defaults under NODE_ENV=test. */
@@ -47,6 +48,7 @@ function relay(logger: Logger): (entry: LogEntry) => void {
 export function kafkaClient(settings: Settings, clientId: string, logger: Logger): Kafka {
   quietIdleConnections();
   shareConnecting();
+  decodeFetchesOurselves();
   registerCompression();
   const credentials = sasl(settings);
   return new kafkajs.Kafka({

@@ -11,8 +11,18 @@ interface LibraryRecord {
 
 const noHeaders = {};
 
-/** Numbers instead of texts, texts instead of buffers; of a header that stands several times the last counts. */
-export function incomingRecord(record: LibraryRecord): IncomingRecord {
+/**
+ * Records as lanes take them. Those that the library decoded get numbers instead of texts and texts instead of buffers;
+ * of a header that stands several times the last counts.
+ */
+export function incomingRecords(records: readonly (LibraryRecord | IncomingRecord)[]): readonly IncomingRecord[] {
+  const [first] = records;
+  // One fetch of a partition is decoded one way. A copy, since the array that the library was given filters in its own way.
+  if (first === undefined || typeof first.offset === "number") return records.slice() as IncomingRecord[];
+  return (records as readonly LibraryRecord[]).map(incomingRecord);
+}
+
+function incomingRecord(record: LibraryRecord): IncomingRecord {
   const names = record.headers ? Object.keys(record.headers) : [];
   let headers: Record<string, string> = noHeaders;
   if (names.length > 0) {

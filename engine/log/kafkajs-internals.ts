@@ -1,5 +1,6 @@
 import { createRequire } from "node:module";
 import type { Kafka } from "kafkajs";
+import type { IncomingRecord } from "./log.js";
 
 /**
  * The parts of KafkaJS that have no public door. They belong to one version: another one must be looked at first.
@@ -20,6 +21,15 @@ export interface Connection {
   disconnect(): Promise<boolean>;
 }
 
+/** A position in the bytes of a response. */
+export interface LibraryDecoder {
+  readonly buffer: Buffer;
+  offset: number;
+}
+
+/** Decodes the record set of a partition in a fetch response, its length in front. */
+export type DecodeMessages = (response: LibraryDecoder) => Promise<readonly object[]>;
+
 /** A record of a fetch response, as the library decodes it. */
 export interface FetchedRecord {
   readonly offset: string;
@@ -33,7 +43,8 @@ export interface FetchedRecord {
 interface FetchedPartition {
   readonly partition: number;
   readonly highWatermark: string;
-  readonly messages: readonly FetchedRecord[];
+  /** Records of ours where `replaceFetchDecoder` decoded them. */
+  readonly messages: readonly (FetchedRecord | IncomingRecord)[];
 }
 
 interface FetchRequest {
@@ -90,6 +101,24 @@ export function requestQueueClass(): { readonly prototype: RequestQueue } {
 /** The class of connections to brokers. */
 export function connectionClass(): { readonly prototype: Connection } {
   return require("kafkajs/src/network/connection.js") as { readonly prototype: Connection };
+}
+
+/**
+ * Puts another decoder of fetched records in the place of the library's. To be called before the first fetch: each
+ * version of the response takes its decoder when it is first used.
+ */
+export function replaceFetchDecoder(make: (original: DecodeMessages) => DecodeMessages): void {
+  const path = require.resolve("kafkajs/src/protocol/requests/fetch/v4/decodeMessages.js");
+  const original = require(path) as DecodeMessages;
+  (require.cache[path] as NodeJS.Module).exports = make(original);
+}
+
+/** The codec that a record batch's attributes name; null for an unknown one. */
+export function lookUpCodec(attributes: number): { decompress(bytes: Buffer): Promise<Buffer> } | null {
+  const { lookupCodecByAttributes } = require("kafkajs/src/protocol/message/compression/index.js") as {
+    lookupCodecByAttributes(attributes: number): { decompress(bytes: Buffer): Promise<Buffer> } | null;
+  };
+  return lookupCodecByAttributes(attributes);
 }
 
 /** A cluster as producers and consumers of the library have one each. */

@@ -2,7 +2,7 @@ import { setTimeout as pause } from "node:timers/promises";
 import type { Admin } from "kafkajs";
 import { TributaryError } from "../service/errors.js";
 import { kafkaErrorType, logError } from "./connection.js";
-import { incomingRecord } from "./incoming.js";
+import { incomingRecords } from "./incoming.js";
 import type { Cluster, FetchedRecord } from "./kafkajs-internals.js";
 import type { IncomingRecord } from "./log.js";
 import { assertReadable, topicWatermarks } from "./watermarks.js";
@@ -39,7 +39,7 @@ async function fetchFrom(
   topic: string,
   partition: number,
   offset: number,
-): Promise<readonly FetchedRecord[]> {
+): Promise<readonly (FetchedRecord | IncomingRecord)[]> {
   const leader = Object.keys(cluster.findLeaderForPartitions(topic, [partition]))[0];
   if (leader === undefined) throw Object.assign(new Error("no leader"), { type: "LEADER_NOT_AVAILABLE" });
   const broker = await cluster.findBroker({ nodeId: leader });
@@ -75,7 +75,7 @@ export async function* replay(
   if (position >= end) return;
   await cluster.addTargetTopic(topic);
   while (position < end) {
-    let fetched: readonly FetchedRecord[] = [];
+    let fetched: readonly (FetchedRecord | IncomingRecord)[] = [];
     try {
       fetched = await fetchFrom(cluster, topic, partition, position);
     } catch (error) {
@@ -90,15 +90,12 @@ export async function* replay(
       if (!cluster.isConnected()) await cluster.connect().catch(() => undefined);
       await cluster.refreshMetadata().catch(() => undefined);
     }
-    const records: IncomingRecord[] = [];
     const start = position;
-    for (const record of fetched) {
-      const offset = Number(record.offset);
-      if (offset < position) continue;
-      position = offset + 1;
-      // Control records are the broker's own: they take an offset and are no record.
-      if (offset < end && !record.isControlRecord) records.push(incomingRecord(record));
-    }
+    // Control records are the broker's own: they take an offset and are no record.
+    const shown = incomingRecords(fetched.filter((record) => !("isControlRecord" in record && record.isControlRecord)));
+    const records = shown.filter(({ offset }) => offset >= start && offset < end);
+    const last = fetched.at(-1);
+    if (last) position = Math.max(position, Number(last.offset) + 1);
     if (records.length > 0) yield records;
     if (position > start) lastProgress = Date.now();
     else if (Date.now() - lastProgress > patienceMilliseconds) {

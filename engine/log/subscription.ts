@@ -4,7 +4,7 @@ import type { Logger } from "pino";
 import { TributaryError } from "../service/errors.js";
 import { kafkaErrorType, logError } from "./connection.js";
 import { dismissDeadMembers } from "./dead-members.js";
-import { incomingRecord } from "./incoming.js";
+import { incomingRecords } from "./incoming.js";
 import { Lane } from "./lane.js";
 import type { Subscription, SubscriptionOptions } from "./log.js";
 import { assertReadable, partitionCount, topicWatermarks } from "./watermarks.js";
@@ -178,7 +178,7 @@ class RunningSubscription implements Subscription {
         fetchedFrom: Number((batch as unknown as { readonly fetchedOffset: string }).fetchedOffset),
         lastOffset: Number(batch.lastOffset()),
         highWatermark: Number(batch.highWatermark),
-        records: batch.messages.map(incomingRecord),
+        records: incomingRecords(batch.messages),
         heartbeat: quietHeartbeat,
       });
       this.#lastFetch = Date.now();
