@@ -21,15 +21,23 @@ export function formatPosition(position: EventPosition): string {
 
 /** @returns undefined when the text isn't a position. */
 export function parsePosition(text: string): EventPosition | undefined {
-  const match = /^([^:]+):(\d+):(\d+):(\d+):(\d+)$/.exec(text);
-  if (!match) return undefined;
-  return {
-    journal: match[1] as string,
-    partition: Number(match[2]),
-    offset: Number(match[3]),
-    index: Number(match[4]),
-    recordedAt: Number(match[5]),
+  const colon = text.indexOf(":");
+  if (colon < 1) return undefined;
+  let at = colon;
+  // By hand: a pattern takes half as long as all the rest of reading an event.
+  const number = (): number => {
+    let value = 0;
+    const start = ++at;
+    for (; at < text.length; at++) {
+      const digit = text.charCodeAt(at) - 48;
+      if (digit < 0 || digit > 9) break;
+      value = value * 10 + digit;
+    }
+    return at > start && (at === text.length || text.charCodeAt(at) === 58) ? value : Number.NaN;
   };
+  const [partition, offset, index, recordedAt] = [number(), number(), number(), number()];
+  if (at !== text.length || Number.isNaN(partition + offset + index + recordedAt)) return undefined;
+  return { journal: text.slice(0, colon), partition, offset, index, recordedAt };
 }
 
 /** Negative when `left` comes before `right`; both of the same journal partition. */

@@ -1,5 +1,6 @@
 import { TributaryError } from "../service/errors.js";
 import type { Settings } from "../service/settings.js";
+import type { AvroRecord } from "./avro.js";
 import { type Codec, type CodecSchemas, createCodec, type WriterSchema } from "./codec.js";
 import { registryApi } from "./registry-api.js";
 import { type RootRecord, rootRecords } from "./schemas.js";
@@ -90,16 +91,17 @@ export async function lookupSchemas(settings: Settings): Promise<CodecSchemas> {
   return {
     current,
     writers,
-    async fetch(id) {
-      const schema = await api.schema(id);
-      if (!schema) {
-        throw new TributaryError("TRIB_LOG_UNKNOWN_SCHEMA", `The registry has no Avro record with id ${id}.`, {
-          schemaId: id,
-        });
-      }
-      return schema;
-    },
+    fetch: (id) => fetchSchema(settings, id),
   };
+}
+
+/** The schema under an id, whoever's it is. @throws TRIB_LOG_UNKNOWN_SCHEMA, TRIB_LOG_REGISTRY_UNAVAILABLE */
+export async function fetchSchema(settings: Settings, schemaId: number): Promise<AvroRecord> {
+  const schema = await registryApi(settings).schema(schemaId);
+  if (schema) return schema;
+  throw new TributaryError("TRIB_LOG_UNKNOWN_SCHEMA", `The registry has no Avro record with id ${schemaId}.`, {
+    schemaId,
+  });
 }
 
 /** The codec of this installation, with the ids of its registry. @throws as `lookupSchemas`. */

@@ -1,53 +1,79 @@
 import { Entity } from "./entity.js";
 
-/** The rows of a partition that were used last, in memory. Bounded by rows; only the partition's owner has it. */
+/**
+ * The rows of a partition that were used last, in memory. Bounded by rows; only the partition's owner has it.
+ *
+ * Two generations: what is used moves to the young one; when that has half of the room it becomes the old one, and what
+ * was old and not used since is forgotten. So a use costs one look-up, and no list is kept in order.
+ */
 export class EntityCache {
-  readonly #entities = new Map<string, Entity>();
-  readonly #limit: number;
-  #rows = 0;
+  #young = new Map<string, Entity>();
+  #old = new Map<string, Entity>();
+  #youngRows = 0;
+  readonly #limit: () => number;
+  readonly #partition: number;
 
-  constructor(limit: number) {
+  /** @param limit most rows; may change. */
+  constructor(limit: () => number, partition: number) {
     this.#limit = limit;
+    this.#partition = partition;
   }
 
-  /** The entity, now the most recently used; undefined when it has to be read. */
-  touch(key: string, batch: number): Entity | undefined {
-    const entity = this.#entities.get(key);
-    if (!entity) return undefined;
-    if (entity.touched !== batch) {
-      this.#entities.delete(key);
-      this.#entities.set(key, entity);
-      entity.touched = batch;
+  /** Entities in memory. */
+  get size(): number {
+    return this.#young.size + this.#old.size;
+  }
+
+  /** The entity, now used; undefined when it has to be read. */
+  get(key: string): Entity | undefined {
+    const young = this.#young.get(key);
+    if (young) return young;
+    const old = this.#old.get(key);
+    if (old) {
+      this.#old.delete(key);
+      this.#young.set(key, old);
+      this.#youngRows += old.size();
     }
-    return entity;
+    return old;
   }
 
-  add(key: string, batch: number): Entity {
-    const entity = new Entity(key);
-    entity.touched = batch;
-    this.#entities.set(key, entity);
+  add(key: string): Entity {
+    const entity = new Entity(key, this.#partition);
+    this.#young.set(key, entity);
+    this.#youngRows += 2;
     return entity;
   }
 
   /**
-   * Makes room, the least recently used first. Entities touched in `keepFrom` or a later batch stay: their rows may be on
-   * the way to Postgres, and a read would not see them.
+   * Makes room. Entities of statements after `written` stay: their rows may be on the way to Postgres, and a read would
+   * not see them.
    */
-  evict(keepFrom: number): void {
-    this.#rows = 0;
-    for (const entity of this.#entities.values()) this.#rows += entity.size();
-    for (const [key, entity] of this.#entities) {
-      if (this.#rows <= this.#limit || entity.touched >= keepFrom) return;
-      this.#entities.delete(key);
-      this.#rows -= entity.size();
+  evict(written: number): void {
+    const half = this.#limit() / 2;
+    if (this.#youngRows <= half) return;
+    // What was counted when an entity came, or moved, has grown since.
+    this.#youngRows = 0;
+    for (const entity of this.#young.values()) this.#youngRows += entity.size();
+    if (this.#youngRows <= half) return;
+    const kept = new Map<string, Entity>();
+    this.#youngRows = 0;
+    for (const [key, entity] of this.#old) {
+      if (entity.statement <= written) continue;
+      kept.set(key, entity);
+      this.#youngRows += entity.size();
     }
+    this.#old = this.#young;
+    this.#young = kept;
   }
 
   remove(key: string): void {
-    this.#entities.delete(key);
+    this.#young.delete(key);
+    this.#old.delete(key);
   }
 
   clear(): void {
-    this.#entities.clear();
+    this.#young = new Map();
+    this.#old = new Map();
+    this.#youngRows = 0;
   }
 }

@@ -1,5 +1,5 @@
 import type { Row } from "./definition.js";
-import type { ChangeSource, Entity } from "./entity.js";
+import type { ChangeSource, Entity, Slot } from "./entity.js";
 import type { ProjectionLayout, TableLayout } from "./layout.js";
 import { type AnyScope, AppendedScope, KeyedScope, SummedScope } from "./scope.js";
 
@@ -43,41 +43,35 @@ function addSums(table: TableLayout, into: Map<string, SummedChange>, scope: Sum
 }
 
 /**
- * What the events of a batch changed, at most one final action a row. The rows themselves are in the entities:
- * a keyed change names the entity and the rest of the row's key.
+ * What events changed since the last statement. The rows of keyed tables are in their entities: each slot that has to be
+ * written is named once, so a row that a hundred events changed is written once.
  */
 export class Changes {
-  readonly keyed: readonly Map<string, { readonly entity: Entity; readonly rest: string }>[];
+  /** By the table's index. */
+  readonly keyed: readonly Slot[][];
   readonly summed: readonly Map<string, SummedChange>[];
   readonly appended: readonly AppendedChange[][];
+  readonly #tables: readonly TableLayout[];
 
   constructor(layout: ProjectionLayout) {
-    this.keyed = layout.tables.map(() => new Map());
+    this.keyed = layout.tables.map(() => []);
     this.summed = layout.tables.map(() => new Map());
     this.appended = layout.tables.map(() => []);
     this.#tables = layout.tables;
   }
 
-  readonly #tables: readonly TableLayout[];
-
-  /** Makes the changes of one event, which has been applied, part of the entity and of the batch. */
-  take(scopes: readonly AnyScope[], entity: Entity, source: ChangeSource): void {
-    for (const table of this.#tables) {
-      const scope = scopes[table.index];
-      if (scope instanceof KeyedScope) {
-        for (const [rest, row] of scope.changes) {
-          const before = entity.rowsOf(table.index)?.get(rest);
-          const kept = before && scope.isRestrictedOnly(rest) ? before.source : source;
-          if (row) entity.put(table.index, rest, { row, source: kept });
-          else entity.delete(table.index, rest);
-          this.keyed[table.index]?.set(rest === "" ? entity.key : `${entity.key}\0${rest}`, { entity, rest });
-        }
-      } else if (scope instanceof SummedScope) {
-        addSums(table, this.summed[table.index] as Map<string, SummedChange>, scope);
+  /** Makes the changes of one event, which has been applied, part of the entity and of these. */
+  take(scopes: readonly AnyScope[], entity: Entity, source: Pick<ChangeSource, "recordedAt" | "offset">): void {
+    for (let index = 0; index < scopes.length; index++) {
+      const scope = scopes[index];
+      if (scope instanceof KeyedScope) scope.commit(entity, source, this.keyed[index] as Slot[]);
+      else if (scope instanceof SummedScope) {
+        addSums(this.#tables[index] as TableLayout, this.summed[index] as Map<string, SummedChange>, scope);
       } else if (scope instanceof AppendedScope) {
-        scope.changes.forEach((row, ordinal) => {
-          this.appended[table.index]?.push({ row, offset: source.offset, ordinal });
-        });
+        const appended = this.appended[index] as AppendedChange[];
+        for (let ordinal = 0; ordinal < scope.changes.length; ordinal++) {
+          appended.push({ row: scope.changes[ordinal] as Row, offset: source.offset, ordinal });
+        }
       }
     }
   }

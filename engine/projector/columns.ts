@@ -1,80 +1,137 @@
+import { ArrayParameter, type ElementType } from "./array-parameter.js";
 import type { Column, ColumnKind, ColumnValue } from "./definition.js";
 import { quoted } from "./names.js";
 
 /** How a kind of column looks in Postgres, and how values go there and come back. */
 interface ColumnStore {
   readonly type: string;
-  /** Type of the array parameter that carries a batch of values. */
-  readonly parameter: string;
+  /** Element type of the array parameter that carries a batch of values. */
+  readonly element: ElementType;
   /** From an element of that array to the column; the placeholder is `$`. */
   readonly put?: string;
   /** From the column to text that `read` takes; the placeholder is `$`. */
   readonly get: string;
-  /** As an element of an array literal, quotes not yet put. */
-  readonly write: (value: never) => string;
+  readonly write: (into: ArrayParameter, value: never) => void;
   readonly read: (text: string) => ColumnValue;
 }
 
-/** Cents as numeric prints them. Text all the way: no float is ever made of money. */
-export function centsToDecimal(cents: number | bigint): string {
-  const negative = cents < 0;
-  const digits = String(negative ? -cents : cents).padStart(3, "0");
-  return `${negative ? "-" : ""}${digits.slice(0, -2)}.${digits.slice(-2)}`;
-}
-
-const asText = (value: string | number) => String(value);
-const json = (value: ColumnValue) => JSON.stringify(value);
-const list = (value: readonly string[]) => arrayLiteral(value);
 const parse = (text: string) => JSON.parse(text) as ColumnValue;
 const milliseconds = "(extract(epoch from $) * 1000)::bigint::text";
+const writeText = (into: ArrayParameter, value: string) => into.text(value);
+/** Arrays of arrays must be rectangular, so a list travels as the text of one. */
+const writeList = (into: ArrayParameter, value: readonly string[]) => into.text(listLiteral(value));
 
 const stores: Readonly<Record<ColumnKind, ColumnStore>> = {
-  uuid: { type: "uuid", parameter: "uuid[]", get: "$::text", write: asText, read: (text) => text },
-  text: { type: "text", parameter: "text[]", get: "$", write: asText, read: (text) => text },
+  uuid: {
+    type: "uuid",
+    element: "uuid",
+    get: "$::text",
+    write: (into, value: string) => into.uuid(value),
+    read: (text) => text,
+  },
+  text: { type: "text", element: "text", get: "$", write: writeText, read: (text) => text },
   "text[]": {
     type: "text[]",
-    parameter: "text[]",
+    element: "text",
     put: "$::text[]",
     get: "to_json($)::text",
-    write: list,
+    write: writeList,
     read: parse,
   },
   "uuid[]": {
     type: "uuid[]",
-    parameter: "text[]",
+    element: "text",
     put: "$::uuid[]",
     get: "to_json($)::text",
-    write: list,
+    write: writeList,
     read: parse,
   },
-  integer: { type: "integer", parameter: "integer[]", get: "$::text", write: asText, read: Number },
-  bigint: { type: "bigint", parameter: "bigint[]", get: "$::text", write: asText, read: Number },
-  boolean: { type: "boolean", parameter: "boolean[]", get: "$::text", write: String, read: (text) => text === "true" },
+  integer: {
+    type: "integer",
+    element: "integer",
+    get: "$::text",
+    write: (into, value: number) => into.integer(value),
+    read: Number,
+  },
+  bigint: {
+    type: "bigint",
+    element: "bigint",
+    get: "$::text",
+    write: (into, value: number) => into.bigint(value),
+    read: Number,
+  },
+  boolean: {
+    type: "boolean",
+    element: "boolean",
+    get: "$::text",
+    write: (into, value: boolean) => into.boolean(value),
+    read: (text) => text === "true",
+  },
   money: {
     type: "numeric(14,2)",
-    parameter: "numeric[]",
+    element: "numeric",
     get: "($ * 100)::bigint::text",
-    write: centsToDecimal,
+    write: (into, value: number) => into.cents(value),
     read: Number,
   },
-  date: { type: "date", parameter: "date[]", get: "to_char($, 'YYYY-MM-DD')", write: asText, read: (text) => text },
+  date: {
+    type: "date",
+    element: "date",
+    get: "to_char($, 'YYYY-MM-DD')",
+    write: (into, value: string) => into.date(value),
+    read: (text) => text,
+  },
   instant: {
     type: "timestamptz",
-    parameter: "timestamptz[]",
+    element: "timestamptz",
     get: milliseconds,
-    write: (value: number) => new Date(value).toISOString(),
+    write: (into, value: number) => into.timestamptz(value),
     read: Number,
   },
-  json: { type: "jsonb", parameter: "jsonb[]", get: "$::text", write: json, read: parse },
+  json: {
+    type: "jsonb",
+    element: "jsonb",
+    get: "$::text",
+    write: (into, value: ColumnValue) => into.jsonb(JSON.stringify(value)),
+    read: parse,
+  },
 };
 
 /** What only the fold reads is kept as the text it gave: cheaper to write, and never searched. */
-const hiddenJson: ColumnStore = { ...stores.json, type: "json", parameter: "json[]" };
+const hiddenJson: ColumnStore = {
+  ...stores.json,
+  type: "json",
+  element: "json",
+  write: (into, value: ColumnValue) => into.text(JSON.stringify(value)),
+};
 
 const storeOf = (column: Column) => (column.kind === "json" && column.hidden ? hiddenJson : stores[column.kind]);
 
 export const columnType = (column: Column): string => storeOf(column).type;
-export const parameterType = (column: Column): string => storeOf(column).parameter;
+
+/** SQL type of the parameter that {@link columnParameter} makes. */
+export const parameterType = (column: Column): string => `${storeOf(column).element}[]`;
+
+/** An empty parameter for values of the column. @param expected bytes it will take, as far as the caller can guess. */
+export const columnParameter = (column: Column, expected?: number): ArrayParameter =>
+  new ArrayParameter(storeOf(column).element, expected);
+
+/** What adds a value of the column to its parameter. */
+export function valueWriter(column: Column): (into: ArrayParameter, value: ColumnValue | undefined) => void {
+  const write = storeOf(column).write as (into: ArrayParameter, value: ColumnValue) => void;
+  return (into, value) => {
+    if (value === null || value === undefined) into.null();
+    else write(into, value);
+  };
+}
+
+/** A parameter of these values of the column. */
+export function parameterOf(column: Column, values: Iterable<ColumnValue | undefined>): Buffer {
+  const parameter = columnParameter(column);
+  const write = valueWriter(column);
+  for (const value of values) write(parameter, value);
+  return ArrayParameter.joined([parameter]);
+}
 
 /** Expression that makes the column's value of an unnested array element. */
 export const putExpression = (column: Column, element: string): string =>
@@ -87,22 +144,15 @@ export const getExpression = (column: Column, name: string, from = "t"): string 
 export const readValue = (column: Column, text: string | null): ColumnValue =>
   text === null ? null : storeOf(column).read(text);
 
-/** Text of a value inside an array parameter; null is the array's NULL. */
-export const writeValue = (column: Column, value: ColumnValue | undefined): string | null =>
-  value === null || value === undefined ? null : storeOf(column).write(value as never);
+/** What {@link readValue} is in one call for many values of one column. */
+export const valueReader = (column: Column): ((text: string | null) => ColumnValue) => {
+  const { read } = storeOf(column);
+  return (text) => (text === null ? null : read(text));
+};
 
 const special = /["\\]/g;
 
 /** A Postgres array literal of texts. Every element is quoted, so that none can be taken for NULL or for syntax. */
-export function arrayLiteral(elements: Iterable<string | null>): string {
-  let literal = "{";
-  let first = true;
-  for (const element of elements) {
-    if (first) first = false;
-    else literal += ",";
-    if (element === null) literal += "NULL";
-    else if (element.includes('"') || element.includes("\\")) literal += `"${element.replace(special, "\\$&")}"`;
-    else literal += `"${element}"`;
-  }
-  return `${literal}}`;
+function listLiteral(elements: readonly string[]): string {
+  return `{${elements.map((element) => `"${element.replace(special, "\\$&")}"`).join(",")}}`;
 }

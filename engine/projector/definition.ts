@@ -185,6 +185,12 @@ export interface DerivedTable {
 export interface Projection<Tables extends Readonly<Record<string, Table>> = Readonly<Record<string, Table>>> {
   /** Folder name in `projections/`. With a keyed table, all event types of the fold are of one topic. */
   readonly name: string;
+  /**
+   * A topic of others that it reads instead of ours, in the Confluent wire format. The fold's types are then the names of
+   * the records there, without namespace; an event is its own position, recorded when it was appended. See
+   * {@link projectionOfOthers}.
+   */
+  readonly topic?: string;
   /** Raised when tables or fold change: a new build is made beside the old one. */
   readonly version: number;
   /** Columns of type json hold any JSON; visible ones are jsonb, so the order of an object's names is not kept. */
@@ -221,3 +227,30 @@ export function projection<const Tables extends Readonly<Record<string, Table>>>
 ): AnyProjection {
   return definition as unknown as AnyProjection;
 }
+
+/** A fold of events that are not ours: no catalogue knows them, and nothing in them is sealed. */
+export type FoldOfOthers<
+  Tables extends Readonly<Record<string, Table>>,
+  Events extends Readonly<Record<string, object>>,
+> = {
+  readonly [Type in keyof Events]?: (
+    context: Omit<FoldContext<Tables>, "type" | "event" | "sealed"> & {
+      readonly type: Type;
+      readonly event: Events[Type];
+    },
+  ) => FoldResult;
+};
+
+/**
+ * A read model of a topic of others: `projectionOfOthers<{ OrderPlaced: OrderPlaced }>()({ topic: "shop.orders", ... })`.
+ * Records are decoded as they were written, with the schema that the registry has under the id on the wire.
+ */
+export const projectionOfOthers =
+  <Events extends Readonly<Record<string, object>>>() =>
+  <const Tables extends Readonly<Record<string, Table>>>(
+    definition: Omit<Projection<Tables>, "fold" | "topic"> & {
+      readonly topic: string;
+      readonly fold: FoldOfOthers<Tables, Events>;
+    },
+  ): AnyProjection =>
+    definition as unknown as AnyProjection;

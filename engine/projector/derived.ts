@@ -1,7 +1,7 @@
 import { TributaryError } from "../service/errors.js";
 import type { Pool } from "../store/pool.js";
 import type { Build } from "./build.js";
-import { arrayLiteral, parameterType, putExpression, writeValue } from "./columns.js";
+import { parameterOf, parameterType, putExpression } from "./columns.js";
 import type { Column, DerivedTable, Row } from "./definition.js";
 import type { ProjectionLayout } from "./layout.js";
 import { consumerRole, quoted } from "./names.js";
@@ -63,7 +63,12 @@ function statementOf(build: Build, name: string, derived: DerivedTable, change: 
   const columns = Object.entries(derived.columns);
   const key = derived.key.map((keyName) => [keyName, derived.columns[keyName] as Column] as const);
   const arrays = (rows: readonly Row[], of: readonly (readonly [string, Column])[]) =>
-    of.map(([column, definition]) => arrayLiteral(rows.map((row) => writeValue(definition, row[column]))));
+    of.map(([column, definition]) =>
+      parameterOf(
+        definition,
+        rows.map((row) => row[column]),
+      ),
+    );
   const values = [...arrays(change.puts, columns), ...arrays(change.deletes, key)];
   const parameter = (column: Column, index: number) => `$${index + 6}::${parameterType(column)}`;
   const names = columns.map(([column]) => quoted(column)).join(", ");

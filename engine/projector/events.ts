@@ -7,6 +7,8 @@ import type { Decoder } from "./ports.js";
 
 /** A record as the lanes of a partition share it: read and decoded once, however many projections fold it. */
 export interface LaneEvent {
+  readonly topic: string;
+  readonly partition: number;
   readonly offset: number;
   readonly key: string;
   readonly position: EventPosition;
@@ -88,16 +90,26 @@ export async function readEvents(records: readonly IncomingRecord[], context: Re
     const known = "type" in result ? result : undefined;
     const event = (known?.event ?? {}) as { readonly meta?: { readonly id?: string }; readonly sealed?: Buffer | null };
     events.push({
+      topic: context.topic,
+      partition: context.partition,
       offset: record.offset,
       key: record.key,
       position,
       type: known?.type,
       event,
-      eventId: event.meta?.id ?? null,
+      eventId: (context.published && event.meta?.id) || null,
       undecodable: "type" in result ? undefined : result,
-      sealed: event.sealed ?? null,
-      opened: event.sealed ? undefined : null,
+      sealed: (context.published && event.sealed) || null,
+      opened: context.published && event.sealed ? undefined : null,
     });
   }
   return events;
+}
+
+/** Reads what is read again, batch by batch. @throws as {@link readEvents}, and what the log throws. */
+export async function* readEventsOf(
+  batches: AsyncIterable<readonly IncomingRecord[]>,
+  context: ReadContext,
+): AsyncGenerator<readonly LaneEvent[]> {
+  for await (const records of batches) yield await readEvents(records, context);
 }

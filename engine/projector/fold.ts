@@ -1,6 +1,7 @@
 import type { EventPosition } from "../log/position.js";
 import type { EventType, FoldContext, FoldResult, Table } from "./definition.js";
 import type { Entity } from "./entity.js";
+import type { LaneEvent } from "./events.js";
 import type { ProjectionLayout } from "./layout.js";
 import { type AnyScope, RowProblem, scopeOf } from "./scope.js";
 
@@ -55,27 +56,20 @@ export class FoldMachine {
   }
 
   /** @returns why the event's key is to be parked; undefined when the event is applied (or of no interest). */
-  apply(input: FoldInput, entity: Entity): ParkReason | undefined {
-    for (const scope of this.scopes) scope.begin(entity, input.key);
-    const fold = this.#folds.get(input.type);
+  apply(event: LaneEvent, entity: Entity): ParkReason | undefined {
+    const { type } = event;
+    const fold = type && this.#folds.get(type);
+    for (let index = 0; index < this.scopes.length; index++) this.scopes[index]?.begin(entity, event.key);
     if (!fold) return undefined;
     let result: FoldResult;
     let thrown: unknown;
     try {
-      result = fold({
-        type: input.type,
-        event: input.event,
-        sealed: input.sealed,
-        key: input.key,
-        position: input.position,
-        source: input.source,
-        tables: this.#tables,
-      } as unknown as Parameters<AnyFold>[0]);
+      result = fold(new Context(event, this.#tables) as unknown as Parameters<AnyFold>[0]);
     } catch (error) {
       thrown = error ?? new Error("nothing");
     }
-    for (const scope of this.scopes) {
-      const problem = scope.problem();
+    for (let index = 0; index < this.scopes.length; index++) {
+      const problem = this.scopes[index]?.problem();
       if (problem) return { code: "TRIB_PROJECT_VALUE_INVALID", reason: problem.message.slice(0, longestReason) };
     }
     // The message of a thrown error may quote the event, so only its class is kept.
@@ -83,9 +77,35 @@ export class FoldMachine {
       const name = thrown instanceof RowProblem || !(thrown instanceof Error) ? "an error" : thrown.name;
       return {
         code: "TRIB_PROJECT_FOLD_FAILED",
-        reason: `the fold of ${input.type} threw ${name}`.slice(0, longestReason),
+        reason: `the fold of ${type} threw ${name}`.slice(0, longestReason),
       };
     }
     return result ? { code: "TRIB_PROJECT_FOLD_PARKED", reason: result.park.slice(0, longestReason) } : undefined;
+  }
+}
+
+/** What a fold is given: the event with what it may look at and change. */
+class Context implements FoldInput {
+  readonly type: EventType;
+  readonly key: string;
+  readonly event: object;
+  readonly sealed: object | null;
+  readonly position: EventPosition;
+  readonly tables: Readonly<Record<string, AnyScope>>;
+  readonly #event: LaneEvent;
+
+  constructor(event: LaneEvent, tables: Readonly<Record<string, AnyScope>>) {
+    this.type = event.type as EventType;
+    this.key = event.key;
+    this.event = event.event;
+    this.sealed = event.opened ?? null;
+    this.position = event.position;
+    this.tables = tables;
+    this.#event = event;
+  }
+
+  get source(): FoldInput["source"] {
+    const { topic, partition, offset } = this.#event;
+    return { topic, partition, offset };
   }
 }

@@ -2,37 +2,59 @@ import { randomUUID } from "node:crypto";
 import type { LaneContext } from "../log/log.js";
 import { TributaryError } from "../service/errors.js";
 import type { Metrics } from "../service/metrics.js";
-import { type FoldedBatch, type FolderOptions, LaneState } from "./batch.js";
+import type { Pool } from "../store/pool.js";
+import type { Build } from "./build.js";
+import type { BuildWriter, Outcome, WriteSource } from "./build-writer.js";
 import { type Checkpoint, type LanePlace, takeAgain, takeOver } from "./checkpoint.js";
 import type { LaneEvent } from "./events.js";
-import { type Failure, failureOf } from "./failure.js";
+import type { Failure } from "./failure.js";
+import { LaneState, type LaneStateOptions } from "./lane-state.js";
 import type { Patience } from "./patience.js";
 import type { ProjectorLogger } from "./ports.js";
+import type { Write } from "./statement.js";
+import type { ParkedRow } from "./statement-parts.js";
 
-export interface LaneOptions extends FolderOptions {
+export interface LaneOptions extends LaneStateOptions {
+  readonly build: Build;
+  readonly pool: Pool;
+  /** Shared by the lanes of a build in one process. */
+  readonly writer: BuildWriter;
+  /** Reads events of the partition again, offsets from `from` up to `to`. */
+  readonly again: (from: number, to: number) => AsyncIterable<readonly LaneEvent[]>;
   /** Names this process, for who looks at the checkpoints. */
   readonly owner: string;
   readonly logger: ProjectorLogger;
   readonly metrics?: Metrics;
   readonly patience: Patience;
+  /** Events folded before they are written while more are there already; default 16,000. */
+  readonly flushEvents?: number;
+  /** Milliseconds after which they are written in any case; default 250. */
+  readonly flushMilliseconds?: number;
 }
-
-type Outcome = "committed" | "lost" | Failure;
 
 /** A lane that another owner took while the group still gives it to us is an error only when it lasts this long. */
 const lostForMilliseconds = 60_000;
+/** Events folded at once while the lane looks for what went wrong. */
+const carefulEvents = 1_000;
 
 /**
  * One build's part of one partition: folds its events in order and writes them behind its fence.
  *
- * The statement of a batch is under way while the next one is folded, never more than one. When it was not committed
- * exactly as folded, everything folded after it is thrown away and folded again from the checkpoint.
+ * While a statement is under way the next events are folded; there is never more than one. At the end of the log all is
+ * written at once, before that a lane collects, so that rows which change again and again are written once. When a
+ * statement was not written exactly as folded, everything folded after it is thrown away, and read and folded again from
+ * the checkpoint on.
  */
-export class ProjectionLane {
+export class ProjectionLane implements WriteSource {
   readonly #options: LaneOptions;
   readonly #place: LanePlace;
   readonly #state: LaneState;
-  #underWay: { readonly folded: FoldedBatch; readonly outcome: Promise<Outcome> } | undefined;
+  #underWay: Promise<void> | undefined;
+  /** Why the statement before was not written. */
+  #failure: Failure | undefined;
+  #thrown: { readonly error: unknown } | undefined;
+  #taken: { readonly applied: number; readonly parked: readonly ParkedRow[] } | undefined;
+  #timer: NodeJS.Timeout | undefined;
   #lostAt: number | undefined;
   /** Of this opening: the same process may be given the partition again while an older statement is still under way. */
   #owner = "";
@@ -45,7 +67,6 @@ export class ProjectionLane {
 
   /** Takes the lane over. @returns the offset to read from. */
   async open(): Promise<number> {
-    this.#underWay = undefined;
     this.#lostAt = undefined;
     const { pool, owner, patience } = this.#options;
     this.#owner = `${owner}/${randomUUID()}`;
@@ -56,35 +77,98 @@ export class ProjectionLane {
 
   /**
    * Handles events in order; those below the checkpoint are skipped. At the end of the log it returns when all is
-   * written, before that it may leave one statement under way.
+   * written, before that it may leave a statement under way and events to be written with the next one.
    * @throws what stops the process: an event of another journal, a position claimed twice, a missing table or grant.
    */
   async batch(events: readonly LaneEvent[], context: LaneContext): Promise<void> {
-    if (this.#isLost(context)) return;
-    const { patience, topic, partition } = this.#options;
-    let folded: FoldedBatch | undefined;
     try {
-      folded = await patience.until("read rows", () => this.#state.fold(events), context);
+      if (!this.#isLost(context) && (await this.#whole(context))) await this.#handle(events, context);
     } catch (error) {
-      await this.#underWay?.outcome.catch(() => {});
-      throw error;
+      // Whoever has the partition now meets the same, if it is more than the end of this ownership.
+      if (context.isOwned()) throw error;
     }
-    const before = await this.#finish(context);
-    if (before === "lost") return;
-    if (before === "again") await this.#settle(events, context);
-    else if (folded) {
-      const outcome = this.#write(folded, context);
-      // It is looked at by the next batch, or below; until then a failure is nobody's unhandled rejection.
-      outcome.catch(() => {});
-      this.#underWay = { folded, outcome };
-      if (folded.next >= context.highWatermark) await this.#finish(context);
-    }
-    this.#options.metrics?.set(
-      "tributary_lag_events",
-      { projection: this.#options.layout.name, topic, partition },
-      Math.max(0, context.highWatermark - this.#state.next),
-    );
+    const { metrics, layout, topic, partition } = this.#options;
+    const lag = Math.max(0, context.highWatermark - this.#state.next);
+    metrics?.set("tributary_lag_events", { projection: layout.name, topic, partition }, lag);
     this.#tellParked();
+  }
+
+  async #handle(events: readonly LaneEvent[], context: LaneContext): Promise<void> {
+    const { patience, flushEvents = 16_000 } = this.#options;
+    await patience.until("read rows", () => this.#state.fold(events), context);
+    if (this.#state.next >= context.highWatermark) await this.#drain(context);
+    else if (this.#state.pendingEvents >= flushEvents) {
+      await this.#underWay;
+      if (await this.#whole(context)) this.#write();
+    } else this.#writeLater();
+  }
+
+  /** Writes all that is folded. */
+  async #drain(context: LaneContext): Promise<void> {
+    for (;;) {
+      await this.#underWay;
+      if (!(await this.#whole(context)) || !this.#state.hasPending) return;
+      this.#write();
+    }
+  }
+
+  /** Mends what the last statement left. @returns false when the lane is lost. */
+  async #whole(context: LaneContext): Promise<boolean> {
+    if (this.#thrown) throw this.#thrown.error;
+    const failure = this.#failure;
+    if (!failure) return this.#lostAt === undefined;
+    this.#failure = undefined;
+    return this.#recover(failure, context);
+  }
+
+  /** Called when the statement can take it. */
+  take(): Write {
+    const write = this.#state.take();
+    this.#taken = write;
+    return write;
+  }
+
+  #write(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    if (this.#underWay || !this.#state.hasPending) return;
+    const done = this.#options.writer.write(this).then(
+      (outcome) => this.#written(outcome),
+      (error: unknown) => {
+        this.#thrown = { error };
+      },
+    );
+    this.#underWay = done.then(() => {
+      this.#underWay = undefined;
+      if (this.#state.hasPending) this.#writeLater();
+    });
+  }
+
+  /** More events are expected: what is folded goes with them, unless they don't come. */
+  #writeLater(): void {
+    if (this.#timer || this.#failure || this.#thrown || this.#lostAt !== undefined) return;
+    this.#timer = setTimeout(() => {
+      this.#timer = undefined;
+      if (!this.#failure && !this.#thrown) this.#write();
+    }, this.#options.flushMilliseconds ?? 250);
+  }
+
+  #written(outcome: Outcome): void {
+    if (outcome === "lost") this.#lose();
+    else if (outcome !== "committed") this.#failure = outcome;
+    else {
+      this.#state.wrote();
+      this.#tell();
+    }
+  }
+
+  #tell(): void {
+    const { metrics, logger, layout, topic, partition } = this.#options;
+    const { applied, parked } = this.#taken ?? { applied: 0, parked: [] };
+    metrics?.count("tributary_applied_events_total", { projection: layout.name, topic, partition }, applied);
+    for (const { offset, code, eventId } of parked) {
+      logger.error({ ...this.#facts(), offset, code, eventId }, "an event could not be applied; its key is parked");
+    }
   }
 
   #tellParked(): void {
@@ -94,8 +178,10 @@ export class ProjectionLane {
 
   /** Waits for the statement under way, whose outcome no longer matters to this owner. */
   async close(): Promise<void> {
-    await this.#underWay?.outcome.catch(() => {});
-    this.#underWay = undefined;
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    this.#lostAt ??= Date.now();
+    await this.#underWay;
   }
 
   #isLost(context: LaneContext): boolean {
@@ -111,69 +197,43 @@ export class ProjectionLane {
     return { projection: layout.name, build: build.build, topic, partition };
   }
 
-  #lose(): "lost" {
+  #lose(): false {
     this.#lostAt = Date.now();
     this.#options.logger.warn(
       { ...this.#facts(), code: "TRIB_PROJECT_FENCE_LOST", epoch: this.#state.epoch },
       "another process has taken over this partition; nothing of the batch was written",
     );
-    return "lost";
+    return false;
   }
 
-  /** Looks at the statement under way. `again`: it and all folded after it has to be folded again. */
-  async #finish(context: LaneContext): Promise<"clean" | "again" | "lost"> {
-    const underWay = this.#underWay;
-    if (!underWay) return "clean";
-    this.#underWay = undefined;
-    const outcome = await underWay.outcome;
-    if (outcome === "committed") {
-      this.#committed(underWay.folded);
-      return "clean";
-    }
-    if (outcome === "lost") return this.#lose();
-    return this.#recover(underWay.folded.events, outcome, context);
-  }
-
-  #committed({ applied, parked }: FoldedBatch): void {
-    const { metrics, logger, layout, topic, partition } = this.#options;
-    metrics?.count("tributary_applied_events_total", { projection: layout.name, topic, partition }, applied);
-    for (const { offset, code, eventId } of parked) {
-      logger.error({ ...this.#facts(), offset, code, eventId }, "an event could not be applied; its key is parked");
-    }
-  }
-
-  /** One try of the fenced statement, repeated only when it was certainly not written. */
-  async #write(folded: FoldedBatch, context: LaneContext): Promise<Outcome> {
-    const { pool, patience, metrics, layout } = this.#options;
-    const { name, text } = this.#state.statement;
-    const startedAt = performance.now();
-    for (let attempt = 0; ; attempt++) {
-      try {
-        const { rows } = await pool.query<{ count: number }>({ name, text, values: [...folded.values] });
-        metrics?.observe(
-          "tributary_batch_seconds",
-          { projection: layout.name },
-          (performance.now() - startedAt) / 1000,
-        );
-        return Number(rows[0]?.count) === 1 ? "committed" : "lost";
-      } catch (error) {
-        const failure = failureOf(error);
-        if (failure.kind === "wrong") throw this.#wrong(error);
-        if (failure.kind !== "again") return failure;
-        await patience.wait("write a batch", error, attempt, context);
-      }
-    }
-  }
-
-  #wrong(cause: unknown): TributaryError {
-    return new TributaryError("TRIB_PROJECT_WRITE_FAILED", undefined, this.#facts(), { cause });
-  }
-
-  /** After doubt or refusal: raises the epoch, reads where the build really is, and goes on from there. */
-  async #recover(events: readonly LaneEvent[], failure: Failure, context: LaneContext): Promise<"again" | "lost"> {
-    const { pool, patience, logger } = this.#options;
+  /** After doubt or refusal: reads where the build really is, and folds again from there what was folded before. */
+  async #recover(failure: Failure, context: LaneContext): Promise<boolean> {
+    const { patience, again, logger } = this.#options;
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
     logger.warn({ ...this.#facts(), code: failure.code, kind: failure.kind }, "a batch was not written as folded");
-    const epoch = this.#state.epoch;
+    const end = this.#state.next;
+    if (!(await this.#takeAgain(context))) return false;
+    let lost = false;
+    await patience.until(
+      "read events again",
+      async () => {
+        for await (const events of again(this.#state.next, end)) {
+          for (let at = 0; at < events.length && !lost; at += carefulEvents) {
+            lost = !(await this.#settle(events.slice(at, at + carefulEvents), context));
+          }
+          if (lost) return;
+        }
+      },
+      context,
+    );
+    return !lost;
+  }
+
+  /** Raises the epoch, which waits for a statement in doubt, and starts from the checkpoint. @returns false when lost. */
+  async #takeAgain(context: LaneContext): Promise<boolean> {
+    const { pool, patience } = this.#options;
+    const { epoch } = this.#state;
     const checkpoint: Checkpoint | undefined = await patience.until(
       "read the checkpoint again",
       () => takeAgain(pool, this.#place, this.#owner, epoch),
@@ -181,27 +241,33 @@ export class ProjectionLane {
     );
     if (!checkpoint) return this.#lose();
     this.#state.reset(checkpoint);
-    const left = events.filter(({ offset }) => offset >= checkpoint.nextOffset);
+    return true;
+  }
+
+  /** Folds and writes events one batch at a time, nothing under way before or after. @returns false when lost. */
+  async #settle(events: readonly LaneEvent[], context: LaneContext): Promise<boolean> {
+    const { patience, writer } = this.#options;
+    await patience.until("read rows", () => this.#state.fold(events), context);
+    if (!this.#state.hasPending) return true;
+    const outcome = await writer.write(this);
+    if (outcome === "committed" || outcome === "lost") {
+      this.#written(outcome);
+      return outcome === "committed";
+    }
+    if (!(await this.#takeAgain(context))) return false;
+    const left = events.filter(({ offset }) => offset >= this.#state.next);
     const [only] = left;
-    if (failure.kind !== "refused" || !only) return this.#settle(left, context);
+    if (outcome.kind !== "refused" || !only) return this.#settle(left, context);
     if (left.length === 1) {
-      if (!this.#state.refuse(only.offset, failure.code)) throw this.#wrong(failure);
+      if (!this.#state.refuse(only.offset, outcome.code)) throw this.#wrong(outcome);
       return this.#settle(left, context);
     }
     // Halves in order, until the one event that is refused stands alone: its key is parked, all others flow.
     const middle = Math.ceil(left.length / 2);
-    const first = await this.#settle(left.slice(0, middle), context);
-    return first === "lost" ? first : this.#settle(left.slice(middle), context);
+    return (await this.#settle(left.slice(0, middle), context)) && (await this.#settle(left.slice(middle), context));
   }
 
-  /** Folds and writes events one batch at a time, nothing under way before or after. */
-  async #settle(events: readonly LaneEvent[], context: LaneContext): Promise<"again" | "lost"> {
-    const folded = await this.#options.patience.until("read rows", () => this.#state.fold(events), context);
-    if (!folded) return "again";
-    const outcome = await this.#write(folded, context);
-    if (outcome === "lost") return this.#lose();
-    if (outcome !== "committed") return this.#recover(folded.events, outcome, context);
-    this.#committed(folded);
-    return "again";
+  #wrong(cause: unknown): TributaryError {
+    return new TributaryError("TRIB_PROJECT_WRITE_FAILED", undefined, this.#facts(), { cause });
   }
 }

@@ -1,10 +1,13 @@
 import type { AnyProjection, Column, EventType, Table, TableKind } from "./definition.js";
+import { type ValueProblem, valueCheck } from "./values.js";
 
 /** A column with its name, as the hot path wants it: in an array, looked up once. */
 export interface ColumnLayout {
   readonly name: string;
   readonly column: Column;
   readonly inKey: boolean;
+  /** What is wrong with a value that is not null. */
+  readonly problemOf: (value: unknown) => ValueProblem;
 }
 
 export interface TableLayout {
@@ -20,6 +23,8 @@ export interface TableLayout {
   readonly given: readonly ColumnLayout[];
   /** Key columns a fold gives, in the order of the key. */
   readonly rest: readonly ColumnLayout[];
+  /** keyed: what everybody may see. Sealed content decides none of it. */
+  readonly clear: readonly ColumnLayout[];
   /** summed: the columns that are added up. */
   readonly sums: readonly ColumnLayout[];
 }
@@ -41,6 +46,7 @@ function layTable(name: string, index: number, definition: Table): TableLayout {
     name: columnName,
     column,
     inKey: definition.key.includes(columnName),
+    problemOf: valueCheck(column, definition.key.includes(columnName)),
   }));
   const keyColumns = definition.key.map((key) => columns.find((column) => column.name === key) as ColumnLayout);
   const keyColumn = definition.kind === "keyed" ? keyColumns[0] : undefined;
@@ -52,6 +58,7 @@ function layTable(name: string, index: number, definition: Table): TableLayout {
     columns,
     keyColumn,
     given: columns.filter((column) => column !== keyColumn),
+    clear: columns.filter((column) => column !== keyColumn && (definition.restricted || !column.column.restricted)),
     rest: keyColumns.filter((column) => column !== keyColumn),
     sums: definition.kind === "summed" ? columns.filter((column) => !column.inKey) : [],
   };
@@ -66,8 +73,11 @@ export function layOut(definition: AnyProjection): ProjectionLayout {
     tables,
     keyed: tables.filter((table) => table.kind === "keyed"),
     eventTypes: Object.keys(definition.fold) as EventType[],
-    readsSealed: tables.some(
-      (table) => table.definition.restricted === true || table.columns.some(({ column }) => column.restricted === true),
-    ),
+    readsSealed:
+      definition.topic === undefined &&
+      tables.some(
+        (table) =>
+          table.definition.restricted === true || table.columns.some(({ column }) => column.restricted === true),
+      ),
   };
 }

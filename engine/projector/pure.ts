@@ -69,11 +69,12 @@ export class PureFold {
     if (this.#held.has(lane)) return;
     let entity = this.#entities.get(lane);
     if (!entity) {
-      entity = new Entity(input.key);
+      entity = new Entity(input.key, partition);
       this.#entities.set(lane, entity);
     }
-    const reason =
-      input.undecodable ?? this.#machine.apply({ ...input, type: input.type as FoldInput["type"] }, entity);
+    const { type, key, event, sealed, position, undecodable } = input;
+    const given = { topic, partition, offset, type, key, event, position, undecodable, eventId: null };
+    const reason = undecodable ?? this.#machine.apply({ ...given, sealed: null, opened: sealed }, entity);
     if (reason) {
       this.#held.add(lane);
       this.parked.push({ topic, partition, offset, key: input.key, ...reason });
@@ -120,7 +121,9 @@ export class PureFold {
     const rows: { readonly order: string; readonly found: PureRow }[] = [];
     const keyColumn = table.keyColumn?.name ?? "";
     for (const entity of this.#entities.values()) {
-      for (const [rest, { row, source }] of entity.rowsOf(table.index) ?? []) {
+      for (const { rest, row, recordedAt, offset } of entity.slots(table.index)) {
+        if (!row) continue;
+        const source = { recordedAt, partition: entity.partition, offset };
         rows.push({ order: `${entity.key}\0${rest}`, found: { row: { [keyColumn]: entity.key, ...row }, source } });
       }
     }

@@ -11,6 +11,7 @@ import { buildSchema, consumerRole, literal, quoted } from "./names.js";
 export function openedEventTypes(consumer: ConsumerDefinition): readonly string[] {
   const catalog: Readonly<Record<string, { readonly sealed: string | null }>> = eventCatalog;
   const types = consumer.project
+    .filter(({ topic }) => topic === undefined)
     .map(layOut)
     .filter(({ readsSealed }) => readsSealed)
     .flatMap(({ eventTypes }) => eventTypes)
@@ -18,10 +19,13 @@ export function openedEventTypes(consumer: ConsumerDefinition): readonly string[
   return [...new Set(types)].sort();
 }
 
-/** Topics of the event types that projections fold, without the installation's prefix. */
+/** Topics that projections read, without the installation's prefix: those of the event types they fold. */
 export function topicsOfProjections(projections: readonly AnyProjection[]): readonly string[] {
-  const types = projections.flatMap(({ fold }) => Object.keys(fold) as (keyof typeof eventCatalog)[]);
-  return [...new Set(types.map((type) => eventCatalog[type].topic))].sort();
+  const topics = projections.flatMap(({ fold, topic }) => {
+    if (topic !== undefined) return [topic];
+    return (Object.keys(fold) as (keyof typeof eventCatalog)[]).map((type) => eventCatalog[type].topic);
+  });
+  return [...new Set(topics)].sort();
 }
 
 /** Statements that give a consumer's role what it needs on these builds, and take nothing for granted. */

@@ -6,11 +6,14 @@ import { TributaryError } from "../service/errors.js";
 import type { Metrics } from "../service/metrics.js";
 import type { Pool } from "../store/pool.js";
 import { type Build, ensureBuild, listBuilds } from "./build.js";
-import { ConsumerLane } from "./consumer-lane.js";
+import { BuildWriter } from "./build-writer.js";
+import { ConsumerLane, readContext } from "./consumer-lane.js";
 import type { AnyProjection } from "./definition.js";
 import { DerivedKeeper } from "./derived-keeper.js";
+import { readEventsOf } from "./events.js";
 import { ProjectionLane } from "./lane.js";
 import { layOut, type ProjectionLayout } from "./layout.js";
+import { Loader } from "./load.js";
 import { Patience } from "./patience.js";
 import type { Decoder, Opener, ProjectorLogger } from "./ports.js";
 import { applyConsumerGrants, topicsOfProjections } from "./roles.js";
@@ -18,16 +21,18 @@ import { validateProjection } from "./validate.js";
 
 export interface ConsumerSurroundings {
   readonly definition: ConsumerDefinition;
-  readonly log: Pick<Log, "subscribe">;
+  readonly log: Pick<Log, "subscribe" | "read">;
   /** As the consumer's own role; see `prepareConsumer`. */
   readonly pool: Pool;
   readonly decoder: Decoder;
+  /** Of topics of others; needed when a projection reads one. */
+  readonly decoderOfOthers?: Decoder;
   readonly opener: Opener;
   readonly logger: ProjectorLogger;
   readonly metrics?: Metrics;
   /** Called when the consumer can't go on: the process must exit. */
   readonly onFailure: (error: Error) => void;
-  /** Most rows held in memory for one projection and partition; default 50,000. */
+  /** Most rows held in memory for one projection, over all partitions that this process owns; default 150,000. */
   readonly cacheRows?: number;
 }
 
@@ -79,19 +84,32 @@ interface Fed {
   readonly build: Build;
   readonly topics: readonly string[];
   readonly keeper: DerivedKeeper | undefined;
+  readonly writer: BuildWriter;
+  readonly loader: Loader;
+  /** Lanes open in this process: they share the memory for rows. */
+  lanes: number;
 }
 
-/** Starts the keeper with the partition that decides who keeps the derived tables, and stops it with it. */
-function keeping(lane: ConsumerLane, keepers: readonly DerivedKeeper[]): LaneHandler {
-  if (keepers.length === 0) return lane;
+/**
+ * Counts a lane among its projections' open ones, and starts the keepers with the partition that decides who keeps the
+ * derived tables.
+ */
+function accompanied(lane: ConsumerLane, here: readonly Fed[], keepers: readonly DerivedKeeper[]): LaneHandler {
+  let counted = 0;
+  const count = (by: 1 | -1) => {
+    counted += by;
+    for (const projection of here) projection.lanes += by;
+  };
   return {
     async open() {
       const offset = await lane.open();
+      count(1);
       for (const keeper of keepers) keeper.start();
       return offset;
     },
     batch: (records, context) => lane.batch(records, context),
     async close() {
+      if (counted > 0) count(-1);
       await Promise.all(keepers.map((keeper) => keeper.stop()));
       await lane.close();
     },
@@ -103,8 +121,9 @@ function keeping(lane: ConsumerLane, keepers: readonly DerivedKeeper[]): LaneHan
  * @throws TRIB_PROJECT_BUILD_MISSING, TRIB_PROJECT_DEFINITION_INVALID
  */
 export async function runConsumer(surroundings: ConsumerSurroundings): Promise<RunningConsumer> {
-  const { definition, log, pool, decoder, opener, logger, metrics, onFailure, cacheRows = 50_000 } = surroundings;
+  const { definition, log, pool, decoder, opener, logger, metrics, onFailure, cacheRows = 150_000 } = surroundings;
   const owner = `${hostname()}:${process.pid}:${randomUUID().slice(0, 8)}`;
+  const others = surroundings.decoderOfOthers ?? decoder;
   const patience = new Patience({ logger });
   const fed: Fed[] = [];
   for (const projection of definition.project) {
@@ -113,31 +132,45 @@ export async function runConsumer(surroundings: ConsumerSurroundings): Promise<R
     const build = await buildFor(pool, projection);
     const derived = Object.keys(projection.derived ?? {}).length > 0;
     const keeper = derived ? new DerivedKeeper({ pool, build, layout, owner, logger }) : undefined;
-    fed.push({ layout, build, topics: topicsOfProjections([projection]), keeper });
+    fed.push({
+      layout,
+      build,
+      topics: topicsOfProjections([projection]),
+      keeper,
+      writer: new BuildWriter({ pool, layout, build, patience, ...(metrics ? { metrics } : {}) }),
+      loader: new Loader(pool, layout, build),
+      lanes: 0,
+    });
   }
 
   const laneOf = (topic: string, partition: number): LaneHandler => {
     const here = fed.filter(({ topics }) => topics.includes(topic));
+    const foreign = here.some(({ layout }) => layout.definition.topic !== undefined);
+    const reading = { topic, partition, decoder: foreign ? others : decoder, published: !foreign, patience };
     const lanes = here.map(
-      ({ layout, build }) =>
+      (projection) =>
         new ProjectionLane({
-          layout,
-          build,
+          layout: projection.layout,
+          build: projection.build,
+          writer: projection.writer,
+          loader: projection.loader,
           topic,
           partition,
           pool,
           opener,
-          published: true,
-          cacheRows,
+          published: reading.published,
+          again: (from, to) => readEventsOf(log.read(topic, partition, from, to), readContext(reading)),
+          cacheRows: () => cacheRows / Math.max(1, projection.lanes),
           owner,
           logger,
           patience,
           ...(metrics ? { metrics } : {}),
         }),
     );
-    const lane = new ConsumerLane({ topic, partition, lanes, decoder, published: true, patience });
+    const lane = new ConsumerLane({ ...reading, lanes });
     // A keyed table has one topic, so its projection has one partition 0.
-    return keeping(lane, partition === 0 ? here.flatMap(({ keeper }) => (keeper ? [keeper] : [])) : []);
+    const keepers = partition === 0 ? here.flatMap(({ keeper }) => (keeper ? [keeper] : [])) : [];
+    return accompanied(lane, here, keepers);
   };
 
   const subscription = await log.subscribe({
@@ -145,6 +178,8 @@ export async function runConsumer(surroundings: ConsumerSurroundings): Promise<R
     topics: topicsOfProjections(definition.project),
     lane: laneOf,
     onFailure,
+    // All partitions of a fetch at once: their lanes share statements.
+    concurrency: 64,
   });
   return {
     live: () => subscription.idleMilliseconds() < longestIdleMilliseconds,

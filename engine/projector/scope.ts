@@ -1,7 +1,7 @@
 import type { AppendedRows, KeyedRows, Row, SummedRows } from "./definition.js";
-import type { Entity, StoredRow } from "./entity.js";
+import type { ChangeSource, Entity, Slot } from "./entity.js";
 import type { ColumnLayout, TableLayout } from "./layout.js";
-import { valueProblem, valuesEqual } from "./values.js";
+import { valuesEqual } from "./values.js";
 
 /** A value, or a name of a column, that a fold should not have given. Names the place, never the value. */
 export class RowProblem extends Error {
@@ -20,7 +20,8 @@ export function restOf(table: TableLayout, row: Row | undefined): string {
 function taken(table: TableLayout, row: Row, columns: readonly ColumnLayout[]): Row {
   const whole: Record<string, Row[string]> = {};
   let given = 0;
-  for (const { name, column, inKey } of columns) {
+  for (let index = 0; index < columns.length; index++) {
+    const { name, inKey, problemOf } = columns[index] as ColumnLayout;
     const value = row[name];
     if (value !== undefined) given++;
     if (value === undefined || value === null) {
@@ -28,7 +29,7 @@ function taken(table: TableLayout, row: Row, columns: readonly ColumnLayout[]): 
       whole[name] = null;
       continue;
     }
-    const problem = valueProblem(column, inKey, value);
+    const problem = problemOf(value);
     if (problem) throw new RowProblem(`${table.name}.${name} ${problem}`);
     whole[name] = value;
   }
@@ -38,8 +39,13 @@ function taken(table: TableLayout, row: Row, columns: readonly ColumnLayout[]): 
   return whole;
 }
 
-const equalIn = (columns: readonly ColumnLayout[], left: Row, right: Row) =>
-  columns.every(({ name }) => valuesEqual(left[name], right[name]));
+function equalIn(columns: readonly ColumnLayout[], left: Row, right: Row): boolean {
+  for (let index = 0; index < columns.length; index++) {
+    const { name } = columns[index] as ColumnLayout;
+    if (left[name] !== right[name] && !valuesEqual(left[name], right[name])) return false;
+  }
+  return true;
+}
 
 function compareKeys(table: TableLayout, left: Row, right: Row): number {
   for (const { name } of table.rest) {
@@ -92,26 +98,32 @@ abstract class Scope {
 export class KeyedScope extends Scope implements KeyedRows, TableScope {
   /** By the rest of the key; undefined is a deletion. */
   readonly changes = new Map<string, Row | undefined>();
-  readonly #clear: readonly ColumnLayout[];
-  #stored: ReadonlyMap<string, StoredRow> | undefined;
+  readonly #keyProblem: ColumnLayout["problemOf"];
+  readonly #hasRestricted: boolean;
+  #entity: Entity | undefined;
   #key = "";
 
   constructor(table: TableLayout) {
     super(table);
-    this.#clear = table.definition.restricted ? table.given : table.given.filter(({ column }) => !column.restricted);
+    this.#keyProblem = (table.keyColumn as ColumnLayout).problemOf;
+    this.#hasRestricted = table.clear.length < table.given.length;
   }
 
   override begin(entity: Entity, key: string): void {
     super.begin(entity, key);
     if (this.changes.size > 0) this.changes.clear();
-    this.#stored = entity.rowsOf(this.table.index);
+    this.#entity = entity;
     this.#key = key;
+  }
+
+  #stored(rest: string): Row | undefined {
+    return this.#entity?.slot(this.table.index, rest)?.row;
   }
 
   get(rest?: Row): Row | undefined {
     const key = this.#rest(rest);
-    if (this.changes.has(key)) return this.changes.get(key);
-    return this.#stored?.get(key)?.row;
+    if (this.changes.size > 0 && this.changes.has(key)) return this.changes.get(key);
+    return this.#stored(key);
   }
 
   #rest(rest: Row | undefined): string {
@@ -123,36 +135,44 @@ export class KeyedScope extends Scope implements KeyedRows, TableScope {
 
   all(): readonly Row[] {
     const rows: Row[] = [];
-    for (const [key, stored] of this.#stored ?? []) if (!this.changes.has(key)) rows.push(stored.row);
+    for (const { row, rest } of this.#entity?.slots(this.table.index) ?? []) {
+      if (row && !this.changes.has(rest)) rows.push(row);
+    }
     for (const row of this.changes.values()) if (row) rows.push(row);
     return rows.sort((left, right) => compareKeys(this.table, left, right));
   }
 
   put(row: Row): void {
-    const keyColumn = this.table.keyColumn as ColumnLayout;
-    const problem = valueProblem(keyColumn.column, true, this.#key);
+    const problem = this.#keyProblem(this.#key);
     if (problem) this.refuse(`can't be keyed by the event's key: it ${problem}`);
     const whole = this.take(row, this.table.given);
     const rest = restOf(this.table, whole);
-    const stored = this.#stored?.get(rest)?.row;
+    const stored = this.#stored(rest);
     if (stored && equalIn(this.table.given, stored, whole)) this.changes.delete(rest);
     else this.changes.set(rest, whole);
   }
 
-  /**
-   * Whether a change is one of restricted columns alone. It is no change for `recorded_at` and its like, which everybody
-   * sees: they would tell what was sealed, and differ once it can't be opened any more.
-   */
-  isRestrictedOnly(rest: string): boolean {
-    const row = this.changes.get(rest);
-    const stored = this.#stored?.get(rest)?.row;
-    return row !== undefined && stored !== undefined && equalIn(this.#clear, stored, row);
-  }
-
   delete(rest?: Row): void {
     const key = this.#rest(rest);
-    if (this.#stored?.has(key)) this.changes.set(key, undefined);
+    if (this.#stored(key)) this.changes.set(key, undefined);
     else this.changes.delete(key);
+  }
+
+  /** Makes the changes part of the entity; slots that now have to be written and had not before are added to `dirty`. */
+  commit(entity: Entity, source: Pick<ChangeSource, "recordedAt" | "offset">, dirty: Slot[]): void {
+    for (const [rest, row] of this.changes) {
+      const slot = entity.ensureSlot(this.table.index, rest);
+      // A change of restricted columns alone is none for `recorded_at` and its like, which everybody sees: they would
+      // tell what was sealed, and differ once it can't be opened any more.
+      if (!(this.#hasRestricted && row && slot.row && equalIn(this.table.clear, slot.row, row))) {
+        slot.recordedAt = source.recordedAt;
+        slot.offset = source.offset;
+      }
+      slot.row = row;
+      if (slot.dirty) continue;
+      slot.dirty = true;
+      dirty.push(slot);
+    }
   }
 }
 

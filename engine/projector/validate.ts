@@ -104,6 +104,10 @@ function* viewMistakes(projection: AnyProjection): Generator<string> {
 
 function* foldMistakes(projection: AnyProjection): Generator<string> {
   const catalog: Readonly<Record<string, { readonly topic: string }>> = eventCatalog;
+  if (projection.topic !== undefined) {
+    if (Object.keys(projection.fold).length === 0) yield `${projection.name}: folds no event`;
+    return;
+  }
   const topics = new Set<string>();
   for (const type of Object.keys(projection.fold)) {
     const entry = catalog[type];

@@ -17,11 +17,13 @@ const latestInstant = 253_402_300_799_999;
 const indexedBytes = 2_000;
 
 const uuidPattern = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
-const unstorablePattern = /[\0\p{Cs}]/u;
+
+/** In Node since 20, in the compiler's library later. */
+type Text = string & { isWellFormed(): boolean };
 
 const textProblem = (value: unknown): ValueProblem => {
   if (typeof value !== "string") return "is not text";
-  return unstorablePattern.test(value) ? "has a NUL or half a surrogate pair" : undefined;
+  return value.includes("\0") || !(value as Text).isWellFormed() ? "has a NUL or half a surrogate pair" : undefined;
 };
 const uuidProblem = (value: unknown): ValueProblem =>
   typeof value === "string" && uuidPattern.test(value) ? undefined : "is not a UUID in lower case";
@@ -89,17 +91,27 @@ const problemsByKind: Readonly<Record<ColumnKind, (value: unknown) => ValueProbl
   json: (value) => jsonProblem(value),
 };
 
-/** @returns what is wrong with a value that is not null. */
-export function valueProblem(column: Column, inKey: boolean, value: unknown): ValueProblem {
-  const problem = problemsByKind[column.kind](value);
-  if (problem !== undefined || column.kind !== "text") return problem;
-  const text = value as string;
-  if (column.values && !column.values.includes(text)) return "is none of the column's values";
-  if ((inKey || column.indexed) && text.length * 3 > indexedBytes && Buffer.byteLength(text) > indexedBytes) {
-    return `is longer than ${indexedBytes} bytes in an index`;
-  }
-  return undefined;
+/** What tells of a value that is not null what is wrong with it. */
+export function valueCheck(column: Column, inKey: boolean): (value: unknown) => ValueProblem {
+  const problemOf = problemsByKind[column.kind];
+  if (column.kind !== "text" || !(column.values || inKey || column.indexed)) return problemOf;
+  const values = column.values && new Set<string>(column.values);
+  const limited = inKey || column.indexed === true;
+  return (value) => {
+    const problem = problemOf(value);
+    if (problem !== undefined) return problem;
+    const text = value as string;
+    if (values && !values.has(text)) return "is none of the column's values";
+    if (limited && text.length * 3 > indexedBytes && Buffer.byteLength(text) > indexedBytes) {
+      return `is longer than ${indexedBytes} bytes in an index`;
+    }
+    return undefined;
+  };
 }
+
+/** @returns what is wrong with a value that is not null. */
+export const valueProblem = (column: Column, inKey: boolean, value: unknown): ValueProblem =>
+  valueCheck(column, inKey)(value);
 
 /** Equal as stored: order of an object's names and names without a value don't count. */
 export function valuesEqual(left: ColumnValue | undefined, right: ColumnValue | undefined): boolean {

@@ -139,7 +139,10 @@ async function foldPartition(
 const sourceOf = (row: PureRow | BuiltRow) => `${row.source?.partition}/${row.source?.offset}`;
 
 function* tableDifferences(
-  table: Pick<TableLayout, "name" | "kind" | "columns"> & { readonly key: readonly string[] },
+  table: Pick<TableLayout, "name" | "kind"> & {
+    readonly key: readonly string[];
+    readonly columns: readonly { readonly name: string }[];
+  },
   built: readonly (PureRow | BuiltRow)[],
   wanted: readonly PureRow[],
 ): Generator<RowDifference> {
@@ -217,11 +220,7 @@ export async function verifyProjection(options: VerifyOptions): Promise<Verifica
     const definition = projection.derived?.[name];
     if (!definition) continue;
     rows += built.length;
-    const columns = Object.entries(definition.columns).map(([column, kind]) => ({
-      name: column,
-      column: kind,
-      inKey: false,
-    }));
+    const columns = Object.keys(definition.columns).map((column) => ({ name: column }));
     const asRows = (all: readonly Row[]) => all.map((row) => ({ row, source: undefined }));
     compare(
       tableDifferences(

@@ -1,10 +1,12 @@
 import { type Codec, schemaIdOf } from "../log/codec.js";
+import { type CodecOfOthers, codecOfOthers } from "../log/codec-of-others.js";
 import { connectLog } from "../log/kafka.js";
 import { connectCodec } from "../log/registry.js";
 import type { Decoder } from "../projector/ports.js";
 import { openedEventTypes } from "../projector/roles.js";
 import { runConsumer } from "../projector/runner.js";
 import { openPool } from "../store/pool.js";
+import type { ConsumerDefinition } from "./consumer.js";
 import { loadConsumer } from "./discover.js";
 import type { RunningService, Surroundings } from "./process.js";
 import { closedOpener, sealedOpener } from "./sealed-opener.js";
@@ -16,12 +18,26 @@ export const decoderOf = (codec: Codec): Decoder => ({
   learn: (value) => codec.learn(schemaIdOf(value)),
 });
 
+const decoderOfOthers = (codec: CodecOfOthers): Decoder => ({
+  decodeEvent(value) {
+    const { type, value: event } = codec.decode(value);
+    // The projection names the types it folds; whatever else is in the topic is of no interest.
+    return { type: type as ReturnType<Decoder["decodeEvent"]>["type"], event };
+  },
+  learn: (value) => codec.learn(value),
+});
+
 /** A consumer at work. DATABASE_URL is that of its own role; `prepareConsumer` has made builds and role before. */
-export async function startConsumer(
-  name: string,
+export async function startConsumer(name: string, surroundings: Surroundings): Promise<RunningService> {
+  return startDefinition(await loadConsumer(name), surroundings);
+}
+
+/** The same for a definition at hand. */
+export async function startDefinition(
+  definition: ConsumerDefinition,
   { settings, logger, metrics, fail }: Surroundings,
 ): Promise<RunningService> {
-  const definition = await loadConsumer(name);
+  const { name } = definition;
   const log = connectLog(settings, { clientId: `tributary-${name}`, logger });
   const pool = openPool(requireSetting(settings, "DATABASE_URL"), {
     applicationName: `tributary ${name}`,
@@ -37,6 +53,7 @@ export async function startConsumer(
     log,
     pool,
     decoder: decoderOf(codec),
+    decoderOfOthers: decoderOfOthers(codecOfOthers(settings)),
     opener,
     logger,
     metrics,

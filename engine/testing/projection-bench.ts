@@ -1,11 +1,14 @@
 import type { IncomingRecord, LaneContext } from "../log/log.js";
 import { formatPosition, positionHeader } from "../log/position.js";
 import { type Build, createBuild, ensureBuild } from "../projector/build.js";
-import { ConsumerLane } from "../projector/consumer-lane.js";
+import { BuildWriter } from "../projector/build-writer.js";
+import { ConsumerLane, readContext } from "../projector/consumer-lane.js";
 import type { AnyProjection } from "../projector/definition.js";
+import { readEventsOf } from "../projector/events.js";
 import type { FoldInput } from "../projector/fold.js";
 import { ProjectionLane } from "../projector/lane.js";
 import { layOut, type ProjectionLayout } from "../projector/layout.js";
+import { Loader } from "../projector/load.js";
 import { Patience } from "../projector/patience.js";
 import type { Decoder, Opener, SealedContent } from "../projector/ports.js";
 import { type BuiltRow, readTable } from "../projector/read-table.js";
@@ -89,20 +92,30 @@ export class ProjectionBench implements Decoder, Opener {
     const note = (_: object, message: string) => void this.messages.push(message);
     const logger = { info: () => {}, warn: note, error: note };
     const patience = new Patience({ logger, shortest: 5, longest: 50 });
+    const { layout, build } = this;
+    const pool = options.pool ?? this.pool;
+    const reading = { topic, partition, decoder: this, published: true, patience };
+    const records = this.recordsOf(topic, partition);
+    const again = async function* (from: number, to: number) {
+      yield records.slice(from, to);
+    };
     const lane = new ProjectionLane({
-      layout: this.layout,
-      build: this.build,
+      layout,
+      build,
       topic,
       partition,
-      pool: options.pool ?? this.pool,
+      pool,
+      writer: new BuildWriter({ pool, layout, build, patience }),
+      loader: new Loader(pool, layout, build),
+      again: (from, to) => readEventsOf(again(from, to), readContext(reading)),
       opener: this,
       published: true,
-      cacheRows: options.cacheRows ?? 10_000,
+      cacheRows: () => options.cacheRows ?? 10_000,
       owner: "bench",
       logger,
       patience,
     });
-    return new ConsumerLane({ topic, partition, lanes: [lane], decoder: this, published: true, patience });
+    return new ConsumerLane({ ...reading, lanes: [lane] });
   }
 
   /** A broker's view of a lane; `end` is the offset at which the log ends for it. */

@@ -1,0 +1,56 @@
+import type { Type } from "avsc";
+import { TributaryError } from "../service/errors.js";
+import type { Settings } from "../service/settings.js";
+import { baseNameOf, fullNameOf } from "./avro.js";
+import { compileType } from "./avro-type.js";
+import { schemaIdOf } from "./codec.js";
+import { fetchSchema } from "./registry.js";
+
+/** Reads records of topics that are not ours, as they were written. */
+export interface CodecOfOthers {
+  /**
+   * @returns the record's name without namespace, and its value.
+   * @throws TRIB_LOG_UNKNOWN_SCHEMA when the id isn't known yet (await `learn`); TRIB_LOG_UNDECODABLE.
+   */
+  decode(buffer: Buffer): { readonly type: string; readonly value: object };
+  /** Fetches the schema that these bytes name. @throws TRIB_LOG_UNKNOWN_SCHEMA, TRIB_LOG_REGISTRY_UNAVAILABLE */
+  learn(buffer: Buffer): Promise<void>;
+}
+
+const headerBytes = 5;
+
+export function codecOfOthers(settings: Settings): CodecOfOthers {
+  const readers = new Map<number, { readonly name: string; readonly type: Type }>();
+  return {
+    decode(buffer) {
+      const schemaId = schemaIdOf(buffer);
+      const reader = readers.get(schemaId);
+      if (!reader) {
+        throw new TributaryError(
+          "TRIB_LOG_UNKNOWN_SCHEMA",
+          `A record was written with schema ${schemaId}, not known here.`,
+          {
+            schemaId,
+          },
+        );
+      }
+      let read: { readonly value: unknown; readonly offset: number } | undefined;
+      try {
+        read = reader.type.decode(buffer, headerBytes);
+      } catch {
+        // Told below, with what can be told.
+      }
+      if (read?.offset !== buffer.length) {
+        const facts = { schemaId, record: reader.name, bytes: buffer.length };
+        throw new TributaryError("TRIB_LOG_UNDECODABLE", `A record doesn't fit the schema of ${reader.name}.`, facts);
+      }
+      return { type: reader.name, value: read.value as object };
+    },
+    async learn(buffer) {
+      const id = schemaIdOf(buffer);
+      if (readers.has(id)) return;
+      const schema = await fetchSchema(settings, id);
+      readers.set(id, { name: baseNameOf(fullNameOf(schema.name, schema.namespace, "")), type: compileType(schema) });
+    },
+  };
+}

@@ -1,0 +1,238 @@
+import { formatPosition } from "../log/position.js";
+import { EntityCache } from "./cache.js";
+import { Changes } from "./changes.js";
+import { type Checkpoint, storableText } from "./checkpoint.js";
+import type { Entity } from "./entity.js";
+import type { LaneEvent } from "./events.js";
+import { FoldMachine, type ParkReason } from "./fold.js";
+import type { ProjectionLayout } from "./layout.js";
+import type { Loader } from "./load.js";
+import type { Opener } from "./ports.js";
+import type { Write } from "./statement.js";
+import type { ParkedRow } from "./statement-parts.js";
+
+export interface LaneStateOptions {
+  readonly layout: ProjectionLayout;
+  readonly topic: string;
+  readonly partition: number;
+  readonly loader: Loader;
+  readonly opener: Opener;
+  readonly published: boolean;
+  /** Most rows kept in memory beside those on their way to Postgres; may change. */
+  readonly cacheRows: () => number;
+}
+
+const storableId = ({ eventId }: LaneEvent) => (eventId === null ? null : storableText(eventId));
+
+/** Everything a lane keeps in memory about its partition, ahead of Postgres by what is folded and not yet written. */
+export class LaneState {
+  readonly #options: LaneStateOptions;
+  readonly #machine: FoldMachine;
+  readonly #cache: EntityCache;
+  #checkpoint: Checkpoint | undefined;
+  /** Offset after the last event folded, and after the last one taken to be written. */
+  #next = 0;
+  #taken = 0;
+  /** Number of the statement that will write what is folded now, and of the last one that is written. */
+  #statement = 1;
+  #written = 0;
+  #changes: Changes;
+  #parked: ParkedRow[] = [];
+  #applied = 0;
+  #events = 0;
+  #recordedAt: number | null = null;
+  /** Events that Postgres refused: on the way to being parked. */
+  readonly #refused = new Map<number, ParkReason>();
+
+  constructor(options: LaneStateOptions) {
+    this.#options = options;
+    this.#machine = new FoldMachine(options.layout);
+    this.#cache = new EntityCache(options.cacheRows, options.partition);
+    this.#changes = new Changes(options.layout);
+  }
+
+  /** Offset after the last event folded. */
+  get next(): number {
+    return this.#next;
+  }
+
+  get epoch(): number {
+    return this.#checkpoint?.epoch ?? 0;
+  }
+
+  get heldKeys(): number {
+    return this.#checkpoint?.held.size ?? 0;
+  }
+
+  /** Whether anything is folded that was not taken to be written; a move of the checkpoint counts. */
+  get hasPending(): boolean {
+    return this.#next > this.#taken;
+  }
+
+  /** Events folded and not taken. */
+  get pendingEvents(): number {
+    return this.#events;
+  }
+
+  /** Starts from a checkpoint just read: whatever was folded after it is forgotten. */
+  reset(checkpoint: Checkpoint): void {
+    this.#checkpoint = checkpoint;
+    this.#next = checkpoint.nextOffset;
+    this.#cache.clear();
+    this.#begin();
+  }
+
+  #begin(): void {
+    this.#taken = this.#next;
+    this.#changes = new Changes(this.#options.layout);
+    this.#parked = [];
+    this.#applied = 0;
+    this.#events = 0;
+    this.#recordedAt = null;
+  }
+
+  /** From now on this event parks its key instead of being folded. @returns false when it already did. */
+  refuse(offset: number, code: string): boolean {
+    if (this.#refused.has(offset)) return false;
+    this.#refused.set(offset, {
+      code: "TRIB_PROJECT_WRITE_REFUSED",
+      reason: `Postgres refuses the rows of this event (SQLSTATE ${code})`,
+    });
+    return true;
+  }
+
+  /** Folds the events at and after `next`. */
+  async fold(events: readonly LaneEvent[]): Promise<void> {
+    const checkpoint = this.#checkpoint;
+    const next = this.#next;
+    const ahead = eventsFrom(events, next);
+    const last = ahead.at(-1);
+    if (!checkpoint || !last) return;
+    // Everything that waits for others comes first: it may have to be done again, and must leave no trace until it is.
+    const wanted = ahead.filter(({ type, key }) => this.#concerns(type) && !isHeld(checkpoint, key));
+    const missing = this.#missing(wanted);
+    if (missing) await this.#load(missing);
+    if (this.#options.layout.readsSealed) await this.#open(wanted);
+    this.#foldAll(checkpoint, ahead);
+    this.#next = last.offset + 1;
+    // Not when a statement ends: that may be while an event waits for what was just read for it.
+    this.#cache.evict(this.#written);
+  }
+
+  /** Whether events of this type change anything here; undefined is an event that can't be decoded. */
+  #concerns(type: LaneEvent["type"]): boolean {
+    return type === undefined || this.#machine.folds(type);
+  }
+
+  /** Entities of the events that are not in memory, now there, without rows. */
+  #missing(events: readonly LaneEvent[]): Map<string, Entity> | undefined {
+    let missing: Map<string, Entity> | undefined;
+    for (const { key } of events) {
+      const entity = this.#cache.get(key) ?? this.#cache.add(key);
+      // A new one is part of no statement yet. So it is marked before its first row comes from Postgres or from a fold.
+      if (entity.statement === 0) {
+        missing ??= new Map();
+        missing.set(key, entity);
+      }
+      entity.statement = this.#statement;
+    }
+    return missing;
+  }
+
+  async #load(missing: ReadonlyMap<string, Entity>): Promise<void> {
+    if (this.#options.layout.keyed.length === 0) return;
+    try {
+      await this.#options.loader.fill(missing);
+    } catch (error) {
+      // Half filled entities must not be taken for whole ones. Others stay: their rows may be under way.
+      for (const key of missing.keys()) this.#cache.remove(key);
+      throw error;
+    }
+  }
+
+  async #open(events: readonly LaneEvent[]): Promise<void> {
+    const closed = events.filter(({ opened, type }) => opened === undefined && type !== undefined);
+    if (closed.length === 0) return;
+    const contents = await this.#options.opener.open(
+      closed.map(({ type, eventId, sealed }) => ({
+        type: type as NonNullable<typeof type>,
+        eventId: eventId ?? "",
+        sealed: sealed as Buffer,
+      })),
+    );
+    closed.forEach((event, index) => {
+      event.opened = contents[index] ?? null;
+    });
+  }
+
+  #foldAll(checkpoint: Checkpoint, ahead: readonly LaneEvent[]): void {
+    const { published } = this.#options;
+    const scopes = this.#machine.scopes;
+    for (let index = 0; index < ahead.length; index++) {
+      const event = ahead[index] as LaneEvent;
+      this.#events++;
+      if (published && !checkpoint.positions.take(event.position, storableId(event))) continue;
+      const { recordedAt } = event.position;
+      if (this.#recordedAt === null || recordedAt > this.#recordedAt) this.#recordedAt = recordedAt;
+      if (!this.#concerns(event.type) || isHeld(checkpoint, event.key)) continue;
+      const entity = this.#cache.get(event.key) as Entity;
+      // Again: a statement may have been taken since.
+      entity.statement = this.#statement;
+      const reason =
+        (this.#refused.size > 0 ? this.#refused.get(event.offset) : undefined) ??
+        event.undecodable ??
+        this.#machine.apply(event, entity);
+      if (reason) this.#park(checkpoint, event, reason);
+      else {
+        this.#changes.take(scopes, entity, { recordedAt, offset: event.offset });
+        this.#applied++;
+      }
+    }
+  }
+
+  #park(checkpoint: Checkpoint, event: LaneEvent, { code, reason }: ParkReason): void {
+    const key = storableText(event.key);
+    checkpoint.held.add(key);
+    this.#parked.push({
+      offset: event.offset,
+      key,
+      position: storableText(formatPosition(event.position)),
+      eventId: storableId(event),
+      eventType: event.type ?? null,
+      code,
+      reason: storableText(reason),
+    });
+  }
+
+  /** Hands over all that is folded, to be encoded at once and written. One at a time: until `wrote` or `reset`. */
+  take(): Write & { readonly applied: number } {
+    const { positions, epoch } = this.#checkpoint as Checkpoint;
+    const { topic, partition } = this.#options;
+    const write = {
+      topic,
+      partition,
+      epoch,
+      first: this.#taken,
+      next: this.#next,
+      journal: positions.journal,
+      positions: positions.stored(),
+      recordedAt: this.#recordedAt,
+      changes: this.#changes,
+      parked: this.#parked,
+      applied: this.#applied,
+    };
+    this.#statement++;
+    this.#begin();
+    return write;
+  }
+
+  /** What was taken last is written. */
+  wrote(): void {
+    this.#written = this.#statement - 1;
+  }
+}
+
+const eventsFrom = (events: readonly LaneEvent[], next: number): readonly LaneEvent[] =>
+  events[0] && events[0].offset >= next ? events : events.filter(({ offset }) => offset >= next);
+
+const isHeld = ({ held }: Checkpoint, key: string): boolean => held.size > 0 && held.has(storableText(key));

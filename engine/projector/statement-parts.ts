@@ -1,0 +1,205 @@
+import { ArrayParameter, type ElementType } from "./array-parameter.js";
+import type { Build } from "./build.js";
+import type { Sum } from "./changes.js";
+import { columnParameter, parameterType, putExpression, valueWriter } from "./columns.js";
+import type { ColumnValue, Row } from "./definition.js";
+import type { Slot } from "./entity.js";
+import type { ColumnLayout, ProjectionLayout, TableLayout } from "./layout.js";
+import { consumerRole, literal, quoted } from "./names.js";
+
+/** A column of a part: how its array is typed, filled, and put into the table. */
+interface PartColumn<Item> {
+  readonly name: string;
+  readonly type: string;
+  readonly parameter: (expected?: number) => ArrayParameter;
+  readonly fill: (into: ArrayParameter, item: Item) => void;
+  /** From the element `$` to what is stored. */
+  readonly expression: string;
+}
+
+/** One INSERT or DELETE inside the statement, for changes of one kind. */
+export interface PartLayout<Item> {
+  readonly columns: readonly PartColumn<Item>[];
+  /**
+   * @param elements names of the columns' elements.
+   * @param from what gives them, with the ordinal of their lane, for lanes behind their fence.
+   */
+  readonly sql: (elements: readonly string[], from: string, lane: LaneExpressions) => string;
+}
+
+/** What a row takes from its lane. */
+export interface LaneExpressions {
+  readonly topic: string;
+  readonly partition: string;
+}
+
+/** A key held back, as it is written with the batch. */
+export interface ParkedRow {
+  readonly offset: number;
+  readonly key: string;
+  readonly position: string;
+  readonly eventId: string | null;
+  readonly eventType: string | null;
+  readonly code: string;
+  readonly reason: string;
+}
+
+export interface AppendedItem {
+  readonly row: Row;
+  readonly offset: number;
+  readonly ordinal: number;
+}
+
+export interface SummedItem {
+  readonly key: Row;
+  readonly sums: readonly Sum[];
+}
+
+/** The parts of one table. */
+export type TableParts =
+  | { readonly insert: PartLayout<Slot>; readonly put: PartLayout<Slot>; readonly remove: PartLayout<Slot> }
+  | { readonly sum: PartLayout<SummedItem> }
+  | { readonly append: PartLayout<AppendedItem> };
+
+function plain<Item>(
+  name: string,
+  element: ElementType,
+  fill: (into: ArrayParameter, item: Item) => void,
+): PartColumn<Item> {
+  return {
+    name,
+    type: `${element}[]`,
+    parameter: (expected) => new ArrayParameter(element, expected),
+    fill,
+    expression: "$",
+  };
+}
+
+function ofColumn<Item>(
+  { name, column }: ColumnLayout,
+  value: (item: Item) => ColumnValue | undefined,
+): PartColumn<Item> {
+  const write = valueWriter(column);
+  return {
+    name,
+    type: parameterType(column),
+    parameter: (expected) => columnParameter(column, expected),
+    fill: (into, item) => write(into, value(item)),
+    expression: putExpression(column, "$"),
+  };
+}
+
+const textOrNull = (into: ArrayParameter, value: string | null) => (value === null ? into.null() : into.text(value));
+
+/** INSERT of all columns and what the lane gives. */
+function insertSql(
+  target: string,
+  columns: readonly Pick<PartColumn<never>, "name" | "expression">[],
+  ofLane: readonly (readonly [string, keyof LaneExpressions])[],
+  conflict: string,
+): PartLayout<never>["sql"] {
+  const names = [...columns.map(({ name }) => name), ...ofLane.map(([name]) => name)].map(quoted);
+  return (elements, from, lane) => {
+    const values = [
+      ...columns.map(({ expression }, index) => expression.replaceAll("$", elements[index] as string)),
+      ...ofLane.map(([, what]) => lane[what]),
+    ];
+    return `INSERT INTO ${target} AS t (${names.join(", ")}) SELECT ${values.join(", ")} FROM ${from}${conflict}`;
+  };
+}
+
+function keyedParts(table: TableLayout, target: string): TableParts {
+  const keyColumn = table.keyColumn as ColumnLayout;
+  const columns: PartColumn<Slot>[] = [
+    ofColumn(keyColumn, ({ entity }) => entity.key),
+    ...table.given.map((given) => ofColumn<Slot>(given, ({ row }) => (row as Row)[given.name])),
+    plain("recorded_at", "timestamptz", (into, { recordedAt }) => into.timestamptz(recordedAt)),
+    plain("source_offset", "bigint", (into, { offset }) => into.bigint(offset)),
+  ];
+  const key = [keyColumn, ...table.rest];
+  const set = [...columns.map(({ name }) => name), "source_partition"]
+    .filter((name) => !key.some((column) => column.name === name))
+    .map((name) => `${quoted(name)} = EXCLUDED.${quoted(name)}`);
+  const conflict = ` ON CONFLICT (${key.map(({ name }) => quoted(name)).join(", ")}) DO UPDATE SET ${set.join(", ")}`;
+  const ofLane = [["source_partition", "partition"]] as const;
+  return {
+    // Known to be new, since only the lane writes its rows: no look for a conflict, a third cheaper.
+    insert: { columns, sql: insertSql(target, columns, ofLane, "") },
+    put: { columns, sql: insertSql(target, columns, ofLane, conflict) },
+    remove: {
+      columns: [
+        ofColumn(keyColumn, ({ entity }) => entity.key),
+        ...table.rest.map((part, index) => ofColumn<Slot>(part, ({ rest }) => keyValue(part, rest, index))),
+      ],
+      sql: (elements, from) =>
+        `DELETE FROM ${target} AS t USING ${from} WHERE ${key
+          .map(({ name }, index) => `t.${quoted(name)} = ${elements[index]}`)
+          .join(" AND ")}`,
+    },
+  };
+}
+
+/** Parts of a key are as `String` prints them. */
+function keyValue({ column }: ColumnLayout, rest: string, index: number): ColumnValue {
+  const part = rest.split("\0")[index] ?? "";
+  if (column.kind === "boolean") return part === "true";
+  return column.kind === "integer" || column.kind === "bigint" || column.kind === "instant" ? Number(part) : part;
+}
+
+function summedParts(table: TableLayout, target: string): TableParts {
+  const columns: PartColumn<SummedItem>[] = [
+    ...table.rest.map((part) => ofColumn<SummedItem>(part, ({ key }) => key[part.name])),
+    ...table.sums.map(({ name, column }, index) =>
+      plain<SummedItem>(name, "numeric", (into, { sums }) =>
+        column.kind === "money" ? into.cents(sums[index] ?? 0) : into.whole(sums[index] ?? 0),
+      ),
+    ),
+  ];
+  const key = [...table.rest.map(({ name }) => name), "source_topic", "source_partition"].map(quoted).join(", ");
+  const set = table.sums.map(({ name }) => `${quoted(name)} = t.${quoted(name)} + EXCLUDED.${quoted(name)}`);
+  const ofLane = [
+    ["source_topic", "topic"],
+    ["source_partition", "partition"],
+  ] as const;
+  const conflict = ` ON CONFLICT (${key}) DO UPDATE SET ${set.join(", ")}`;
+  return { sum: { columns, sql: insertSql(target, columns, ofLane, conflict) } };
+}
+
+function appendedParts(table: TableLayout, target: string): TableParts {
+  const columns: PartColumn<AppendedItem>[] = [
+    ...table.given.map((given) => ofColumn<AppendedItem>(given, ({ row }) => row[given.name])),
+    plain("source_offset", "bigint", (into, { offset }) => into.bigint(offset)),
+    plain("source_ordinal", "integer", (into, { ordinal }) => into.integer(ordinal)),
+  ];
+  const ofLane = [
+    ["source_topic", "topic"],
+    ["source_partition", "partition"],
+  ] as const;
+  // No ON CONFLICT: a second row of the same event would be a broken fence, and must not pass in silence.
+  return { append: { columns, sql: insertSql(target, columns, ofLane, "") } };
+}
+
+export function tableParts(table: TableLayout, build: Build): TableParts {
+  const target = `${quoted(build.schema)}.${quoted(table.name)}`;
+  if (table.kind === "keyed") return keyedParts(table, target);
+  return table.kind === "summed" ? summedParts(table, target) : appendedParts(table, target);
+}
+
+export function parkedPart(layout: ProjectionLayout, build: Build): PartLayout<ParkedRow> {
+  const columns: PartColumn<ParkedRow>[] = [
+    plain("log_offset", "bigint", (into, { offset }) => into.bigint(offset)),
+    plain("key", "text", (into, { key }) => into.text(key)),
+    plain("position", "text", (into, { position }) => into.text(position)),
+    plain("event_id", "text", (into, { eventId }) => textOrNull(into, eventId)),
+    plain("event_type", "text", (into, { eventType }) => textOrNull(into, eventType)),
+    plain("code", "text", (into, { code }) => into.text(code)),
+    plain("reason", "text", (into, { reason }) => into.text(reason)),
+  ];
+  const names = [...columns.map(({ name }) => name), "projection", "build", "consumer_role", "topic", "partition"];
+  const constants = [literal(layout.name), String(build.build), literal(consumerRole(build.consumer))];
+  return {
+    columns,
+    sql: (elements, from, { topic, partition }) =>
+      `INSERT INTO engine.parked_keys (${names.join(", ")}) SELECT ${[...elements, ...constants, topic, partition].join(", ")} FROM ${from}`,
+  };
+}
