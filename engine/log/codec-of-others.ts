@@ -9,10 +9,10 @@ import { fetchSchema } from "./registry.js";
 /** Reads records of topics that are not ours, as they were written. */
 export interface CodecOfOthers {
   /**
-   * @returns the record's name without namespace, and its value.
+   * @returns the record's name without namespace, and what is in it.
    * @throws TRIB_LOG_UNKNOWN_SCHEMA when the id isn't known yet (await `learn`); TRIB_LOG_UNDECODABLE.
    */
-  decode(buffer: Buffer): { readonly type: string; readonly value: object };
+  decodeEvent(buffer: Buffer): { readonly type: string; readonly event: object };
   /** Fetches the schema that these bytes name. @throws TRIB_LOG_UNKNOWN_SCHEMA, TRIB_LOG_REGISTRY_UNAVAILABLE */
   learn(buffer: Buffer): Promise<void>;
 }
@@ -22,7 +22,7 @@ const headerBytes = 5;
 export function codecOfOthers(settings: Settings): CodecOfOthers {
   const readers = new Map<number, { readonly name: string; readonly type: Type }>();
   return {
-    decode(buffer) {
+    decodeEvent(buffer) {
       const schemaId = schemaIdOf(buffer);
       const reader = readers.get(schemaId);
       if (!reader) {
@@ -44,7 +44,7 @@ export function codecOfOthers(settings: Settings): CodecOfOthers {
         const facts = { schemaId, record: reader.name, bytes: buffer.length };
         throw new TributaryError("TRIB_LOG_UNDECODABLE", `A record doesn't fit the schema of ${reader.name}.`, facts);
       }
-      return { type: reader.name, value: read.value as object };
+      return { type: reader.name, event: read.value as object };
     },
     async learn(buffer) {
       const id = schemaIdOf(buffer);

@@ -23,7 +23,7 @@ export type ElementType = keyof typeof elementType;
 const headerBytes = 20;
 const smallest = 512;
 /** Text up to this length is written here; for longer text the call into the runtime pays. */
-const shortText = 48;
+const shortText = 16;
 
 const word = 2 ** 32;
 /** 2000-01-01, from which Postgres counts, in epoch milliseconds. */

@@ -40,7 +40,7 @@ export class EntityCache {
   add(key: string): Entity {
     const entity = new Entity(key, this.#partition);
     this.#young.set(key, entity);
-    this.#youngRows += 2;
+    this.#youngRows++;
     return entity;
   }
 

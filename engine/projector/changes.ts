@@ -1,5 +1,5 @@
 import type { Row } from "./definition.js";
-import type { ChangeSource, Entity, Slot } from "./entity.js";
+import type { Entity, Slot } from "./entity.js";
 import type { ProjectionLayout, TableLayout } from "./layout.js";
 import { type AnyScope, AppendedScope, KeyedScope, SummedScope } from "./scope.js";
 
@@ -61,16 +61,16 @@ export class Changes {
   }
 
   /** Makes the changes of one event, which has been applied, part of the entity and of these. */
-  take(scopes: readonly AnyScope[], entity: Entity, source: Pick<ChangeSource, "recordedAt" | "offset">): void {
+  take(scopes: readonly AnyScope[], entity: Entity, recordedAt: number, offset: number): void {
     for (let index = 0; index < scopes.length; index++) {
       const scope = scopes[index];
-      if (scope instanceof KeyedScope) scope.commit(entity, source, this.keyed[index] as Slot[]);
+      if (scope instanceof KeyedScope) scope.commit(entity, recordedAt, offset, this.keyed[index] as Slot[]);
       else if (scope instanceof SummedScope) {
         addSums(this.#tables[index] as TableLayout, this.summed[index] as Map<string, SummedChange>, scope);
       } else if (scope instanceof AppendedScope) {
         const appended = this.appended[index] as AppendedChange[];
         for (let ordinal = 0; ordinal < scope.changes.length; ordinal++) {
-          appended.push({ row: scope.changes[ordinal] as Row, offset: source.offset, ordinal });
+          appended.push({ row: scope.changes[ordinal] as Row, offset, ordinal });
         }
       }
     }

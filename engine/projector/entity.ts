@@ -35,10 +35,10 @@ export class Entity {
   readonly partition: number;
   /** Number of the last statement that it is part of: what is on its way to Postgres must not be evicted. */
   statement = 0;
-  /** By the table's index: the one row of tables keyed by the entity alone. */
-  readonly #single: (Slot | undefined)[] = [];
-  /** By the table's index, then by the rest of the row's key. */
-  readonly #several: (Map<string, Slot> | undefined)[] = [];
+  /** The row of the first table, where that is keyed by the entity alone: as a rule all there is. */
+  #first: Slot | undefined;
+  /** All other rows: by the table's index, then by the rest of the row's key. */
+  #others: (Map<string, Slot> | undefined)[] | undefined;
 
   constructor(key: string, partition: number) {
     this.key = key;
@@ -47,7 +47,7 @@ export class Entity {
 
   /** @param rest empty for a table keyed by the entity alone. */
   slot(table: number, rest: string): Slot | undefined {
-    return rest === "" ? this.#single[table] : this.#several[table]?.get(rest);
+    return table === 0 && rest === "" ? this.#first : this.#others?.[table]?.get(rest);
   }
 
   /** The slot, made when there is none. */
@@ -55,12 +55,13 @@ export class Entity {
     const found = this.slot(table, rest);
     if (found) return found;
     const made = new Slot(this, rest);
-    if (rest === "") this.#single[table] = made;
+    if (table === 0 && rest === "") this.#first = made;
     else {
-      let slots = this.#several[table];
+      this.#others ??= [];
+      let slots = this.#others[table];
       if (!slots) {
         slots = new Map();
-        this.#several[table] = slots;
+        this.#others[table] = slots;
       }
       slots.set(rest, made);
     }
@@ -69,23 +70,21 @@ export class Entity {
 
   /** Forgets a slot whose row is gone. */
   removeSlot(table: number, rest: string): void {
-    if (rest === "") this.#single[table] = undefined;
-    else this.#several[table]?.delete(rest);
+    if (table === 0 && rest === "") this.#first = undefined;
+    else this.#others?.[table]?.delete(rest);
   }
 
   /** Slots of a table, those of deleted rows too, in no order. */
   *slots(table: number): Generator<Slot> {
-    const single = this.#single[table];
-    if (single) yield single;
-    const several = this.#several[table];
-    if (several) yield* several.values();
+    if (table === 0 && this.#first) yield this.#first;
+    const others = this.#others?.[table];
+    if (others) yield* others.values();
   }
 
   /** Rows it holds; at least 1, since an entity known to have none takes room too. */
   size(): number {
-    let rows = 1;
-    for (const slot of this.#single) if (slot) rows++;
-    for (const slots of this.#several) if (slots) rows += slots.size;
-    return rows;
+    let rows = this.#first ? 1 : 0;
+    if (this.#others) for (const slots of this.#others) if (slots) rows += slots.size;
+    return Math.max(1, rows);
   }
 }

@@ -3,7 +3,8 @@ import type { EventType, FoldContext, FoldResult, Table } from "./definition.js"
 import type { Entity } from "./entity.js";
 import type { LaneEvent } from "./events.js";
 import type { ProjectionLayout } from "./layout.js";
-import { type AnyScope, RowProblem, scopeOf } from "./scope.js";
+import { RowProblem } from "./row-shape.js";
+import { type AnyScope, scopeOf } from "./scope.js";
 
 /** An event as a fold is given it: decoded, opened, in its place. */
 export interface FoldInput {

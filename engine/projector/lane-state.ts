@@ -1,4 +1,5 @@
 import { formatPosition } from "../log/position.js";
+import { Absence } from "./absence.js";
 import { EntityCache } from "./cache.js";
 import { Changes } from "./changes.js";
 import { type Checkpoint, storableText } from "./checkpoint.js";
@@ -41,6 +42,8 @@ export class LaneState {
   #applied = 0;
   #events = 0;
   #recordedAt: number | null = null;
+  /** Keys met since the start of the partition, when it was this lane that began it. */
+  #absence: Absence | undefined;
   /** Events that Postgres refused: on the way to being parked. */
   readonly #refused = new Map<number, ParkReason>();
 
@@ -82,6 +85,11 @@ export class LaneState {
     this.#begin();
   }
 
+  /** The lane begins a partition, and the tables are empty: a key that it has not met has no rows. */
+  beginEmpty(): void {
+    this.#absence = new Absence();
+  }
+
   #begin(): void {
     this.#taken = this.#next;
     this.#changes = new Changes(this.#options.layout);
@@ -104,39 +112,38 @@ export class LaneState {
   /** Folds the events at and after `next`. */
   async fold(events: readonly LaneEvent[]): Promise<void> {
     const checkpoint = this.#checkpoint;
-    const next = this.#next;
-    const ahead = eventsFrom(events, next);
+    const ahead = eventsFrom(events, this.#next);
     const last = ahead.at(-1);
     if (!checkpoint || !last) return;
     // Everything that waits for others comes first: it may have to be done again, and must leave no trace until it is.
-    const wanted = ahead.filter(({ type, key }) => this.#concerns(type) && !isHeld(checkpoint, key));
-    const missing = this.#missing(wanted);
+    const { entities, missing } = this.#entitiesOf(ahead, checkpoint);
     if (missing) await this.#load(missing);
-    if (this.#options.layout.readsSealed) await this.#open(wanted);
-    this.#foldAll(checkpoint, ahead);
+    if (this.#options.layout.readsSealed) await this.#open(ahead.filter((_, index) => entities[index]));
+    this.#foldAll(checkpoint, ahead, entities);
     this.#next = last.offset + 1;
     // Not when a statement ends: that may be while an event waits for what was just read for it.
     this.#cache.evict(this.#written);
   }
 
-  /** Whether events of this type change anything here; undefined is an event that can't be decoded. */
-  #concerns(type: LaneEvent["type"]): boolean {
-    return type === undefined || this.#machine.folds(type);
-  }
-
-  /** Entities of the events that are not in memory, now there, without rows. */
-  #missing(events: readonly LaneEvent[]): Map<string, Entity> | undefined {
+  /** The entities of events that concern this projection, those made now apart: they have no rows yet. */
+  #entitiesOf(events: readonly LaneEvent[], checkpoint: Checkpoint) {
+    const entities: (Entity | undefined)[] = new Array(events.length);
     let missing: Map<string, Entity> | undefined;
-    for (const { key } of events) {
-      const entity = this.#cache.get(key) ?? this.#cache.add(key);
-      // A new one is part of no statement yet. So it is marked before its first row comes from Postgres or from a fold.
-      if (entity.statement === 0) {
-        missing ??= new Map();
-        missing.set(key, entity);
+    for (let index = 0; index < events.length; index++) {
+      const { type, key } = events[index] as LaneEvent;
+      if (type !== undefined && !this.#machine.folds(type)) continue;
+      if (isHeld(checkpoint, key)) continue;
+      let entity = this.#cache.get(key);
+      if (!entity) {
+        entity = this.#cache.add(key);
+        if (!this.#absence?.meet(key)) {
+          missing ??= new Map();
+          missing.set(key, entity);
+        }
       }
-      entity.statement = this.#statement;
+      entities[index] = entity;
     }
-    return missing;
+    return { entities, missing };
   }
 
   async #load(missing: ReadonlyMap<string, Entity>): Promise<void> {
@@ -144,7 +151,8 @@ export class LaneState {
     try {
       await this.#options.loader.fill(missing);
     } catch (error) {
-      // Half filled entities must not be taken for whole ones. Others stay: their rows may be under way.
+      // Half filled entities must not be taken for whole ones. Others stay: their rows may be under way. Keys met for the
+      // first time in these events are met again when they are folded again, and then asked for.
       for (const key of missing.keys()) this.#cache.remove(key);
       throw error;
     }
@@ -165,18 +173,17 @@ export class LaneState {
     });
   }
 
-  #foldAll(checkpoint: Checkpoint, ahead: readonly LaneEvent[]): void {
+  #foldAll(checkpoint: Checkpoint, ahead: readonly LaneEvent[], entities: readonly (Entity | undefined)[]): void {
     const { published } = this.#options;
-    const scopes = this.#machine.scopes;
+    const { scopes } = this.#machine;
     for (let index = 0; index < ahead.length; index++) {
       const event = ahead[index] as LaneEvent;
-      this.#events++;
       if (published && !checkpoint.positions.take(event.position, storableId(event))) continue;
       const { recordedAt } = event.position;
       if (this.#recordedAt === null || recordedAt > this.#recordedAt) this.#recordedAt = recordedAt;
-      if (!this.#concerns(event.type) || isHeld(checkpoint, event.key)) continue;
-      const entity = this.#cache.get(event.key) as Entity;
-      // Again: a statement may have been taken since.
+      const entity = entities[index];
+      // Held since this batch began, by an event before.
+      if (!entity || isHeld(checkpoint, event.key)) continue;
       entity.statement = this.#statement;
       const reason =
         (this.#refused.size > 0 ? this.#refused.get(event.offset) : undefined) ??
@@ -184,10 +191,11 @@ export class LaneState {
         this.#machine.apply(event, entity);
       if (reason) this.#park(checkpoint, event, reason);
       else {
-        this.#changes.take(scopes, entity, { recordedAt, offset: event.offset });
+        this.#changes.take(scopes, entity, recordedAt, event.offset);
         this.#applied++;
       }
     }
+    this.#events += ahead.length;
   }
 
   #park(checkpoint: Checkpoint, event: LaneEvent, { code, reason }: ParkReason): void {

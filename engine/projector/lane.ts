@@ -68,9 +68,12 @@ export class ProjectionLane implements WriteSource {
   /** Takes the lane over. @returns the offset to read from. */
   async open(): Promise<number> {
     this.#lostAt = undefined;
-    const { pool, owner, patience } = this.#options;
+    const { pool, owner, patience, loader } = this.#options;
     this.#owner = `${owner}/${randomUUID()}`;
     this.#state.reset(await patience.until("take over a partition", () => takeOver(pool, this.#place, this.#owner)));
+    if (this.#state.next === 0 && (await patience.until("look at the tables", () => loader.isEmpty()))) {
+      this.#state.beginEmpty();
+    }
     this.#tellParked();
     return this.#state.next;
   }

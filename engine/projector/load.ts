@@ -14,6 +14,7 @@ interface Load {
   readonly table: TableLayout;
   readonly key: ColumnLayout;
   readonly readers: readonly ((text: string | null) => ColumnValue)[];
+  readonly target: string;
   readonly name: string;
   readonly text: string;
 }
@@ -40,14 +41,25 @@ export class Loader {
         "(extract(epoch from t.recorded_at) * 1000)::bigint",
         "t.source_offset",
       ];
+      const target = `${quoted(build.schema)}.${quoted(table.name)}`;
       return {
         table,
         key,
+        target,
         readers: table.given.map(({ column }) => valueReader(column)),
         name: `load_${build.schema}_${table.index}`.slice(-60),
-        text: `SELECT ${columns.join(", ")} FROM ${quoted(build.schema)}.${quoted(table.name)} t WHERE t.${quoted(key.name)} = ANY ($1::${parameterType(key.column)})`,
+        text: `SELECT ${columns.join(", ")} FROM ${target} t WHERE t.${quoted(key.name)} = ANY ($1::${parameterType(key.column)})`,
       };
     });
+  }
+
+  /** Whether the keyed tables have no row at all. */
+  async isEmpty(): Promise<boolean> {
+    if (this.#loads.length === 0) return true;
+    const { rows } = await this.#pool.query<{ empty: boolean }>(
+      `SELECT NOT (${this.#loads.map(({ target }) => `EXISTS (SELECT FROM ${target})`).join(" OR ")}) AS empty`,
+    );
+    return rows[0]?.empty === true;
   }
 
   /** Fills entities that have no rows in memory yet. */

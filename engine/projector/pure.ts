@@ -85,7 +85,7 @@ export class PureFold {
         if (scope instanceof KeyedScope) for (const row of scope.changes.values()) frozen(row);
     }
     const source = { recordedAt: input.position.recordedAt, partition, offset };
-    this.#changes.take(this.#machine.scopes, entity, source);
+    this.#changes.take(this.#machine.scopes, entity, source.recordedAt, offset);
     for (const table of this.layout.tables) {
       const rows = this.#changes.appended[table.index] ?? [];
       if (rows.length === 0) continue;

@@ -1,12 +1,7 @@
 import type { AppendedRows, KeyedRows, Row, SummedRows } from "./definition.js";
-import type { ChangeSource, Entity, Slot } from "./entity.js";
+import type { Entity, Slot } from "./entity.js";
 import type { ColumnLayout, TableLayout } from "./layout.js";
-import { valuesEqual } from "./values.js";
-
-/** A value, or a name of a column, that a fold should not have given. Names the place, never the value. */
-export class RowProblem extends Error {
-  override readonly name = "RowProblem";
-}
+import { RowProblem, type RowShape, rowShape } from "./row-shape.js";
 
 /** Parts of a row's key after the event's own, as one string; no text of a row holds a NUL. */
 export function restOf(table: TableLayout, row: Row | undefined): string {
@@ -14,37 +9,6 @@ export function restOf(table: TableLayout, row: Row | undefined): string {
   if (rest.length === 0) return "";
   if (rest.length === 1) return String(row?.[(rest[0] as ColumnLayout).name]);
   return rest.map(({ name }) => String(row?.[name])).join("\0");
-}
-
-/** Takes a row as given by a fold: every column there, in the definition's order, nulls for what was left out. */
-function taken(table: TableLayout, row: Row, columns: readonly ColumnLayout[]): Row {
-  const whole: Record<string, Row[string]> = {};
-  let given = 0;
-  for (let index = 0; index < columns.length; index++) {
-    const { name, inKey, problemOf } = columns[index] as ColumnLayout;
-    const value = row[name];
-    if (value !== undefined) given++;
-    if (value === undefined || value === null) {
-      if (inKey) throw new RowProblem(`${table.name}.${name} is part of the key and has no value`);
-      whole[name] = null;
-      continue;
-    }
-    const problem = problemOf(value);
-    if (problem) throw new RowProblem(`${table.name}.${name} ${problem}`);
-    whole[name] = value;
-  }
-  let named = 0;
-  for (const name in row) if (row[name] !== undefined) named++;
-  if (named !== given) throw new RowProblem(`${table.name} was given a column it doesn't have, or the event's key`);
-  return whole;
-}
-
-function equalIn(columns: readonly ColumnLayout[], left: Row, right: Row): boolean {
-  for (let index = 0; index < columns.length; index++) {
-    const { name } = columns[index] as ColumnLayout;
-    if (left[name] !== right[name] && !valuesEqual(left[name], right[name])) return false;
-  }
-  return true;
 }
 
 function compareKeys(table: TableLayout, left: Row, right: Row): number {
@@ -79,9 +43,9 @@ abstract class Scope {
     return this.#problem;
   }
 
-  protected take(row: Row, columns: readonly ColumnLayout[]): Row {
+  protected take(row: Row, shape: RowShape): Row {
     try {
-      return taken(this.table, row, columns);
+      return shape.take(row);
     } catch (error) {
       if (error instanceof RowProblem) this.#problem ??= error;
       throw error;
@@ -99,14 +63,17 @@ export class KeyedScope extends Scope implements KeyedRows, TableScope {
   /** By the rest of the key; undefined is a deletion. */
   readonly changes = new Map<string, Row | undefined>();
   readonly #keyProblem: ColumnLayout["problemOf"];
-  readonly #hasRestricted: boolean;
+  readonly #shape: RowShape;
+  /** Of what everybody may see; undefined when that is all. */
+  readonly #clear: RowShape | undefined;
   #entity: Entity | undefined;
   #key = "";
 
   constructor(table: TableLayout) {
     super(table);
     this.#keyProblem = (table.keyColumn as ColumnLayout).problemOf;
-    this.#hasRestricted = table.clear.length < table.given.length;
+    this.#shape = rowShape(table.name, table.given);
+    this.#clear = table.clear.length < table.given.length ? rowShape(table.name, table.clear) : undefined;
   }
 
   override begin(entity: Entity, key: string): void {
@@ -145,10 +112,10 @@ export class KeyedScope extends Scope implements KeyedRows, TableScope {
   put(row: Row): void {
     const problem = this.#keyProblem(this.#key);
     if (problem) this.refuse(`can't be keyed by the event's key: it ${problem}`);
-    const whole = this.take(row, this.table.given);
+    const whole = this.take(row, this.#shape);
     const rest = restOf(this.table, whole);
     const stored = this.#stored(rest);
-    if (stored && equalIn(this.table.given, stored, whole)) this.changes.delete(rest);
+    if (stored && this.#shape.equal(stored, whole)) this.changes.delete(rest);
     else this.changes.set(rest, whole);
   }
 
@@ -159,14 +126,15 @@ export class KeyedScope extends Scope implements KeyedRows, TableScope {
   }
 
   /** Makes the changes part of the entity; slots that now have to be written and had not before are added to `dirty`. */
-  commit(entity: Entity, source: Pick<ChangeSource, "recordedAt" | "offset">, dirty: Slot[]): void {
+  commit(entity: Entity, recordedAt: number, offset: number, dirty: Slot[]): void {
+    if (this.changes.size === 0) return;
     for (const [rest, row] of this.changes) {
       const slot = entity.ensureSlot(this.table.index, rest);
       // A change of restricted columns alone is none for `recorded_at` and its like, which everybody sees: they would
       // tell what was sealed, and differ once it can't be opened any more.
-      if (!(this.#hasRestricted && row && slot.row && equalIn(this.table.clear, slot.row, row))) {
-        slot.recordedAt = source.recordedAt;
-        slot.offset = source.offset;
+      if (!(this.#clear && row && slot.row && this.#clear.equal(slot.row, row))) {
+        slot.recordedAt = recordedAt;
+        slot.offset = offset;
       }
       slot.row = row;
       if (slot.dirty) continue;
@@ -178,6 +146,14 @@ export class KeyedScope extends Scope implements KeyedRows, TableScope {
 
 export class SummedScope extends Scope implements SummedRows, TableScope {
   readonly changes: { readonly key: Row; readonly increments: Readonly<Record<string, number>> }[] = [];
+  readonly #key: RowShape;
+  readonly #sums: RowShape;
+
+  constructor(table: TableLayout) {
+    super(table);
+    this.#key = rowShape(table.name, table.rest);
+    this.#sums = rowShape(table.name, table.sums);
+  }
 
   override begin(entity: Entity, key: string): void {
     super.begin(entity, key);
@@ -186,14 +162,20 @@ export class SummedScope extends Scope implements SummedRows, TableScope {
 
   add(key: Row, increments: Readonly<Record<string, number>>): void {
     this.changes.push({
-      key: this.take(key, this.table.rest),
-      increments: this.take(increments, this.table.sums) as Readonly<Record<string, number>>,
+      key: this.take(key, this.#key),
+      increments: this.take(increments, this.#sums) as Readonly<Record<string, number>>,
     });
   }
 }
 
 export class AppendedScope extends Scope implements AppendedRows, TableScope {
   readonly changes: Row[] = [];
+  readonly #shape: RowShape;
+
+  constructor(table: TableLayout) {
+    super(table);
+    this.#shape = rowShape(table.name, table.given);
+  }
 
   override begin(entity: Entity, key: string): void {
     super.begin(entity, key);
@@ -201,7 +183,7 @@ export class AppendedScope extends Scope implements AppendedRows, TableScope {
   }
 
   append(row: Row): void {
-    this.changes.push(this.take(row, this.table.given));
+    this.changes.push(this.take(row, this.#shape));
   }
 }
 

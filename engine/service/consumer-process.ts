@@ -1,5 +1,5 @@
 import { type Codec, schemaIdOf } from "../log/codec.js";
-import { type CodecOfOthers, codecOfOthers } from "../log/codec-of-others.js";
+import { codecOfOthers } from "../log/codec-of-others.js";
 import { connectLog } from "../log/kafka.js";
 import { connectCodec } from "../log/registry.js";
 import type { Decoder } from "../projector/ports.js";
@@ -16,15 +16,6 @@ import { requireSetting } from "./settings.js";
 export const decoderOf = (codec: Codec): Decoder => ({
   decodeEvent: (value) => codec.decodeEvent(value),
   learn: (value) => codec.learn(schemaIdOf(value)),
-});
-
-const decoderOfOthers = (codec: CodecOfOthers): Decoder => ({
-  decodeEvent(value) {
-    const { type, value: event } = codec.decode(value);
-    // The projection names the types it folds; whatever else is in the topic is of no interest.
-    return { type: type as ReturnType<Decoder["decodeEvent"]>["type"], event };
-  },
-  learn: (value) => codec.learn(value),
 });
 
 /** A consumer at work. DATABASE_URL is that of its own role; `prepareConsumer` has made builds and role before. */
@@ -53,7 +44,8 @@ export async function startDefinition(
     log,
     pool,
     decoder: decoderOf(codec),
-    decoderOfOthers: decoderOfOthers(codecOfOthers(settings)),
+    // The projection names the types it folds; whatever else is in the topic is of no interest.
+    decoderOfOthers: codecOfOthers(settings) as Decoder,
     opener,
     logger,
     metrics,
