@@ -6,7 +6,7 @@ import {
   replaceFetchDecoder,
 } from "./kafkajs-internals.js";
 import type { IncomingRecord } from "./log.js";
-import { decodeBatches } from "./record-batch.js";
+import { type FetchedBatches, openBatches } from "./record-batch.js";
 
 /**
  * Decodes fetched record batches with code of our own, straight into the records that lanes take.
@@ -21,28 +21,40 @@ function decoder(original: DecodeMessages): DecodeMessages {
     const size = response.buffer.readInt32BE(start);
     if (size <= 0 || start + 4 + size > response.buffer.length) return original(response);
     const bytes = response.buffer.subarray(start + 4, start + 4 + size);
-    const records = await decodeBatches(bytes, (attributes, body) => lookUpCodec(attributes)?.decompress(body));
-    if (!records) return original(response);
+    const batches = await openBatches(bytes, (attributes, body) => lookUpCodec(attributes)?.decompress(body));
+    if (!batches) return original(response);
     response.offset = start + 4 + size;
-    return sorted(records);
+    return new LibraryRecords(batches);
   };
 }
 
 /**
- * The library asks twice which of a fetch's records it may show: those from the offset it asked for on, and those that
- * are no control records. Records are in the order of offsets and none is a control record, so as a rule the answer is
- * all of them, and two records tell.
+ * Fetched batches, as far as the library looks into them: how many records there are, the first and the last offset, and
+ * twice which of them it may show, those from the offset it asked for on, and those that are no control records. As a rule
+ * that is all of them, and the first one tells.
  */
-function sorted(records: IncomingRecord[]): IncomingRecord[] {
-  const { filter } = Array.prototype;
-  Object.defineProperty(records, "filter", {
-    value(this: IncomingRecord[], keep: (record: IncomingRecord) => boolean) {
-      const [first] = this;
-      if (first === undefined || keep(first)) return this;
-      return sorted(filter.call(this, keep) as IncomingRecord[]);
-    },
-  });
-  return records;
+export class LibraryRecords {
+  readonly batches: FetchedBatches;
+  readonly length: number;
+  [index: number]: { readonly offset: number };
+
+  constructor(batches: FetchedBatches) {
+    this.batches = batches;
+    this.length = batches.length;
+    if (this.length === 0) return;
+    this[this.length - 1] = { offset: batches.lastOffset };
+    this[0] = { offset: batches.firstOffset };
+  }
+
+  filter(keep: (record: { readonly offset: number }) => boolean): LibraryRecords | IncomingRecord[] {
+    const first = this[0];
+    if (first === undefined || keep(first)) return this;
+    return [...this.batches.stretches(this.length)].flat().filter(keep);
+  }
+
+  some(found: (record: { readonly offset: number }) => boolean): boolean {
+    return this.length > 0 && found(this[0] as { readonly offset: number });
+  }
 }
 
 let applied = false;

@@ -1,6 +1,5 @@
 import { createRequire } from "node:module";
 import type { Kafka } from "kafkajs";
-import type { IncomingRecord } from "./log.js";
 
 /**
  * The parts of KafkaJS that have no public door. They belong to one version: another one must be looked at first.
@@ -28,7 +27,7 @@ export interface LibraryDecoder {
 }
 
 /** Decodes the record set of a partition in a fetch response, its length in front. */
-export type DecodeMessages = (response: LibraryDecoder) => Promise<readonly object[]>;
+export type DecodeMessages = (response: LibraryDecoder) => Promise<object>;
 
 /** A record of a fetch response, as the library decodes it. */
 export interface FetchedRecord {
@@ -43,8 +42,8 @@ export interface FetchedRecord {
 interface FetchedPartition {
   readonly partition: number;
   readonly highWatermark: string;
-  /** Records of ours where `replaceFetchDecoder` decoded them. */
-  readonly messages: readonly (FetchedRecord | IncomingRecord)[];
+  /** An array of {@link FetchedRecord}, or what `replaceFetchDecoder` put in its place. */
+  readonly messages: object;
 }
 
 interface FetchRequest {

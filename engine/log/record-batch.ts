@@ -102,6 +102,7 @@ const place = {
   length: 8,
   magic: 16,
   attributes: 21,
+  lastOffsetDelta: 23,
   firstTimestamp: 27,
   maxTimestamp: 35,
   count: 57,
@@ -117,63 +118,106 @@ const transactional = 0x30;
 /** What a batch's codec makes of its bytes; undefined for a codec that nobody registered. */
 type Decompress = (attributes: number, bytes: Buffer) => Promise<Buffer> | undefined;
 
+/** A record batch, its records not yet decoded. */
+interface Batch {
+  readonly bytes: Buffer;
+  readonly start: number;
+  readonly end: number;
+  readonly count: number;
+  readonly baseOffset: number;
+  readonly lastOffset: number;
+  /** Append time of all its records when `stamped`, else what their deltas are added to. */
+  readonly time: number;
+  readonly stamped: boolean;
+}
+
 /**
- * Decodes the record batches of a fetched partition. The last one may be cut off, as brokers do: it is left out.
+ * The record batches of a fetched partition, decoded a stretch at a time: records and what is made of them are garbage
+ * soon after. Decoded all at once, tens of thousands of them would be moved about by the collector.
+ */
+export class FetchedBatches {
+  readonly #batches: readonly Batch[];
+  readonly length: number;
+
+  constructor(batches: readonly Batch[]) {
+    this.#batches = batches;
+    this.length = batches.reduce((sum, { count }) => sum + count, 0);
+  }
+
+  get firstOffset(): number {
+    return this.#batches[0]?.baseOffset ?? 0;
+  }
+
+  get lastOffset(): number {
+    return this.#batches.at(-1)?.lastOffset ?? -1;
+  }
+
+  /** All records in order, at most so many at a time. @throws when a record goes beyond the end of its batch. */
+  *stretches(size: number): Generator<IncomingRecord[]> {
+    let stretch: IncomingRecord[] = [];
+    for (const batch of this.#batches) {
+      const reader = new Reader(batch.bytes, batch.start);
+      for (let index = 0; index < batch.count; index++) {
+        stretch.push(decodeRecord(reader, batch));
+        if (stretch.length < size) continue;
+        yield stretch;
+        stretch = [];
+      }
+    }
+    if (stretch.length > 0) yield stretch;
+  }
+}
+
+/**
+ * Finds the record batches of a fetched partition. The last one may be cut off, as brokers do: it is left out.
  * @returns undefined when there is something in it that the library has to decode: an older format, records of
  *   transactions, or an unknown codec.
  */
-export async function decodeBatches(bytes: Buffer, decompress: Decompress): Promise<IncomingRecord[] | undefined> {
-  const records: IncomingRecord[] = [];
+export async function openBatches(bytes: Buffer, decompress: Decompress): Promise<FetchedBatches | undefined> {
+  const batches: Batch[] = [];
   for (let at = 0; at + place.records <= bytes.length; ) {
     const end = at + place.length + 4 + bytes.readInt32BE(at + place.length);
     if (bytes[at + place.magic] !== 2) return undefined;
     if (end > bytes.length) break;
     const attributes = bytes.readInt16BE(at + place.attributes);
     if ((attributes & transactional) !== 0) return undefined;
-    const base = Number(bytes.readBigInt64BE(at));
+    const baseOffset = Number(bytes.readBigInt64BE(at));
     const stamped = (attributes & appendTime) !== 0;
-    const time = Number(bytes.readBigInt64BE(at + (stamped ? place.maxTimestamp : place.firstTimestamp)));
-    const count = bytes.readInt32BE(at + place.count);
-    let [body, start, stop] = [bytes, at + place.records, end];
-    if ((attributes & codecMask) !== 0) {
-      const decompressed = decompress(attributes, bytes.subarray(start, end));
+    const batch = {
+      count: bytes.readInt32BE(at + place.count),
+      baseOffset,
+      lastOffset: baseOffset + bytes.readInt32BE(at + place.lastOffsetDelta),
+      time: Number(bytes.readBigInt64BE(at + (stamped ? place.maxTimestamp : place.firstTimestamp))),
+      stamped,
+    };
+    const start = at + place.records;
+    if ((attributes & codecMask) === 0) batches.push({ ...batch, bytes, start, end });
+    else {
+      const decompressed = await decompress(attributes, bytes.subarray(start, end));
       if (!decompressed) return undefined;
-      body = await decompressed;
-      [start, stop] = [0, body.length];
+      batches.push({ ...batch, bytes: decompressed, start: 0, end: decompressed.length });
     }
-    decodeRecords(body, start, stop, count, { base, time, stamped }, records);
     at = end;
   }
-  return records;
+  // A batch without records is what compaction left of one.
+  return new FetchedBatches(batches.filter(({ count }) => count > 0));
 }
 
-function decodeRecords(
-  bytes: Buffer,
-  start: number,
-  end: number,
-  count: number,
-  { base, time, stamped }: { readonly base: number; readonly time: number; readonly stamped: boolean },
-  into: IncomingRecord[],
-): void {
-  const reader = new Reader(bytes, start);
-  for (let index = 0; index < count; index++) {
-    const length = reader.varint();
-    const next = reader.at + length;
-    if (!(length > 0 && next <= end)) throw new Error("A record beyond the end of its batch.");
-    // One byte of attributes, which no version uses.
-    reader.at++;
-    const delta = reader.varlong();
-    const timestamp = stamped ? time : time + delta;
-    const offset = base + reader.varint();
-    const keyLength = reader.varint();
-    const key = keyLength > 0 ? reader.textOf(keyLength) : "";
-    const valueLength = reader.varint();
-    const valueAt = reader.at;
-    reader.at += Math.max(0, valueLength);
-    const headersAt = bytes[reader.at] === 0 ? -1 : reader.at;
-    into.push(
-      new BatchRecord(offset, timestamp, key, bytes, valueAt, valueLength < 0 ? -1 : valueAt + valueLength, headersAt),
-    );
-    reader.at = next;
-  }
+function decodeRecord(reader: Reader, { bytes, end, baseOffset, time, stamped }: Batch): IncomingRecord {
+  const length = reader.varint();
+  const next = reader.at + length;
+  if (!(length > 0 && next <= end)) throw new Error("A record beyond the end of its batch.");
+  // One byte of attributes, which no version uses.
+  reader.at++;
+  const delta = reader.varlong();
+  const offset = baseOffset + reader.varint();
+  const keyLength = reader.varint();
+  const key = keyLength > 0 ? reader.textOf(keyLength) : "";
+  const valueLength = reader.varint();
+  const valueAt = reader.at;
+  reader.at += Math.max(0, valueLength);
+  const headersAt = bytes[reader.at] === 0 ? -1 : reader.at;
+  reader.at = next;
+  const valueEnd = valueLength < 0 ? -1 : valueAt + valueLength;
+  return new BatchRecord(offset, stamped ? time : time + delta, key, bytes, valueAt, valueEnd, headersAt);
 }

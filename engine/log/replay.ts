@@ -2,12 +2,14 @@ import { setTimeout as pause } from "node:timers/promises";
 import type { Admin } from "kafkajs";
 import { TributaryError } from "../service/errors.js";
 import { kafkaErrorType, logError } from "./connection.js";
-import { incomingRecords } from "./incoming.js";
-import type { Cluster, FetchedRecord } from "./kafkajs-internals.js";
+import { lastOffsetOf, stretchesOf } from "./incoming.js";
+import type { Cluster } from "./kafkajs-internals.js";
 import type { IncomingRecord } from "./log.js";
 import { assertReadable, topicWatermarks } from "./watermarks.js";
 
 const fetchBytes = 4 * 1024 * 1024;
+/** Records given at a time. */
+const stretchRecords = 1_000;
 const waitMilliseconds = 250;
 /** Without a record for this long the broker is taken to be unreachable. */
 const patienceMilliseconds = 30_000;
@@ -34,12 +36,7 @@ export interface ReplayParts {
   readonly admin: Admin;
 }
 
-async function fetchFrom(
-  cluster: Cluster,
-  topic: string,
-  partition: number,
-  offset: number,
-): Promise<readonly (FetchedRecord | IncomingRecord)[]> {
+async function fetchFrom(cluster: Cluster, topic: string, partition: number, offset: number): Promise<object> {
   const leader = Object.keys(cluster.findLeaderForPartitions(topic, [partition]))[0];
   if (leader === undefined) throw Object.assign(new Error("no leader"), { type: "LEADER_NOT_AVAILABLE" });
   const broker = await cluster.findBroker({ nodeId: leader });
@@ -75,7 +72,7 @@ export async function* replay(
   if (position >= end) return;
   await cluster.addTargetTopic(topic);
   while (position < end) {
-    let fetched: readonly (FetchedRecord | IncomingRecord)[] = [];
+    let fetched: object = [];
     try {
       fetched = await fetchFrom(cluster, topic, partition, position);
     } catch (error) {
@@ -91,12 +88,11 @@ export async function* replay(
       await cluster.refreshMetadata().catch(() => undefined);
     }
     const start = position;
-    // Control records are the broker's own: they take an offset and are no record.
-    const shown = incomingRecords(fetched.filter((record) => !("isControlRecord" in record && record.isControlRecord)));
-    const records = shown.filter(({ offset }) => offset >= start && offset < end);
-    const last = fetched.at(-1);
-    if (last) position = Math.max(position, Number(last.offset) + 1);
-    if (records.length > 0) yield records;
+    for (const stretch of stretchesOf(fetched, stretchRecords)) {
+      const records = stretch.filter(({ offset }) => offset >= start && offset < end);
+      if (records.length > 0) yield records;
+    }
+    position = Math.max(position, (lastOffsetOf(fetched) ?? -1) + 1);
     if (position > start) lastProgress = Date.now();
     else if (Date.now() - lastProgress > patienceMilliseconds) {
       throw new TributaryError(

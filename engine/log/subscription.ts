@@ -4,7 +4,7 @@ import type { Logger } from "pino";
 import { TributaryError } from "../service/errors.js";
 import { kafkaErrorType, logError } from "./connection.js";
 import { dismissDeadMembers } from "./dead-members.js";
-import { incomingRecords } from "./incoming.js";
+import { stretchesOf } from "./incoming.js";
 import { Lane } from "./lane.js";
 import type { Subscription, SubscriptionOptions } from "./log.js";
 import { assertReadable, partitionCount, topicWatermarks } from "./watermarks.js";
@@ -24,6 +24,22 @@ export interface SubscriptionParts {
   readonly prefix: string;
   readonly logger: Logger;
   readonly watchMilliseconds?: number;
+}
+
+/**
+ * Records decoded and handled at a time: what is made of them is garbage before the next stretch, and never gets old
+ * enough to be moved about by the collector.
+ */
+const stretchRecords = 1_000;
+/** Longest time without looking at sockets and timers: answers of Postgres, heartbeats. */
+const breathMilliseconds = 10;
+let breathed = 0;
+
+/** Lets the rest of the process live when it has waited long enough, whichever lane asks. */
+async function breath(): Promise<void> {
+  if (performance.now() - breathed < breathMilliseconds) return;
+  await new Promise((resolve) => setImmediate(resolve));
+  breathed = performance.now();
 }
 
 const laneKey = (topic: string, partition: number): string => `${partition} ${topic}`;
@@ -166,22 +182,26 @@ class RunningSubscription implements Subscription {
 
   async #batch({ batch, heartbeat, isStale }: EachBatchPayload): Promise<void> {
     const lane = this.#lanes.get(laneKey(batch.topic.slice(this.#parts.prefix.length), batch.partition));
-    // Stale: a seek waits to be applied. What was fetched before it is of no use.
-    if (!lane || this.#ended || isStale()) return;
-    const last = batch.messages.at(-1);
-    if (!last) return;
+    if (!lane || batch.messages.length === 0) return;
     // A failing heartbeat means a rebalance or a lost connection. The library notices itself when the batch is done.
     const quietHeartbeat = (): Promise<void> => heartbeat().catch(() => undefined);
     const beating = setInterval(() => void quietHeartbeat(), heartbeatMilliseconds);
+    // Beyond the last record where the broker's own records follow it.
+    const end = Number(batch.lastOffset());
+    let left = batch.messages.length;
+    let fetchedFrom = Number((batch as unknown as { readonly fetchedOffset: string }).fetchedOffset);
     try {
-      await lane.batch({
-        fetchedFrom: Number((batch as unknown as { readonly fetchedOffset: string }).fetchedOffset),
-        lastOffset: Number(batch.lastOffset()),
-        highWatermark: Number(batch.highWatermark),
-        records: incomingRecords(batch.messages),
-        heartbeat: quietHeartbeat,
-      });
-      this.#lastFetch = Date.now();
+      for (const records of stretchesOf(batch.messages, stretchRecords)) {
+        // Stale: a seek waits to be applied. What was fetched before it is of no use.
+        if (this.#ended || isStale()) return;
+        left -= records.length;
+        const lastOffset = left > 0 ? (records.at(-1)?.offset ?? fetchedFrom - 1) : end;
+        const highWatermark = Number(batch.highWatermark);
+        await lane.batch({ fetchedFrom, lastOffset, highWatermark, records, heartbeat: quietHeartbeat });
+        fetchedFrom = lastOffset + 1;
+        this.#lastFetch = Date.now();
+        await breath();
+      }
     } catch (error) {
       // Thrown on, it would make the library leave the group and join again for ever.
       this.#fail(this.#coded(error));

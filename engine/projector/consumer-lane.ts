@@ -37,22 +37,6 @@ export interface ConsumerLaneOptions extends ReadingOptions {
   readonly lanes: readonly ProjectionLane[];
 }
 
-/**
- * Records decoded and folded at a time: what is decoded is garbage before the next stretch, and never gets old enough to
- * be moved about by the collector.
- */
-const stretchRecords = 1_000;
-/** Longest time without looking at sockets and timers: answers of Postgres, heartbeats. */
-const breathMilliseconds = 10;
-let breathed = 0;
-
-/** Lets the rest of the process live when it has waited long enough, whichever lane asks. */
-async function breath(): Promise<void> {
-  if (performance.now() - breathed < breathMilliseconds) return;
-  await new Promise((resolve) => setImmediate(resolve));
-  breathed = performance.now();
-}
-
 /** A partition as a consumer has it: read and decoded once, folded by every projection behind its own fence. */
 export class ConsumerLane implements LaneHandler {
   readonly #options: ConsumerLaneOptions;
@@ -67,14 +51,9 @@ export class ConsumerLane implements LaneHandler {
   }
 
   async batch(records: readonly IncomingRecord[], context: LaneContext): Promise<void> {
-    const { lanes } = this.#options;
-    const reading = readContext(this.#options, context);
-    for (let at = 0; at < records.length || at === 0; at += stretchRecords) {
-      const events = await readEvents(records.slice(at, at + stretchRecords), reading);
-      const results = await Promise.allSettled(lanes.map((lane) => lane.batch(events, context)));
-      for (const result of results) if (result.status === "rejected") throw result.reason;
-      await breath();
-    }
+    const events = await readEvents(records, readContext(this.#options, context));
+    const results = await Promise.allSettled(this.#options.lanes.map((lane) => lane.batch(events, context)));
+    for (const result of results) if (result.status === "rejected") throw result.reason;
   }
 
   async close(): Promise<void> {
