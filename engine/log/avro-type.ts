@@ -1,6 +1,7 @@
 import avro from "avsc";
 import type { AvroRecord } from "./avro.js";
 import { DateType, DecimalType } from "./logical.js";
+import { sharedStringType } from "./shared-strings.js";
 
 /** What we use of avsc's reading position. */
 interface Tap {
@@ -48,7 +49,8 @@ class BoundedArrayType extends avro.types.ArrayType {
   }
 }
 
-function bounded(schema: avro.Schema, options: avro.ForSchemaOptions): avro.Type | undefined {
+function ourTypes(schema: avro.Schema, options: avro.ForSchemaOptions): avro.Type | undefined {
+  if (schema === "string") return sharedStringType();
   if (typeof schema !== "object" || Array.isArray(schema) || !("type" in schema)) return undefined;
   if (schema.type === "array") return new BoundedArrayType(schema as avro.schema.ArrayType, options);
   if (schema.type === "map") throw new Error("Maps have no place in the contracts: use an array of records.");
@@ -57,14 +59,14 @@ function bounded(schema: avro.Schema, options: avro.ForSchemaOptions): avro.Type
 
 /**
  * Compiles a self-contained schema to an avsc type: decimals are integers, dates strings, unions unwrapped, arrays
- * bounded by the bytes that are there.
+ * bounded by the bytes that are there, frequent strings shared.
  */
 export function compileType(schema: AvroRecord): avro.Type {
   return avro.Type.forSchema(schema as unknown as avro.Schema, {
     assertLogicalTypes: true,
     logicalTypes: { decimal: DecimalType, date: DateType },
     omitRecordMethods: true,
-    typeHook: bounded,
+    typeHook: ourTypes,
     wrapUnions: "never",
   });
 }

@@ -11,12 +11,10 @@ export class EntityCache {
   #old = new Map<string, Entity>();
   #youngRows = 0;
   readonly #limit: () => number;
-  readonly #partition: number;
 
   /** @param limit most rows; may change. */
-  constructor(limit: () => number, partition: number) {
+  constructor(limit: () => number) {
     this.#limit = limit;
-    this.#partition = partition;
   }
 
   /** Entities in memory. */
@@ -38,7 +36,7 @@ export class EntityCache {
   }
 
   add(key: string): Entity {
-    const entity = new Entity(key, this.#partition);
+    const entity = new Entity(key);
     this.#young.set(key, entity);
     this.#youngRows++;
     return entity;

@@ -41,12 +41,12 @@ const longestReason = 500;
 export class FoldMachine {
   readonly scopes: readonly AnyScope[];
   readonly #folds: ReadonlyMap<string, AnyFold>;
-  readonly #tables: Readonly<Record<string, AnyScope>>;
+  readonly #context: Context;
 
   constructor(layout: ProjectionLayout) {
     this.scopes = layout.tables.map(scopeOf);
-    this.#tables = Object.fromEntries(
-      layout.tables.map((table, index) => [table.name, this.scopes[index] as AnyScope]),
+    this.#context = new Context(
+      Object.fromEntries(layout.tables.map((table, index) => [table.name, this.scopes[index] as AnyScope])),
     );
     this.#folds = new Map(Object.entries(layout.definition.fold) as [string, AnyFold][]);
   }
@@ -65,7 +65,7 @@ export class FoldMachine {
     let result: FoldResult;
     let thrown: unknown;
     try {
-      result = fold(new Context(event, this.#tables) as unknown as Parameters<AnyFold>[0]);
+      result = fold(this.#context.about(event) as unknown as Parameters<AnyFold>[0]);
     } catch (error) {
       thrown = error ?? new Error("nothing");
     }
@@ -85,24 +85,31 @@ export class FoldMachine {
   }
 }
 
-/** What a fold is given: the event with what it may look at and change. */
+/**
+ * What a fold is given: the event with what it may look at and change. One object for all events, since a fold is done with
+ * it when it returns.
+ */
 class Context implements FoldInput {
-  readonly type: EventType;
-  readonly key: string;
-  readonly event: object;
-  readonly sealed: object | null;
-  readonly position: EventPosition;
+  type!: EventType;
+  key!: string;
+  event!: object;
+  sealed!: object | null;
+  position!: EventPosition;
   readonly tables: Readonly<Record<string, AnyScope>>;
-  readonly #event: LaneEvent;
+  #event!: LaneEvent;
 
-  constructor(event: LaneEvent, tables: Readonly<Record<string, AnyScope>>) {
+  constructor(tables: Readonly<Record<string, AnyScope>>) {
+    this.tables = tables;
+  }
+
+  about(event: LaneEvent): this {
     this.type = event.type as EventType;
     this.key = event.key;
     this.event = event.event;
     this.sealed = event.opened ?? null;
     this.position = event.position;
-    this.tables = tables;
     this.#event = event;
+    return this;
   }
 
   get source(): FoldInput["source"] {

@@ -50,7 +50,7 @@ export class LaneState {
   constructor(options: LaneStateOptions) {
     this.#options = options;
     this.#machine = new FoldMachine(options.layout);
-    this.#cache = new EntityCache(options.cacheRows, options.partition);
+    this.#cache = new EntityCache(options.cacheRows);
     this.#changes = new Changes(options.layout);
   }
 

@@ -45,7 +45,7 @@ export class PureFold {
   readonly parked: PureParked[] = [];
   readonly #machine: FoldMachine;
   readonly #changes: Changes;
-  readonly #entities = new Map<string, Entity>();
+  readonly #entities = new Map<string, { readonly entity: Entity; readonly partition: number }>();
   readonly #held = new Set<string>();
   readonly #appended = new Map<number, PureRow[]>();
 
@@ -67,11 +67,12 @@ export class PureFold {
     const { topic, partition, offset } = input.source;
     const lane = `${topic}\0${partition}\0${input.key}`;
     if (this.#held.has(lane)) return;
-    let entity = this.#entities.get(lane);
-    if (!entity) {
-      entity = new Entity(input.key, partition);
-      this.#entities.set(lane, entity);
+    let found = this.#entities.get(lane);
+    if (!found) {
+      found = { entity: new Entity(input.key), partition };
+      this.#entities.set(lane, found);
     }
+    const { entity } = found;
     const { type, key, event, sealed, position, undecodable } = input;
     const given = { topic, partition, offset, type, key, event, position, undecodable, eventId: null };
     const reason = undecodable ?? this.#machine.apply({ ...given, sealed: null, opened: sealed }, entity);
@@ -120,10 +121,10 @@ export class PureFold {
   #keyedRows(table: TableLayout): PureRow[] {
     const rows: { readonly order: string; readonly found: PureRow }[] = [];
     const keyColumn = table.keyColumn?.name ?? "";
-    for (const entity of this.#entities.values()) {
+    for (const { entity, partition } of this.#entities.values()) {
       for (const { rest, row, recordedAt, offset } of entity.slots(table.index)) {
         if (!row) continue;
-        const source = { recordedAt, partition: entity.partition, offset };
+        const source = { recordedAt, partition, offset };
         rows.push({ order: `${entity.key}\0${rest}`, found: { row: { [keyColumn]: entity.key, ...row }, source } });
       }
     }

@@ -111,7 +111,7 @@ function insertSql(
 function keyedParts(table: TableLayout, target: string): TableParts {
   const keyColumn = table.keyColumn as ColumnLayout;
   const columns: PartColumn<Slot>[] = [
-    ofColumn(keyColumn, ({ entity }) => entity.key),
+    ofColumn(keyColumn, ({ key }) => key),
     ...table.given.map((given) => ofColumn<Slot>(given, ({ row }) => (row as Row)[given.name])),
     plain("recorded_at", "timestamptz", (into, { recordedAt }) => into.timestamptz(recordedAt)),
     plain("source_offset", "bigint", (into, { offset }) => into.bigint(offset)),
@@ -128,7 +128,7 @@ function keyedParts(table: TableLayout, target: string): TableParts {
     put: { columns, sql: insertSql(target, columns, ofLane, conflict) },
     remove: {
       columns: [
-        ofColumn(keyColumn, ({ entity }) => entity.key),
+        ofColumn(keyColumn, ({ key }) => key),
         ...table.rest.map((part, index) => ofColumn<Slot>(part, ({ rest }) => keyValue(part, rest, index))),
       ],
       sql: (elements, from) =>

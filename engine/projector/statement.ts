@@ -130,7 +130,7 @@ export class WriteStatements {
       for (const slot of changes.keyed[table] ?? []) {
         slot.dirty = false;
         slot.stored = slot.row !== undefined;
-        if (!slot.row) slot.entity.removeSlot(table, slot.rest);
+        if (!slot.row) slot.owner?.removeSlot(table, slot.rest);
       }
     });
     return { write, rows, parts };
