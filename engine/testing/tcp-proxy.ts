@@ -149,7 +149,12 @@ export async function startTcpProxy<
     ];
     // A reset of one side is one of the other; an orderly end is passed on by the relay itself.
     for (const way of ways) way.catch(() => breakUp(pair));
-    void Promise.allSettled(ways).then(() => pairs.delete(number));
+    void Promise.allSettled(ways).then(() => {
+      pairs.delete(number);
+      // What was swallowed had no end to pass on.
+      client.destroySoon();
+      server.destroySoon();
+    });
   });
   listener.listen(0, "127.0.0.1");
   await once(listener, "listening");
