@@ -267,9 +267,12 @@ describe("a lane on a troubled server", () => {
     );
     append();
     const run = bench.run({ batch: 3, pool });
-    await until("the lane waits", () => hog !== undefined && isWaiting());
-    struck("pool run dry");
-    (await hog)?.release();
+    try {
+      await until("the lane waits", () => hog !== undefined && isWaiting());
+      struck("pool run dry");
+    } finally {
+      (await hog)?.release();
+    }
     await run;
     await expectWhole();
   });
