@@ -175,9 +175,11 @@ export class PublisherLane implements LaneHandler {
         const result = await step(this.#checkpoint);
         return result ?? (await this.#lostFence(context));
       } catch (error) {
-        if (!isPassing(error)) throw error;
-        inDoubt ||= error.code === "TRIB_STORE_UNAVAILABLE";
-        this.#options.onRetry(error, this.#options.partition);
+        const passing = passingError(error);
+        if (!passing) throw error;
+        // What the server has undone is in no doubt.
+        inDoubt ||= passing === error && passing.code === "TRIB_STORE_UNAVAILABLE";
+        this.#options.onRetry(passing, this.#options.partition);
         await this.#wait(pause, context);
         pause = Math.min(pause * 2, longestPause);
       }
@@ -210,9 +212,14 @@ export class PublisherLane implements LaneHandler {
   }
 }
 
-const passing = new Set(["TRIB_STORE_UNAVAILABLE", "TRIB_LOG_UNAVAILABLE", "TRIB_LOG_REGISTRY_UNAVAILABLE"]);
+const passingCodes = new Set(["TRIB_STORE_UNAVAILABLE", "TRIB_LOG_UNAVAILABLE", "TRIB_LOG_REGISTRY_UNAVAILABLE"]);
+/** Serialization failure, deadlock, lock not available: the server has undone the statement and wants it again. */
+const undoneCodes = new Set(["40001", "40P01", "55P03"]);
 
-/** What comes back by itself. Everything else stops the publisher: it never skips. */
-function isPassing(error: unknown): error is TributaryError {
-  return error instanceof TributaryError && passing.has(error.code);
+/** What comes back by itself, as an error of ours; undefined for all that stops the publisher: it never skips. */
+function passingError(error: unknown): TributaryError | undefined {
+  if (error instanceof TributaryError) return passingCodes.has(error.code) ? error : undefined;
+  const code = (error as { readonly code?: unknown } | null)?.code;
+  if (typeof code !== "string" || !undoneCodes.has(code)) return undefined;
+  return new TributaryError("TRIB_STORE_UNAVAILABLE", undefined, { reason: code }, { cause: error });
 }
