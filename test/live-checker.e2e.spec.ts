@@ -17,8 +17,9 @@ import { startInstallation, type TestInstallation } from "./installation.js";
 
 /** Three of keyed, summed, appended and derived tables together. */
 const names = ["visits", "patients", "activity"];
-const wantedHits = chaosSize(20, 300);
-const wantedKills = chaosSize(4, 60);
+const wantedProjections = 4;
+const wantedHits = chaosSize(20, 120);
+const wantedKills = chaosSize(4, 40);
 const longestMilliseconds = chaosSize(60_000, 900_000);
 const seed = firstSeed();
 
@@ -63,23 +64,28 @@ describe("builds at work", () => {
     const random = seededRandom(`live/${seed}`);
     const checks: LiveCheck[] = [];
     const hits = () => checks.filter(({ moving }) => moving).length;
+    const hitProjections = () =>
+      new Set(checks.filter(({ moving }) => moving).map(({ projection }) => projection)).size;
     let kills = 0;
     let going = true;
     const until = performance.now() + longestMilliseconds;
-    const enough = () => !going || performance.now() > until || (hits() >= wantedHits && kills >= wantedKills);
+    const enough = () =>
+      !going ||
+      performance.now() > until ||
+      (hits() >= wantedHits && kills >= wantedKills && hitProjections() === wantedProjections);
 
     const send = async () => {
       while (!enough()) {
         await traffic.send();
-        await pause(30);
+        await pause(200);
       }
     };
     const kill = async () => {
       while (!enough()) {
-        await pause(300 + random.below(1_200));
+        await pause(random.below(3_000));
         const name = names[random.below(names.length)] as string;
-        const busy = await consumerLag(installation, name);
-        if (busy === 0 || processes.pid(name) === undefined) continue;
+        while (!enough() && (processes.pid(name) === undefined || (await consumerLag(installation, name)) === 0));
+        if (processes.pid(name) === undefined) continue;
         await processes.end(name, "SIGKILL");
         kills++;
       }
@@ -95,7 +101,7 @@ describe("builds at work", () => {
 
     expect(checks.filter(({ differing }) => differing > 0)).toEqual([]);
     expect(hits()).toBeGreaterThanOrEqual(wantedHits);
-    expect(new Set(checks.filter(({ moving }) => moving).map(({ projection }) => projection)).size).toBe(4);
+    expect(hitProjections()).toBe(wantedProjections);
     expect(checks.at(-1)?.parkedKeys).toBeGreaterThan(0);
     expect(processes.ends.filter(({ signal }) => signal !== "SIGKILL")).toEqual([]);
     recordChaos({

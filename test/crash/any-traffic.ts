@@ -8,12 +8,23 @@ import { anyEvent } from "../../engine/testing/any-event.js";
 import { type EventType, eventCatalog } from "../../schemas/events.generated.js";
 
 const entities = 300;
-const burst = 40;
+const burst = 60;
 /** One burst in so many is sent twice, as after a crash of the publisher. */
 const repeated = 5;
-/** Bytes that are no event, one in so many bursts, each for a key of its own. */
-const poisoned = 25;
+/** Bytes that are no event end one in so many bursts. */
+const poisoned = 10;
 const keyOf = (number: number) => `00000000-0000-4000-8000-${String(number).padStart(12, "0")}`;
+
+const surrogateId = /^[0-9a-f]{8}-([0-9a-f]{4}-){3}[0-9a-f]{12}$/;
+
+/** Whether all that an event says can be stored: else most keys would soon be parked, and nothing left to compare. */
+function isStorable(value: unknown, name = ""): boolean {
+  if (typeof value === "number")
+    return Number.isInteger(value) && Math.abs(value) < (/At$|time/i.test(name) ? 4e12 : 1e5);
+  if (typeof value === "string") return /(Id|subject)$/.test(name) ? surrogateId.test(value) : !value.includes("\0");
+  if (typeof value !== "object" || value === null || Buffer.isBuffer(value)) return true;
+  return Object.entries(value).every(([key, part]) => isStorable(part, Array.isArray(value) ? name : key));
+}
 
 /** Events of every type that some projections fold, put into their topics as the publisher would, without end. */
 export class AnyTraffic {
@@ -36,7 +47,8 @@ export class AnyTraffic {
     { projections, seed }: { readonly projections: readonly AnyProjection[]; readonly seed: number },
   ): Promise<AnyTraffic> {
     const types = new Set(projections.flatMap(({ fold }) => Object.keys(fold) as EventType[]));
-    const made = fc.sample(fc.oneof(...[...types].map(anyEvent)), { seed, numRuns: 1_000 });
+    const storable = fc.oneof(...[...types].map(anyEvent)).filter(({ event }) => isStorable(event));
+    const made = fc.sample(storable, { seed, numRuns: 1_000 });
     return new AnyTraffic(codec, await log.producer(), made);
   }
 

@@ -1,6 +1,7 @@
 import { connectLog } from "../../engine/log/kafka.js";
 import { connectCodec } from "../../engine/log/registry.js";
-import { currentBuild } from "../../engine/projector/build.js";
+import { type Build, currentBuild } from "../../engine/projector/build.js";
+import type { AnyProjection } from "../../engine/projector/definition.js";
 import { topicsOfProjections } from "../../engine/projector/roles.js";
 import { behind, type Vector, vectorOf } from "../../engine/projector/vector.js";
 import { type RowDifference, verifyProjection } from "../../engine/projector/verify.js";
@@ -36,6 +37,7 @@ const log = connectLog(settings, { clientId: "live-checker", logger: createLogge
 const pool = openPool(requireSetting(settings, "DATABASE_URL"), { applicationName: "tributary checker", max: 2 });
 const decoder = decoderOf(await connectCodec(settings));
 const projections = (await Promise.all(process.argv.slice(2).map(loadConsumer))).flatMap(({ project }) => project);
+const longestLook = 50;
 let ended = false;
 process.stdin.on("end", () => {
   ended = true;
@@ -52,11 +54,19 @@ async function ends(topics: readonly string[]): Promise<Vector> {
   );
 }
 
+/** The ends of a build's topics, at a moment when it is behind them; after some looks, at any moment. */
+async function endsAhead(projection: AnyProjection, build: Build): Promise<Vector> {
+  for (let looks = 1; ; looks++) {
+    const found = await ends(topicsOfProjections([projection]));
+    if (looks === longestLook || ended || !behind(await vectorOf(pool, build), found).next().done) return found;
+  }
+}
+
 while (!ended) {
   for (const projection of projections) {
     const build = await currentBuild(pool, projection.name);
     if (!build) throw new Error(`${projection.name} has no build`);
-    const before = await ends(topicsOfProjections([projection]));
+    const before = await endsAhead(projection, build);
     const found = await verifyProjection({ projection, build, log, pool, decoder, opener: closedOpener });
     const after = await vectorOf(pool, build);
     const check: LiveCheck = {
