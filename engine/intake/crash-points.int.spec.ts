@@ -145,59 +145,63 @@ const workOn = (database: FreshDatabase, { id, log }: Journal): ChildWork => ({
 });
 
 describe("a publisher that is killed at a call", () => {
-  it("leaves what its successor finishes: every event in order, without a gap, once for a consumer", async () => {
-    const tally = new CrashTally();
-    const seeds = Array.from({ length: chaosSize(1, 4) }, (_, index) => firstSeed() + index);
-    for (const seed of seeds) {
-      const scripts = [0, 1].map((partition) => scriptOf(seed, partition));
-      const firsts = scripts.map(firstsOf);
-      const expected = firsts.map((units) => units.flatMap(({ events = [] }) => events));
-      const finished = async (database: FreshDatabase, journal: Journal, where: string) => {
-        const { log } = journal;
-        expectInOrder(journal, expected, where);
-        for (let partition = 0; partition < partitions; partition++) {
-          const consumed = consume(log.records(eventsTopicOfScript, partition));
-          for (const [from, texts] of expected.entries()) {
-            const seen = consumed.filter(({ position }) => position.partition === from).map(({ value }) => value);
-            const wanted = texts.filter((text) => log.partitionOf(text.split(":")[0] as string) === partition);
-            expect(seen, where).toEqual(wanted);
+  it(
+    "leaves what its successor finishes: every event in order, without a gap, once for a consumer",
+    async () => {
+      const tally = new CrashTally();
+      const seeds = Array.from({ length: chaosSize(1, 4) }, (_, index) => firstSeed() + index);
+      for (const seed of seeds) {
+        const scripts = [0, 1].map((partition) => scriptOf(seed, partition));
+        const firsts = scripts.map(firstsOf);
+        const expected = firsts.map((units) => units.flatMap(({ events = [] }) => events));
+        const finished = async (database: FreshDatabase, journal: Journal, where: string) => {
+          const { log } = journal;
+          expectInOrder(journal, expected, where);
+          for (let partition = 0; partition < partitions; partition++) {
+            const consumed = consume(log.records(eventsTopicOfScript, partition));
+            for (const [from, texts] of expected.entries()) {
+              const seen = consumed.filter(({ position }) => position.partition === from).map(({ value }) => value);
+              const wanted = texts.filter((text) => log.partitionOf(text.split(":")[0] as string) === partition);
+              expect(seen, where).toEqual(wanted);
+            }
           }
-        }
-        const units = scripts.flat();
-        const accepted = units.filter((unit) => unit.accepted).length;
-        expect(await intakeCounts(database.pool), where).toMatchObject({
-          units: units.length,
-          accepted,
-          rejected: units.length - accepted,
-          resends: accepted - firsts.flat().length,
-          events: expected.flat().length,
+          const units = scripts.flat();
+          const accepted = units.filter((unit) => unit.accepted).length;
+          expect(await intakeCounts(database.pool), where).toMatchObject({
+            units: units.length,
+            accepted,
+            rejected: units.length - accepted,
+            resends: accepted - firsts.flat().length,
+            events: expected.flat().length,
+          });
+          return expected.flat().length;
+        };
+
+        const [first] = databases as [FreshDatabase];
+        await restart(first);
+        const whole = await journalOf(scripts);
+        const end = await runChild(workOn(first, whole), whole.log);
+        if (!("calls" in end)) throw new Error("a child without a fail point died");
+        await finished(first, whole, `seed ${seed}, never killed`);
+
+        await inTurns(chosenPoints(end.calls, seed, 12), places, async (point, place) => {
+          const database = databases[place] as FreshDatabase;
+          await restart(database);
+          const journal = await journalOf(scripts);
+          tally.take(await runChild(workOn(database, journal), journal.log, point));
+          await succeed(database, journal);
+          const where = `seed ${seed}, killed ${point.moment} call ${point.call}`;
+          tally.events += await finished(database, journal, where);
         });
-        return expected.flat().length;
-      };
-
-      const [first] = databases as [FreshDatabase];
-      await restart(first);
-      const whole = await journalOf(scripts);
-      const end = await runChild(workOn(first, whole), whole.log);
-      if (!("calls" in end)) throw new Error("a child without a fail point died");
-      await finished(first, whole, `seed ${seed}, never killed`);
-
-      await inTurns(chosenPoints(end.calls, seed, 12), places, async (point, place) => {
-        const database = databases[place] as FreshDatabase;
-        await restart(database);
-        const journal = await journalOf(scripts);
-        tally.take(await runChild(workOn(database, journal), journal.log, point));
-        await succeed(database, journal);
-        const where = `seed ${seed}, killed ${point.moment} call ${point.call}`;
-        tally.events += await finished(database, journal, where);
+      }
+      recordChaos({
+        guarantee: "A crash of the publisher at any input or output call loses, doubles and reorders no event",
+        spec: "engine/intake/crash-points.int.spec.ts",
+        seeds: seeds.length,
+        ...tally.figures(),
+        violations: 0,
       });
-    }
-    recordChaos({
-      guarantee: "A crash of the publisher at any input or output call loses, doubles and reorders no event",
-      spec: "engine/intake/crash-points.int.spec.ts",
-      seeds: seeds.length,
-      ...tally.figures(),
-      violations: 0,
-    });
-  }, 600_000);
+    },
+    chaosSize(180_000, 3_600_000),
+  );
 });

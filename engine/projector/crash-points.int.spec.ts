@@ -44,51 +44,55 @@ const workOn = (database: FreshDatabase, log: MemoryLog): ChildWork => ({
 });
 
 describe("a consumer that is killed at a call", () => {
-  it("leaves a build that its successor finishes to the rows of the pure fold", async () => {
-    const tally = new CrashTally();
-    const seeds = Array.from({ length: chaosSize(1, 3) }, (_, index) => firstSeed() + index);
-    for (const seed of seeds) {
-      const log = await crashHistory(seed, { batchRecords });
-      const finished = async (database: FreshDatabase, build: Build, where: string) => {
-        const { decoder, opener } = crashPorts();
-        const found = await verifyProjection({
-          projection: crashProjection,
-          build,
-          log,
-          pool: database.pool,
-          decoder,
-          opener,
+  it(
+    "leaves a build that its successor finishes to the rows of the pure fold",
+    async () => {
+      const tally = new CrashTally();
+      const seeds = Array.from({ length: chaosSize(1, 3) }, (_, index) => firstSeed() + index);
+      for (const seed of seeds) {
+        const log = await crashHistory(seed, { batchRecords });
+        const finished = async (database: FreshDatabase, build: Build, where: string) => {
+          const { decoder, opener } = crashPorts();
+          const found = await verifyProjection({
+            projection: crashProjection,
+            build,
+            log,
+            pool: database.pool,
+            decoder,
+            opener,
+          });
+          expect(found.differences, where).toEqual([]);
+          const ends = [0, 1].map((partition) => [String(partition), log.records(crashTopic, partition).length]);
+          expect(found.vector, where).toEqual({ [crashTopic]: Object.fromEntries(ends) });
+          const { rows } = await database.pool.query("SELECT FROM engine.parked_keys WHERE state = 'parked'");
+          expect(rows, where).toHaveLength(parkedKeysOfHistory);
+          return found.events;
+        };
+
+        const [first] = databases as [FreshDatabase];
+        const build = await freshBuild(first);
+        const whole = await runChild(workOn(first, log), log);
+        if (!("calls" in whole)) throw new Error("a child without a fail point died");
+        await finished(first, build, `seed ${seed}, never killed`);
+
+        await inTurns(chosenPoints(whole.calls, seed, 12), places, async (point, place) => {
+          const database = databases[place] as FreshDatabase;
+          const where = `seed ${seed}, killed ${point.moment} call ${point.call}`;
+          const own = await freshBuild(database);
+          const end = await runChild(workOn(database, log), log, point);
+          tally.take(end);
+          await runCrashConsumer(database.url, log);
+          tally.events += await finished(database, own, where);
         });
-        expect(found.differences, where).toEqual([]);
-        const ends = [0, 1].map((partition) => [String(partition), log.records(crashTopic, partition).length]);
-        expect(found.vector, where).toEqual({ [crashTopic]: Object.fromEntries(ends) });
-        const { rows } = await database.pool.query("SELECT FROM engine.parked_keys WHERE state = 'parked'");
-        expect(rows, where).toHaveLength(parkedKeysOfHistory);
-        return found.events;
-      };
-
-      const [first] = databases as [FreshDatabase];
-      const build = await freshBuild(first);
-      const whole = await runChild(workOn(first, log), log);
-      if (!("calls" in whole)) throw new Error("a child without a fail point died");
-      await finished(first, build, `seed ${seed}, never killed`);
-
-      await inTurns(chosenPoints(whole.calls, seed, 12), places, async (point, place) => {
-        const database = databases[place] as FreshDatabase;
-        const where = `seed ${seed}, killed ${point.moment} call ${point.call}`;
-        const own = await freshBuild(database);
-        const end = await runChild(workOn(database, log), log, point);
-        tally.take(end);
-        await runCrashConsumer(database.url, log);
-        tally.events += await finished(database, own, where);
+      }
+      recordChaos({
+        guarantee: "A crash at any input or output call changes no row",
+        spec: "engine/projector/crash-points.int.spec.ts",
+        seeds: seeds.length,
+        ...tally.figures(),
+        violations: 0,
       });
-    }
-    recordChaos({
-      guarantee: "A crash at any input or output call changes no row",
-      spec: "engine/projector/crash-points.int.spec.ts",
-      seeds: seeds.length,
-      ...tally.figures(),
-      violations: 0,
-    });
-  }, 600_000);
+    },
+    chaosSize(180_000, 3_600_000),
+  );
 });

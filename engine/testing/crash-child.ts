@@ -66,7 +66,7 @@ async function publish(work: ChildWork, log: MemoryLog, seam: CallSeam): Promise
         return codec.decodeEntry(value);
       },
       learn: () =>
-        seam.pass("schema", async () => {
+        seam.pass("schema look-up", async () => {
           learned = true;
         }),
     },

@@ -54,6 +54,8 @@ export function runChild(work: ChildWork, broker: MemoryLog, strike?: FailPoint)
   return new Promise((resolve, reject) => {
     const child = fork(join(builtRoot, "engine/testing/crash-child.js"), {
       serialization: "advanced",
+      // A test runner's own parameters are not for a program.
+      execArgv: [],
       stdio: ["ignore", "pipe", "pipe", "ipc"],
       env: { ...process.env, [failPointSetting]: strike ? failPointText(strike) : "" },
     });

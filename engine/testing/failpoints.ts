@@ -15,7 +15,7 @@ export interface FailPoint {
 
 /** One input or output call that was made. */
 export interface SeenCall {
-  readonly kind: "statement" | "send" | "hand-over" | "schema" | "vault";
+  readonly kind: "statement" | "send" | "hand-over of a batch" | "schema look-up" | "vault call";
   /** Whether it is something that can be under way: a process can die halfway. */
   readonly divisible: boolean;
 }
@@ -139,7 +139,7 @@ export function countedLog<Some extends Pick<Log, "subscribe">>(log: Some, seam:
           const lane = options.lane(topic, partition);
           return {
             open: () => lane.open(),
-            batch: (records, context) => seam.pass("hand-over", () => lane.batch(records, context)),
+            batch: (records, context) => seam.pass("hand-over of a batch", () => lane.batch(records, context)),
             close: () => lane.close(),
           };
         },
@@ -149,9 +149,9 @@ export function countedLog<Some extends Pick<Log, "subscribe">>(log: Some, seam:
 
 export const countedDecoder = (decoder: Decoder, seam: CallSeam): Decoder => ({
   decodeEvent: (value) => decoder.decodeEvent(value),
-  learn: (value) => seam.pass("schema", () => decoder.learn(value)),
+  learn: (value) => seam.pass("schema look-up", () => decoder.learn(value)),
 });
 
 export const countedOpener = (opener: Opener, seam: CallSeam): Opener => ({
-  open: (contents) => seam.pass("vault", () => opener.open(contents)),
+  open: (contents) => seam.pass("vault call", () => opener.open(contents)),
 });
