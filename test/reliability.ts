@@ -74,7 +74,7 @@ export function reliabilityDocument(figures: readonly ChaosFigures[], seed: numb
   return `<!-- Made by \`npm run test:chaos\` from what its specs recorded; a test compares the specs named. -->
 # Reliability
 
-What Tributary promises about the rows in Postgres: each event of the log is in them exactly once, in the order of its key, and no fault of a process, a connection or a server changes that. A promise of this kind is worth what was done to break it. So each guarantee has a spec that breaks things on purpose while work is under way, and then compares every row, every checkpoint and every key held back with a fold of the whole log made apart from the engine's writing path: in memory, without batches, caches or a database.
+What Tributary promises about the rows in Postgres: each event of the log is in them exactly once, in the order of its key, and no fault of a process, a connection or a server changes that. A promise of this kind is worth what was done to break it. So each guarantee has a spec that breaks things on purpose while work is under way, and then compares every row, every checkpoint and every key held back with the whole log folded in memory: one event after the other, without batches, caches or a database.
 
 The table is what the last long run recorded. How to read it:
 
