@@ -1,10 +1,10 @@
 #!/usr/bin/env node
-// What `npm run demo` and `npm test` call on a fresh clone: installs the packages of the lock file when they are not
-// there, builds what is stale, and hands over. Depends on nothing but Node, for nothing else is there yet.
+// What `npm run demo`, `npm test` and `npm run test:chaos` call on a fresh clone: installs the packages of the lock file
+// when they are not there, builds what is stale, and hands over. Depends on nothing but Node, for nothing else is there yet.
 import { fileURLToPath } from "node:url";
 import { fail, install, isNewEnough, oldestNode } from "./packages.mjs";
 
-const entries = { demo: "cli/main.js", test: "test/run.js" };
+const entries = { demo: "cli/main.js", test: "test/run.js", chaos: "test/chaos.js" };
 const [command, ...rest] = process.argv.slice(2);
 
 if (!isNewEnough(process.versions.node)) {

@@ -1,7 +1,8 @@
 import type { Log } from "../log/log.js";
 import type { Pool } from "../store/pool.js";
 import type { Build } from "./build.js";
-import type { AnyProjection, Row } from "./definition.js";
+import { storableText } from "./checkpoint.js";
+import { type AnyProjection, type Row, text } from "./definition.js";
 import { readEvents } from "./events.js";
 import type { ParkReason } from "./fold.js";
 import { layOut, type ProjectionLayout, type TableLayout } from "./layout.js";
@@ -25,6 +26,8 @@ export interface RowDifference {
 export interface Verification {
   readonly events: number;
   readonly rows: number;
+  /** Keys held back by the log and the definition. */
+  readonly parkedKeys: number;
   /** What the build reflects, and what was read of the log. */
   readonly vector: Vector;
   /** In all; `differences` has the first ones. */
@@ -50,9 +53,22 @@ interface Snapshot {
   readonly tables: ReadonlyMap<string, readonly BuiltRow[]>;
   readonly derived: ReadonlyMap<string, readonly Row[]>;
   readonly skipped: readonly string[];
+  /** Keys held back, each a row. */
+  readonly parked: readonly Row[];
   /** Events that Postgres itself refused, `topic/partition/offset`: no fold can know. */
   readonly refused: ReadonlySet<string>;
 }
+
+/** Keys held back, as a table that is compared like the others. */
+const parkedKeys = {
+  name: "parked_keys",
+  kind: "summed",
+  key: ["topic", "partition", "offset"],
+  columns: [
+    { name: "key", column: text(""), inKey: false },
+    { name: "code", column: text(""), inKey: false },
+  ],
+} as const;
 
 async function snapshotOf(pool: Pool, build: Build, layout: ProjectionLayout): Promise<Snapshot> {
   const client = await pool.connect();
@@ -72,14 +88,18 @@ async function snapshotOf(pool: Pool, build: Build, layout: ProjectionLayout): P
       if (JSON.stringify(rows[0]?.vector) !== JSON.stringify(vector)) skipped.push(name);
       else derived.set(name, await readDerived(client, build, name, definition));
     }
-    const { rows } = await client.query<{ place: string }>(
-      `SELECT topic || '/' || partition || '/' || log_offset AS place FROM engine.parked_keys
-       WHERE projection = $1 AND build = $2 AND code = 'TRIB_PROJECT_WRITE_REFUSED'`,
+    const { rows } = await client.query<Row>(
+      `SELECT topic, partition, log_offset AS offset, key, code, state FROM engine.parked_keys
+       WHERE projection = $1 AND build = $2`,
       [build.projection, build.build],
     );
     await client.query("COMMIT");
     broken = false;
-    return { vector, tables, derived, skipped, refused: new Set(rows.map(({ place }) => place)) };
+    const refused = rows
+      .filter(({ code }) => code === refusal.code)
+      .map(({ topic, partition, offset }) => `${topic}/${partition}/${offset}`);
+    const parked = rows.filter(({ state }) => state !== "done");
+    return { vector, tables, derived, skipped, parked, refused: new Set(refused) };
   } finally {
     client.release(broken);
   }
@@ -187,7 +207,7 @@ function* tableDifferences(
 }
 
 /**
- * Recomputes a build from the whole log, up to the checkpoints of one snapshot of it, and compares row by row.
+ * Recomputes a build from the whole log, up to the checkpoints of one snapshot of it, and compares row by row, the keys held back too.
  * Holds the read model in memory. Restricted columns of patients who were erased since can't be recomputed and differ.
  */
 export async function verifyProjection(options: VerifyOptions): Promise<Verification> {
@@ -216,12 +236,20 @@ export async function verifyProjection(options: VerifyOptions): Promise<Verifica
     rows += built.length;
     compare(tableDifferences({ ...table, key: table.definition.key }, built, pure.rows(table.name)));
   }
+  const asRows = (all: readonly Row[]) => all.map((row) => ({ row, source: undefined }));
+  const held = pure.parked.map(({ topic, partition, offset, key, code }) => ({
+    topic,
+    partition,
+    offset,
+    key: storableText(key),
+    code,
+  }));
+  compare(tableDifferences(parkedKeys, asRows(snapshot.parked), asRows(held)));
   for (const [name, built] of snapshot.derived) {
     const definition = projection.derived?.[name];
     if (!definition) continue;
     rows += built.length;
     const columns = Object.keys(definition.columns).map((column) => ({ name: column }));
-    const asRows = (all: readonly Row[]) => all.map((row) => ({ row, source: undefined }));
     compare(
       tableDifferences(
         { name, kind: "summed", columns, key: definition.key },
@@ -230,5 +258,13 @@ export async function verifyProjection(options: VerifyOptions): Promise<Verifica
       ),
     );
   }
-  return { events, rows, vector: snapshot.vector, differing, differences, skipped: snapshot.skipped };
+  return {
+    events,
+    rows,
+    parkedKeys: held.length,
+    vector: snapshot.vector,
+    differing,
+    differences,
+    skipped: snapshot.skipped,
+  };
 }
