@@ -31,6 +31,9 @@ const shuffled = <Item>(items: readonly Item[], random: Random): Item[] => {
 /** A broker silent for longer than its session (3 s): its partitions go to others. */
 const longPause = 4_000;
 
+/** Between two faults; shorter than anything needs to recover. */
+const calmMilliseconds = 500;
+
 /** One fault after the other, so that two of three replicas are always there. */
 export async function strike(fault: BrokerFault, weather: Weather): Promise<void> {
   const { brokers, admin, places, random, busy, faults } = weather;
@@ -70,7 +73,7 @@ export async function storm(weather: Weather, milliseconds: number): Promise<voi
     for (const fault of shuffled(brokerFaults, weather.random)) {
       if (Date.now() >= until && (weather.faults[fault] ?? 0) > 0) continue;
       await strike(fault, weather);
-      await pause(300);
+      await pause(calmMilliseconds);
     }
   } while (Date.now() < until);
 }
