@@ -1,11 +1,10 @@
 import { randomBytes } from "node:crypto";
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { findJava } from "../../stack/local/java.js";
 import { type KafkaNode, kafkaService } from "../../stack/local/kafka.js";
-import { pathsOf } from "../../stack/local/paths.js";
 import { type LocalService, pidOf, startService, stopService } from "../../stack/local/service.js";
 import { ensureSoftware } from "../../stack/local/software.js";
 import { freePorts } from "../../stack/ports.js";
@@ -118,17 +117,6 @@ export class ThreeBrokers {
     const pid = this.#frozen.get(id);
     this.#frozen.delete(id);
     if (pid !== undefined) signal(pid, "SIGCONT");
-  }
-
-  /** The end of each broker's log, for who looks into a failure. */
-  logs(lines = 20): string {
-    return ids
-      .map((id) => {
-        const file = pathsOf(this.#of(id).home).log("kafka");
-        const text = existsSync(file) ? readFileSync(file, "utf8") : "";
-        return `broker ${id}\n${text.split("\n").slice(-lines).join("\n")}`;
-      })
-      .join("\n");
   }
 
   /** Kills all three, for nobody needs their data any more, and removes the folder. */
