@@ -10,8 +10,14 @@ import { SupervisedPublisher } from "./publishers.js";
 import { storm } from "./weather.js";
 
 const partitions = 4;
-/** A frozen publisher's partitions are taken over when its session (12 s) is over and the group has joined anew. */
-const takenOverMilliseconds = 40_000;
+/**
+ * A frozen publisher's partitions are taken over when its session (12 s) is over and the group has joined anew, which it
+ * can't while its coordinator is away.
+ */
+const takenOverMilliseconds = 60_000;
+const longestMilliseconds = 150_000;
+const killed = "publisher killed";
+const zombie = "publisher frozen until another had its partitions, and resumed";
 const settleMilliseconds = 90_000;
 
 export interface PublisherChaos {
@@ -45,7 +51,10 @@ export async function publisherChaos(
   const story = new JournalStory(partitions);
   const checks = Array.from({ length: partitions }, (_, partition) => new PreconditionCheck(story, partition));
   const publishers = [new SupervisedPublisher(environment), new SupervisedPublisher(environment)] as const;
-  const faults: Record<string, number> = {};
+  const faults: Record<string, number> = { [killed]: 0, [zombie]: 0 };
+  const strikes = (kind: string) => {
+    faults[kind] = (faults[kind] ?? 0) + 1;
+  };
   let kills = 0;
   let struck = false;
   let over = false;
@@ -61,9 +70,6 @@ export async function publisherChaos(
     return story.ends.reduce((sum, end, partition) => sum + Math.max(0, end - (next.get(partition) ?? 1)), 0);
   };
   const busy = async () => (await unpublished()) > 0;
-  const whenBusy = async () => {
-    while (!(await busy())) await pause(5);
-  };
   const owns = async (publisher: SupervisedPublisher) => (await rows()).some(({ owner }) => owner === publisher.owner);
 
   const writing = (async () => {
@@ -84,40 +90,46 @@ export async function publisherChaos(
       await pause(200);
     }
   })();
+  /** A publisher with partitions and entries to publish; which of its processes has them changes over time. */
+  const atWork = async (): Promise<SupervisedPublisher> => {
+    const until = Date.now() + takenOverMilliseconds;
+    for (;;) {
+      const publisher = random.pick(publishers);
+      if ((await owns(publisher)) && (await busy())) return publisher;
+      if (Date.now() > until) throw new Error("No publisher came to its partitions in time.");
+      await pause(10);
+    }
+  };
   const killing = async () => {
-    const publisher = random.pick(publishers);
-    await whenBusy();
-    const owned = await owns(publisher);
-    if (!publisher.signal("SIGKILL")) return;
+    if (!(await atWork()).signal("SIGKILL")) return;
     kills++;
-    if (owned) faults["publisher killed"] = (faults["publisher killed"] ?? 0) + 1;
+    strikes(killed);
     await pause(random.between(500, 2_500));
   };
   const freezing = async () => {
-    const publisher = random.pick(publishers);
+    const publisher = await atWork();
     const other = publishers[publisher === publishers[0] ? 1 : 0];
-    const until = Date.now() + takenOverMilliseconds;
-    while (!(await owns(publisher)) && Date.now() < until) await pause(50);
-    await whenBusy();
     if (!publisher.signal("SIGSTOP")) return;
     if (random.chance(300)) {
       other.signal("SIGKILL");
       kills++;
     }
+    const until = Date.now() + takenOverMilliseconds;
     while ((await owns(publisher)) && Date.now() < until) await pause(100);
-    const zombie = !(await owns(publisher));
+    if (!(await owns(publisher))) strikes(zombie);
     publisher.signal("SIGCONT");
-    const kind = "publisher frozen until another had its partitions, and resumed";
-    if (zombie) faults[kind] = (faults[kind] ?? 0) + 1;
     await pause(1_000);
   };
   const processes = async () => {
-    const until = Date.now() + milliseconds;
+    const from = Date.now();
+    const isOver = () => {
+      const passed = Date.now() - from;
+      return passed > longestMilliseconds || (passed > milliseconds && [killed, zombie].every((kind) => faults[kind]));
+    };
     do {
       await killing();
       await freezing();
-      await killing();
-    } while (Date.now() < until);
+    } while (!isOver());
   };
 
   try {
