@@ -33,7 +33,12 @@ export async function ownTopics(settings: Partial<Settings> = {}): Promise<OwnTo
     async create(topic, partitions, configs = {}) {
       const configEntries = Object.entries(configs).map(([name, value]) => ({ name, value }));
       await createTopics(admin, [
-        { topic: `${prefix}${topic}`, numPartitions: partitions, replicationFactor: 1, configEntries },
+        {
+          topic: `${prefix}${topic}`,
+          numPartitions: partitions,
+          replicationFactor: own.TOPIC_REPLICATION,
+          configEntries,
+        },
       ]);
     },
     async remove(topic) {

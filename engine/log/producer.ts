@@ -1,5 +1,5 @@
 import { setTimeout as pause } from "node:timers/promises";
-import type { Admin, Kafka } from "kafkajs";
+import type { Admin, Kafka, Producer } from "kafkajs";
 import { TributaryError } from "../service/errors.js";
 import { type AppendReply, appendVerified, type PartitionBatch, type PlacedRecord } from "./append.js";
 import { kafkaErrorType, logError } from "./connection.js";
@@ -20,6 +20,34 @@ const finalTypes: ReadonlySet<string> = new Set([
   "CLUSTER_AUTHORIZATION_FAILED",
   "SASL_AUTHENTICATION_FAILED",
 ]);
+
+/** Sends batches as the library does, and gives what it says of them, be it true or not. */
+export function sendThrough(
+  producer: Pick<Producer, "sendBatch">,
+  prefix: string,
+): (batches: readonly PartitionBatch[]) => Promise<readonly AppendReply[]> {
+  return async (batches) => {
+    const replies = await producer.sendBatch({
+      acks: -1,
+      timeout: appendMilliseconds,
+      topicMessages: batches.map(({ topic, partition, records }) => ({
+        topic: `${prefix}${topic}`,
+        messages: records.map(({ key, value, headers }) => ({
+          key,
+          value,
+          partition,
+          ...(headers ? { headers } : {}),
+        })),
+      })),
+    });
+    return replies.map(({ topicName, partition, errorCode, baseOffset }) => ({
+      topic: topicName.slice(prefix.length),
+      partition,
+      errorCode,
+      baseOffset: Number(baseOffset ?? -1),
+    }));
+  };
+}
 
 /** A producer whose appends are verified and never overlap. */
 export async function connectProducer(kafka: Kafka, admin: Admin, prefix: string): Promise<LogProducer> {
@@ -51,27 +79,7 @@ export async function connectProducer(kafka: Kafka, admin: Admin, prefix: string
     return { ...record, partition: partitionOf(record.key, count) };
   };
 
-  const send = async (batches: readonly PartitionBatch[]): Promise<readonly AppendReply[]> => {
-    const replies = await producer.sendBatch({
-      acks: -1,
-      timeout: appendMilliseconds,
-      topicMessages: batches.map(({ topic, partition, records }) => ({
-        topic: `${prefix}${topic}`,
-        messages: records.map(({ key, value, headers }) => ({
-          key,
-          value,
-          partition,
-          ...(headers ? { headers } : {}),
-        })),
-      })),
-    });
-    return replies.map(({ topicName, partition, errorCode, baseOffset }) => ({
-      topic: topicName.slice(prefix.length),
-      partition,
-      errorCode,
-      baseOffset: Number(baseOffset ?? -1),
-    }));
-  };
+  const send = sendThrough(producer, prefix);
 
   const append = async (records: readonly OutgoingRecord[], deadline: number): Promise<readonly Appended[]> => {
     if (Date.now() >= deadline) throw tooLate();

@@ -22,13 +22,24 @@ logger.server.name = kafka.server.KafkaRaftServer
 logger.server.level = info
 `;
 
-/** Kafka as one process that is both broker and controller. */
+/** What a node of several differs in from the lone one of a local stack. */
+export interface KafkaNode {
+  readonly id: number;
+  /** Every controller, `id@host:port`, separated by commas. */
+  readonly voters: string;
+  /** Server properties of its own, over the shared ones. */
+  readonly properties: Readonly<Record<string, string>>;
+  readonly javaOptions: readonly string[];
+}
+
+/** Kafka as a process that is both broker and controller: alone, or one node of several. */
 export function kafkaService(
   home: string,
   software: string,
   java: string,
-  state: StackState,
+  state: Pick<StackState, "ports" | "clusterId">,
   environment: NodeJS.ProcessEnv,
+  node?: KafkaNode,
 ): LocalService {
   const paths = pathsOf(home);
   const data = paths.data("kafka");
@@ -41,10 +52,13 @@ export function kafkaService(
       listeners: `PLAINTEXT://127.0.0.1:${port},CONTROLLER://127.0.0.1:${controller}`,
       "advertised.listeners": `PLAINTEXT://127.0.0.1:${port}`,
       "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
-      "controller.quorum.voters": `1@127.0.0.1:${controller}`,
+      "controller.quorum.voters": node?.voters ?? `1@127.0.0.1:${controller}`,
       "log.dirs": folder,
     };
-    const lines = Object.entries({ ...kafkaProperties, ...listeners }).map(([name, value]) => `${name}=${value}\n`);
+    const own = node ? { ...node.properties, "node.id": String(node.id) } : {};
+    const lines = Object.entries({ ...kafkaProperties, ...own, ...listeners }).map(
+      ([name, value]) => `${name}=${value}\n`,
+    );
     writeFileSync(properties, lines.join(""));
     writeFileSync(log4j, logging);
   };
@@ -54,8 +68,7 @@ export function kafkaService(
     command: java,
     parameters: [
       markOf(home, "kafka").trim(),
-      ...javaOptions.kafka,
-      "-XX:+UseG1GC",
+      ...(node?.javaOptions ?? [...javaOptions.kafka, "-XX:+UseG1GC"]),
       "-XX:+ExitOnOutOfMemoryError",
       "-Djava.awt.headless=true",
       `-Dlog4j2.configurationFile=${log4j}`,
