@@ -1,0 +1,168 @@
+import { TributaryError } from "../../service/errors.js";
+import type { Pool } from "../../store/pool.js";
+import type { Step } from "./schedule.js";
+import type { Hits, Weather } from "./weather.js";
+
+/** Who sends statements. */
+export interface Sender {
+  readonly name: string;
+  readonly alive: boolean;
+  readonly frozen: boolean;
+}
+
+/** A connection to a real server. */
+export interface Connection {
+  query(...parameters: unknown[]): Promise<{ readonly rows: readonly unknown[] }>;
+}
+
+/** write: rows behind the fence. read: rows. claim: the checkpoint itself. look: anything else, as at a start. */
+type Kind = "write" | "read" | "claim" | "look";
+
+interface Statement {
+  readonly sender: Sender;
+  readonly kind: Kind;
+  readonly parameters: readonly unknown[];
+  readonly settle: { resolve(result: unknown): void; reject(error: unknown): void };
+  state: "on the way" | "answered" | "late";
+  reply?: { readonly result?: unknown; readonly error?: unknown };
+}
+
+function kindOf([first]: readonly unknown[]): Kind {
+  const { name = "", text } = typeof first === "string" ? { text: first } : (first as { name?: string; text: string });
+  if (name.startsWith("load_")) return "read";
+  if (name.startsWith("write_") || text.includes("fence AS (")) return "write";
+  return /^\s*(INSERT INTO|UPDATE) engine\.checkpoints/.test(text) ? "claim" : "look";
+}
+
+const lostError = () => new TributaryError("TRIB_STORE_UNAVAILABLE");
+const againErrors = { "a serialization failure": "40001", "a deadlock": "40P01" } as const;
+
+/**
+ * A real Postgres behind a network whose every delay and loss is a step. One statement runs at a time, so that none waits
+ * for another's lock: a statement that is late has not begun at the server when others overtake it.
+ */
+export class SimulatedServer {
+  readonly #connection: Connection;
+  readonly #weather: Weather;
+  readonly #hits: Hits;
+  readonly #ran: () => Promise<void>;
+  #statements: Statement[] = [];
+
+  /** @param ran called after a statement that may have written was carried out. */
+  constructor(connection: Connection, weather: Weather, hits: Hits, ran: () => Promise<void>) {
+    this.#connection = connection;
+    this.#weather = weather;
+    this.#hits = hits;
+    this.#ran = ran;
+  }
+
+  /** What a process has as its pool. */
+  poolOf(sender: Sender): Pool {
+    const query = (...parameters: unknown[]) =>
+      new Promise((resolve, reject) => {
+        // What a dead process still computes here reaches nobody.
+        if (!sender.alive) return;
+        const settle = { resolve, reject };
+        this.#statements.push({ sender, kind: kindOf(parameters), parameters, settle, state: "on the way" });
+      });
+    const connect = () => Promise.reject(new Error("the simulated server has no transactions of several statements"));
+    return { query, connect } as unknown as Pool;
+  }
+
+  /** Statements of which nobody knows the end yet. */
+  get waiting(): number {
+    return this.#statements.length;
+  }
+
+  isBusyFor(sender: Sender): boolean {
+    return this.#statements.some((statement) => statement.sender === sender);
+  }
+
+  /** A process is gone. What it had sent may still arrive. */
+  abandon(sender: Sender, arrives: () => boolean): void {
+    this.#statements = this.#statements.filter((statement) => {
+      if (statement.sender !== sender || statement.state === "late") return true;
+      if (statement.state === "answered" || !arrives()) return false;
+      statement.state = "late";
+      return true;
+    });
+  }
+
+  *steps(): Iterable<Step> {
+    for (const statement of this.#statements) {
+      const what = `${statement.kind} of ${statement.sender.name}`;
+      // A process that can't start is dull: most faults are for those at work.
+      const part = statement.kind === "look" ? 0.2 : 1;
+      const weight = (fault: "lostBefore" | "lostAfter" | "late" | "refusedForNow") =>
+        part * this.#weather.weight(fault);
+      if (statement.state === "late") {
+        yield { name: `late ${what} runs`, weight: 2, take: () => this.#runLate(statement) };
+      } else if (statement.state === "on the way") {
+        yield { name: `${what} runs`, weight: 8, take: () => this.#run(statement) };
+        if (statement.sender.frozen) continue;
+        yield {
+          name: `${what} is lost`,
+          weight: weight("lostBefore"),
+          take: () => this.#fail(statement, "lost before it ran", lostError()),
+        };
+        yield { name: `${what} is late`, weight: weight("late"), take: () => this.#delay(statement) };
+        for (const [name, code] of Object.entries(againErrors)) {
+          yield {
+            name: `${what} meets ${name}`,
+            weight: statement.kind === "look" ? 0 : weight("refusedForNow") / 2,
+            take: () => this.#fail(statement, name.slice(2), Object.assign(new Error(name), { code })),
+          };
+        }
+      } else if (!statement.sender.frozen) {
+        yield { name: `${what} is answered`, weight: 8, take: () => this.#answer(statement) };
+        yield {
+          name: `the answer to ${what} is lost`,
+          weight: weight("lostAfter"),
+          take: () => this.#fail(statement, "reply lost", lostError()),
+        };
+      }
+    }
+  }
+
+  async #run(statement: Statement): Promise<void> {
+    try {
+      statement.reply = { result: await this.#connection.query(...statement.parameters) };
+    } catch (error) {
+      statement.reply = { error };
+    }
+    statement.state = "answered";
+    if (statement.kind === "write" && statement.reply.result) {
+      const { rows } = statement.reply.result as { rows: { count?: unknown }[] };
+      if (Number(rows[0]?.count) === 0) this.#hits.count("write stopped by the fence");
+    }
+    if (statement.kind === "write" || statement.kind === "claim") await this.#ran();
+  }
+
+  async #runLate(statement: Statement): Promise<void> {
+    this.#remove(statement);
+    await this.#run(statement);
+    this.#hits.count(`${statement.kind} run late`);
+  }
+
+  #delay(statement: Statement): void {
+    statement.state = "late";
+    statement.settle.reject(lostError());
+  }
+
+  #answer(statement: Statement): void {
+    this.#remove(statement);
+    const { result, error } = statement.reply ?? {};
+    if (error) statement.settle.reject(error);
+    else statement.settle.resolve(result);
+  }
+
+  #fail(statement: Statement, how: string, error: unknown): void {
+    this.#remove(statement);
+    this.#hits.count(`${statement.kind} ${how}`);
+    statement.settle.reject(error);
+  }
+
+  #remove(statement: Statement): void {
+    this.#statements = this.#statements.filter((other) => other !== statement);
+  }
+}
