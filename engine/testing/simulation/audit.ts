@@ -6,7 +6,7 @@ import { readTable } from "../../projector/read-table.js";
 import { topic } from "../notes.js";
 import { type History, placed } from "./history.js";
 import { Violation } from "./schedule.js";
-import type { Connection } from "./server.js";
+import type { Connection, Sender } from "./server.js";
 
 export interface Audited {
   readonly projection: AnyProjection;
@@ -18,6 +18,7 @@ interface CheckpointRow {
   readonly partition: number;
   readonly next_offset: number;
   readonly epoch: number;
+  readonly owner: string;
 }
 
 interface ParkedRow {
@@ -36,6 +37,8 @@ export class Auditor {
   readonly #all: readonly Audited[];
   readonly #history: History;
   #checkpoints: ReadonlyMap<string, CheckpointRow> = new Map();
+  /** Who sent a claim with this text: one of them is the owner's name that the checkpoint then has. */
+  readonly #claimers = new Map<unknown, Sender>();
   /** Events compared with rows so far. */
   events = 0;
 
@@ -56,20 +59,31 @@ export class Auditor {
     return this.#checkpoints.get(`${projection}/${partition}`)?.next_offset ?? 0;
   }
 
-  /** Looks where the checkpoints are. @throws Violation when one went back. */
-  async follow(): Promise<void> {
+  /** A process claimed a lane. @param values of its statement. */
+  claimed(sender: Sender, values: readonly unknown[]): void {
+    for (const value of values) this.#claimers.set(value, sender);
+  }
+
+  /**
+   * Looks where the checkpoints are after a write.
+   * @throws Violation when one went back, or was moved by another process than the one that claimed the lane last.
+   */
+  async follow(sender: Sender): Promise<void> {
     const { rows } = await this.#connection.query({
       name: "simulation_checkpoints",
-      text: "SELECT projection, partition, next_offset, epoch FROM engine.checkpoints",
+      text: "SELECT projection, partition, next_offset, epoch, owner FROM engine.checkpoints",
     });
     const now = new Map((rows as CheckpointRow[]).map((row) => [`${row.projection}/${row.partition}`, row]));
-    for (const [lane, before] of this.#checkpoints) {
-      const after = now.get(lane);
-      if (!after) throw new Violation(`the checkpoint of ${lane} is gone`);
-      if (after.next_offset < before.next_offset) {
-        throw new Violation(`the checkpoint of ${lane} went back from ${before.next_offset} to ${after.next_offset}`);
+    for (const lane of this.#checkpoints.keys()) if (!now.has(lane)) throw new Violation(`${lane} has no checkpoint`);
+    for (const [lane, after] of now) {
+      const before = this.#checkpoints.get(lane);
+      const moved = after.next_offset - (before?.next_offset ?? 0);
+      if (moved < 0) throw new Violation(`the checkpoint of ${lane} went back by ${-moved}`);
+      if (before && after.epoch < before.epoch) throw new Violation(`the epoch of ${lane} went back`);
+      const claimer = this.#claimers.get(after.owner);
+      if (moved > 0 && claimer !== sender) {
+        throw new Violation(`${sender.name} moved the checkpoint of ${lane}, which ${claimer?.name} had claimed since`);
       }
-      if (after.epoch < before.epoch) throw new Violation(`the epoch of ${lane} went back`);
     }
     this.#checkpoints = now;
   }

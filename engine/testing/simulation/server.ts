@@ -15,6 +15,12 @@ export interface Connection {
   query(...parameters: unknown[]): Promise<{ readonly rows: readonly unknown[] }>;
 }
 
+/** Looks on at the server: called when a statement was carried out, and nobody knows yet. */
+export interface Witness {
+  claimed(sender: Sender, values: readonly unknown[]): void;
+  wrote(sender: Sender): Promise<void>;
+}
+
 /** write: rows behind the fence. read: rows. claim: the checkpoint itself. look: anything else, as at a start. */
 type Kind = "write" | "read" | "claim" | "look";
 
@@ -24,6 +30,8 @@ interface Statement {
   readonly parameters: readonly unknown[];
   readonly settle: { resolve(result: unknown): void; reject(error: unknown): void };
   state: "on the way" | "answered" | "late";
+  /** The same was carried out before. */
+  readonly again?: boolean;
   reply?: { readonly result?: unknown; readonly error?: unknown };
 }
 
@@ -31,8 +39,12 @@ function kindOf([first]: readonly unknown[]): Kind {
   const { name = "", text } = typeof first === "string" ? { text: first } : (first as { name?: string; text: string });
   if (name.startsWith("load_")) return "read";
   if (name.startsWith("write_") || text.includes("fence AS (")) return "write";
-  return /^\s*(INSERT INTO|UPDATE) engine\.checkpoints/.test(text) ? "claim" : "look";
+  return /(INSERT INTO|UPDATE) engine\.checkpoints/.test(text) ? "claim" : "look";
 }
+
+/** A query is a text and its values, or an object with both. */
+const valuesOf = ([first, second]: readonly unknown[]): readonly unknown[] =>
+  ((typeof first === "string" ? second : (first as { values?: unknown }).values) ?? []) as readonly unknown[];
 
 const lostError = () => new TributaryError("TRIB_STORE_UNAVAILABLE");
 const againErrors = { "a serialization failure": "40001", "a deadlock": "40P01" } as const;
@@ -45,15 +57,14 @@ export class SimulatedServer {
   readonly #connection: Connection;
   readonly #weather: Weather;
   readonly #hits: Hits;
-  readonly #ran: () => Promise<void>;
+  readonly #witness: Witness;
   #statements: Statement[] = [];
 
-  /** @param ran called after a statement that may have written was carried out. */
-  constructor(connection: Connection, weather: Weather, hits: Hits, ran: () => Promise<void>) {
+  constructor(connection: Connection, weather: Weather, hits: Hits, witness: Witness) {
     this.#connection = connection;
     this.#weather = weather;
     this.#hits = hits;
-    this.#ran = ran;
+    this.#witness = witness;
   }
 
   /** What a process has as its pool. */
@@ -93,7 +104,7 @@ export class SimulatedServer {
       const what = `${statement.kind} of ${statement.sender.name}`;
       // A process that can't start is dull: most faults are for those at work.
       const part = statement.kind === "look" ? 0.2 : 1;
-      const weight = (fault: "lostBefore" | "lostAfter" | "late" | "refusedForNow") =>
+      const weight = (fault: "lostBefore" | "lostAfter" | "late" | "twice" | "refusedForNow") =>
         part * this.#weather.weight(fault);
       if (statement.state === "late") {
         yield { name: `late ${what} runs`, weight: 2, take: () => this.#runLate(statement) };
@@ -104,6 +115,11 @@ export class SimulatedServer {
           name: `${what} is lost`,
           weight: weight("lostBefore"),
           take: () => this.#fail(statement, "lost before it ran", lostError()),
+        };
+        yield {
+          name: `${what} runs and will again`,
+          weight: statement.kind === "write" ? weight("twice") : 0,
+          take: () => this.#runTwice(statement),
         };
         yield { name: `${what} is late`, weight: weight("late"), take: () => this.#delay(statement) };
         for (const [name, code] of Object.entries(againErrors)) {
@@ -135,13 +151,21 @@ export class SimulatedServer {
       const { rows } = statement.reply.result as { rows: { count?: unknown }[] };
       if (Number(rows[0]?.count) === 0) this.#hits.count("write stopped by the fence");
     }
-    if (statement.kind === "write" || statement.kind === "claim") await this.#ran();
+    if (statement.kind === "claim") this.#witness.claimed(statement.sender, valuesOf(statement.parameters));
+    if (statement.kind === "write") await this.#witness.wrote(statement.sender);
   }
 
   async #runLate(statement: Statement): Promise<void> {
     this.#remove(statement);
     await this.#run(statement);
-    this.#hits.count(`${statement.kind} run late`);
+    this.#hits.count(`${statement.kind} run ${statement.again ? "twice" : "late"}`);
+  }
+
+  /** Whatever stands between delivers it a second time, whenever. */
+  async #runTwice(statement: Statement): Promise<void> {
+    const settle = { resolve: () => {}, reject: () => {} };
+    this.#statements.push({ ...statement, settle, state: "late", again: true });
+    await this.#run(statement);
   }
 
   #delay(statement: Statement): void {

@@ -36,7 +36,7 @@ const consumerName = "simulation";
 /** Ordinary steps, after which the weather clears up; and how many may pass then until everything is applied. */
 const stormSteps = 250;
 const calmSteps = 3_000;
-/** Comparisons in the middle of a run: one in so many statements that may have written. */
+/** Comparisons in the middle of a run: one in so many writes. */
 const compareEvery = 12;
 
 /** Tables and a connection that one simulation after the other uses. */
@@ -112,9 +112,12 @@ export async function simulate(seed: number, ground: Ground): Promise<Simulated>
   const all = chance.of(0.3) ? ground.all : ground.all.slice(0, 1);
   const auditor = new Auditor(ground.connection, all, history);
   let writes = 0;
-  const server = new SimulatedServer(ground.connection, weather, hits, async () => {
-    await auditor.follow();
-    if (++writes % compareEvery === 0) await auditor.compare();
+  const server = new SimulatedServer(ground.connection, weather, hits, {
+    claimed: (sender, values) => auditor.claimed(sender, values),
+    async wrote(sender) {
+      await auditor.follow(sender);
+      if (++writes % compareEvery === 0) await auditor.compare();
+    },
   });
   const log = new SimulatedLog(history, weather, hits, chance);
   const codec = codecOf(history.happenings);

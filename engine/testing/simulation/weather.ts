@@ -8,6 +8,8 @@ const faults = {
   lostAfter: 1,
   /** Its sender has given up, and only later it reaches the server. */
   late: 1,
+  /** It reaches the server twice. */
+  twice: 0.5,
   /** Serialization failures, deadlocks. */
   refusedForNow: 1,
   /** A process is gone in the middle of anything. */
