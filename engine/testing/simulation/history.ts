@@ -16,6 +16,9 @@ export interface Happening extends Omit<PureInput, "source" | "undecodable"> {
   readonly garbage: boolean;
   /** Value that a constraint of the table refuses. */
   readonly refusable: boolean;
+  readonly sealed: { readonly said: string };
+  /** Of a schema that a process does not know when it starts. */
+  readonly isNewer: boolean;
 }
 
 /** A log as the publisher writes it: each journal partition in order, with repeated stretches and without a gap. */
@@ -57,7 +60,8 @@ function happen(chance: Chance): Happening[] {
       type: "VisitUpdated",
       key: keyOf(chance.between(1, keys)),
       event: { meta: { id: `event-${number}` }, facility: JSON.stringify({ act, value }) },
-      sealed: null,
+      sealed: { said: `secret ${number}` },
+      isNewer: number > count / 2,
       position: { journal, partition: feed, offset, index, recordedAt: firstRecorded + offset * 1000 },
       garbage: chance.of(bad / 3),
       refusable: refusable && act === "set",

@@ -1,4 +1,4 @@
-import type { Decoder, Opener, ProjectorLogger } from "../../projector/ports.js";
+import type { ProjectorLogger } from "../../projector/ports.js";
 import { type RunningConsumer, runConsumer } from "../../projector/runner.js";
 import type { ConsumerDefinition } from "../../service/consumer.js";
 import { TributaryError } from "../../service/errors.js";
@@ -6,12 +6,12 @@ import type { SimulatedLog } from "./group.js";
 import type { Chance } from "./random.js";
 import { type Step, Violation } from "./schedule.js";
 import type { Sender, SimulatedServer } from "./server.js";
+import type { Services } from "./services.js";
 import type { Hits, Weather } from "./weather.js";
 
 export interface Installation {
   readonly definition: ConsumerDefinition;
-  readonly decoder: Decoder;
-  readonly opener: Opener;
+  readonly services: Services;
   readonly log: SimulatedLog;
   readonly server: SimulatedServer;
   readonly weather: Weather;
@@ -83,14 +83,15 @@ export class Processes {
 
   #start(place: number): void {
     const life = new Life(`p${place}.${++this.#births}`);
-    const { definition, decoder, opener, log, server, cacheRows } = this.#parts;
+    const { definition, services, log, server, cacheRows } = this.#parts;
+    const asked = services.of(life);
     this.#lives[place] = life;
     runConsumer({
       definition,
       log: log.of(life),
       pool: server.poolOf(life),
-      decoder,
-      opener,
+      decoder: asked,
+      opener: asked,
       logger: silent,
       onFailure: (error) => this.#failed(place, life, error, "TRIB_PROJECT_FENCE_LOST"),
       cacheRows,

@@ -1,17 +1,17 @@
 import { vi } from "vitest";
 import { ensureBuild } from "../../projector/build.js";
 import type { AnyProjection } from "../../projector/definition.js";
-import { integer, projection, table, uuid } from "../../projector/definition.js";
-import type { Decoder, Opener } from "../../projector/ports.js";
+import { integer, projection, table, text, uuid } from "../../projector/definition.js";
 import type { Pool } from "../../store/pool.js";
 import { notes } from "../notes.js";
 import { type Audited, Auditor } from "./audit.js";
 import { SimulatedLog } from "./group.js";
-import { type Happening, historyOf, refusedNote } from "./history.js";
+import { historyOf, refusedNote } from "./history.js";
 import { Processes } from "./processes.js";
 import { Chance } from "./random.js";
 import { Schedule, type Stage, Violation } from "./schedule.js";
 import { type Connection, SimulatedServer } from "./server.js";
+import { Services } from "./services.js";
 import { Hits, Weather } from "./weather.js";
 
 /** Beside the notes: a consumer may have several projections of a topic, each behind a checkpoint of its own. */
@@ -22,12 +22,17 @@ const visits = projection({
     visits: table({
       comment: "Visits.",
       key: ["visit_id"],
-      columns: { visit_id: uuid("Visit."), times: integer("How often.") },
+      columns: {
+        visit_id: uuid("Visit."),
+        times: integer("How often."),
+        said: { ...text("Sealed."), restricted: true },
+      },
     }),
   },
   fold: {
-    VisitUpdated: ({ tables }) => {
-      tables.visits.put({ times: Number(tables.visits.get()?.times ?? 0) + 1 });
+    VisitUpdated: ({ tables, sealed }) => {
+      const times = Number(tables.visits.get()?.times ?? 0) + 1;
+      tables.visits.put({ times, said: (sealed as { said: string } | null)?.said ?? null });
     },
   },
 }) as AnyProjection;
@@ -79,20 +84,6 @@ export interface Simulated {
   readonly violation: Violation | undefined;
 }
 
-function codecOf(happenings: readonly Happening[]): Decoder & Opener {
-  return {
-    decodeEvent(value) {
-      const happening = happenings[Number(value.toString())];
-      if (!happening) throw new Error("no event");
-      return { type: happening.type, event: { ...happening.event, sealed: null } };
-    },
-    async learn() {},
-    async open(contents) {
-      return contents.map(() => null);
-    },
-  };
-}
-
 /** Time passes in steps: to the next moment that somebody waits for. */
 const clockOf = (weather: Weather, isIdle: () => boolean): Stage => ({
   *steps() {
@@ -120,12 +111,11 @@ export async function simulate(seed: number, ground: Ground): Promise<Simulated>
     },
   });
   const log = new SimulatedLog(history, weather, hits, chance);
-  const codec = codecOf(history.happenings);
+  const services = new Services(history.happenings, weather, hits);
   const processes = new Processes(
     {
       definition: { name: consumerName, project: all.map(({ projection: each }) => each) },
-      decoder: codec,
-      opener: codec,
+      services,
       log,
       server,
       weather,
@@ -135,7 +125,13 @@ export async function simulate(seed: number, ground: Ground): Promise<Simulated>
     },
     chance.between(1, 3),
   );
-  const schedule = new Schedule(chance, [server, log, processes, clockOf(weather, () => server.waiting === 0)]);
+  const schedule = new Schedule(chance, [
+    server,
+    log,
+    services,
+    processes,
+    clockOf(weather, () => server.waiting + services.waiting === 0),
+  ]);
   const went = async () => {
     const happened = await schedule.next();
     if (processes.violation) throw processes.violation;
