@@ -38,9 +38,11 @@ const visits = projection({
 }) as AnyProjection;
 
 const consumerName = "simulation";
-/** Ordinary steps, after which the weather clears up; and how many may pass then until everything is applied. */
+/** Steps after which the weather clears up. */
 const stormSteps = 250;
+/** What may pass then until everything is applied, in steps and in simulated time. */
 const calmSteps = 3_000;
+const calmMilliseconds = 60_000;
 /** Comparisons in the middle of a run: one in so many writes. */
 const compareEvery = 12;
 
@@ -78,7 +80,7 @@ export interface Simulated {
   readonly seed: number;
   /** All decisions, in order. */
   readonly trace: readonly string[];
-  readonly hits: ReadonlyMap<string, number>;
+  readonly hits: Hits;
   /** Events compared with rows. */
   readonly events: number;
   readonly violation: Violation | undefined;
@@ -145,16 +147,18 @@ export async function simulate(seed: number, ground: Ground): Promise<Simulated>
     while ((schedule.trace.length < stormSteps || !log.isComplete) && (await went()));
     weather.clearUp();
     processes.thaw();
-    const bound = schedule.trace.length + calmSteps;
+    const bound = { steps: schedule.trace.length + calmSteps, time: Date.now() + calmMilliseconds };
     while (!auditor.isAtEnd || server.waiting > 0) {
       if (!(await went())) throw new Violation("nothing can happen any more, and the end of the log is not reached");
-      if (schedule.trace.length > bound) throw new Violation(`not at the end of the log after ${calmSteps} calm steps`);
+      if (schedule.trace.length > bound.steps || Date.now() > bound.time) {
+        throw new Violation("the weather has been calm for long, and the end of the log is not reached");
+      }
     }
     await auditor.compare();
-    return { seed, trace: schedule.trace, hits: hits.counts, events: auditor.events, violation: undefined };
+    return { seed, trace: schedule.trace, hits, events: auditor.events, violation: undefined };
   } catch (error) {
     const violation = error instanceof Violation ? error : new Violation("the simulation failed", { cause: error });
-    return { seed, trace: schedule.trace, hits: hits.counts, events: auditor.events, violation };
+    return { seed, trace: schedule.trace, hits, events: auditor.events, violation };
   } finally {
     processes.abandon();
     vi.useRealTimers();

@@ -52,11 +52,41 @@ export class Weather {
   }
 }
 
+/** What a run of many seeds must have met, each in the middle of work; or it proves nothing. */
+const expected = [
+  "write lost before it ran",
+  "write reply lost",
+  "write run late",
+  "write run twice",
+  "write serialization failure",
+  "write deadlock",
+  "write stopped by the fence",
+  "read lost before it ran",
+  "read reply lost",
+  "claim lost before it ran",
+  "claim reply lost",
+  "claim run late",
+  "vault unreachable",
+  "registry unreachable",
+  "rebalance in the middle of a batch",
+  "process killed at work",
+  "process frozen at work",
+] as const;
+
 /** Faults that hit work in progress, by kind. */
 export class Hits {
-  readonly counts = new Map<string, number>();
+  readonly #counts = new Map<string, number>(expected.map((kind) => [kind, 0]));
 
-  count(kind: string): void {
-    this.counts.set(kind, (this.counts.get(kind) ?? 0) + 1);
+  count(kind: string, times = 1): void {
+    this.#counts.set(kind, (this.#counts.get(kind) ?? 0) + times);
+  }
+
+  add(other: Hits): void {
+    for (const [kind, times] of other.#counts) this.count(kind, times);
+  }
+
+  /** Only what is expected. */
+  figures(): Readonly<Record<string, number>> {
+    return Object.fromEntries(expected.map((kind) => [kind, this.#counts.get(kind) ?? 0]));
   }
 }
