@@ -45,40 +45,67 @@ const found = async (pool: Pool, place: LanePlace, row: Row): Promise<Checkpoint
   held: await heldKeys(pool, place),
 });
 
+interface Standing {
+  readonly epoch: number;
+  readonly owner: string;
+}
+
+async function standing(pool: Pool, { build, topic, partition }: LanePlace): Promise<Standing | undefined> {
+  const { rows } = await pool.query<Standing>(
+    "SELECT epoch, owner FROM engine.checkpoints WHERE projection = $1 AND build = $2 AND topic = $3 AND partition = $4",
+    [build.projection, build.build, topic, partition],
+  );
+  const row = rows[0];
+  return row && { epoch: Number(row.epoch), owner: row.owner };
+}
+
 /**
- * Takes a lane over: raises the epoch, so that whoever had it can write no more, and reads the checkpoint. Raising waits
- * for a statement of the former owner that is still under way: what is read is after it.
+ * Raises the epoch, if it still is the one seen. So a statement that arrives late, when its sender has long asked again
+ * or is gone, takes nothing from whoever came meanwhile. It waits for a statement of the former owner that is under way:
+ * what it reads is after that.
+ */
+async function raise(pool: Pool, place: LanePlace, owner: string, seen: number): Promise<Checkpoint | undefined> {
+  const { build, topic, partition } = place;
+  const { rows } = await pool.query<Row>(
+    `UPDATE engine.checkpoints SET epoch = epoch + 1, owner = $5, updated_at = now()
+     WHERE projection = $1 AND build = $2 AND topic = $3 AND partition = $4 AND epoch = $6
+     RETURNING epoch, next_offset, journal, positions::text`,
+    [build.projection, build.build, topic, partition, owner, seen],
+  );
+  const row = rows[0];
+  return row && found(pool, place, row);
+}
+
+/**
+ * Takes a lane over: raises the epoch, so that whoever had it can write no more, and reads the checkpoint.
+ * @param owner of this opening alone.
  */
 export async function takeOver(pool: Pool, place: LanePlace, owner: string): Promise<Checkpoint> {
   const { build, topic, partition } = place;
-  const { rows } = await pool.query<Row>(
-    `INSERT INTO engine.checkpoints AS c (projection, build, topic, partition, epoch, owner, consumer_role)
-     VALUES ($1, $2, $3, $4, 1, $5, $6)
-     ON CONFLICT (projection, build, topic, partition)
-     DO UPDATE SET epoch = c.epoch + 1, owner = EXCLUDED.owner, updated_at = now()
-     RETURNING epoch, next_offset, journal, positions::text`,
-    [build.projection, build.build, topic, partition, owner, consumerRole(build.consumer)],
-  );
-  return found(pool, place, rows[0] as Row);
+  for (;;) {
+    const before = await standing(pool, place);
+    const taken = before && (await raise(pool, place, owner, before.epoch));
+    if (taken) return taken;
+    // Others may be taking it over just now: who raises the epoch last has it.
+    if (before) continue;
+    await pool.query(
+      `INSERT INTO engine.checkpoints (projection, build, topic, partition, epoch, owner, consumer_role)
+       VALUES ($1, $2, $3, $4, 0, $5, $6) ON CONFLICT (projection, build, topic, partition) DO NOTHING`,
+      [build.projection, build.build, topic, partition, owner, consumerRole(build.consumer)],
+    );
+  }
 }
 
 /**
  * Like {@link takeOver}, for an owner whose last statement may or may not have been committed.
  * @returns undefined when another owner came meanwhile: its epoch is not to be taken from it.
  */
-export async function takeAgain(
-  pool: Pool,
-  place: LanePlace,
-  owner: string,
-  epoch: number,
-): Promise<Checkpoint | undefined> {
-  const { build, topic, partition } = place;
-  const { rows } = await pool.query<Row>(
-    `UPDATE engine.checkpoints SET epoch = epoch + 1, updated_at = now()
-     WHERE projection = $1 AND build = $2 AND topic = $3 AND partition = $4 AND owner = $5 AND epoch >= $6
-     RETURNING epoch, next_offset, journal, positions::text`,
-    [build.projection, build.build, topic, partition, owner, epoch],
-  );
-  const row = rows[0];
-  return row ? found(pool, place, row) : undefined;
+export async function takeAgain(pool: Pool, place: LanePlace, owner: string): Promise<Checkpoint | undefined> {
+  for (;;) {
+    const before = await standing(pool, place);
+    if (before?.owner !== owner) return undefined;
+    // A statement of our own that was in doubt may have raised it since.
+    const taken = await raise(pool, place, owner, before.epoch);
+    if (taken) return taken;
+  }
 }

@@ -24,6 +24,8 @@ export interface LaneOptions extends LaneStateOptions {
   /** Names this process, for who looks at the checkpoints. */
   readonly owner: string;
   readonly logger: ProjectorLogger;
+  /** Told when the lane stays lost although it is still ours by the group: the process must exit. */
+  readonly onFailure?: (error: Error) => void;
   readonly metrics?: Metrics;
   readonly patience: Patience;
   /** Events folded before they are written while more are there already; default 16,000. */
@@ -33,7 +35,7 @@ export interface LaneOptions extends LaneStateOptions {
 }
 
 /** A lane that another owner took while the group still gives it to us is an error only when it lasts this long. */
-const lostForMilliseconds = 60_000;
+const lostMilliseconds = 30_000;
 /** Events folded at once while the lane looks for what went wrong. */
 const carefulEvents = 1_000;
 
@@ -55,7 +57,7 @@ export class ProjectionLane implements WriteSource {
   #thrown: { readonly error: unknown } | undefined;
   #taken: { readonly applied: number; readonly parked: readonly ParkedRow[] } | undefined;
   #timer: NodeJS.Timeout | undefined;
-  #lostAt: number | undefined;
+  #isLost = false;
   /** Of this opening: the same process may be given the partition again while an older statement is still under way. */
   #owner = "";
 
@@ -67,7 +69,7 @@ export class ProjectionLane implements WriteSource {
 
   /** Takes the lane over. @returns the offset to read from. */
   async open(): Promise<number> {
-    this.#lostAt = undefined;
+    this.#isLost = false;
     const { pool, owner, patience, loader } = this.#options;
     this.#owner = `${owner}/${randomUUID()}`;
     this.#state.reset(await patience.until("take over a partition", () => takeOver(pool, this.#place, this.#owner)));
@@ -85,7 +87,7 @@ export class ProjectionLane implements WriteSource {
    */
   async batch(events: readonly LaneEvent[], context: LaneContext): Promise<void> {
     try {
-      if (!this.#isLost(context) && (await this.#whole(context))) await this.#handle(events, context);
+      if (!this.#isLost && (await this.#whole(context))) await this.#handle(events, context);
     } catch (error) {
       // Whoever has the partition now meets the same, if it is more than the end of this ownership.
       if (context.isOwned()) throw error;
@@ -119,7 +121,7 @@ export class ProjectionLane implements WriteSource {
   async #whole(context: LaneContext): Promise<boolean> {
     if (this.#thrown) throw this.#thrown.error;
     const failure = this.#failure;
-    if (!failure) return this.#lostAt === undefined;
+    if (!failure) return !this.#isLost;
     this.#failure = undefined;
     return this.#recover(failure, context);
   }
@@ -149,7 +151,7 @@ export class ProjectionLane implements WriteSource {
 
   /** More events are expected: what is folded goes with them, unless they don't come. */
   #writeLater(): void {
-    if (this.#timer || this.#failure || this.#thrown || this.#lostAt !== undefined) return;
+    if (this.#timer || this.#failure || this.#thrown || this.#isLost) return;
     this.#timer = setTimeout(() => {
       this.#timer = undefined;
       if (!this.#failure && !this.#thrown) this.#write();
@@ -183,16 +185,8 @@ export class ProjectionLane implements WriteSource {
   async close(): Promise<void> {
     clearTimeout(this.#timer);
     this.#timer = undefined;
-    this.#lostAt ??= Date.now();
+    this.#isLost = true;
     await this.#underWay;
-  }
-
-  #isLost(context: LaneContext): boolean {
-    if (this.#lostAt === undefined) return false;
-    if (context.isOwned() && Date.now() - this.#lostAt > lostForMilliseconds) {
-      throw new TributaryError("TRIB_PROJECT_FENCE_LOST", undefined, this.#facts());
-    }
-    return true;
   }
 
   #facts() {
@@ -201,7 +195,12 @@ export class ProjectionLane implements WriteSource {
   }
 
   #lose(): false {
-    this.#lostAt = Date.now();
+    this.#isLost = true;
+    // As a rule the group takes the partition away next. No further event may come to notice by that it does not.
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => {
+      this.#options.onFailure?.(new TributaryError("TRIB_PROJECT_FENCE_LOST", undefined, this.#facts()));
+    }, lostMilliseconds);
     this.#options.logger.warn(
       { ...this.#facts(), code: "TRIB_PROJECT_FENCE_LOST", epoch: this.#state.epoch },
       "another process has taken over this partition; nothing of the batch was written",
@@ -236,10 +235,9 @@ export class ProjectionLane implements WriteSource {
   /** Raises the epoch, which waits for a statement in doubt, and starts from the checkpoint. @returns false when lost. */
   async #takeAgain(context: LaneContext): Promise<boolean> {
     const { pool, patience } = this.#options;
-    const { epoch } = this.#state;
     const checkpoint: Checkpoint | undefined = await patience.until(
       "read the checkpoint again",
-      () => takeAgain(pool, this.#place, this.#owner, epoch),
+      () => takeAgain(pool, this.#place, this.#owner),
       context,
     );
     if (!checkpoint) return this.#lose();

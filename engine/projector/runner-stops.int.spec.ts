@@ -47,7 +47,7 @@ beforeEach(async () => {
   await admin.connect();
   // Topics are looked at more often than in service, else the same.
   const parts = { kafka, admin, prefix: own.settings.TOPIC_PREFIX, logger, watchMilliseconds: 200 };
-  log = { subscribe: (options) => subscribe(options, parts) };
+  log = { read: own.log.read, subscribe: (options) => subscribe(options, parts) };
   written = 0;
   closing = [() => admin.disconnect()];
 });

@@ -163,6 +163,7 @@ export async function runConsumer(surroundings: ConsumerSurroundings): Promise<R
           cacheRows: () => cacheRows / Math.max(1, projection.lanes),
           owner,
           logger,
+          onFailure,
           patience,
           ...(metrics ? { metrics } : {}),
         }),

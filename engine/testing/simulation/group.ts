@@ -25,8 +25,12 @@ export class SimulatedLog implements LogView {
   }
 
   /** The log as one process has it. */
-  of(process: Sender): Pick<Log, "subscribe"> {
+  of(process: Sender): Pick<Log, "subscribe" | "read"> {
+    const appended = (partition: number) => this.appended(partition);
     return {
+      async *read(_topic, partition, from, to) {
+        yield appended(partition).slice(from, to);
+      },
       subscribe: async (options) => {
         const member = new Member(process, options, this, this.#chance, this.#hits);
         this.#members.push(member);

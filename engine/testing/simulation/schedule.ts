@@ -26,7 +26,7 @@ const turn = () => new Promise<void>((resolve) => setImmediate(resolve));
  * Turns after which nothing moves any more. Everything that takes time is a step of some stage, so that two suffice; the
  * third is for code that lets others go first.
  */
-const turnsToRest = 3;
+const turnsToRest = 8;
 
 /** Decides what happens next, by chance alone, and remembers it. */
 export class Schedule {

@@ -148,8 +148,8 @@ export class SimulatedServer {
     }
     statement.state = "answered";
     if (statement.kind === "write" && statement.reply.result) {
-      const { rows } = statement.reply.result as { rows: { count?: unknown }[] };
-      if (Number(rows[0]?.count) === 0) this.#hits.count("write stopped by the fence");
+      const { rows } = statement.reply.result as { rows: unknown[] };
+      if (rows.length === 0) this.#hits.count("write stopped by the fence");
     }
     if (statement.kind === "claim") this.#witness.claimed(statement.sender, valuesOf(statement.parameters));
     if (statement.kind === "write") await this.#witness.wrote(statement.sender);
