@@ -14,7 +14,7 @@ export interface ParkedKey {
   readonly eventType: string | null;
   readonly code: string;
   readonly reason: string;
-  readonly state: "parked" | "retry" | "skip" | "done";
+  readonly state: "parked" | "done";
   /** Epoch milliseconds. */
   readonly parkedAt: number;
 }
