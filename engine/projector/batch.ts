@@ -4,11 +4,14 @@ import type { Build } from "./build.js";
 import { EntityCache } from "./cache.js";
 import { Changes } from "./changes.js";
 import { type Checkpoint, storableText } from "./checkpoint.js";
+import { type LaneDecisions, noDecisions } from "./decisions.js";
 import type { Entity } from "./entity.js";
 import type { LaneEvent } from "./events.js";
 import { FoldMachine, type ParkReason } from "./fold.js";
+import type { FoldWatch } from "./fold-watch.js";
 import type { ProjectionLayout } from "./layout.js";
 import { Loader } from "./load.js";
+import { parkedByOperator } from "./operator-park.js";
 import type { Opener } from "./ports.js";
 import { type ParkedRow, type WriteStatement, writeStatement } from "./statement.js";
 
@@ -31,6 +34,9 @@ export interface FolderOptions {
   readonly opener: Opener;
   readonly published: boolean;
   readonly cacheRows: number;
+  /** What operators decided about events of this partition; default nothing. */
+  readonly decisions?: LaneDecisions;
+  readonly watch?: FoldWatch;
 }
 
 const storableId = ({ eventId }: LaneEvent) => (eventId === null ? null : storableText(eventId));
@@ -74,6 +80,11 @@ export class LaneState {
     this.#checkpoint = checkpoint;
     this.#next = checkpoint.nextOffset;
     this.#cache.clear();
+  }
+
+  /** True when the event was handled, or an operator decided about it: nobody needs to decode it. */
+  needsNo(offset: number): boolean {
+    return offset < this.#next || (this.#options.decisions?.has(offset) ?? false);
   }
 
   /** From now on this event parks its key instead of being folded. @returns false when it already did. */
@@ -149,7 +160,7 @@ export class LaneState {
     readonly next: number;
   }): FoldedBatch {
     const { checkpoint, ahead, entities, next } = work;
-    const { topic, partition, published } = this.#options;
+    const { topic, partition, published, decisions = noDecisions } = this.#options;
     const batch = ++this.#batch;
     const changes = new Changes(this.#options.layout);
     const parked: ParkedRow[] = [];
@@ -158,11 +169,16 @@ export class LaneState {
     for (const event of ahead) {
       if (published && !checkpoint.positions.take(event.position, storableId(event))) continue;
       recordedAt = Math.max(recordedAt ?? 0, event.position.recordedAt);
-      if (event.type !== undefined && !this.#machine.folds(event.type)) continue;
+      const decided = decisions.size > 0 ? decisions.get(event.offset) : undefined;
+      if (decided === "skip") continue;
+      if (decided === undefined && event.type !== undefined && !this.#machine.folds(event.type)) continue;
       const key = storableText(event.key);
       if (checkpoint.held.has(key)) continue;
       const entity = entities.get(event.key) as Entity;
-      const reason = this.#refused.get(event.offset) ?? event.undecodable ?? this.#apply(event, entity);
+      const reason =
+        decided === "park"
+          ? parkedByOperator
+          : (this.#refused.get(event.offset) ?? event.undecodable ?? this.#apply(event, entity));
       if (reason) {
         checkpoint.held.add(key);
         parked.push({
@@ -173,6 +189,7 @@ export class LaneState {
           eventType: event.type ?? null,
           code: reason.code,
           reason: storableText(reason.reason),
+          positions: checkpoint.positions.stored(),
         });
         continue;
       }
@@ -180,6 +197,7 @@ export class LaneState {
       changes.take(this.#machine.scopes, entity, source);
       applied++;
     }
+    this.#options.watch?.end();
     const write = {
       epoch: checkpoint.epoch,
       first: this.#next,
@@ -198,7 +216,8 @@ export class LaneState {
   }
 
   #apply(event: LaneEvent, entity: Entity): ParkReason | undefined {
-    const { topic, partition } = this.#options;
+    const { topic, partition, watch } = this.#options;
+    watch?.begin(event.offset);
     return this.#machine.apply(
       {
         type: event.type as NonNullable<typeof event.type>,

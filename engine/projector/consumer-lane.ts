@@ -17,6 +17,15 @@ export interface ConsumerLaneOptions {
   readonly schemaAttempts?: number;
 }
 
+/** The place is what an operator needs to decide about the event. */
+const schemaUnknown = (place: { topic: string; partition: number; offset: number }, cause: unknown) =>
+  new TributaryError(
+    "TRIB_PROJECT_SCHEMA_UNKNOWN",
+    `The schema of the event at ${place.topic}/${place.partition}/${place.offset} is unknown.`,
+    place,
+    { cause },
+  );
+
 /** A partition as a consumer has it: read and decoded once, folded by every projection behind its own fence. */
 export class ConsumerLane implements LaneHandler {
   readonly #options: ConsumerLaneOptions;
@@ -30,6 +39,11 @@ export class ConsumerLane implements LaneHandler {
     return Math.min(...(await Promise.all(this.#options.lanes.map((lane) => lane.open()))));
   }
 
+  /** Does what operators asked for. Never beside a batch. */
+  async attend(): Promise<void> {
+    await Promise.all(this.#options.lanes.map((lane) => lane.attend()));
+  }
+
   async batch(records: readonly IncomingRecord[], context: LaneContext): Promise<void> {
     const { topic, partition, lanes, decoder, published, patience, schemaAttempts = 30 } = this.#options;
     const events = await readEvents(records, {
@@ -37,10 +51,10 @@ export class ConsumerLane implements LaneHandler {
       partition,
       published,
       decoder,
-      wait: async (error, attempt) => {
-        if (attempt >= schemaAttempts) {
-          throw new TributaryError("TRIB_PROJECT_SCHEMA_UNKNOWN", undefined, { topic, partition }, { cause: error });
-        }
+      decided: (offset) => lanes.every((lane) => lane.needsNo(offset)),
+      wait: async (error, attempt, offset) => {
+        if (attempt >= schemaAttempts) throw schemaUnknown({ topic, partition, offset }, error);
+        await this.attend();
         await patience.wait("learn a schema", error, attempt, context);
       },
     });

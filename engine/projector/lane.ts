@@ -6,6 +6,8 @@ import { type FoldedBatch, type FolderOptions, LaneState } from "./batch.js";
 import { type Checkpoint, type LanePlace, takeAgain, takeOver } from "./checkpoint.js";
 import type { LaneEvent } from "./events.js";
 import { type Failure, failureOf } from "./failure.js";
+import { assertRoomForParked } from "./parked-limit.js";
+import type { ParkedOperations, RestingLane } from "./parked-operations.js";
 import type { Patience } from "./patience.js";
 import type { ProjectorLogger } from "./ports.js";
 
@@ -15,6 +17,9 @@ export interface LaneOptions extends FolderOptions {
   readonly logger: ProjectorLogger;
   readonly metrics?: Metrics;
   readonly patience: Patience;
+  readonly operations?: ParkedOperations;
+  /** Most keys a build may hold back before its projection stops; default 10,000. */
+  readonly parkedLimit?: number;
 }
 
 type Outcome = "committed" | "lost" | Failure;
@@ -28,7 +33,7 @@ const lostForMilliseconds = 60_000;
  * The statement of a batch is under way while the next one is folded, never more than one. When it was not committed
  * exactly as folded, everything folded after it is thrown away and folded again from the checkpoint.
  */
-export class ProjectionLane {
+export class ProjectionLane implements RestingLane {
   readonly #options: LaneOptions;
   readonly #place: LanePlace;
   readonly #state: LaneState;
@@ -47,11 +52,36 @@ export class ProjectionLane {
   async open(): Promise<number> {
     this.#underWay = undefined;
     this.#lostAt = undefined;
-    const { pool, owner, patience } = this.#options;
+    const { pool, owner, patience, operations } = this.#options;
+    if (operations) await patience.until("read what operators decided", () => operations.open());
     this.#owner = `${owner}/${randomUUID()}`;
     this.#state.reset(await patience.until("take over a partition", () => takeOver(pool, this.#place, this.#owner)));
     this.#tellParked();
     return this.#state.next;
+  }
+
+  /** True when this lane needs no decoded event at this offset. */
+  needsNo(offset: number): boolean {
+    return this.#state.needsNo(offset);
+  }
+
+  /** Does what operators asked for. Never beside a batch. */
+  async attend(): Promise<void> {
+    if (this.#lostAt === undefined) await this.#options.operations?.attend(this);
+  }
+
+  async apart(work: (epoch: number) => Promise<void>): Promise<void> {
+    const { pool, patience } = this.#options;
+    const context = { highWatermark: 0, isOwned: () => true, heartbeat: async () => {}, seek: () => {} };
+    if ((await this.#finish(context)) === "lost") return;
+    const epoch = this.#state.epoch;
+    await work(epoch);
+    const checkpoint = await patience.until("read the checkpoint again", () =>
+      takeAgain(pool, this.#place, this.#owner, epoch),
+    );
+    if (checkpoint) this.#state.reset(checkpoint);
+    else this.#lose();
+    this.#tellParked();
   }
 
   /**
@@ -65,6 +95,7 @@ export class ProjectionLane {
     let folded: FoldedBatch | undefined;
     try {
       folded = await patience.until("read rows", () => this.#state.fold(events), context);
+      await this.#assertRoom(folded, context);
     } catch (error) {
       await this.#underWay?.outcome.catch(() => {});
       throw error;
@@ -165,6 +196,14 @@ export class ProjectionLane {
     }
   }
 
+  /** @throws TRIB_PROJECT_TOO_MANY_PARKED */
+  async #assertRoom(folded: FoldedBatch | undefined, context: LaneContext): Promise<void> {
+    if (!folded || folded.parked.length === 0) return;
+    const { pool, parkedLimit = 10_000, patience } = this.#options;
+    const parking = { pool, limit: parkedLimit, place: this.#place, parked: folded.parked };
+    await patience.until("count parked keys", () => assertRoomForParked(parking), context);
+  }
+
   #wrong(cause: unknown): TributaryError {
     return new TributaryError("TRIB_PROJECT_WRITE_FAILED", undefined, this.#facts(), { cause });
   }
@@ -198,6 +237,7 @@ export class ProjectionLane {
   async #settle(events: readonly LaneEvent[], context: LaneContext): Promise<"again" | "lost"> {
     const folded = await this.#options.patience.until("read rows", () => this.#state.fold(events), context);
     if (!folded) return "again";
+    await this.#assertRoom(folded, context);
     const outcome = await this.#write(folded, context);
     if (outcome === "lost") return this.#lose();
     if (outcome !== "committed") return this.#recover(folded.events, outcome, context);

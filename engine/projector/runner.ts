@@ -5,12 +5,16 @@ import type { ConsumerDefinition } from "../service/consumer.js";
 import { TributaryError } from "../service/errors.js";
 import type { Metrics } from "../service/metrics.js";
 import type { Pool } from "../store/pool.js";
+import { attended } from "./attendance.js";
 import { type Build, ensureBuild, listBuilds } from "./build.js";
 import { ConsumerLane } from "./consumer-lane.js";
+import { type DecisionLog, Decisions } from "./decisions.js";
 import type { AnyProjection } from "./definition.js";
 import { DerivedKeeper } from "./derived-keeper.js";
+import type { FoldWatchdog } from "./fold-watch.js";
 import { ProjectionLane } from "./lane.js";
 import { layOut, type ProjectionLayout } from "./layout.js";
+import { ParkedOperations } from "./parked-operations.js";
 import { Patience } from "./patience.js";
 import type { Decoder, Opener, ProjectorLogger } from "./ports.js";
 import { applyConsumerGrants, topicsOfProjections } from "./roles.js";
@@ -18,13 +22,19 @@ import { validateProjection } from "./validate.js";
 
 export interface ConsumerSurroundings {
   readonly definition: ConsumerDefinition;
-  readonly log: Pick<Log, "subscribe">;
+  readonly log: Pick<Log, "subscribe" | "read">;
   /** As the consumer's own role; see `prepareConsumer`. */
   readonly pool: Pool;
   readonly decoder: Decoder;
   readonly opener: Opener;
   readonly logger: ProjectorLogger;
   readonly metrics?: Metrics;
+  /** Where decisions of operators are recorded; without it nothing that they ask for is carried out. */
+  readonly decisionLog?: DecisionLog;
+  /** Watches that no fold takes too long; default nobody does. */
+  readonly watchdog?: FoldWatchdog;
+  /** Most keys a build may hold back; default 10,000. */
+  readonly parkedLimit?: number;
   /** Called when the consumer can't go on: the process must exit. */
   readonly onFailure: (error: Error) => void;
   /** Most rows held in memory for one projection and partition; default 50,000. */
@@ -79,10 +89,11 @@ interface Fed {
   readonly build: Build;
   readonly topics: readonly string[];
   readonly keeper: DerivedKeeper | undefined;
+  readonly decisions: Decisions | undefined;
 }
 
 /** Starts the keeper with the partition that decides who keeps the derived tables, and stops it with it. */
-function keeping(lane: ConsumerLane, keepers: readonly DerivedKeeper[]): LaneHandler {
+function keeping(lane: LaneHandler, keepers: readonly DerivedKeeper[]): LaneHandler {
   if (keepers.length === 0) return lane;
   return {
     async open() {
@@ -104,6 +115,7 @@ function keeping(lane: ConsumerLane, keepers: readonly DerivedKeeper[]): LaneHan
  */
 export async function runConsumer(surroundings: ConsumerSurroundings): Promise<RunningConsumer> {
   const { definition, log, pool, decoder, opener, logger, metrics, onFailure, cacheRows = 50_000 } = surroundings;
+  const { watchdog, parkedLimit } = surroundings;
   const owner = `${hostname()}:${process.pid}:${randomUUID().slice(0, 8)}`;
   const patience = new Patience({ logger });
   const fed: Fed[] = [];
@@ -113,29 +125,32 @@ export async function runConsumer(surroundings: ConsumerSurroundings): Promise<R
     const build = await buildFor(pool, projection);
     const derived = Object.keys(projection.derived ?? {}).length > 0;
     const keeper = derived ? new DerivedKeeper({ pool, build, layout, owner, logger }) : undefined;
-    fed.push({ layout, build, topics: topicsOfProjections([projection]), keeper });
+    const decisions = surroundings.decisionLog && new Decisions(surroundings.decisionLog, projection.name);
+    fed.push({ layout, build, topics: topicsOfProjections([projection]), keeper, decisions });
   }
 
   const laneOf = (topic: string, partition: number): LaneHandler => {
     const here = fed.filter(({ topics }) => topics.includes(topic));
-    const lanes = here.map(
-      ({ layout, build }) =>
-        new ProjectionLane({
-          layout,
-          build,
-          topic,
-          partition,
-          pool,
-          opener,
-          published: true,
-          cacheRows,
-          owner,
-          logger,
-          patience,
-          ...(metrics ? { metrics } : {}),
-        }),
-    );
-    const lane = new ConsumerLane({ topic, partition, lanes, decoder, published: true, patience });
+    const lanes = here.map(({ layout, build, decisions }) => {
+      const watch = watchdog?.lane({ projection: layout.name, topic, partition });
+      const shared = { layout, pool, opener, published: true, logger, ...(watch ? { watch } : {}) };
+      const operations =
+        decisions && new ParkedOperations({ ...shared, place: { build, topic, partition }, log, decoder, decisions });
+      return new ProjectionLane({
+        ...shared,
+        build,
+        topic,
+        partition,
+        cacheRows,
+        owner,
+        patience,
+        ...(metrics ? { metrics } : {}),
+        ...(operations && decisions ? { operations, decisions: decisions.of(topic, partition) } : {}),
+        ...(parkedLimit === undefined ? {} : { parkedLimit }),
+      });
+    });
+    const inner = new ConsumerLane({ topic, partition, lanes, decoder, published: true, patience });
+    const lane = attended(inner, () => inner.attend());
     // A keyed table has one topic, so its projection has one partition 0.
     return keeping(lane, partition === 0 ? here.flatMap(({ keeper }) => (keeper ? [keeper] : [])) : []);
   };

@@ -15,6 +15,8 @@ export interface ParkedRow {
   readonly eventType: string | null;
   readonly code: string;
   readonly reason: string;
+  /** Highest journal positions seen up to the event, it included. */
+  readonly positions: string;
 }
 
 /** A batch ready to be written: the checkpoint's move and all that goes with it. */
@@ -243,6 +245,7 @@ const parkedColumns: readonly (readonly [string, string, (row: ParkedRow) => str
   ["event_type", "text[]", ({ eventType }) => eventType],
   ["code", "text[]", ({ code }) => code],
   ["reason", "text[]", ({ reason }) => reason],
+  ["positions", "text[]", ({ positions }) => positions],
 ];
 
 /** The one statement of a build's lanes: checkpoint, rows and parked keys, all or nothing, only behind the fence. */
@@ -272,6 +275,7 @@ export function writeStatement(layout: ProjectionLayout, build: Build): WriteSta
       name,
       type,
       fill: (write) => arrayLiteral(mapped(write.parked, get)),
+      ...(name === "positions" ? { expression: "$::json" } : {}),
     })),
     [
       ["projection", projection],

@@ -1,6 +1,8 @@
 import { type Codec, schemaIdOf } from "../log/codec.js";
 import { connectLog } from "../log/kafka.js";
 import { connectCodec } from "../log/registry.js";
+import { auditDecisions } from "../projector/audit-decisions.js";
+import { FoldWatchdog } from "../projector/fold-watch.js";
 import type { Decoder } from "../projector/ports.js";
 import { openedEventTypes } from "../projector/roles.js";
 import { runConsumer } from "../projector/runner.js";
@@ -32,6 +34,7 @@ export async function startConsumer(
     openedEventTypes(definition).length > 0
       ? sealedOpener(pool, requireSetting(settings, "TRIBUTARY_KEK"), codec)
       : closedOpener;
+  const watchdog = new FoldWatchdog(settings.FOLD_SECONDS, name);
   const running = await runConsumer({
     definition,
     log,
@@ -40,6 +43,9 @@ export async function startConsumer(
     opener,
     logger,
     metrics,
+    decisionLog: auditDecisions(log, codec),
+    watchdog,
+    parkedLimit: settings.PROJECTION_PARKED_LIMIT,
     onFailure: fail,
   });
   return {
@@ -48,6 +54,7 @@ export async function startConsumer(
     state: () => running.state(),
     async close() {
       await running.close();
+      await watchdog.close();
       opener.close();
       await log.close();
       await pool.end();

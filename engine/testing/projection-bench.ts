@@ -2,14 +2,41 @@ import type { IncomingRecord, LaneContext } from "../log/log.js";
 import { formatPosition, positionHeader } from "../log/position.js";
 import { type Build, createBuild, ensureBuild } from "../projector/build.js";
 import { ConsumerLane } from "../projector/consumer-lane.js";
+import { type Decision, type DecisionLog, Decisions } from "../projector/decisions.js";
 import type { AnyProjection } from "../projector/definition.js";
 import type { FoldInput } from "../projector/fold.js";
+import type { FoldWatch } from "../projector/fold-watch.js";
 import { ProjectionLane } from "../projector/lane.js";
 import { layOut, type ProjectionLayout } from "../projector/layout.js";
+import { ParkedOperations } from "../projector/parked-operations.js";
 import { Patience } from "../projector/patience.js";
 import type { Decoder, Opener, SealedContent } from "../projector/ports.js";
 import { type BuiltRow, readTable } from "../projector/read-table.js";
 import type { Pool } from "../store/pool.js";
+
+export interface BenchLaneOptions {
+  readonly pool?: Pool;
+  readonly cacheRows?: number;
+  /** Of another process; default the bench's own. */
+  readonly decisions?: Decisions;
+  readonly watch?: FoldWatch;
+  readonly parkedLimit?: number;
+  /** Attempts to learn a schema before the lane stops; default 2. */
+  readonly schemaAttempts?: number;
+}
+
+/** A list of decisions, as the audit topic would give it. */
+export function memoryDecisions(decided: Decision[]): DecisionLog {
+  return {
+    read: async (projection, from) => ({
+      decisions: decided.slice(from.get(0) ?? 0).filter((decision) => decision.projection === projection),
+      next: new Map([[0, decided.length]]),
+    }),
+    append: async (decisions) => {
+      decided.push(...decisions);
+    },
+  };
+}
 
 /** A log in memory and lanes on a real Postgres: a projection at work without Kafka. */
 export class ProjectionBench implements Decoder, Opener {
@@ -18,6 +45,9 @@ export class ProjectionBench implements Decoder, Opener {
   readonly pool: Pool;
   /** Messages of the log, at warn and error. */
   readonly messages: string[] = [];
+  /** What operators decided, as the audit topic would keep it. */
+  readonly decided: Decision[] = [];
+  readonly decisions: Decisions;
   readonly #log = new Map<string, { topic: string; partition: number; records: IncomingRecord[] }>();
   readonly #events: FoldInput[] = [];
   readonly #inputs: FoldInput[] = [];
@@ -27,6 +57,7 @@ export class ProjectionBench implements Decoder, Opener {
     this.layout = layout;
     this.build = build;
     this.pool = pool;
+    this.decisions = new Decisions(memoryDecisions(this.decided), layout.name);
   }
 
   /** @param options.beside a build of its own beside those there, empty; default: the projection's current build. */
@@ -85,24 +116,40 @@ export class ProjectionBench implements Decoder, Opener {
   }
 
   /** A lane of its own, as one process would have it. */
-  lane(topic: string, partition: number, options: { pool?: Pool; cacheRows?: number } = {}): ConsumerLane {
+  lane(topic: string, partition: number, options: BenchLaneOptions = {}): ConsumerLane {
     const note = (_: object, message: string) => void this.messages.push(message);
     const logger = { info: () => {}, warn: note, error: note };
     const patience = new Patience({ logger, shortest: 5, longest: 50 });
-    const lane = new ProjectionLane({
+    const decisions = options.decisions ?? this.decisions;
+    const shared = {
       layout: this.layout,
-      build: this.build,
-      topic,
-      partition,
       pool: options.pool ?? this.pool,
       opener: this,
       published: true,
+      logger,
+      ...(options.watch ? { watch: options.watch } : {}),
+    };
+    const place = { build: this.build, topic, partition };
+    const lane = new ProjectionLane({
+      ...shared,
+      ...place,
       cacheRows: options.cacheRows ?? 10_000,
       owner: "bench",
-      logger,
       patience,
+      decisions: decisions.of(topic, partition),
+      operations: new ParkedOperations({ ...shared, place, log: this, decoder: this, decisions }),
+      ...(options.parkedLimit === undefined ? {} : { parkedLimit: options.parkedLimit }),
     });
-    return new ConsumerLane({ topic, partition, lanes: [lane], decoder: this, published: true, patience });
+    const { schemaAttempts = 2 } = options;
+    return new ConsumerLane({
+      topic,
+      partition,
+      lanes: [lane],
+      decoder: this,
+      published: true,
+      patience,
+      schemaAttempts,
+    });
   }
 
   /** A broker's view of a lane; `end` is the offset at which the log ends for it. */
@@ -110,12 +157,21 @@ export class ProjectionBench implements Decoder, Opener {
     return { highWatermark: end, isOwned, heartbeat: async () => {}, seek: () => {} };
   }
 
-  /** Opens a lane for every partition, as after a start, and reads all of the log in batches. */
-  async run(options: { batch?: number; cacheRows?: number; pool?: Pool } = {}): Promise<void> {
+  /** The log as commands and owners read it. */
+  async *read(topic: string, partition: number, from: number, to: number): AsyncIterable<readonly IncomingRecord[]> {
+    const records = this.recordsOf(topic, partition).slice(from, to);
+    // In pieces, as from a broker.
+    for (let at = 0; at < records.length; at += 50) yield records.slice(at, at + 50);
+  }
+
+  /** Opens a lane for every partition, as after a start, carries out what operators asked for, and reads all of the log in batches. */
+  async run(options: BenchLaneOptions & { readonly batch?: number } = {}): Promise<void> {
     for (const { topic, partition, records } of this.#log.values()) {
       const lane = this.lane(topic, partition, options);
       const size = options.batch ?? 100;
-      for (let from = await lane.open(); from < records.length; from += size) {
+      const next = await lane.open();
+      await lane.attend();
+      for (let from = next; from < records.length; from += size) {
         await lane.batch(records.slice(from, from + size), this.context(records.length));
       }
       await lane.close();
