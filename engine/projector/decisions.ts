@@ -76,9 +76,11 @@ export class Decisions {
     return loaded;
   }
 
-  /** Records decisions; they stand, in the log's order among others, when it resolves. */
+  /** Records decisions that are not recorded yet; they stand, in the log's order among others, when it resolves. */
   async record(decisions: readonly Decision[]): Promise<void> {
-    await this.#log.append(decisions);
+    const fresh = decisions.filter(({ id }) => !this.#seen.has(id));
+    if (fresh.length === 0) return;
+    await this.#log.append(fresh);
     await this.load();
   }
 
