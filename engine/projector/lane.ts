@@ -200,7 +200,8 @@ export class ProjectionLane implements RestingLane {
   async #assertRoom(folded: FoldedBatch | undefined, context: LaneContext): Promise<void> {
     if (!folded || folded.parked.length === 0) return;
     const { pool, parkedLimit = 10_000, patience } = this.#options;
-    const parking = { pool, limit: parkedLimit, place: this.#place, parked: folded.parked };
+    const { heldKeys: held } = this.#state;
+    const parking = { pool, limit: parkedLimit, place: this.#place, held, parked: folded.parked };
     await patience.until("count parked keys", () => assertRoomForParked(parking), context);
   }
 

@@ -12,6 +12,7 @@ import { ParkedOperations } from "../projector/parked-operations.js";
 import { Patience } from "../projector/patience.js";
 import type { Decoder, Opener, SealedContent } from "../projector/ports.js";
 import { type BuiltRow, readTable } from "../projector/read-table.js";
+import { TributaryError } from "../service/errors.js";
 import type { Pool } from "../store/pool.js";
 
 export interface BenchLaneOptions {
@@ -24,6 +25,8 @@ export interface BenchLaneOptions {
   /** Attempts to learn a schema before the lane stops; default 2. */
   readonly schemaAttempts?: number;
 }
+
+const unknownSchema = () => new TributaryError("TRIB_LOG_UNKNOWN_SCHEMA");
 
 /** A list of decisions, as the audit topic would give it. */
 export function memoryDecisions(decided: Decision[]): DecisionLog {
@@ -46,17 +49,19 @@ export class ProjectionBench implements Decoder, Opener {
   /** Messages of the log, at warn and error. */
   readonly messages: string[] = [];
   /** What operators decided, as the audit topic would keep it. */
-  readonly decided: Decision[] = [];
+  readonly decided: Decision[];
   readonly decisions: Decisions;
-  readonly #log = new Map<string, { topic: string; partition: number; records: IncomingRecord[] }>();
-  readonly #events: FoldInput[] = [];
-  readonly #inputs: FoldInput[] = [];
-  readonly #sealed = new Map<string, object>();
+  #log = new Map<string, { topic: string; partition: number; records: IncomingRecord[] }>();
+  #events: FoldInput[] = [];
+  #inputs: FoldInput[] = [];
+  #sealed = new Map<string, object>();
+  #unknown = new Set<string>();
 
-  private constructor(layout: ProjectionLayout, build: Build, pool: Pool) {
+  private constructor(layout: ProjectionLayout, build: Build, pool: Pool, decided: Decision[] = []) {
     this.layout = layout;
     this.build = build;
     this.pool = pool;
+    this.decided = decided;
     this.decisions = new Decisions(memoryDecisions(this.decided), layout.name);
   }
 
@@ -70,6 +75,29 @@ export class ProjectionBench implements Decoder, Opener {
     return new ProjectionBench(layOut(projection), build, pool);
   }
 
+  /** The same log and decisions with another definition of the projection, or into an empty build beside. */
+  async with(projection: AnyProjection, options: { readonly beside?: boolean } = {}): Promise<ProjectionBench> {
+    const build = options.beside ? await createBuild(this.pool, projection, "bench") : this.build;
+    const other = new ProjectionBench(layOut(projection), build, this.pool, this.decided);
+    other.#log = this.#log;
+    other.#events = this.#events;
+    other.#inputs = this.#inputs;
+    other.#sealed = this.#sealed;
+    other.#unknown = this.#unknown;
+    return other;
+  }
+
+  /** From now on every event can be decoded: bytes that were garbage are mended, schemas that were unknown are known. */
+  mend(): void {
+    this.#unknown.clear();
+    for (const { records } of this.#log.values()) {
+      for (const record of records) {
+        const [, number] = /^garbage (\d+)$/.exec(record.value?.toString() ?? "") ?? [];
+        if (number) Object.assign(record, { value: Buffer.from(number) });
+      }
+    }
+  }
+
   /** Events of the log in its order, repetitions left out, at the offsets they got. */
   get inputs(): readonly FoldInput[] {
     return this.#inputs;
@@ -79,10 +107,15 @@ export class ProjectionBench implements Decoder, Opener {
    * Appends events to the log, each to its source's topic and partition, at the next offset there.
    * @param options.numberOfTimes how often the publisher sends the whole stretch; default 1.
    * @param options.undecodable events whose bytes are to be garbage.
+   * @param options.unknown events whose schema nobody knows.
    */
   append(
     events: readonly FoldInput[],
-    options: { numberOfTimes?: number; undecodable?: (event: FoldInput) => boolean } = {},
+    options: {
+      numberOfTimes?: number;
+      undecodable?: (event: FoldInput) => boolean;
+      unknown?: (event: FoldInput) => boolean;
+    } = {},
   ): void {
     for (let time = 0; time < (options.numberOfTimes ?? 1); time++) {
       for (const event of events) {
@@ -92,13 +125,14 @@ export class ProjectionBench implements Decoder, Opener {
         const garbage = options.undecodable?.(event) ?? false;
         const number = this.#events.push(input) - 1;
         if (time === 0) this.#inputs.push(input);
+        if (options.unknown?.(event)) this.#unknown.add(String(number));
         const { id } = (event.event as { meta: { id: string } }).meta;
         if (event.sealed) this.#sealed.set(id, event.sealed);
         records.push({
           offset,
           timestamp: event.position.recordedAt,
           key: event.key,
-          value: Buffer.from(garbage ? "garbage" : String(number)),
+          value: Buffer.from(garbage ? `garbage ${number}` : String(number)),
           headers: { [positionHeader]: formatPosition(event.position) },
         });
       }
@@ -186,13 +220,16 @@ export class ProjectionBench implements Decoder, Opener {
   }
 
   decodeEvent(value: Buffer): ReturnType<Decoder["decodeEvent"]> {
+    if (this.#unknown.has(value.toString())) throw unknownSchema();
     const input = this.#events[Number(value.toString())];
     if (!input) throw new Error("no event");
     const sealed = input.sealed ? Buffer.from("sealed") : null;
     return { type: input.type, event: { ...input.event, sealed } };
   }
 
-  async learn(): Promise<void> {}
+  async learn(value: Buffer): Promise<void> {
+    if (this.#unknown.has(value.toString())) throw unknownSchema();
+  }
 
   async open(contents: readonly SealedContent[]): Promise<readonly (object | null)[]> {
     return contents.map(({ eventId }) => this.#sealed.get(eventId) ?? null);
