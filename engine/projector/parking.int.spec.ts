@@ -347,7 +347,7 @@ describe("an event that stops the projection", () => {
 });
 
 it("random poison, decisions, repetitions and restarts leave the pure fold of log and decisions", async () => {
-  const numRuns = chaosSize(Number(process.env.RUNS ?? 25), 1_000);
+  const numRuns = chaosSize(10, 500);
   await fc.assert(
     fc.asyncProperty(
       anySayings,
@@ -394,18 +394,20 @@ it("random poison, decisions, repetitions and restarts leave the pure fold of lo
         bench.mend();
         undecodable.clear();
         definition = await bench.with(mended);
-        const left = await parkedNow();
-        if (left.length > 0)
+        // Behind a key that is retried there may be an event that an operator parked.
+        for (let left = await parkedNow(); left.length > 0; left = await parkedNow()) {
           await ask(
             "retry",
             left.map(({ offset }) => offset),
           );
+          await definition.run({ batch });
+        }
         await definition.run({ batch });
         await expectFold(definition);
         expect(await parkedNow()).toEqual([]);
       },
     ),
-    { numRuns, seed },
+    { numRuns, seed, endOnFailure: true },
   );
   checked.seeds += numRuns;
 }, 600_000);
