@@ -34,6 +34,8 @@ export class FoldWatchdog {
   constructor(seconds: number, process: string) {
     this.#worker = new Worker(watching, {
       eval: true,
+      // Flags of the process may say that code is a module.
+      execArgv: [],
       name: "fold-watch",
       workerData: { number: this.#number, at: this.#at, budget: seconds * 1000, process },
     });
