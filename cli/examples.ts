@@ -61,6 +61,20 @@ const examples: Readonly<Record<string, readonly (readonly [call: string, what: 
   "projections verify": [["tributary projections verify claims", "exit code 2 when a row differs"]],
   "parked list": [["tributary parked list --projection visits", "places, codes, since when"]],
   "parked show": [["tributary parked show visits health.visit.events/0/17", "with its reason"]],
+  "parked retry": [
+    ["tributary parked retry visits health.visit.events/0/17", "after its fold was mended"],
+    ["tributary parked retry visits --all", "whatever the reason"],
+    ["tributary parked retry visits --code TRIB_PROJECT_WRITE_REFUSED", "after its table was mended"],
+  ],
+  "parked skip": [
+    ['tributary parked skip visits health.visit.events/0/17 --reason "sent in error, corrected since"', "asks first"],
+  ],
+  "parked park": [
+    [
+      'tributary parked park visits health.visit.events/0/17 --reason "its schema comes next week" --yes',
+      "lets the others flow",
+    ],
+  ],
   "bench generate": [["tributary bench generate --messages 100000", "messages a second"]],
 };
 

@@ -1,7 +1,9 @@
 import type { Command } from "commander";
+import type { EventPlace } from "../engine/projector/decisions.js";
 import { listParked, showParked } from "../engine/projector/parked.js";
 import { TributaryError } from "../engine/service/errors.js";
 import { print, printJson, printTable } from "./output.js";
+import { placeOf, registerParkedRequests } from "./parked-requests.js";
 import { withPool } from "./pool.js";
 
 export function registerParked(command: Command): void {
@@ -33,21 +35,20 @@ export function registerParked(command: Command): void {
   command
     .command("show")
     .argument("<projection>")
-    .argument("<place>", "topic/partition/offset, as `parked list` prints it")
+    .argument("<place>", "topic/partition/offset, as `parked list` prints it", placeOf)
     .description("one parked key with its reason")
     .option("--json", "one JSON object")
-    .action((projection: string, place: string, options: { json?: boolean }) =>
+    .action((projection: string, place: EventPlace, options: { json?: boolean }) =>
       withPool(async (pool) => {
-        const [, topic = "", partition, offset] = /^(.+)\/(\d+)\/(\d+)$/.exec(place) ?? [];
-        const found = await showParked(pool, {
-          projection,
-          topic,
-          partition: Number(partition),
-          offset: Number(offset),
-        });
-        if (!found) throw new TributaryError("TRIB_CLI_NOT_FOUND", `Nothing of ${projection} is parked at ${place}.`);
+        const found = await showParked(pool, { projection, ...place });
+        if (!found)
+          throw new TributaryError(
+            "TRIB_CLI_NOT_FOUND",
+            `Nothing of ${projection} is parked at ${place.topic}/${place.partition}/${place.offset}.`,
+          );
         if (options.json) printJson(found);
         else for (const [name, value] of Object.entries(found)) print(`${name.padEnd(12)}${value ?? "-"}`);
       }),
     );
+  registerParkedRequests(command);
 }

@@ -1,7 +1,9 @@
 import { type Command, InvalidArgumentError } from "commander";
 import { connectCodec } from "../engine/log/registry.js";
+import { auditDecisions } from "../engine/projector/audit-decisions.js";
 import { awaitProjections } from "../engine/projector/await.js";
 import { currentBuild } from "../engine/projector/build.js";
+import { Decisions } from "../engine/projector/decisions.js";
 import { buildStatuses } from "../engine/projector/status.js";
 import { verifyProjection } from "../engine/projector/verify.js";
 import { decoderOf } from "../engine/service/consumer-process.js";
@@ -59,6 +61,8 @@ export function registerProjections(command: Command): void {
           throw new TributaryError("TRIB_CLI_NOT_FOUND", `There is no projection ${name} with a current build.`);
         const codec = await connectCodec(settings);
         const opener = sealedOpener(pool, requireSetting(settings, "TRIBUTARY_KEK"), codec);
+        const decisions = new Decisions(auditDecisions(log, codec), name);
+        await decisions.load();
         try {
           const verification = await verifyProjection({
             projection,
@@ -67,6 +71,7 @@ export function registerProjections(command: Command): void {
             pool,
             decoder: decoderOf(codec),
             opener,
+            decisions,
           });
           if (options.json) printJson(verification);
           else {

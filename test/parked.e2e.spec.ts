@@ -110,6 +110,37 @@ describe("an event that can't be applied", () => {
     expect(doctor.stdout).toContain("2 keys are held back");
   }, 120_000);
 
+  it("is retried in vain, then skipped for a reason, and what waited behind it comes in order", async () => {
+    const parked = (await json("parked", "list")) as {
+      topic: string;
+      partition: number;
+      offset: number;
+      code: string;
+    }[];
+    expect(parked).toHaveLength(2);
+    for (const { topic: of, partition, offset } of parked) {
+      const place = ["visits", `${of}/${partition}/${offset}`];
+      const retried = await tributary(installation.environment, ["parked", "retry", ...place, "--json"]);
+      expect(retried.exitCode).toBe(2);
+      expect(JSON.parse(retried.stdout)).toMatchObject([{ place: place[1], state: "done", parkedAgain: true }]);
+      const unasked = await tributary(installation.environment, ["parked", "skip", ...place, "--reason", "cut off"]);
+      expect([unasked.exitCode, unasked.stdout]).toEqual([64, ""]);
+      const withoutReason = await tributary(installation.environment, ["parked", "skip", ...place, "--yes"]);
+      expect(withoutReason.exitCode).not.toBe(0);
+      expect(await json("parked", "skip", ...place, "--reason", "cut off", "--yes")).toMatchObject([
+        { place: place[1], action: "skip", state: "done", parkedAgain: false },
+      ]);
+      const again = await tributary(installation.environment, ["parked", "retry", ...place]);
+      expect([again.exitCode, again.stderr]).toEqual([1, expect.stringContaining("TRIB_CLI_NOT_FOUND")]);
+      const handled = ["parked", "park", ...place, "--reason", "too late", "--yes"];
+      expect((await tributary(installation.environment, handled)).exitCode).toBe(1);
+    }
+    expect(await json("parked", "list")).toEqual([]);
+    const moved = [...(await visits())].filter(([, { location }]) => location === "LAST^9^9");
+    expect(moved.length).toBeGreaterThan(5);
+    expect(await json("projections", "verify", "visits")).toMatchObject({ differing: 0 });
+  }, 120_000);
+
   it("and all that went before left nothing personal in any log", () => {
     const folder = join(installation.home, "logs");
     const logs = readdirSync(folder).map((file) => readFileSync(join(folder, file), "utf8"));

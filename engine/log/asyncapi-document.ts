@@ -1,19 +1,24 @@
 import { stringify } from "yaml";
-import { entities, eventsTopic, type RootRecord, rootRecords } from "./schemas.js";
+import { auditTopic, entities, eventsTopic, type RootRecord, rootRecords } from "./schemas.js";
 
 /** Format of a payload's schema: the specification lists this version of Avro's. */
 const avroFormat = "application/vnd.apache.avro;version=1.9.0";
 
-const message = ({ schema }: RootRecord) => ({
+const keys = {
+  event: { type: "string", format: "uuid", description: "Surrogate id of the entity." },
+  audit: { type: "string", description: "Name of the read model that was decided about." },
+};
+
+const message = ({ schema, role }: RootRecord) => ({
   name: schema.name,
   title: schema.name,
   summary: schema.doc,
   contentType: "application/avro",
-  headers: { $ref: "#/components/schemas/headers" },
+  ...(role === "event" ? { headers: { $ref: "#/components/schemas/headers" } } : {}),
   payload: { schemaFormat: avroFormat, schema },
   bindings: {
     kafka: {
-      key: { type: "string", format: "uuid", description: "Surrogate id of the entity." },
+      key: keys[role === "audit" ? "audit" : "event"],
       schemaIdLocation: "payload",
       schemaIdPayloadEncoding: "confluent",
       schemaLookupStrategy: "TopicRecordNameStrategy",
@@ -24,28 +29,46 @@ const message = ({ schema }: RootRecord) => ({
 
 /** `asyncapi.yaml` (AsyncAPI 3.0): the topics of events, for tools. The sealed records are not messages of their own. */
 export function asyncapiDocument(): string {
-  const events = [...rootRecords().values()].filter(({ role }) => role === "event");
+  const roots = [...rootRecords().values()];
+  const events = roots.filter(({ role }) => role === "event");
+  const audits = roots.filter(({ role }) => role === "audit");
+  const kept = { "cleanup.policy": ["delete"], "retention.ms": -1 };
+  const bindings = { kafka: { topicConfiguration: kept, bindingVersion: "0.5.0" } };
+  const referring = (names: readonly string[]) =>
+    Object.fromEntries(names.map((name) => [name, { $ref: `#/components/messages/${name}` }]));
   const ofEntity = (entity: string) =>
     events.filter(({ folder }) => folder === entity).map(({ schema }) => schema.name);
-  const channels = entities.map((entity) => [
+  const channels: [string, object][] = entities.map((entity) => [
     `${entity}Events`,
     {
       address: eventsTopic(entity),
       title: `Events of ${entity}s`,
       description: `Key: surrogate id of the ${entity}. Kept for ever; every partition in the order of the journal.`,
-      messages: Object.fromEntries(ofEntity(entity).map((name) => [name, { $ref: `#/components/messages/${name}` }])),
-      bindings: {
-        kafka: { topicConfiguration: { "cleanup.policy": ["delete"], "retention.ms": -1 }, bindingVersion: "0.5.0" },
-      },
+      messages: referring(ofEntity(entity)),
+      bindings,
     },
   ]);
-  const operations = entities.map((entity) => [
+  channels.push([
+    "auditEvents",
+    {
+      address: auditTopic,
+      title: "Decisions of operators",
+      description: "What operators decided about single events. Key: the read model's name. Kept for ever.",
+      messages: referring(audits.map(({ schema }) => schema.name)),
+      bindings,
+    },
+  ]);
+  const operations: [string, object][] = entities.map((entity) => [
     `publish${entity.slice(0, 1).toUpperCase()}${entity.slice(1)}Events`,
     {
       action: "send",
       channel: { $ref: `#/channels/${entity}Events` },
       summary: `Publishes what happened to ${entity}s.`,
     },
+  ]);
+  operations.push([
+    "recordAuditEvents",
+    { action: "send", channel: { $ref: "#/channels/auditEvents" }, summary: "Records what operators decided." },
   ]);
   const document = {
     asyncapi: "3.0.0",
@@ -60,7 +83,7 @@ export function asyncapiDocument(): string {
     channels: Object.fromEntries(channels),
     operations: Object.fromEntries(operations),
     components: {
-      messages: Object.fromEntries(events.map((event) => [event.schema.name, message(event)])),
+      messages: Object.fromEntries([...events, ...audits].map((root) => [root.schema.name, message(root)])),
       schemas: {
         headers: {
           type: "object",

@@ -8,7 +8,15 @@ import {
   isPrimitive,
   isUnion,
 } from "./avro.js";
-import { entities, eventsTopic, type RootRecord, readSchemaFiles, rootRecords, type SchemaFile } from "./schemas.js";
+import {
+  auditTopic,
+  entities,
+  eventsTopic,
+  type RootRecord,
+  readSchemaFiles,
+  rootRecords,
+  type SchemaFile,
+} from "./schemas.js";
 
 const cell = (text: string) => text.replaceAll("|", "\\|").replaceAll("\n", " ");
 const tableOf = (head: readonly string[], rows: readonly (readonly string[])[]) =>
@@ -66,6 +74,11 @@ function eventSection(contract: Contract, { fullName, sealedRecord }: RootRecord
   return `### ${schema.name}\n\n${schema.doc}\n\n${fieldsTable(open)}\n\n${sealed}`;
 }
 
+function auditSection({ fullName }: RootRecord, contract: Contract): string {
+  const { name, doc, fields } = recordOf(contract, fullName);
+  return `### ${name}\n\n${doc}\n\n${fieldsTable(fields)}`;
+}
+
 function partSection({ fullName, schema }: { readonly fullName: string; readonly schema: AvroNamed }): string {
   const content =
     schema.type === "enum" ? `One of ${schema.symbols.join(", ")}.` : fieldsTable((schema as AvroRecord).fields);
@@ -82,6 +95,7 @@ export function eventsDocument(): string {
     const own = events.filter(({ folder }) => folder === entity);
     return `## ${eventsTopic(entity)}\n\nKey: surrogate id of the ${entity}.\n\n${own.map((event) => eventSection(contract, event)).join("\n\n")}`;
   });
+  const audits = [...contract.roots.values()].filter(({ role }) => role === "audit");
   const parts = files.filter(({ fullName, folder }) => folder !== "intake" && !contract.roots.has(fullName));
   return `<!-- Made by \`npm run docs\` from schemas/**/*.avsc; a test compares. -->
 # Events
@@ -95,6 +109,12 @@ What identifies a person is only in \`sealed\`: a second record, encrypted under
 Every event has [\`meta\`](#eventmeta).
 
 ${topics.join("\n\n")}
+
+## ${auditTopic}
+
+Key: what was decided about, a read model's name. What operators decide about single events: read before a read model is built, so that a rebuild comes to the same rows. No event of an entity, and of no person: no patient, visit or claim is told from it but by surrogate id.
+
+${audits.map((audit) => auditSection(audit, contract)).join("\n\n")}
 
 ## Parts
 

@@ -20,6 +20,8 @@ export type Entity = (typeof entities)[number];
 
 /** Topic of the intake journal, without the installation's prefix. */
 export const journalTopic = "health.intake.journal";
+/** Topic of what operators decide about the engine's work, without the installation's prefix. */
+export const auditTopic = "health.audit.events";
 /** Full name of the journal's record. */
 export const journalRecord = "health.intake.JournalEntry";
 
@@ -42,8 +44,11 @@ export interface SchemaFile {
 /** A record that is written to the log on its own, with a subject in the registry. */
 export interface RootRecord {
   readonly fullName: string;
-  /** `event`: has `meta`. `sealed`: only ever encrypted inside an event. `journal`: the journal's entry. */
-  readonly role: "event" | "sealed" | "journal";
+  /**
+   * `event`: of an entity, has `meta`. `sealed`: only ever encrypted inside an event. `journal`: the journal's entry.
+   * `audit`: a record of the audit topic, has `meta` of its own kind.
+   */
+  readonly role: "event" | "sealed" | "journal" | "audit";
   /** Topic whose subject it is registered under, without the installation's prefix. */
   readonly topic: string;
   readonly folder: string;
@@ -105,9 +110,11 @@ function selfContained(schema: AvroRecord, definitions: ReadonlyMap<string, Avro
 function rootOf(file: SchemaFile, sealed: ReadonlySet<string>): Pick<RootRecord, "role" | "topic"> | undefined {
   if (file.schema.type !== "record") return undefined;
   if (file.fullName === journalRecord) return { role: "journal", topic: journalTopic };
+  const hasMeta = file.schema.fields.some((field) => field.name === "meta");
+  if (file.folder === "audit") return hasMeta ? { role: "audit", topic: auditTopic } : undefined;
   const entity = entities.find((each) => each === file.folder);
   if (!entity) return undefined;
-  if (file.schema.fields.some((field) => field.name === "meta")) return { role: "event", topic: eventsTopic(entity) };
+  if (hasMeta) return { role: "event", topic: eventsTopic(entity) };
   return sealed.has(file.fullName) ? { role: "sealed", topic: eventsTopic(entity) } : undefined;
 }
 
@@ -116,7 +123,7 @@ function sealedRecordOf(schema: AvroNamed): string | null {
   return schema.fields.find((field) => field.name === "sealed")?.sealedRecord ?? null;
 }
 
-/** Every record that is written on its own: events, sealed records, the journal's entry; by full name. */
+/** Every record that is written on its own: events, sealed records, the journal's entry, audit records; by full name. */
 export function rootRecords(files: readonly SchemaFile[] = readSchemaFiles()): ReadonlyMap<string, RootRecord> {
   const definitions = new Map(files.map((file) => [file.fullName, file.schema]));
   const sealed = new Set(files.map((file) => sealedRecordOf(file.schema)).filter((name) => name !== null));

@@ -6,15 +6,12 @@ import { kafkaClient, logError } from "./connection.js";
 import { openJournal } from "./genesis.js";
 import { connectLog } from "./kafka.js";
 import { connectCodec } from "./registry.js";
-import { entities, eventsTopic, journalTopic } from "./schemas.js";
+import { auditTopic, entities, eventsTopic, journalTopic } from "./schemas.js";
 import { createTopics } from "./topic-creation.js";
 
 export { readJournalId } from "./genesis.js";
 
 const clientId = "tributary-topics";
-
-/** Topic of what operators and notaries record about the engine's work. */
-const auditTopic = "health.audit.events";
 
 /** What a record of the journal holds beside the unit's own limit: record batch, wire format, positions. */
 const journalMargin = 65_536;

@@ -15,18 +15,31 @@ export interface ReadingOptions {
   readonly schemaAttempts?: number;
 }
 
+/** The place is what an operator needs to decide about the event. */
+const schemaUnknown = (place: { topic: string; partition: number; offset: number }, cause: unknown) =>
+  new TributaryError(
+    "TRIB_PROJECT_SCHEMA_UNKNOWN",
+    `The schema of the event at ${place.topic}/${place.partition}/${place.offset} is unknown.`,
+    place,
+    { cause },
+  );
+
 /** How the records of a partition become events: an unknown schema is waited for, then stops the process. */
-export function readContext(options: ReadingOptions, lane?: LaneContext): ReadContext {
+export function readContext(
+  options: ReadingOptions,
+  lane?: LaneContext,
+  operators?: { readonly decided: (offset: number) => boolean; readonly attend: () => Promise<void> },
+): ReadContext {
   const { topic, partition, published, decoder, patience, schemaAttempts = 30 } = options;
   return {
     topic,
     partition,
     published,
     decoder,
-    wait: async (error, attempt) => {
-      if (attempt >= schemaAttempts) {
-        throw new TributaryError("TRIB_PROJECT_SCHEMA_UNKNOWN", undefined, { topic, partition }, { cause: error });
-      }
+    ...(operators ? { decided: operators.decided } : {}),
+    wait: async (error, attempt, offset) => {
+      if (attempt >= schemaAttempts) throw schemaUnknown({ topic, partition, offset }, error);
+      await operators?.attend();
       await patience.wait("learn a schema", error, attempt, lane);
     },
   };
@@ -50,9 +63,17 @@ export class ConsumerLane implements LaneHandler {
     return Math.min(...(await Promise.all(this.#options.lanes.map((lane) => lane.open()))));
   }
 
+  /** Does what operators asked for. Never beside a batch. */
+  async attend(): Promise<void> {
+    await Promise.all(this.#options.lanes.map((lane) => lane.attend()));
+  }
+
   async batch(records: readonly IncomingRecord[], context: LaneContext): Promise<void> {
-    const events = await readEvents(records, readContext(this.#options, context));
-    const results = await Promise.allSettled(this.#options.lanes.map((lane) => lane.batch(events, context)));
+    const { lanes } = this.#options;
+    const decided = (offset: number) => lanes.every((lane) => lane.needsNo(offset));
+    const reading = readContext(this.#options, context, { decided, attend: () => this.attend() });
+    const events = await readEvents(records, reading);
+    const results = await Promise.allSettled(lanes.map((lane) => lane.batch(events, context)));
     for (const result of results) if (result.status === "rejected") throw result.reason;
   }
 

@@ -3,6 +3,7 @@ import { type EventPosition, parsePosition, positionHeader } from "../log/positi
 import { TributaryError } from "../service/errors.js";
 import type { EventType } from "./definition.js";
 import type { ParkReason } from "./fold.js";
+import { parkedByOperator } from "./operator-park.js";
 import type { Decoder } from "./ports.js";
 
 /** A record as the lanes of a partition share it: read and decoded once, however many projections fold it. */
@@ -30,8 +31,10 @@ export interface ReadContext {
   /** Our own topics: every event was published from the journal and carries its position. */
   readonly published: boolean;
   readonly decoder: Decoder;
+  /** Events that operators decided about, so that no reader needs to decode them; default none. */
+  readonly decided?: (offset: number) => boolean;
   /** Called while a schema can't be learned yet; resolves when it's time to try again, throws to give up. */
-  readonly wait: (error: unknown, attempt: number) => Promise<void>;
+  readonly wait: (error: unknown, attempt: number, offset: number) => Promise<void>;
 }
 
 const undecodable = (reason: string): ParkReason => ({ code: "TRIB_PROJECT_EVENT_UNDECODABLE", reason });
@@ -54,8 +57,13 @@ function positionOf(record: IncomingRecord, context: ReadContext): EventPosition
 
 const hasCode = (error: unknown, code: string) => (error as { code?: unknown } | null)?.code === code;
 
-async function decoded(value: Buffer, context: ReadContext): Promise<ReturnType<Decoder["decodeEvent"]> | ParkReason> {
+async function decoded(
+  { offset, value }: IncomingRecord & { readonly value: Buffer },
+  context: ReadContext,
+): Promise<ReturnType<Decoder["decodeEvent"]> | ParkReason> {
   for (let attempt = 0; ; attempt++) {
+    // It may be decided while its schema is waited for.
+    if (context.decided?.(offset)) return parkedByOperator;
     try {
       return context.decoder.decodeEvent(value);
     } catch (error) {
@@ -64,7 +72,7 @@ async function decoded(value: Buffer, context: ReadContext): Promise<ReturnType<
       try {
         await context.decoder.learn(value);
       } catch (unlearned) {
-        await context.wait(unlearned, attempt);
+        await context.wait(unlearned, attempt, offset);
       }
     }
   }
@@ -80,11 +88,12 @@ export async function readEvents(records: readonly IncomingRecord[], context: Re
     const position = positionOf(record, context);
     let result: ReturnType<Decoder["decodeEvent"]> | ParkReason;
     if (record.value === null) result = undecodable("the record has no value");
+    else if (context.decided?.(record.offset)) result = parkedByOperator;
     else {
       try {
         result = context.decoder.decodeEvent(record.value);
       } catch {
-        result = await decoded(record.value, context);
+        result = await decoded(record as IncomingRecord & { readonly value: Buffer }, context);
       }
     }
     const known = "type" in result ? result : undefined;

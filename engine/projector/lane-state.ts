@@ -3,12 +3,16 @@ import { Absence } from "./absence.js";
 import { EntityCache } from "./cache.js";
 import { Changes } from "./changes.js";
 import { type Checkpoint, storableText } from "./checkpoint.js";
+import { type LaneDecisions, noDecisions } from "./decisions.js";
 import type { Entity } from "./entity.js";
 import type { LaneEvent } from "./events.js";
 import { FoldMachine, type ParkReason } from "./fold.js";
+import type { FoldWatch } from "./fold-watch.js";
 import type { ProjectionLayout } from "./layout.js";
 import type { Loader } from "./load.js";
+import { parkedByOperator } from "./operator-park.js";
 import type { Opener } from "./ports.js";
+import { openSealed } from "./sealed-content.js";
 import type { Write } from "./statement.js";
 import type { ParkedRow } from "./statement-parts.js";
 
@@ -21,6 +25,9 @@ export interface LaneStateOptions {
   readonly published: boolean;
   /** Most rows kept in memory beside those on their way to Postgres; may change. */
   readonly cacheRows: () => number;
+  /** What operators decided about events of this partition; default nothing. */
+  readonly decisions?: LaneDecisions;
+  readonly watch?: FoldWatch;
 }
 
 const storableId = ({ eventId }: LaneEvent) => (eventId === null ? null : storableText(eventId));
@@ -72,6 +79,16 @@ export class LaneState {
     return this.#next > this.#taken;
   }
 
+  /** Keys parked by what is folded and not taken. */
+  get parked(): readonly ParkedRow[] {
+    return this.#parked;
+  }
+
+  /** True when the event was handled, or an operator decided about it: nobody needs to decode it. */
+  needsNo(offset: number): boolean {
+    return offset < this.#next || (this.#options.decisions?.has(offset) ?? false);
+  }
+
   /** Events folded and not taken. */
   get pendingEvents(): number {
     return this.#events;
@@ -118,7 +135,12 @@ export class LaneState {
     // Everything that waits for others comes first: it may have to be done again, and must leave no trace until it is.
     const { entities, missing } = this.#entitiesOf(ahead, checkpoint);
     if (missing) await this.#load(missing);
-    if (this.#options.layout.readsSealed) await this.#open(ahead.filter((_, index) => entities[index]));
+    const { layout, opener } = this.#options;
+    if (layout.readsSealed)
+      await openSealed(
+        ahead.filter((_, index) => entities[index]),
+        opener,
+      );
     this.#foldAll(checkpoint, ahead, entities);
     this.#next = last.offset + 1;
     // Not when a statement ends: that may be while an event waits for what was just read for it.
@@ -127,11 +149,12 @@ export class LaneState {
 
   /** The entities of events that concern this projection, those made now apart: they have no rows yet. */
   #entitiesOf(events: readonly LaneEvent[], checkpoint: Checkpoint) {
+    const { decisions = noDecisions } = this.#options;
     const entities: (Entity | undefined)[] = new Array(events.length);
     let missing: Map<string, Entity> | undefined;
     for (let index = 0; index < events.length; index++) {
-      const { type, key } = events[index] as LaneEvent;
-      if (type !== undefined && !this.#machine.folds(type)) continue;
+      const { type, key, offset } = events[index] as LaneEvent;
+      if (type !== undefined && !this.#machine.folds(type) && !decisions.has(offset)) continue;
       if (isHeld(checkpoint, key)) continue;
       let entity = this.#cache.get(key);
       if (!entity) {
@@ -158,34 +181,23 @@ export class LaneState {
     }
   }
 
-  async #open(events: readonly LaneEvent[]): Promise<void> {
-    const closed = events.filter(({ opened, type }) => opened === undefined && type !== undefined);
-    if (closed.length === 0) return;
-    const contents = await this.#options.opener.open(
-      closed.map(({ type, eventId, sealed }) => ({
-        type: type as NonNullable<typeof type>,
-        eventId: eventId ?? "",
-        sealed: sealed as Buffer,
-      })),
-    );
-    closed.forEach((event, index) => {
-      event.opened = contents[index] ?? null;
-    });
-  }
-
   #foldAll(checkpoint: Checkpoint, ahead: readonly LaneEvent[], entities: readonly (Entity | undefined)[]): void {
-    const { published } = this.#options;
+    const { published, decisions = noDecisions, watch } = this.#options;
     const { scopes } = this.#machine;
     for (let index = 0; index < ahead.length; index++) {
       const event = ahead[index] as LaneEvent;
       if (published && !checkpoint.positions.take(event.position, storableId(event))) continue;
       const { recordedAt } = event.position;
       if (this.#recordedAt === null || recordedAt > this.#recordedAt) this.#recordedAt = recordedAt;
+      const decided = decisions.size > 0 ? decisions.get(event.offset) : undefined;
+      if (decided === "skip") continue;
       const entity = entities[index];
       // Held since this batch began, by an event before.
       if (!entity || isHeld(checkpoint, event.key)) continue;
       entity.statement = this.#statement;
+      watch?.begin(event.offset);
       const reason =
+        (decided === "park" ? parkedByOperator : undefined) ??
         (this.#refused.size > 0 ? this.#refused.get(event.offset) : undefined) ??
         event.undecodable ??
         this.#machine.apply(event, entity);
@@ -195,6 +207,7 @@ export class LaneState {
         this.#applied++;
       }
     }
+    watch?.end();
     this.#events += ahead.length;
   }
 
@@ -209,6 +222,7 @@ export class LaneState {
       eventType: event.type ?? null,
       code,
       reason: storableText(reason),
+      positions: checkpoint.positions.stored(),
     });
   }
 

@@ -9,6 +9,8 @@ import { type Checkpoint, type LanePlace, takeAgain, takeOver } from "./checkpoi
 import type { LaneEvent } from "./events.js";
 import type { Failure } from "./failure.js";
 import { LaneState, type LaneStateOptions } from "./lane-state.js";
+import { assertRoomForParked } from "./parked-limit.js";
+import type { ParkedOperations, RestingLane } from "./parked-operations.js";
 import type { Patience } from "./patience.js";
 import type { ProjectorLogger } from "./ports.js";
 import type { Write } from "./statement.js";
@@ -28,6 +30,9 @@ export interface LaneOptions extends LaneStateOptions {
   readonly onFailure?: (error: Error) => void;
   readonly metrics?: Metrics;
   readonly patience: Patience;
+  readonly operations?: ParkedOperations;
+  /** Most keys a build may hold back before its projection stops; default 10,000. */
+  readonly parkedLimit?: number;
   /** Events folded before they are written while more are there already; default 16,000. */
   readonly flushEvents?: number;
   /** Milliseconds after which they are written in any case; default 250. */
@@ -36,6 +41,10 @@ export interface LaneOptions extends LaneStateOptions {
 
 /** A lane that another owner took while the group still gives it to us is an error only when it lasts this long. */
 const lostMilliseconds = 30_000;
+/** A lane's turn came too early; it will ask again. */
+const notNow = new Error("not now");
+const isFull = (error: unknown): error is TributaryError =>
+  error instanceof TributaryError && error.code === "TRIB_PROJECT_TOO_MANY_PARKED";
 /** Events folded at once while the lane looks for what went wrong. */
 const carefulEvents = 1_000;
 
@@ -47,7 +56,7 @@ const carefulEvents = 1_000;
  * statement was not written exactly as folded, everything folded after it is thrown away, and read and folded again from
  * the checkpoint on.
  */
-export class ProjectionLane implements WriteSource {
+export class ProjectionLane implements WriteSource, RestingLane {
   readonly #options: LaneOptions;
   readonly #place: LanePlace;
   readonly #state: LaneState;
@@ -58,6 +67,8 @@ export class ProjectionLane implements WriteSource {
   #taken: { readonly applied: number; readonly parked: readonly ParkedRow[] } | undefined;
   #timer: NodeJS.Timeout | undefined;
   #isLost = false;
+  /** Whether there is room for what is to be parked is not known yet: nothing may be taken. */
+  #isCounting = false;
   /** Of this opening: the same process may be given the partition again while an older statement is still under way. */
   #owner = "";
 
@@ -70,7 +81,8 @@ export class ProjectionLane implements WriteSource {
   /** Takes the lane over. @returns the offset to read from. */
   async open(): Promise<number> {
     this.#isLost = false;
-    const { pool, owner, patience, loader } = this.#options;
+    const { pool, owner, patience, loader, operations } = this.#options;
+    if (operations) await patience.until("read what operators decided", () => operations.open());
     this.#owner = `${owner}/${randomUUID()}`;
     this.#state.reset(await patience.until("take over a partition", () => takeOver(pool, this.#place, this.#owner)));
     if (this.#state.next === 0 && (await patience.until("look at the tables", () => loader.isEmpty()))) {
@@ -78,6 +90,25 @@ export class ProjectionLane implements WriteSource {
     }
     this.#tellParked();
     return this.#state.next;
+  }
+
+  /** True when this lane needs no decoded event at this offset. */
+  needsNo(offset: number): boolean {
+    return this.#state.needsNo(offset);
+  }
+
+  /** Does what operators asked for. Never beside a batch. */
+  async attend(): Promise<void> {
+    if (!this.#isLost) await this.#options.operations?.attend(this);
+  }
+
+  async apart(work: (epoch: number) => Promise<void>): Promise<void> {
+    const context = { highWatermark: 0, isOwned: () => true, heartbeat: async () => {}, seek: () => {} };
+    await this.#drain(context);
+    if (this.#isLost) return;
+    await work(this.#state.epoch);
+    await this.#takeAgain(context);
+    this.#tellParked();
   }
 
   /**
@@ -99,13 +130,35 @@ export class ProjectionLane implements WriteSource {
   }
 
   async #handle(events: readonly LaneEvent[], context: LaneContext): Promise<void> {
-    const { patience, flushEvents = 16_000 } = this.#options;
-    await patience.until("read rows", () => this.#state.fold(events), context);
+    const { flushEvents = 16_000 } = this.#options;
+    try {
+      await this.#fold(events, context);
+    } catch (error) {
+      if (!isFull(error)) throw error;
+      // What comes before the event that has no room is written before the lane stops there.
+      await this.#underWay;
+      this.#isCounting = false;
+      await this.#recover({ kind: "refused", code: error.code }, context);
+      return;
+    }
     if (this.#state.next >= context.highWatermark) await this.#drain(context);
     else if (this.#state.pendingEvents >= flushEvents) {
       await this.#underWay;
       if (await this.#whole(context)) this.#write();
     } else this.#writeLater();
+  }
+
+  /** @throws TRIB_PROJECT_TOO_MANY_PARKED before anything of it is written. */
+  async #fold(events: readonly LaneEvent[], context: LaneContext): Promise<void> {
+    const { pool, patience, parkedLimit: limit = 10_000 } = this.#options;
+    const before = this.#state.heldKeys;
+    await patience.until("read rows", () => this.#state.fold(events), context);
+    const { heldKeys: held, parked } = this.#state;
+    if (held === before) return;
+    this.#isCounting = true;
+    const parking = { pool, limit, place: this.#place, held, parked };
+    await patience.until("count parked keys", () => assertRoomForParked(parking), context);
+    this.#isCounting = false;
   }
 
   /** Writes all that is folded. */
@@ -128,6 +181,7 @@ export class ProjectionLane implements WriteSource {
 
   /** Called when the statement can take it. */
   take(): Write {
+    if (this.#isCounting) throw notNow;
     const write = this.#state.take();
     this.#taken = write;
     return write;
@@ -140,7 +194,7 @@ export class ProjectionLane implements WriteSource {
     const done = this.#options.writer.write(this).then(
       (outcome) => this.#written(outcome),
       (error: unknown) => {
-        this.#thrown = { error };
+        if (error !== notNow) this.#thrown = { error };
       },
     );
     this.#underWay = done.then(() => {
@@ -247,8 +301,14 @@ export class ProjectionLane implements WriteSource {
 
   /** Folds and writes events one batch at a time, nothing under way before or after. @returns false when lost. */
   async #settle(events: readonly LaneEvent[], context: LaneContext): Promise<boolean> {
-    const { patience, writer } = this.#options;
-    await patience.until("read rows", () => this.#state.fold(events), context);
+    const { writer } = this.#options;
+    try {
+      await this.#fold(events, context);
+    } catch (error) {
+      this.#isCounting = false;
+      if (!isFull(error) || events.length === 1) throw error;
+      return (await this.#takeAgain(context)) && this.#settleHalves(events, context);
+    }
     if (!this.#state.hasPending) return true;
     const outcome = await writer.write(this);
     if (outcome === "committed" || outcome === "lost") {
@@ -263,9 +323,15 @@ export class ProjectionLane implements WriteSource {
       if (!this.#state.refuse(only.offset, outcome.code)) throw this.#wrong(outcome);
       return this.#settle(left, context);
     }
-    // Halves in order, until the one event that is refused stands alone: its key is parked, all others flow.
-    const middle = Math.ceil(left.length / 2);
-    return (await this.#settle(left.slice(0, middle), context)) && (await this.#settle(left.slice(middle), context));
+    return this.#settleHalves(left, context);
+  }
+
+  /** Halves in order, until the one event that is refused stands alone: its key is parked, all others flow. */
+  async #settleHalves(events: readonly LaneEvent[], context: LaneContext): Promise<boolean> {
+    const middle = Math.ceil(events.length / 2);
+    return (
+      (await this.#settle(events.slice(0, middle), context)) && (await this.#settle(events.slice(middle), context))
+    );
   }
 
   #wrong(cause: unknown): TributaryError {

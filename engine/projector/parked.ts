@@ -14,7 +14,7 @@ export interface ParkedKey {
   readonly eventType: string | null;
   readonly code: string;
   readonly reason: string;
-  readonly state: "parked" | "retry" | "skip" | "done";
+  readonly state: "parked" | "done";
   /** Epoch milliseconds. */
   readonly parkedAt: number;
 }
@@ -53,4 +53,20 @@ export async function showParked(
     [place.projection, place.topic, place.partition, place.offset],
   );
   return rows[0];
+}
+
+/** Whether an operator may decide that an event parks its key: the current build hasn't handled it, or holds it there. */
+export async function mayBeParked(
+  pool: Pool,
+  place: Pick<ParkedKey, "projection" | "topic" | "partition" | "offset">,
+): Promise<boolean> {
+  const { rows } = await pool.query(
+    `SELECT FROM engine.checkpoints AS c JOIN engine.builds AS builds USING (projection, build)
+     WHERE builds.state = 'current' AND projection = $1 AND topic = $2 AND partition = $3
+       AND (next_offset <= $4 OR EXISTS (SELECT FROM engine.parked_keys AS p
+         WHERE (p.projection, p.build, p.topic, p.partition, p.log_offset) = (c.projection, c.build, $2, $3, $4)
+           AND p.state <> 'done'))`,
+    [place.projection, place.topic, place.partition, place.offset],
+  );
+  return rows.length > 0;
 }

@@ -50,7 +50,8 @@ export class Positions {
       this.#highest.set(position.partition, { offset: position.offset, index: position.index, eventId });
       return true;
     }
-    if (order === 0 && highest?.eventId !== eventId) {
+    // An event that couldn't be decoded once, and can by now, is the same event.
+    if (order === 0 && highest?.eventId !== eventId && highest?.eventId !== null && eventId !== null) {
       throw new TributaryError(
         "TRIB_PROJECT_POSITION_CONFLICT",
         `Two events claim index ${position.index} of offset ${position.offset} in journal partition ${position.partition}.`,

@@ -1,9 +1,11 @@
 import { TributaryError } from "../service/errors.js";
 import { added, Changes, type Sum } from "./changes.js";
+import type { Decisions } from "./decisions.js";
 import type { AnyProjection, Row } from "./definition.js";
 import { type ChangeSource, Entity } from "./entity.js";
 import { type FoldInput, FoldMachine, type ParkReason } from "./fold.js";
 import { layOut, type ProjectionLayout, type TableLayout } from "./layout.js";
+import { parkedByOperator } from "./operator-park.js";
 import { KeyedScope } from "./scope.js";
 import { validateProjection } from "./validate.js";
 
@@ -50,14 +52,20 @@ export class PureFold {
   readonly #appended = new Map<number, PureRow[]>();
 
   readonly #freeze: boolean;
+  readonly #decisions: Pick<Decisions, "decisionAt"> | undefined;
 
   /**
    * @param options.freeze makes a fold throw that changes a row in place: it would work here and break behind a cache.
+   * @param options.decisions what operators decided about events; default nothing.
    * @throws TRIB_PROJECT_DEFINITION_INVALID
    */
-  constructor(projection: AnyProjection, options: { readonly freeze?: boolean } = {}) {
+  constructor(
+    projection: AnyProjection,
+    options: { readonly freeze?: boolean; readonly decisions?: Pick<Decisions, "decisionAt"> } = {},
+  ) {
     validateProjection(projection);
     this.#freeze = options.freeze ?? false;
+    this.#decisions = options.decisions;
     this.layout = layOut(projection);
     this.#machine = new FoldMachine(this.layout);
     this.#changes = new Changes(this.layout);
@@ -67,6 +75,8 @@ export class PureFold {
     const { topic, partition, offset } = input.source;
     const lane = `${topic}\0${partition}\0${input.key}`;
     if (this.#held.has(lane)) return;
+    const decided = this.#decisions?.decisionAt(topic, partition, offset);
+    if (decided === "skip") return;
     let found = this.#entities.get(lane);
     if (!found) {
       found = { entity: new Entity(input.key), partition };
@@ -75,7 +85,9 @@ export class PureFold {
     const { entity } = found;
     const { type, key, event, sealed, position, undecodable } = input;
     const given = { topic, partition, offset, type, key, event, position, undecodable, eventId: null };
-    const reason = undecodable ?? this.#machine.apply({ ...given, sealed: null, opened: sealed }, entity);
+    const reason =
+      (decided === "park" ? parkedByOperator : undecodable) ??
+      this.#machine.apply({ ...given, sealed: null, opened: sealed }, entity);
     if (reason) {
       this.#held.add(lane);
       this.parked.push({ topic, partition, offset, key: input.key, ...reason });

@@ -1,4 +1,5 @@
 import { eventCatalog } from "../../schemas/events.generated.js";
+import { auditTopic } from "../log/schemas.js";
 import type { ConsumerDefinition } from "../service/consumer.js";
 import { applyRights, loginRole } from "../store/login-role.js";
 import type { Pool } from "../store/pool.js";
@@ -37,7 +38,7 @@ function grantStatements(consumer: ConsumerDefinition, schemas: readonly string[
     ...loginRole(role, password),
     `GRANT USAGE ON SCHEMA engine TO ${name}`,
     `GRANT SELECT ON engine.builds TO ${name}`,
-    `GRANT SELECT, INSERT, UPDATE ON engine.checkpoints, engine.parked_keys, engine.derived_tables TO ${name}`,
+    `GRANT SELECT, INSERT, UPDATE ON engine.checkpoints, engine.parked_keys, engine.derived_tables, engine.lane_requests TO ${name}`,
     ...schemas.flatMap((schema) => [
       `GRANT USAGE ON SCHEMA ${quoted(schema)} TO ${name}`,
       `GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA ${quoted(schema)} TO ${name}`,
@@ -90,6 +91,8 @@ export function printGrants(
     ...topicsOfProjections(consumer.project).map(
       (topic) => `-- kafka-acls --add ${principal} --operation Read --operation Describe --topic '${prefix}${topic}'`,
     ),
+    // Decisions of operators are read before any event, and recorded by who carries them out.
+    `-- kafka-acls --add ${principal} --operation Read --operation Write --operation Describe --topic '${prefix}${auditTopic}'`,
     `-- kafka-acls --add ${principal} --operation Read --group '${prefix}tributary.${consumer.name}'`,
     "",
   ].join("\n");

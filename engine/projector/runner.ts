@@ -5,15 +5,19 @@ import type { ConsumerDefinition } from "../service/consumer.js";
 import { TributaryError } from "../service/errors.js";
 import type { Metrics } from "../service/metrics.js";
 import type { Pool } from "../store/pool.js";
+import { attended } from "./attendance.js";
 import { type Build, ensureBuild, listBuilds } from "./build.js";
 import { BuildWriter } from "./build-writer.js";
 import { ConsumerLane, readContext } from "./consumer-lane.js";
+import { type DecisionLog, Decisions } from "./decisions.js";
 import type { AnyProjection } from "./definition.js";
 import { DerivedKeeper } from "./derived-keeper.js";
 import { readEventsOf } from "./events.js";
+import type { FoldWatchdog } from "./fold-watch.js";
 import { ProjectionLane } from "./lane.js";
 import { layOut, type ProjectionLayout } from "./layout.js";
 import { Loader } from "./load.js";
+import { ParkedOperations } from "./parked-operations.js";
 import { Patience } from "./patience.js";
 import type { Decoder, Opener, ProjectorLogger } from "./ports.js";
 import { applyConsumerGrants, topicsOfProjections } from "./roles.js";
@@ -30,6 +34,12 @@ export interface ConsumerSurroundings {
   readonly opener: Opener;
   readonly logger: ProjectorLogger;
   readonly metrics?: Metrics;
+  /** Where decisions of operators are recorded; without it nothing that they ask for is carried out. */
+  readonly decisionLog?: DecisionLog;
+  /** Watches that no fold takes too long; default nobody does. */
+  readonly watchdog?: FoldWatchdog;
+  /** Most keys a build may hold back; default 10,000. */
+  readonly parkedLimit?: number;
   /** Called when the consumer can't go on: the process must exit. */
   readonly onFailure: (error: Error) => void;
   /** Most rows held in memory for one projection, over all partitions that this process owns; default 150,000. */
@@ -86,6 +96,7 @@ interface Fed {
   readonly keeper: DerivedKeeper | undefined;
   readonly writer: BuildWriter;
   readonly loader: Loader;
+  readonly decisions: Decisions | undefined;
   /** Lanes open in this process: they share the memory for rows. */
   lanes: number;
 }
@@ -94,7 +105,7 @@ interface Fed {
  * Counts a lane among its projections' open ones, and starts the keepers with the partition that decides who keeps the
  * derived tables.
  */
-function accompanied(lane: ConsumerLane, here: readonly Fed[], keepers: readonly DerivedKeeper[]): LaneHandler {
+function accompanied(lane: LaneHandler, here: readonly Fed[], keepers: readonly DerivedKeeper[]): LaneHandler {
   let counted = 0;
   const count = (by: 1 | -1) => {
     counted += by;
@@ -123,6 +134,7 @@ function accompanied(lane: ConsumerLane, here: readonly Fed[], keepers: readonly
 export async function runConsumer(surroundings: ConsumerSurroundings): Promise<RunningConsumer> {
   const { definition, log, pool, decoder, opener, logger, metrics, onFailure, cacheRows = 150_000 } = surroundings;
   const owner = `${hostname()}:${process.pid}:${randomUUID().slice(0, 8)}`;
+  const { watchdog, parkedLimit } = surroundings;
   const others = surroundings.decoderOfOthers ?? decoder;
   const patience = new Patience({ logger });
   const fed: Fed[] = [];
@@ -139,6 +151,7 @@ export async function runConsumer(surroundings: ConsumerSurroundings): Promise<R
       keeper,
       writer: new BuildWriter({ pool, layout, build, patience, ...(metrics ? { metrics } : {}) }),
       loader: new Loader(pool, layout, build),
+      decisions: surroundings.decisionLog && new Decisions(surroundings.decisionLog, projection.name),
       lanes: 0,
     });
   }
@@ -147,28 +160,31 @@ export async function runConsumer(surroundings: ConsumerSurroundings): Promise<R
     const here = fed.filter(({ topics }) => topics.includes(topic));
     const foreign = here.some(({ layout }) => layout.definition.topic !== undefined);
     const reading = { topic, partition, decoder: foreign ? others : decoder, published: !foreign, patience };
-    const lanes = here.map(
-      (projection) =>
-        new ProjectionLane({
-          layout: projection.layout,
-          build: projection.build,
-          writer: projection.writer,
-          loader: projection.loader,
-          topic,
-          partition,
-          pool,
-          opener,
-          published: reading.published,
-          again: (from, to) => readEventsOf(log.read(topic, partition, from, to), readContext(reading)),
-          cacheRows: () => cacheRows / Math.max(1, projection.lanes),
-          owner,
-          logger,
-          onFailure,
-          patience,
-          ...(metrics ? { metrics } : {}),
-        }),
-    );
-    const lane = new ConsumerLane({ ...reading, lanes });
+    const lanes = here.map((projection) => {
+      const { layout, build, writer, loader, decisions } = projection;
+      const watch = watchdog?.lane({ projection: layout.name, topic, partition });
+      const { published } = reading;
+      const shared = { layout, pool, opener, published, logger, ...(watch ? { watch } : {}) };
+      const place = { build, topic, partition };
+      const operations =
+        decisions && new ParkedOperations({ ...shared, place, log, decoder: reading.decoder, decisions });
+      return new ProjectionLane({
+        ...shared,
+        ...place,
+        writer,
+        loader,
+        again: (from, to) => readEventsOf(log.read(topic, partition, from, to), readContext(reading)),
+        cacheRows: () => cacheRows / Math.max(1, projection.lanes),
+        owner,
+        onFailure,
+        patience,
+        ...(metrics ? { metrics } : {}),
+        ...(operations && decisions ? { operations, decisions: decisions.of(topic, partition) } : {}),
+        ...(parkedLimit === undefined ? {} : { parkedLimit }),
+      });
+    });
+    const inner = new ConsumerLane({ ...reading, lanes });
+    const lane = attended(inner, () => inner.attend());
     // A keyed table has one topic, so its projection has one partition 0.
     const keepers = partition === 0 ? here.flatMap(({ keeper }) => (keeper ? [keeper] : [])) : [];
     return accompanied(lane, here, keepers);

@@ -42,6 +42,8 @@ export interface ParkedRow {
   readonly eventType: string | null;
   readonly code: string;
   readonly reason: string;
+  /** Highest journal positions seen up to the event, it included. */
+  readonly positions: string;
 }
 
 export interface AppendedItem {
@@ -194,12 +196,13 @@ export function parkedPart(layout: ProjectionLayout, build: Build): PartLayout<P
     plain("event_type", "text", (into, { eventType }) => textOrNull(into, eventType)),
     plain("code", "text", (into, { code }) => into.text(code)),
     plain("reason", "text", (into, { reason }) => into.text(reason)),
+    { ...plain<ParkedRow>("positions", "text", (into, { positions }) => into.text(positions)), expression: "$::json" },
   ];
   const names = [...columns.map(({ name }) => name), "projection", "build", "consumer_role", "topic", "partition"];
   const constants = [literal(layout.name), String(build.build), literal(consumerRole(build.consumer))];
   return {
     columns,
     sql: (elements, from, { topic, partition }) =>
-      `INSERT INTO engine.parked_keys (${names.join(", ")}) SELECT ${[...elements, ...constants, topic, partition].join(", ")} FROM ${from}`,
+      `INSERT INTO engine.parked_keys (${names.join(", ")}) SELECT ${[...columns.map(({ expression }, index) => expression.replaceAll("$", elements[index] as string)), ...constants, topic, partition].join(", ")} FROM ${from}`,
   };
 }

@@ -2,6 +2,7 @@ import type { Log } from "../log/log.js";
 import type { Pool } from "../store/pool.js";
 import type { Build } from "./build.js";
 import { storableText } from "./checkpoint.js";
+import type { Decisions } from "./decisions.js";
 import { type AnyProjection, type Row, text } from "./definition.js";
 import { readEvents } from "./events.js";
 import type { ParkReason } from "./fold.js";
@@ -10,6 +11,7 @@ import type { Decoder, Opener } from "./ports.js";
 import { Positions } from "./positions.js";
 import { PureFold, type PureRow } from "./pure.js";
 import { type BuiltRow, readDerived, readTable } from "./read-table.js";
+import { openSealed } from "./sealed-content.js";
 import { valuesEqual } from "./values.js";
 import { type Vector, vectorOf } from "./vector.js";
 
@@ -44,6 +46,8 @@ export interface VerifyOptions {
   readonly pool: Pool;
   readonly decoder: Decoder;
   readonly opener: Opener;
+  /** What operators decided about events, read just before; default nothing. */
+  readonly decisions?: Pick<Decisions, "decisionAt">;
   /** Most differences told; default 20. */
   readonly limit?: number;
 }
@@ -123,22 +127,13 @@ async function foldPartition(
       partition,
       published: true,
       decoder: options.decoder,
+      decided: (offset) => options.decisions?.decisionAt(topic, partition, offset) !== undefined,
       wait: async (error) => {
         throw error;
       },
     });
     const fresh = read.filter(({ position, eventId }) => positions.take(position, eventId));
-    const sealed = pure.layout.readsSealed ? fresh.filter(({ opened, type }) => opened === undefined && type) : [];
-    const opened = await options.opener.open(
-      sealed.map(({ type, eventId, sealed: bytes }) => ({
-        type: type!,
-        eventId: eventId ?? "",
-        sealed: bytes as Buffer,
-      })),
-    );
-    sealed.forEach((event, index) => {
-      event.opened = opened[index] ?? null;
-    });
+    if (pure.layout.readsSealed) await openSealed(fresh, options.opener);
     for (const event of fresh) {
       events++;
       const held = event.undecodable ?? (refused.has(`${topic}/${partition}/${event.offset}`) ? refusal : undefined);
@@ -214,7 +209,7 @@ export async function verifyProjection(options: VerifyOptions): Promise<Verifica
   const { projection, build, pool, limit = 20 } = options;
   const layout = layOut(projection);
   const snapshot = await snapshotOf(pool, build, layout);
-  const pure = new PureFold(projection);
+  const pure = new PureFold(projection, options.decisions ? { decisions: options.decisions } : {});
   let events = 0;
   for (const [topic, partitions] of Object.entries(snapshot.vector)) {
     for (const [partition, to] of Object.entries(partitions)) {

@@ -2,6 +2,8 @@ import { type Codec, schemaIdOf } from "../log/codec.js";
 import { codecOfOthers } from "../log/codec-of-others.js";
 import { connectLog } from "../log/kafka.js";
 import { connectCodec } from "../log/registry.js";
+import { auditDecisions } from "../projector/audit-decisions.js";
+import { FoldWatchdog } from "../projector/fold-watch.js";
 import type { Decoder } from "../projector/ports.js";
 import { openedEventTypes } from "../projector/roles.js";
 import { runConsumer } from "../projector/runner.js";
@@ -39,6 +41,7 @@ export async function startDefinition(
     openedEventTypes(definition).length > 0
       ? sealedOpener(pool, requireSetting(settings, "TRIBUTARY_KEK"), codec)
       : closedOpener;
+  const watchdog = new FoldWatchdog(settings.FOLD_SECONDS, name);
   const running = await runConsumer({
     definition,
     log,
@@ -49,6 +52,9 @@ export async function startDefinition(
     opener,
     logger,
     metrics,
+    decisionLog: auditDecisions(log, codec),
+    watchdog,
+    parkedLimit: settings.PROJECTION_PARKED_LIMIT,
     onFailure: fail,
   });
   return {
@@ -57,6 +63,7 @@ export async function startDefinition(
     state: () => running.state(),
     async close() {
       await running.close();
+      await watchdog.close();
       opener.close();
       await log.close();
       await pool.end();

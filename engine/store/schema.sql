@@ -88,6 +88,37 @@ CREATE TABLE engine.intake_counts (
 ALTER TABLE engine.intake_counts ADD CONSTRAINT intake_counts_pkey PRIMARY KEY (journal, partition, partner, connector, code);
 COMMENT ON TABLE engine.intake_counts IS 'Units of the journal below the checkpoint. units = accepted + rejected; resends and reused_ids are among the accepted; code is empty for the accepted.';
 GRANT SELECT ON engine.intake_counts TO tributary_auditor;
+CREATE TABLE engine.lane_requests (
+  id bigint NOT NULL,
+  decision uuid NOT NULL,
+  projection text NOT NULL,
+  build integer NOT NULL,
+  topic text NOT NULL,
+  partition integer NOT NULL,
+  log_offset bigint NOT NULL,
+  action text NOT NULL,
+  reason text,
+  requested_by text NOT NULL,
+  requested_at timestamp with time zone NOT NULL DEFAULT now(),
+  state text NOT NULL DEFAULT 'requested'::text,
+  outcome text,
+  carried_out_at timestamp with time zone,
+  consumer_role name NOT NULL
+);
+ALTER TABLE engine.lane_requests ADD CONSTRAINT lane_requests_action_check CHECK ((action = ANY (ARRAY['retry'::text, 'skip'::text, 'park'::text])));
+ALTER TABLE engine.lane_requests ADD CONSTRAINT lane_requests_check CHECK (((action = 'retry'::text) OR (reason IS NOT NULL)));
+ALTER TABLE engine.lane_requests ADD CONSTRAINT lane_requests_decision_build_key UNIQUE (decision, build);
+ALTER TABLE engine.lane_requests ADD CONSTRAINT lane_requests_pkey PRIMARY KEY (id);
+ALTER TABLE engine.lane_requests ADD CONSTRAINT lane_requests_projection_build_fkey FOREIGN KEY (projection, build) REFERENCES engine.builds(projection, build) ON DELETE CASCADE;
+ALTER TABLE engine.lane_requests ADD CONSTRAINT lane_requests_reason_check CHECK ((reason <> ''::text));
+ALTER TABLE engine.lane_requests ADD CONSTRAINT lane_requests_state_check CHECK ((state = ANY (ARRAY['requested'::text, 'decided'::text, 'done'::text, 'refused'::text])));
+CREATE INDEX lane_requests_open ON engine.lane_requests USING btree (projection, topic, partition) WHERE (state = ANY (ARRAY['requested'::text, 'decided'::text]));
+ALTER TABLE engine.lane_requests ENABLE ROW LEVEL SECURITY;
+CREATE POLICY own_lane_requests ON engine.lane_requests FOR ALL TO PUBLIC USING ((consumer_role = CURRENT_USER)) WITH CHECK ((consumer_role = CURRENT_USER));
+COMMENT ON COLUMN engine.lane_requests.decision IS 'The same in every build; also the id of the record in the audit topic.';
+COMMENT ON COLUMN engine.lane_requests.outcome IS 'What came of it. A code where the key is parked again.';
+COMMENT ON COLUMN engine.lane_requests.state IS 'decided: the owner has taken it up behind its fence; it is in the audit topic, or about to be, and will be carried out whoever owns the partition.';
+COMMENT ON TABLE engine.lane_requests IS 'What operators ask for about single events, one row a build. Only the owner of the partition carries it out.';
 CREATE TABLE engine.ledger (
   identity uuid NOT NULL,
   partition integer NOT NULL,
@@ -130,14 +161,16 @@ CREATE TABLE engine.parked_keys (
   reason text NOT NULL,
   state text NOT NULL DEFAULT 'parked'::text,
   parked_at timestamp with time zone NOT NULL DEFAULT now(),
-  consumer_role name NOT NULL
+  consumer_role name NOT NULL,
+  positions json
 );
 ALTER TABLE engine.parked_keys ADD CONSTRAINT parked_keys_pkey PRIMARY KEY (projection, build, topic, partition, log_offset);
 ALTER TABLE engine.parked_keys ADD CONSTRAINT parked_keys_projection_build_fkey FOREIGN KEY (projection, build) REFERENCES engine.builds(projection, build) ON DELETE CASCADE;
-ALTER TABLE engine.parked_keys ADD CONSTRAINT parked_keys_state_check CHECK ((state = ANY (ARRAY['parked'::text, 'retry'::text, 'skip'::text, 'done'::text])));
+ALTER TABLE engine.parked_keys ADD CONSTRAINT parked_keys_state_check CHECK ((state = ANY (ARRAY['parked'::text, 'done'::text])));
 ALTER TABLE engine.parked_keys ENABLE ROW LEVEL SECURITY;
 CREATE POLICY own_parked_keys ON engine.parked_keys FOR ALL TO PUBLIC USING ((consumer_role = CURRENT_USER)) WITH CHECK ((consumer_role = CURRENT_USER));
-COMMENT ON COLUMN engine.parked_keys.state IS 'retry and skip are requests; only the owner of the partition carries them out.';
+COMMENT ON COLUMN engine.parked_keys.positions IS 'Highest journal positions seen up to the event, it included, like those of checkpoints: tells repetitions when the key is retried.';
+COMMENT ON COLUMN engine.parked_keys.state IS 'done: released. What operators ask for is in engine.lane_requests.';
 COMMENT ON TABLE engine.parked_keys IS 'Keys held back, each by the first event that could not be applied. Its later events wait in the log.';
 CREATE TABLE engine.publisher_checkpoints (
   journal text NOT NULL,

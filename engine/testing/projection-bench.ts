@@ -3,16 +3,46 @@ import { formatPosition, positionHeader } from "../log/position.js";
 import { type Build, createBuild, ensureBuild } from "../projector/build.js";
 import { BuildWriter } from "../projector/build-writer.js";
 import { ConsumerLane, readContext } from "../projector/consumer-lane.js";
+import { type Decision, type DecisionLog, Decisions } from "../projector/decisions.js";
 import type { AnyProjection } from "../projector/definition.js";
 import { readEventsOf } from "../projector/events.js";
 import type { FoldInput } from "../projector/fold.js";
+import type { FoldWatch } from "../projector/fold-watch.js";
 import { ProjectionLane } from "../projector/lane.js";
 import { layOut, type ProjectionLayout } from "../projector/layout.js";
 import { Loader } from "../projector/load.js";
+import { ParkedOperations } from "../projector/parked-operations.js";
 import { Patience } from "../projector/patience.js";
 import type { Decoder, Opener, SealedContent } from "../projector/ports.js";
 import { type BuiltRow, readTable } from "../projector/read-table.js";
+import { TributaryError } from "../service/errors.js";
 import type { Pool } from "../store/pool.js";
+
+export interface BenchLaneOptions {
+  readonly pool?: Pool;
+  readonly cacheRows?: number;
+  /** Of another process; default the bench's own. */
+  readonly decisions?: Decisions;
+  readonly watch?: FoldWatch;
+  readonly parkedLimit?: number;
+  /** Attempts to learn a schema before the lane stops; default 2. */
+  readonly schemaAttempts?: number;
+}
+
+const unknownSchema = () => new TributaryError("TRIB_LOG_UNKNOWN_SCHEMA");
+
+/** A list of decisions, as the audit topic would give it. */
+export function memoryDecisions(decided: Decision[]): DecisionLog {
+  return {
+    read: async (projection, from) => ({
+      decisions: decided.slice(from.get(0) ?? 0).filter((decision) => decision.projection === projection),
+      next: new Map([[0, decided.length]]),
+    }),
+    append: async (decisions) => {
+      decided.push(...decisions);
+    },
+  };
+}
 
 /** A log in memory and lanes on a real Postgres: a projection at work without Kafka. */
 export class ProjectionBench implements Decoder, Opener {
@@ -21,15 +51,21 @@ export class ProjectionBench implements Decoder, Opener {
   readonly pool: Pool;
   /** Messages of the log, at warn and error. */
   readonly messages: string[] = [];
-  readonly #log = new Map<string, { topic: string; partition: number; records: IncomingRecord[] }>();
-  readonly #events: FoldInput[] = [];
-  readonly #inputs: FoldInput[] = [];
-  readonly #sealed = new Map<string, object>();
+  /** What operators decided, as the audit topic would keep it. */
+  readonly decided: Decision[];
+  readonly decisions: Decisions;
+  #log = new Map<string, { topic: string; partition: number; records: IncomingRecord[] }>();
+  #events: FoldInput[] = [];
+  #inputs: FoldInput[] = [];
+  #sealed = new Map<string, object>();
+  #unknown = new Set<string>();
 
-  private constructor(layout: ProjectionLayout, build: Build, pool: Pool) {
+  private constructor(layout: ProjectionLayout, build: Build, pool: Pool, decided: Decision[] = []) {
     this.layout = layout;
     this.build = build;
     this.pool = pool;
+    this.decided = decided;
+    this.decisions = new Decisions(memoryDecisions(this.decided), layout.name);
   }
 
   /** @param options.beside a build of its own beside those there, empty; default: the projection's current build. */
@@ -42,6 +78,29 @@ export class ProjectionBench implements Decoder, Opener {
     return new ProjectionBench(layOut(projection), build, pool);
   }
 
+  /** The same log and decisions with another definition of the projection, or into an empty build beside. */
+  async with(projection: AnyProjection, options: { readonly beside?: boolean } = {}): Promise<ProjectionBench> {
+    const build = options.beside ? await createBuild(this.pool, projection, "bench") : this.build;
+    const other = new ProjectionBench(layOut(projection), build, this.pool, this.decided);
+    other.#log = this.#log;
+    other.#events = this.#events;
+    other.#inputs = this.#inputs;
+    other.#sealed = this.#sealed;
+    other.#unknown = this.#unknown;
+    return other;
+  }
+
+  /** From now on every event can be decoded: bytes that were garbage are mended, schemas that were unknown are known. */
+  mend(): void {
+    this.#unknown.clear();
+    for (const { records } of this.#log.values()) {
+      for (const record of records) {
+        const [, number] = /^garbage (\d+)$/.exec(record.value?.toString() ?? "") ?? [];
+        if (number) Object.assign(record, { value: Buffer.from(number) });
+      }
+    }
+  }
+
   /** Events of the log in its order, repetitions left out, at the offsets they got. */
   get inputs(): readonly FoldInput[] {
     return this.#inputs;
@@ -51,10 +110,15 @@ export class ProjectionBench implements Decoder, Opener {
    * Appends events to the log, each to its source's topic and partition, at the next offset there.
    * @param options.numberOfTimes how often the publisher sends the whole stretch; default 1.
    * @param options.undecodable events whose bytes are to be garbage.
+   * @param options.unknown events whose schema nobody knows.
    */
   append(
     events: readonly FoldInput[],
-    options: { numberOfTimes?: number; undecodable?: (event: FoldInput) => boolean } = {},
+    options: {
+      numberOfTimes?: number;
+      undecodable?: (event: FoldInput) => boolean;
+      unknown?: (event: FoldInput) => boolean;
+    } = {},
   ): void {
     for (let time = 0; time < (options.numberOfTimes ?? 1); time++) {
       for (const event of events) {
@@ -64,13 +128,14 @@ export class ProjectionBench implements Decoder, Opener {
         const garbage = options.undecodable?.(event) ?? false;
         const number = this.#events.push(input) - 1;
         if (time === 0) this.#inputs.push(input);
+        if (options.unknown?.(event)) this.#unknown.add(String(number));
         const { id } = (event.event as { meta: { id: string } }).meta;
         if (event.sealed) this.#sealed.set(id, event.sealed);
         records.push({
           offset,
           timestamp: event.position.recordedAt,
           key: event.key,
-          value: Buffer.from(garbage ? "garbage" : String(number)),
+          value: Buffer.from(garbage ? `garbage ${number}` : String(number)),
           headers: { [positionHeader]: formatPosition(event.position) },
         });
       }
@@ -88,32 +153,35 @@ export class ProjectionBench implements Decoder, Opener {
   }
 
   /** A lane of its own, as one process would have it. */
-  lane(topic: string, partition: number, options: { pool?: Pool; cacheRows?: number } = {}): ConsumerLane {
+  lane(topic: string, partition: number, options: BenchLaneOptions = {}): ConsumerLane {
     const note = (_: object, message: string) => void this.messages.push(message);
     const logger = { info: () => {}, warn: note, error: note };
     const patience = new Patience({ logger, shortest: 5, longest: 50 });
-    const { layout, build } = this;
-    const pool = options.pool ?? this.pool;
-    const reading = { topic, partition, decoder: this, published: true, patience };
-    const records = this.recordsOf(topic, partition);
-    const again = async function* (from: number, to: number) {
-      yield records.slice(from, to);
-    };
-    const lane = new ProjectionLane({
-      layout,
-      build,
-      topic,
-      partition,
-      pool,
-      writer: new BuildWriter({ pool, layout, build, patience }),
-      loader: new Loader(pool, layout, build),
-      again: (from, to) => readEventsOf(again(from, to), readContext(reading)),
+    const decisions = options.decisions ?? this.decisions;
+    const shared = {
+      layout: this.layout,
+      pool: options.pool ?? this.pool,
       opener: this,
       published: true,
+      logger,
+      ...(options.watch ? { watch: options.watch } : {}),
+    };
+    const place = { build: this.build, topic, partition };
+    const { schemaAttempts = 2 } = options;
+    const reading = { topic, partition, decoder: this, published: true, patience, schemaAttempts };
+    const { layout, pool } = shared;
+    const lane = new ProjectionLane({
+      ...shared,
+      ...place,
+      writer: new BuildWriter({ pool, layout, build: this.build, patience }),
+      loader: new Loader(pool, layout, this.build),
+      again: (from, to) => readEventsOf(this.read(topic, partition, from, to), readContext(reading)),
       cacheRows: () => options.cacheRows ?? 10_000,
       owner: "bench",
-      logger,
       patience,
+      decisions: decisions.of(topic, partition),
+      operations: new ParkedOperations({ ...shared, place, log: this, decoder: this, decisions }),
+      ...(options.parkedLimit === undefined ? {} : { parkedLimit: options.parkedLimit }),
     });
     return new ConsumerLane({ ...reading, lanes: [lane] });
   }
@@ -123,13 +191,27 @@ export class ProjectionBench implements Decoder, Opener {
     return { highWatermark: end, isOwned, heartbeat: async () => {}, seek: () => {} };
   }
 
-  /** Opens a lane for every partition, as after a start, and reads all of the log in batches. */
-  async run(options: { batch?: number; cacheRows?: number; pool?: Pool } = {}): Promise<void> {
+  /** The log as commands and owners read it. */
+  async *read(topic: string, partition: number, from: number, to: number): AsyncIterable<readonly IncomingRecord[]> {
+    const records = this.recordsOf(topic, partition).slice(from, to);
+    // In pieces, as from a broker.
+    for (let at = 0; at < records.length; at += 50) yield records.slice(at, at + 50);
+  }
+
+  /** Opens a lane for every partition, as after a start, carries out what operators asked for, and reads all of the log in batches. */
+  async run(options: BenchLaneOptions & { readonly batch?: number } = {}): Promise<void> {
     for (const { topic, partition, records } of this.#log.values()) {
       const lane = this.lane(topic, partition, options);
       const size = options.batch ?? 100;
-      for (let from = await lane.open(); from < records.length; from += size) {
-        await lane.batch(records.slice(from, from + size), this.context(records.length));
+      const next = await lane.open();
+      await lane.attend();
+      for (let from = next; from < records.length; from += size) {
+        // As a rule the log ends there for the moment, so that the batch is written; now and then more is known to come.
+        const isEnd = Math.floor(from / size) % 3 !== 2;
+        await lane.batch(
+          records.slice(from, from + size),
+          this.context(isEnd ? Math.min(from + size, records.length) : records.length),
+        );
       }
       await lane.close();
     }
@@ -143,13 +225,16 @@ export class ProjectionBench implements Decoder, Opener {
   }
 
   decodeEvent(value: Buffer): ReturnType<Decoder["decodeEvent"]> {
+    if (this.#unknown.has(value.toString())) throw unknownSchema();
     const input = this.#events[Number(value.toString())];
     if (!input) throw new Error("no event");
     const sealed = input.sealed ? Buffer.from("sealed") : null;
     return { type: input.type, event: { ...input.event, sealed } };
   }
 
-  async learn(): Promise<void> {}
+  async learn(value: Buffer): Promise<void> {
+    if (this.#unknown.has(value.toString())) throw unknownSchema();
+  }
 
   async open(contents: readonly SealedContent[]): Promise<readonly (object | null)[]> {
     return contents.map(({ eventId }) => this.#sealed.get(eventId) ?? null);

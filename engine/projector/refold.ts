@@ -1,0 +1,172 @@
+import type { Log } from "../log/log.js";
+import { formatPosition, parsePosition, positionHeader } from "../log/position.js";
+import type { Pool } from "../store/pool.js";
+import { Changes } from "./changes.js";
+import { type LanePlace, storableText } from "./checkpoint.js";
+import type { Verdict } from "./decisions.js";
+import { Entity } from "./entity.js";
+import { type LaneEvent, readEvents } from "./events.js";
+import { FoldMachine, type ParkReason } from "./fold.js";
+import type { FoldWatch } from "./fold-watch.js";
+import type { ProjectionLayout } from "./layout.js";
+import { Loader } from "./load.js";
+import { parkedByOperator } from "./operator-park.js";
+import type { Decoder, Opener } from "./ports.js";
+import { Positions } from "./positions.js";
+import { openSealed } from "./sealed-content.js";
+import type { ParkedRow } from "./statement-parts.js";
+
+/** A key held back, as its lane finds it. */
+export interface HeldKey {
+  readonly offset: number;
+  /** As {@link storableText} writes it. */
+  readonly key: string;
+  readonly position: string | null;
+  readonly eventId: string | null;
+  readonly eventType: string | null;
+  /** Highest journal positions seen when it was parked; null where that wasn't kept. */
+  readonly positions: string | null;
+}
+
+export interface RefoldOptions {
+  readonly layout: ProjectionLayout;
+  readonly place: LanePlace;
+  readonly pool: Pool;
+  readonly log: Pick<Log, "read">;
+  readonly decoder: Decoder;
+  readonly opener: Opener;
+  readonly published: boolean;
+  readonly watch?: FoldWatch;
+}
+
+export interface Refolded {
+  readonly changes: Changes;
+  /** By key: offsets of the events applied, and where it is parked again, if it is. */
+  readonly keys: ReadonlyMap<string, { readonly applied: readonly number[]; readonly again: ParkedRow | undefined }>;
+}
+
+export interface RefoldWork {
+  readonly held: readonly HeldKey[];
+  readonly journal: string | null;
+  /** Offset at which the lane stands: what follows is not this work's. */
+  readonly to: number;
+  /** What was decided about an event, and what would be if this work is done. */
+  readonly verdict: (offset: number) => Verdict | undefined;
+  /** Stop each key before the event after so many, for a reason that only Postgres knows. */
+  readonly stop?: { readonly after: number; readonly reason: ParkReason };
+}
+
+interface Folding {
+  readonly held: HeldKey;
+  readonly positions: Positions;
+  readonly applied: number[];
+  entity: Entity | undefined;
+  again: ParkedRow | undefined;
+}
+
+const storableId = ({ eventId }: LaneEvent) => (eventId === null ? null : storableText(eventId));
+
+/** Positions seen up to an event, from the headers of everything before it. */
+async function positionsUpTo(options: RefoldOptions, journal: string | null, offset: number): Promise<Positions> {
+  const positions = new Positions(journal, "{}");
+  const { topic, partition } = options.place;
+  for await (const records of options.log.read(topic, partition, 0, offset + 1)) {
+    for (const { headers } of records) {
+      const position = parsePosition(headers[positionHeader] ?? "");
+      if (position) positions.take(position, null);
+    }
+  }
+  return positions;
+}
+
+async function foldingOf(options: RefoldOptions, journal: string | null, held: HeldKey): Promise<Folding> {
+  const positions =
+    held.positions === null && options.published
+      ? await positionsUpTo(options, journal, held.offset)
+      : new Positions(journal, held.positions ?? "{}");
+  return { held, positions, applied: [], entity: undefined, again: undefined };
+}
+
+/**
+ * Folds held keys from the event at which each was parked up to where the lane stands, on the rows as they are, without
+ * writing. One reading of the log for all of them.
+ *
+ * @throws TRIB_LOG_UNKNOWN_SCHEMA when an event's schema can't be learned: nothing is parked for that reason.
+ */
+export async function refold(options: RefoldOptions, work: RefoldWork): Promise<Refolded> {
+  const { layout, place, pool, log, decoder, opener, published, watch } = options;
+  const { topic, partition } = place;
+  const { journal, to, verdict, stop } = work;
+  const machine = new FoldMachine(layout);
+  const loader = new Loader(pool, layout, place.build);
+  const changes = new Changes(layout);
+  const keys = new Map<string, Folding>();
+  for (const held of work.held) keys.set(held.key, await foldingOf(options, journal, held));
+
+  const apply = (event: LaneEvent, folding: Folding): ParkReason | undefined => {
+    watch?.begin(event.offset);
+    try {
+      return machine.apply(event, folding.entity as Entity);
+    } finally {
+      watch?.end();
+    }
+  };
+
+  const take = (event: LaneEvent): void => {
+    const folding = keys.get(storableText(event.key)) as Folding;
+    if (folding.again) return;
+    // Positions were kept with the event at which the key was parked, it included.
+    const isFirst = event.offset === folding.held.offset;
+    if (!isFirst && published && !folding.positions.take(event.position, storableId(event))) return;
+    const decided = verdict(event.offset);
+    if (decided === "skip") return;
+    if (decided === undefined && event.type !== undefined && !machine.folds(event.type)) return;
+    const stopped = stop && folding.applied.length >= stop.after ? stop.reason : undefined;
+    const reason = stopped ?? (decided === "park" ? parkedByOperator : (event.undecodable ?? apply(event, folding)));
+    if (reason) {
+      folding.again = {
+        offset: event.offset,
+        key: folding.held.key,
+        position: storableText(formatPosition(event.position)),
+        eventId: storableId(event),
+        eventType: event.type ?? null,
+        code: reason.code,
+        reason: storableText(reason.reason),
+        positions: folding.positions.stored(),
+      };
+      return;
+    }
+    changes.take(machine.scopes, folding.entity as Entity, event.position.recordedAt, event.offset);
+    folding.applied.push(event.offset);
+  };
+
+  const from = Math.min(...work.held.map(({ offset }) => offset));
+  for await (const records of log.read(topic, partition, from, to)) {
+    const wanted = records.filter(({ key, offset }) => {
+      const folding = keys.get(storableText(key));
+      return folding !== undefined && folding.again === undefined && offset >= folding.held.offset;
+    });
+    if (wanted.length === 0) continue;
+    const events = await readEvents(wanted, {
+      topic,
+      partition,
+      published,
+      decoder,
+      decided: (offset) => verdict(offset) !== undefined,
+      wait: async (error) => {
+        throw error;
+      },
+    });
+    const missing = new Map<string, Entity>();
+    for (const { key } of events) {
+      const folding = keys.get(storableText(key)) as Folding;
+      if (folding.entity) continue;
+      folding.entity = new Entity(key);
+      missing.set(key, folding.entity);
+    }
+    if (missing.size > 0) await loader.fill(missing);
+    if (layout.readsSealed) await openSealed(events, opener);
+    for (const event of events) take(event);
+  }
+  return { changes, keys };
+}

@@ -1,0 +1,120 @@
+import type { Pool } from "../store/pool.js";
+import type { LanePlace } from "./checkpoint.js";
+import type { ProjectionLayout } from "./layout.js";
+import { consumerRole } from "./names.js";
+import type { HeldKey, Refolded } from "./refold.js";
+import { WriteStatements } from "./statement.js";
+import type { ParkedRow } from "./statement-parts.js";
+
+/** Where a lane stands, read behind its fence. */
+export interface Standing {
+  readonly nextOffset: number;
+  readonly journal: string | null;
+  readonly positions: string;
+}
+
+const placed = ({ build, topic, partition }: LanePlace) => [build.projection, build.build, topic, partition];
+
+/** @returns undefined when another owner came. */
+export async function standingOf(pool: Pool, place: LanePlace, epoch: number): Promise<Standing | undefined> {
+  const { rows } = await pool.query<Standing>(
+    `SELECT next_offset AS "nextOffset", journal, positions::text FROM engine.checkpoints
+     WHERE projection = $1 AND build = $2 AND topic = $3 AND partition = $4 AND epoch = $5`,
+    [...placed(place), epoch],
+  );
+  return rows[0];
+}
+
+/**
+ * The keys that are held now and were parked at one of these offsets, by that offset. A key that was parked there and is
+ * held at a later event by now is among them.
+ */
+export async function heldAt(
+  pool: Pool,
+  place: LanePlace,
+  offsets: readonly number[],
+): Promise<ReadonlyMap<number, HeldKey>> {
+  const { rows } = await pool.query<HeldKey & { readonly asked: number }>(
+    `SELECT asked.log_offset AS asked, held.log_offset AS "offset", held.key, held.position, held.event_id AS "eventId",
+       held.event_type AS "eventType", held.positions::text
+     FROM engine.parked_keys AS asked
+     JOIN engine.parked_keys AS held USING (projection, build, topic, partition, key)
+     WHERE projection = $1 AND build = $2 AND topic = $3 AND partition = $4 AND asked.log_offset = ANY ($5::bigint[])
+       AND held.state <> 'done'`,
+    [...placed(place), offsets],
+  );
+  return new Map(rows.map(({ asked, ...held }) => [asked, held]));
+}
+
+export interface Release {
+  readonly epoch: number;
+  readonly standing: Standing;
+  readonly held: readonly HeldKey[];
+  readonly refolded: Refolded;
+  /** What came of the requests carried out by it, by id. */
+  readonly outcomes: ReadonlyMap<number, string>;
+}
+
+const last = " SELECT lane::integer FROM fence";
+
+/**
+ * Writes what was folded again: rows, released and newly parked keys, and the requests carried out, in the lane's own
+ * fenced statement, which leaves its checkpoint where it is.
+ *
+ * @returns false when another owner came, and nothing was written.
+ */
+export async function writeRelease(
+  pool: Pool,
+  layout: ProjectionLayout,
+  place: LanePlace,
+  release: Release,
+): Promise<boolean> {
+  const { epoch, standing, held, refolded, outcomes } = release;
+  const { build, topic, partition } = place;
+  const statements = new WriteStatements(layout, build);
+  const { nextOffset: next, journal, positions } = standing;
+  const write = { topic, partition, epoch, first: next, next, journal, positions, recordedAt: null, parked: [] };
+  const statement = statements.statement([statements.encode({ ...write, changes: refolded.changes })]);
+  const values = [...statement.values];
+  const add = (value: unknown, type: string) => `$${values.push(value)}::${type}`;
+
+  const [name, number, inTopic, inPartition] = [
+    add(build.projection, "text"),
+    add(build.build, "integer"),
+    add(topic, "text"),
+    add(partition, "integer"),
+  ];
+  const again = [...refolded.keys.values()].flatMap((key) => (key.again ? [key.again] : []));
+  const stay = new Set(again.map(({ offset }) => offset));
+  const released = held.map(({ offset }) => offset).filter((offset) => !stay.has(offset));
+  const columns: readonly (readonly [string, string, (row: ParkedRow) => unknown])[] = [
+    ["log_offset", "bigint[]", ({ offset }) => offset],
+    ["key", "text[]", ({ key }) => key],
+    ["position", "text[]", ({ position }) => position],
+    ["event_id", "text[]", ({ eventId }) => eventId],
+    ["event_type", "text[]", ({ eventType }) => eventType],
+    ["code", "text[]", ({ code }) => code],
+    ["reason", "text[]", ({ reason }) => reason],
+    ["positions", "text[]", (row) => row.positions],
+  ];
+  const names = columns.map(([column]) => column);
+  const arrays = columns.map(([, type, get]) => add(again.map(get), type));
+  const selected = names.map((column) => (column === "positions" ? "u.positions::json" : `u.${column}`));
+  const parts = [
+    `released AS (UPDATE engine.parked_keys AS p SET state = 'done'
+      WHERE p.projection = ${name} AND p.build = ${number} AND p.topic = ${inTopic} AND p.partition = ${inPartition}
+        AND p.log_offset = ANY (${add(released, "bigint[]")}) AND EXISTS (TABLE fence))`,
+    `again AS (INSERT INTO engine.parked_keys AS p (projection, build, topic, partition, consumer_role, ${names.join(", ")})
+      SELECT ${name}, ${number}, ${inTopic}, ${inPartition}, ${add(consumerRole(build.consumer), "name")}, ${selected.join(", ")}
+      FROM unnest(${arrays.join(", ")}) AS u (${names.join(", ")}) WHERE EXISTS (TABLE fence)
+      ON CONFLICT (projection, build, topic, partition, log_offset) DO UPDATE SET state = 'parked',
+        event_id = EXCLUDED.event_id, event_type = EXCLUDED.event_type, code = EXCLUDED.code, reason = EXCLUDED.reason)`,
+    `answered AS (UPDATE engine.lane_requests AS r SET state = 'done', outcome = u.outcome, carried_out_at = now()
+      FROM unnest(${add([...outcomes.keys()], "bigint[]")}, ${add([...outcomes.values()], "text[]")}) AS u (id, outcome)
+      WHERE r.id = u.id AND EXISTS (TABLE fence))`,
+  ];
+  if (!statement.text.endsWith(last)) throw new Error("the fenced statement doesn't end in its fence");
+  const text = `${statement.text.slice(0, -last.length)}, ${parts.join(", ")}${last}`;
+  const { rows } = await pool.query(text, values);
+  return rows.length === 1;
+}
