@@ -337,7 +337,7 @@ describe("an event that stops the projection", () => {
     await expectFold(bench, bench.inputs.slice(0, 4));
     await ask("park", [4]);
     await expect(bench.run({ parkedLimit: 2, batch: 8 })).rejects.toMatchObject({ ...stopped, facts: { offset: 6 } });
-    await expectFold(bench, bench.inputs.slice(0, 4));
+    await expectFold(bench, bench.inputs.slice(0, 6));
     const right = await bench.with(mended);
     await ask("retry", [0, 2]);
     await right.run({ parkedLimit: 2 });
