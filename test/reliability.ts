@@ -56,8 +56,11 @@ const head = [
   "violations",
 ];
 
-/** `docs/reliability.md`, from what one long run recorded; `seed` is the first of its seeds. */
-export function reliabilityDocument(figures: readonly ChaosFigures[], seed: number): string {
+/** A long run has every case and thousands of seeds, a short one a sample of them, as `npm test` has. */
+export type RunLength = "long" | "short";
+
+/** `docs/reliability.md`, from what one run recorded; `seed` is the first of its seeds. */
+export function reliabilityDocument(figures: readonly ChaosFigures[], seed: number, length: RunLength): string {
   const order = ({ guarantee, spec }: ChaosFigures) => `${guarantee}\0${spec}`;
   const sorted = [...figures].sort((left, right) => (order(left) < order(right) ? -1 : 1));
   const sum = (of: (one: ChaosFigures) => number) => sorted.reduce((total, one) => total + of(one), 0);
@@ -76,7 +79,7 @@ export function reliabilityDocument(figures: readonly ChaosFigures[], seed: numb
 
 What Tributary promises about the rows in Postgres: each event of the log is in them exactly once, in the order of its key, and no fault of a process, a connection or a server changes that. A promise of this kind is worth what was done to break it. So each guarantee has a spec that breaks things on purpose while work is under way, and then compares every row, every checkpoint and every key held back with the whole log folded in memory: one event after the other, without batches, caches or a database.
 
-The table is what the last long run recorded. How to read it:
+The table is what a ${length} run recorded${length === "short" ? ": a sample of the schedules and cases that the long one goes through" : ""}. How to read it:
 
 - **Seeds** are random schedules; the same seed makes the same schedule. *Every case* means that the spec goes through all of them and needs no chance.
 - **Processes killed** ended by SIGKILL, as in a power cut: nothing of them could be finished or tidied up.
@@ -90,6 +93,7 @@ ${rows.map((row) => `| ${row.map(cell).join(" | ")} |`).join("\n")}
 
 \`\`\`
 npm run test:chaos                                # every spec of the table, at full length; then writes this page
+TRIBUTARY_CHAOS=sample npm run test:chaos         # the same as a short run
 npm run test:chaos -- engine/projector            # only specs whose path has this in it; leaves the page alone
 npm test                                          # a seeded sample of each, with everything else
 \`\`\`

@@ -1,10 +1,19 @@
-import type { EventParked, EventSkipped, ParkRetried } from "../../schemas/audit/audit.generated.js";
+import type {
+  AuditMetaInput,
+  EventParked,
+  EventParkedInput,
+  EventSkipped,
+  EventSkippedInput,
+  ParkRetried,
+  ParkRetriedInput,
+} from "../../schemas/audit/audit.generated.js";
 import type { Codec } from "../log/codec.js";
 import type { Log } from "../log/log.js";
 import { auditTopic } from "../log/schemas.js";
 import type { Decision, DecisionLog, RequestedAction } from "./decisions.js";
 
 type Recorded = EventParked | EventSkipped | ParkRetried;
+type ToRecord = (EventParkedInput | EventSkippedInput | ParkRetriedInput) & { readonly meta: AuditMetaInput };
 
 const records: Readonly<Record<RequestedAction, string>> = {
   park: "health.audit.EventParked",
@@ -50,7 +59,8 @@ export function auditDecisions(
         await producer.append(
           decisions.map((decision) => {
             const { id, time, actor, action, reason, ...event } = decision;
-            const value = codec.encode(records[action], { meta: { id, time, actor }, event, reason });
+            const toRecord: ToRecord = { meta: { id, time, actor }, event, reason };
+            const value = codec.encode(records[action], toRecord);
             return { topic: auditTopic, key: decision.projection, value };
           }),
         );

@@ -5,9 +5,9 @@ import { crashHistory, crashTopic, parkedKeysOfHistory } from "../testing/crash-
 import { type ChildWork, recordsOf, runChild } from "../testing/crash-process.js";
 import { crashPorts, crashProjection } from "../testing/crash-projection.js";
 import { CrashTally, chosenPoints, inTurns } from "../testing/crash-tally.js";
-import { type FreshDatabase, freshDatabase } from "../testing/database.js";
+import { dropBuilds, type FreshDatabase, freshDatabase } from "../testing/database.js";
 import type { MemoryLog } from "../testing/memory-log.js";
-import { type Build, dropBuild, ensureBuild } from "./build.js";
+import { type Build, ensureBuild } from "./build.js";
 import { verifyProjection } from "./verify.js";
 
 /** Children at once. */
@@ -25,12 +25,7 @@ afterAll(async () => {
 
 /** An empty build in place of the one before. */
 async function freshBuild({ pool }: FreshDatabase): Promise<Build> {
-  await pool.query(
-    `UPDATE engine.builds SET state = 'previous', views = '{}';
-     DROP SCHEMA projections CASCADE; DROP SCHEMA projections_restricted CASCADE;
-     CREATE SCHEMA projections; CREATE SCHEMA projections_restricted`,
-  );
-  await dropBuild(pool, crashProjection.name, 1);
+  await dropBuilds(pool, crashProjection.name);
   return ensureBuild(pool, crashProjection, "crash");
 }
 

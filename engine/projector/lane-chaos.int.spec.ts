@@ -2,10 +2,9 @@ import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { TributaryError } from "../service/errors.js";
 import type { Pool } from "../store/pool.js";
-import { type FreshDatabase, freshDatabase } from "../testing/database.js";
+import { dropBuilds, type FreshDatabase, freshDatabase } from "../testing/database.js";
 import { expectPure, mixed, notes, published, topic } from "../testing/notes.js";
 import { ProjectionBench } from "../testing/projection-bench.js";
-import { dropBuild } from "./build.js";
 import type { ConsumerLane } from "./consumer-lane.js";
 
 let database: FreshDatabase;
@@ -17,12 +16,7 @@ afterAll(async () => {
 });
 
 async function freshBench(): Promise<ProjectionBench> {
-  await database.pool.query(
-    `UPDATE engine.builds SET state = 'previous', views = '{}';
-     DROP SCHEMA projections CASCADE; DROP SCHEMA projections_restricted CASCADE;
-     CREATE SCHEMA projections; CREATE SCHEMA projections_restricted`,
-  );
-  await dropBuild(database.pool, "notes", 1);
+  await dropBuilds(database.pool, "notes");
   return ProjectionBench.create(notes, database.pool);
 }
 

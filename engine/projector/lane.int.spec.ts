@@ -1,9 +1,8 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import type { Pool } from "../store/pool.js";
-import { type FreshDatabase, freshDatabase } from "../testing/database.js";
+import { dropBuilds, type FreshDatabase, freshDatabase } from "../testing/database.js";
 import { expectPure, keyOf, mixed, note, notes, published, topic } from "../testing/notes.js";
 import { ProjectionBench } from "../testing/projection-bench.js";
-import { dropBuild } from "./build.js";
 import { listParked } from "./parked.js";
 
 let database: FreshDatabase;
@@ -16,11 +15,7 @@ afterAll(async () => {
   await database?.drop();
 });
 beforeEach(async () => {
-  await database.pool.query("UPDATE engine.builds SET state = 'previous', views = '{}'");
-  await database.pool.query(
-    "DROP SCHEMA projections CASCADE; DROP SCHEMA projections_restricted CASCADE; CREATE SCHEMA projections; CREATE SCHEMA projections_restricted",
-  );
-  await dropBuild(database.pool, "notes", 1);
+  await dropBuilds(database.pool, "notes");
   bench = await ProjectionBench.create(notes, database.pool);
 });
 

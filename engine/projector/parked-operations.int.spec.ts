@@ -1,10 +1,9 @@
 import { afterAll, beforeAll, expect, it } from "vitest";
 import type { Pool } from "../store/pool.js";
 import { chaosSize, recordChaos } from "../testing/chaos.js";
-import { type FreshDatabase, freshDatabase } from "../testing/database.js";
+import { dropBuilds, type FreshDatabase, freshDatabase } from "../testing/database.js";
 import { mended, poisoned, poisonTopic, saying } from "../testing/poison.js";
 import { memoryDecisions, ProjectionBench } from "../testing/projection-bench.js";
-import { dropBuild } from "./build.js";
 import { Decisions, type RequestedAction } from "./decisions.js";
 import { PureFold } from "./pure.js";
 import { requestDecisions, requestOutcomes } from "./requests.js";
@@ -32,13 +31,7 @@ afterAll(async () => {
 /** A build with a key parked at 1 and at 3 by then, its followers waiting. */
 async function parkedBench(): Promise<ProjectionBench> {
   const pool = database.pool;
-  await pool.query(
-    `UPDATE engine.builds SET state = 'previous', views = '{}';
-     DROP SCHEMA projections CASCADE; DROP SCHEMA projections_restricted CASCADE;
-     CREATE SCHEMA projections; CREATE SCHEMA projections_restricted`,
-  );
-  const { rows } = await pool.query<{ build: number }>("SELECT build FROM engine.builds");
-  for (const { build } of rows) await dropBuild(pool, "sayings", build);
+  await dropBuilds(pool, "sayings");
   const bench = await ProjectionBench.create(poisoned, pool);
   const line = (key: number, value: string) => saying(key, "line", value);
   bench.append([line(1, "a"), saying(1, "throw"), line(1, "b"), saying(2, "park"), line(1, "c"), line(2, "d")], {

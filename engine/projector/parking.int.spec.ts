@@ -1,10 +1,10 @@
 import fc from "fast-check";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { chaosSize, firstSeed, recordChaos } from "../testing/chaos.js";
-import { type FreshDatabase, freshDatabase } from "../testing/database.js";
+import { dropBuilds, type FreshDatabase, freshDatabase } from "../testing/database.js";
 import { anySayings, isBroken, mended, poisoned, poisonKey, poisons, poisonTopic, saying } from "../testing/poison.js";
 import { ProjectionBench } from "../testing/projection-bench.js";
-import { dropBuild } from "./build.js";
+import { allow, refuse } from "../testing/refusal.js";
 import type { EventPlace } from "./decisions.js";
 import type { FoldInput } from "./fold.js";
 import { listParked } from "./parked.js";
@@ -35,29 +35,12 @@ afterAll(async () => {
 
 /** An empty current build, with what Postgres alone refuses. */
 async function freshBench(): Promise<ProjectionBench> {
-  await database.pool.query(
-    `UPDATE engine.builds SET state = 'previous', views = '{}';
-     DROP SCHEMA projections CASCADE; DROP SCHEMA projections_restricted CASCADE;
-     CREATE SCHEMA projections; CREATE SCHEMA projections_restricted`,
-  );
-  const { rows } = await database.pool.query<{ build: number }>("SELECT build FROM engine.builds");
-  for (const { build } of rows) await dropBuild(database.pool, "sayings", build);
+  await dropBuilds(database.pool, "sayings");
   return ProjectionBench.create(poisoned, database.pool);
 }
 beforeEach(async () => {
   bench = await freshBench();
 });
-
-const refuse = (build: ProjectionBench) =>
-  database.pool.query(
-    `ALTER TABLE ${build.build.schema}.sayings ADD CONSTRAINT not_refused CHECK (said <> 'refused');
-     ALTER TABLE ${build.build.schema}.acts ADD CONSTRAINT not_too_many CHECK (events < 1e15)`,
-  );
-const allow = (build: ProjectionBench) =>
-  database.pool.query(
-    `ALTER TABLE ${build.build.schema}.sayings DROP CONSTRAINT not_refused;
-     ALTER TABLE ${build.build.schema}.acts DROP CONSTRAINT not_too_many`,
-  );
 
 const placeAt = (offset: number): EventPlace => ({ topic: poisonTopic, partition: 0, offset });
 const parkedNow = () => listParked(database.pool, { projection: "sayings" });

@@ -1,4 +1,5 @@
 import { randomBytes } from "node:crypto";
+import { dropBuild } from "../projector/build.js";
 import { migrateUp } from "../store/migrate.js";
 import { openPool, type Pool } from "../store/pool.js";
 
@@ -38,6 +39,19 @@ export async function freshDatabase(options: { empty?: boolean } = {}): Promise<
       await onServer(server, `DROP DATABASE IF EXISTS ${name} WITH (FORCE)`);
     },
   };
+}
+
+/** Drops every build of a projection, the current one too, and all views. @param pool as the owner of the database. */
+export async function dropBuilds(pool: Pool, projection: string): Promise<void> {
+  await pool.query(
+    `UPDATE engine.builds SET state = 'previous', views = '{}';
+     DROP SCHEMA projections CASCADE; DROP SCHEMA projections_restricted CASCADE;
+     CREATE SCHEMA projections; CREATE SCHEMA projections_restricted`,
+  );
+  const { rows } = await pool.query<{ build: number }>("SELECT build FROM engine.builds WHERE projection = $1", [
+    projection,
+  ]);
+  for (const { build } of rows) await dropBuild(pool, projection, build);
 }
 
 async function onServer(server: string, statement: string): Promise<void> {
