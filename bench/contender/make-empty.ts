@@ -1,4 +1,5 @@
 import { registerSchemas } from "../../engine/log/registry.js";
+import { applyTopics } from "../../engine/log/topics.js";
 import { listBuilds } from "../../engine/projector/build.js";
 import { prepareConsumer } from "../../engine/projector/runner.js";
 import { readSettings, requireSetting } from "../../engine/service/settings.js";
@@ -12,6 +13,8 @@ const settings = readSettings();
 const url = requireSetting(settings, "DATABASE_URL");
 await migrateUp(url);
 await registerSchemas(settings);
+// The decisions of operators are read from a topic of ours.
+await applyTopics(settings);
 const admin = openPool(url, { applicationName: "contender reset", max: 2 });
 for (const { schema, projection } of await listBuilds(admin, "visits")) {
   await admin.query(`DROP SCHEMA ${schema} CASCADE`);

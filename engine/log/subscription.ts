@@ -59,6 +59,8 @@ class RunningSubscription implements Subscription {
   readonly #counts = new Map<string, number>();
   #lanes = new Map<string, Lane>();
   readonly #closing = new Map<string, Promise<void>>();
+  /** The batch of each partition that is handled now, or was last; never rejects. */
+  readonly #inHand = new Map<string, Promise<void>>();
   #ended: Promise<void> | undefined;
   #lastFetch = Date.now();
   #watch: NodeJS.Timeout | undefined;
@@ -124,7 +126,7 @@ class RunningSubscription implements Subscription {
     clearInterval(this.#watch);
     await this.#consumer.stop().catch(() => undefined);
     this.#loseAll();
-    await Promise.allSettled(this.#closing.values());
+    await Promise.allSettled([...this.#closing.values(), ...this.#inHand.values()]);
     await this.#consumer.disconnect().catch(() => undefined);
   }
 
@@ -180,9 +182,19 @@ class RunningSubscription implements Subscription {
     this.#lanes = new Map();
   }
 
-  async #batch({ batch, heartbeat, isStale }: EachBatchPayload): Promise<void> {
-    const lane = this.#lanes.get(laneKey(batch.topic.slice(this.#parts.prefix.length), batch.partition));
-    if (!lane || batch.messages.length === 0) return;
+  /**
+   * Takes a batch when the one before it in its partition is handled, and returns: the library fetches the next one while
+   * this one is handled. So at most two batches of a partition are in memory.
+   */
+  async #batch(payload: EachBatchPayload): Promise<void> {
+    const { topic, partition } = payload.batch;
+    const key = laneKey(topic.slice(this.#parts.prefix.length), partition);
+    await this.#inHand.get(key);
+    const lane = this.#lanes.get(key);
+    if (lane && payload.batch.messages.length > 0) this.#inHand.set(key, this.#handle(lane, payload));
+  }
+
+  async #handle(lane: Lane, { batch, heartbeat, isStale }: EachBatchPayload): Promise<void> {
     // A failing heartbeat means a rebalance or a lost connection. The library notices itself when the batch is done.
     const quietHeartbeat = (): Promise<void> => heartbeat().catch(() => undefined);
     const beating = setInterval(() => void quietHeartbeat(), heartbeatMilliseconds);

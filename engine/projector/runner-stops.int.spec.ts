@@ -177,12 +177,16 @@ describe("a projecting consumer stops loudly and moves nothing", () => {
     await append(5);
     const consumer = await start(decoder);
     await held;
+    // One more batch may be fetched while the first is held, the third is not.
     await append(5);
-    await truncate(8);
+    await append(5);
+    await truncate(13);
     open();
-    expect(await consumer.failure).toMatchObject({ code: "TRIB_LOG_TRUNCATED", facts: { offset: 5, low: 8 } });
+    const failure = await consumer.failure;
+    expect(failure).toMatchObject({ code: "TRIB_LOG_TRUNCATED", facts: { low: 13 } });
     await consumer.close();
-    expect(await reached()).toBe(5);
+    expect([5, 10]).toContain(failure.facts.offset);
+    expect(await reached()).toBe(failure.facts.offset);
     stops++;
   });
 

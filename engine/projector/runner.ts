@@ -42,7 +42,7 @@ export interface ConsumerSurroundings {
   readonly parkedLimit?: number;
   /** Called when the consumer can't go on: the process must exit. */
   readonly onFailure: (error: Error) => void;
-  /** Most rows held in memory for one projection, over all partitions that this process owns; default 150,000. */
+  /** Most rows held in memory for one projection, over all partitions that this process owns; default 100,000. */
   readonly cacheRows?: number;
 }
 
@@ -132,7 +132,7 @@ function accompanied(lane: LaneHandler, here: readonly Fed[], keepers: readonly 
  * @throws TRIB_PROJECT_BUILD_MISSING, TRIB_PROJECT_DEFINITION_INVALID
  */
 export async function runConsumer(surroundings: ConsumerSurroundings): Promise<RunningConsumer> {
-  const { definition, log, pool, decoder, opener, logger, metrics, onFailure, cacheRows = 150_000 } = surroundings;
+  const { definition, log, pool, decoder, opener, logger, metrics, onFailure, cacheRows = 100_000 } = surroundings;
   const owner = `${hostname()}:${process.pid}:${randomUUID().slice(0, 8)}`;
   const { watchdog, parkedLimit } = surroundings;
   const others = surroundings.decoderOfOthers ?? decoder;

@@ -1,0 +1,5 @@
+/**
+ * Flags of Node for the engine's processes. The space for young objects has its full size from the start: what events are
+ * made of is garbage a moment later, and while that space grows much of it is moved to the old one.
+ */
+export const nodeFlags: readonly string[] = ["--min-semi-space-size=16"];
