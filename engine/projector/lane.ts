@@ -33,9 +33,9 @@ export interface LaneOptions extends LaneStateOptions {
   readonly operations?: ParkedOperations;
   /** Most keys a build may hold back before its projection stops; default 10,000. */
   readonly parkedLimit?: number;
-  /** Events folded before they are written while more are there already; default 16,000. */
+  /** Events folded before they are written while more are there already; default 32,000. */
   readonly flushEvents?: number;
-  /** Milliseconds after which they are written in any case; default 250. */
+  /** Milliseconds after which they are written in any case; default 500. */
   readonly flushMilliseconds?: number;
 }
 
@@ -130,7 +130,7 @@ export class ProjectionLane implements WriteSource, RestingLane {
   }
 
   async #handle(events: readonly LaneEvent[], context: LaneContext): Promise<void> {
-    const { flushEvents = 16_000 } = this.#options;
+    const { flushEvents = 32_000 } = this.#options;
     try {
       await this.#fold(events, context);
     } catch (error) {
@@ -209,7 +209,7 @@ export class ProjectionLane implements WriteSource, RestingLane {
     this.#timer = setTimeout(() => {
       this.#timer = undefined;
       if (!this.#failure && !this.#thrown) this.#write();
-    }, this.#options.flushMilliseconds ?? 250);
+    }, this.#options.flushMilliseconds ?? 500);
   }
 
   #written(outcome: Outcome): void {
