@@ -63,8 +63,12 @@ export class Lane {
     return this.#run(async () => {
       await previous;
       if (!this.#owned) return;
-      const offset = await this.#handler.open();
-      if (!this.#owned) return;
+      const isOwned = () => this.#owned;
+      const offset = await this.#handler.open({ isOwned }).catch((error: unknown) => {
+        // Whoever has the partition now meets the same, if it is more than the end of this ownership.
+        if (isOwned()) throw error;
+      });
+      if (!isOwned() || offset === undefined) return;
       await this.#reading.assertReadable(offset);
       if (!this.#owned) return;
       this.#expected = offset;
