@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { standaloneCodec } from "../log/codec.js";
 import { journalTopic } from "../log/schemas.js";
-import type { Pool } from "../store/pool.js";
+import { openPool, type Pool } from "../store/pool.js";
 import { recordChaos } from "../testing/chaos.js";
 import { type FreshDatabase, freshDatabase } from "../testing/database.js";
 import { appendUnits, consume, eventsTopicOfScript, genesis, scriptedEntry } from "../testing/journal-script.js";
@@ -11,12 +11,18 @@ import type { StatementFault } from "../testing/postgres-proxy.js";
 import { type ProxiedPool, proxiedPool } from "../testing/store-chaos.js";
 import { passed, type Treatment } from "../testing/tcp-proxy.js";
 import { intakeCounts } from "./journal.js";
+import { advance, claimFirsts, takeOver } from "./publisher-checkpoint.js";
 import { PublisherLane, type PublisherLaneOptions } from "./publisher-lane.js";
 
 const codec = standaloneCodec();
 /** Long enough that a busy machine isn't taken for a black hole too often, and short enough for a spec. */
 const silence = 250;
-const faults = { "black hole": 0, "take-over that arrived late": 0, "owner in doubt with a successor": 0 };
+const faults = {
+  "black hole": 0,
+  "pool run dry": 0,
+  "take-over that arrived late": 0,
+  "owner in doubt with a successor": 0,
+};
 let events = 0;
 let database: FreshDatabase;
 let journal: string;
@@ -148,13 +154,67 @@ describe("a publisher's lane", () => {
     await expectPublished();
 
     let isOwned = true;
+    const toldAway = () => {
+      isOwned = false;
+    };
     const gone = await through(
       () => passed,
       () => ({ kind: "cut" }),
     );
-    const other = await publisherLane({ pool: gone, onRetry: () => void (isOwned = false) });
+    const other = await publisherLane({ pool: gone, onRetry: () => toldAway() });
     const opening = other.lane.open({ isOwned: () => isOwned });
     await expect(opening).rejects.toMatchObject({ code: "TRIB_STORE_UNAVAILABLE" });
+  });
+
+  it("waits for a connection when all are in use", async () => {
+    const pool = openPool(database.url, { applicationName: "spec", max: 1, connectionTimeout: 50 });
+    try {
+      let dry = 0;
+      const { lane, batch } = await publisherLane({ pool, onRetry: () => void dry++ });
+      const from = await lane.open();
+      const hog = await pool.connect();
+      const work = batch(from);
+      await expect.poll(() => dry).toBeGreaterThan(1);
+      hog.release();
+      await work;
+      faults["pool run dry"] += 1;
+      await expectPublished();
+    } finally {
+      await pool.end();
+    }
+  });
+
+  it("commits its decisions before it sends, and none once it has a successor", async () => {
+    const producer = await log.producer();
+    const known: number[] = [];
+    const decided = {
+      ...producer,
+      async append(records: Parameters<typeof producer.append>[0]) {
+        const { rows } = await database.pool.query("SELECT count(*) FROM engine.ledger");
+        known.push(rows[0].count);
+        return producer.append(records);
+      },
+    };
+    const { lane, batch } = await publisherLane({ producer: decided, batchEntries: 3 });
+    await batch(await lane.open());
+    // The fourth unit is the first one again.
+    expect(known).toEqual([3, 5, 8]);
+
+    await restart();
+    const { fence } = await takeOver(database.pool, journal, 0, "former");
+    await takeOver(database.pool, journal, 0, "successor");
+    const id = randomUUID();
+    const entry = { offset: 1, receiptId: "r", rule: "EVERY", identity: id, resource: null, controlKey: id } as const;
+    expect(await claimFirsts(database.pool, fence, 1, [entry])).toBeUndefined();
+    const latest = new Map([[id, { offset: 1, content: id, receiptId: "r" }]]);
+    const count = { partner: "p", connector: "c", code: "", units: 1, accepted: 1, rejected: 0, resends: 0 };
+    const counts = [{ ...count, reusedIds: 0, events: 1 }];
+    expect(await advance(database.pool, fence, { first: 1, next: 2, lastRecordedAt: 5, counts, latest })).toBe(false);
+    const { rows } = await database.pool.query(`SELECT next_offset AS next,
+      (SELECT count(*) FROM engine.ledger) + (SELECT count(*) FROM engine.control_ids)
+      + (SELECT count(*) FROM engine.ledger_latest) + (SELECT count(*) FROM engine.intake_counts) AS written
+      FROM engine.publisher_checkpoints`);
+    expect(rows).toEqual([{ next: 1, written: 0 }]);
   });
 
   it("keeps its partition when the take-over of one that is gone arrives late", async () => {
