@@ -126,6 +126,23 @@ describe("lane", () => {
     }
   });
 
+  it("takes an error of a batch for a failure only while it has the partition", async () => {
+    const bench = new Bench();
+    await bench.lane.open(none);
+    bench.work = async () => {
+      throw new Error("away");
+    };
+    await expect(bench.lane.batch(batch(0, [0]))).rejects.toThrow("away");
+    let closed: Promise<void> | undefined;
+    bench.work = async () => {
+      closed = bench.lane.lose();
+      throw new Error("away");
+    };
+    await bench.lane.batch(batch(0, [0]));
+    await closed;
+    expect(bench.log.at(-1)).toBe("close");
+  });
+
   it("refuses to open at an offset that isn't there", async () => {
     const bench = Object.assign(new Bench(), { start: 5, low: 6 });
     await expect(bench.lane.open(none)).rejects.toThrow("not readable: 5");

@@ -51,7 +51,7 @@ export interface LaneHandler {
   open(ownership?: Ownership): Promise<number>;
   /**
    * Handles records in order. Throwing stops the whole subscription loudly (`onFailure`), never the broker's rejoin loop:
-   * data errors are the handler's own business.
+   * data errors are the handler's own business. What is thrown after the lane was lost stops nothing.
    */
   batch(records: readonly IncomingRecord[], context: LaneContext): Promise<void>;
   /** Called when the lane was lost or the subscription closes; no batch follows. */
