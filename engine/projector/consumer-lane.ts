@@ -1,4 +1,4 @@
-import type { IncomingRecord, LaneContext, LaneHandler } from "../log/log.js";
+import type { IncomingRecord, LaneContext, LaneHandler, Ownership } from "../log/log.js";
 import { TributaryError } from "../service/errors.js";
 import { type LaneEvent, type ReadContext, readEvents } from "./events.js";
 import type { ProjectionLane } from "./lane.js";
@@ -59,8 +59,8 @@ export class ConsumerLane implements LaneHandler {
   }
 
   /** Reads from the least checkpoint; a projection that is further skips what it has. */
-  async open(): Promise<number> {
-    return Math.min(...(await Promise.all(this.#options.lanes.map((lane) => lane.open()))));
+  async open(ownership?: Ownership): Promise<number> {
+    return Math.min(...(await Promise.all(this.#options.lanes.map((lane) => lane.open(ownership)))));
   }
 
   /** Does what operators asked for. Never beside a batch. */

@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import type { LaneContext } from "../log/log.js";
+import type { LaneContext, Ownership } from "../log/log.js";
 import { TributaryError } from "../service/errors.js";
 import type { Metrics } from "../service/metrics.js";
 import type { Pool } from "../store/pool.js";
@@ -79,13 +79,15 @@ export class ProjectionLane implements WriteSource, RestingLane {
   }
 
   /** Takes the lane over. @returns the offset to read from. */
-  async open(): Promise<number> {
+  async open(ownership?: Ownership): Promise<number> {
     this.#isLost = false;
     const { pool, owner, patience, loader, operations } = this.#options;
-    if (operations) await patience.until("read what operators decided", () => operations.open());
+    if (operations) await patience.until("read what operators decided", () => operations.open(), ownership);
     this.#owner = `${owner}/${randomUUID()}`;
-    this.#state.reset(await patience.until("take over a partition", () => takeOver(pool, this.#place, this.#owner)));
-    if (this.#state.next === 0 && (await patience.until("look at the tables", () => loader.isEmpty()))) {
+    const taking = () => takeOver(pool, this.#place, this.#owner);
+    this.#state.reset(await patience.until("take over a partition", taking, ownership));
+    const looking = () => loader.isEmpty();
+    if (this.#state.next === 0 && (await patience.until("look at the tables", looking, ownership))) {
       this.#state.beginEmpty();
     }
     this.#tellParked();
