@@ -84,7 +84,7 @@ export class ProjectionLane implements WriteSource, RestingLane {
     const { pool, owner, patience, loader, operations } = this.#options;
     if (operations) await patience.until("read what operators decided", () => operations.open(), ownership);
     this.#owner = `${owner}/${randomUUID()}`;
-    const taking = () => takeOver(pool, this.#place, this.#owner);
+    const taking = () => takeOver(pool, this.#place, this.#owner, ownership);
     this.#state.reset(await patience.until("take over a partition", taking, ownership));
     const looking = () => loader.isEmpty();
     if (this.#state.next === 0 && (await patience.until("look at the tables", looking, ownership))) {
