@@ -1,0 +1,5 @@
+import type { Ground } from "./place.js";
+import type { PartReport } from "./report.js";
+export async function measureBesidePeers(_ground: Ground, _options: unknown): Promise<PartReport> {
+  throw new Error("not yet");
+}
