@@ -19,7 +19,7 @@ export interface CatchUp extends Spent {
 const patienceMilliseconds = 90_000;
 
 /** Events that the builds of projections have handled, by their checkpoints: these are committed with the rows. */
-async function handled(place: Place, projections: readonly string[]): Promise<number> {
+export async function handled(place: Place, projections: readonly string[]): Promise<number> {
   const { rows } = await place.pool.query<{ events: string }>(
     "SELECT coalesce(sum(next_offset), 0) AS events FROM engine.checkpoints WHERE projection = ANY ($1)",
     [projections],
