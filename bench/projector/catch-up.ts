@@ -1,6 +1,6 @@
 import { setTimeout as pause } from "node:timers/promises";
 import { listBuilds } from "../../engine/projector/build.js";
-import { vectorOf } from "../../engine/projector/vector.js";
+import { type Vector, vectorOf } from "../../engine/projector/vector.js";
 import { type Child, partitionsOf, type Start, startChild } from "./child.js";
 import { Meter, type Spent } from "./meter.js";
 import type { Place } from "./place.js";
@@ -124,7 +124,7 @@ export async function catchUp(
 }
 
 /** The checkpoints of a projection's only build. */
-export async function checkpointsOf(place: Place, projection: string) {
+export async function checkpointsOf(place: Place, projection: string): Promise<Vector> {
   const [build] = await listBuilds(place.pool, projection);
   return build ? vectorOf(place.pool, build) : {};
 }

@@ -21,7 +21,7 @@ type Columns = Readonly<Record<string, Column>>;
 /**
  * The same read model under another name and with other columns: every row that a fold puts goes through `through`, also
  * where that changes nothing, so that variants differ in nothing but what they are compared for. All tables are keyed.
- * What is derived is left out: it is kept beside the lanes, not by them.
+ * What is derived is left out: it is kept beside the lanes, not by them. Nothing of it is in a view.
  */
 function variant(
   original: AnyProjection,
@@ -53,7 +53,7 @@ function variant(
   const folds = Object.entries(original.fold).map(([type, fold]) => [type, wrapped(fold as unknown as AnyFold)]);
   const tables = Object.entries(original.tables).map(([table, definition]) => [
     table,
-    { ...definition, columns: columnsOf(definition.columns) },
+    { ...definition, hidden: true, columns: columnsOf(definition.columns) },
   ]);
   const { derived: _derived, views: _views, ...rest } = original;
   return { ...rest, name, tables: Object.fromEntries(tables), fold: Object.fromEntries(folds) };

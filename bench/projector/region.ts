@@ -6,8 +6,8 @@ import { measureReadModels, type ReadModelRun } from "./read-models.js";
 import { type Journalled, journalRegion, manyFeeds, oneFeed } from "./region-journal.js";
 import { figure, type PartReport, share, type Table } from "./report.js";
 
-/** Events of a full run for each person of the region: a person is about ten units and thirty events. */
-const eventsPerPatient = 200;
+/** Events of a full run for each person of the region: a person is about a dozen units, and eighteen events. */
+const eventsPerPatient = 100;
 
 interface RegionRun {
   readonly journalled: Journalled;
