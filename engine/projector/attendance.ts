@@ -1,4 +1,4 @@
-import type { IncomingRecord, LaneContext, LaneHandler } from "../log/log.js";
+import type { IncomingRecord, LaneContext, LaneHandler, Ownership } from "../log/log.js";
 
 /** How often a lane looks for what operators ask for. */
 const everyMilliseconds = 2_000;
@@ -38,9 +38,9 @@ export function attended(
     }
   };
   return {
-    open: () =>
+    open: (ownership?: Ownership) =>
       inTurn(async () => {
-        const offset = await lane.open();
+        const offset = await lane.open(ownership);
         await attend();
         timer = setInterval(() => void look(), milliseconds);
         timer.unref();

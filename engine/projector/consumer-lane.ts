@@ -1,6 +1,6 @@
-import type { IncomingRecord, LaneContext, LaneHandler } from "../log/log.js";
+import type { IncomingRecord, LaneContext, LaneHandler, Ownership } from "../log/log.js";
 import { TributaryError } from "../service/errors.js";
-import { type ReadContext, readEvents } from "./events.js";
+import { type LaneEvent, type ReadContext, readEvents } from "./events.js";
 import type { ProjectionLane } from "./lane.js";
 import type { Patience } from "./patience.js";
 import type { Decoder } from "./ports.js";
@@ -59,8 +59,8 @@ export class ConsumerLane implements LaneHandler {
   }
 
   /** Reads from the least checkpoint; a projection that is further skips what it has. */
-  async open(): Promise<number> {
-    return Math.min(...(await Promise.all(this.#options.lanes.map((lane) => lane.open()))));
+  async open(ownership?: Ownership): Promise<number> {
+    return Math.min(...(await Promise.all(this.#options.lanes.map((lane) => lane.open(ownership)))));
   }
 
   /** Does what operators asked for. Never beside a batch. */
@@ -72,7 +72,14 @@ export class ConsumerLane implements LaneHandler {
     const { lanes } = this.#options;
     const decided = (offset: number) => lanes.every((lane) => lane.needsNo(offset));
     const reading = readContext(this.#options, context, { decided, attend: () => this.attend() });
-    const events = await readEvents(records, reading);
+    let events: readonly LaneEvent[];
+    try {
+      events = await readEvents(records, reading);
+    } catch (error) {
+      // What a lane waited for when its partition was taken from it is waited for by the next owner.
+      if (context.isOwned()) throw error;
+      return;
+    }
     const results = await Promise.allSettled(lanes.map((lane) => lane.batch(events, context)));
     for (const result of results) if (result.status === "rejected") throw result.reason;
   }

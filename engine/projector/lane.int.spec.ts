@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { TributaryError } from "../service/errors.js";
 import type { Pool } from "../store/pool.js";
 import { dropBuilds, type FreshDatabase, freshDatabase } from "../testing/database.js";
 import { expectPure, keyOf, mixed, note, notes, published, topic } from "../testing/notes.js";
@@ -20,6 +21,25 @@ beforeEach(async () => {
 });
 
 describe("a lane on Postgres", () => {
+  it("that waits to be opened takes nothing over once its partition is given away", async () => {
+    let isOwned = true;
+    let asked = 0;
+    const away = {
+      query: async (...parameters: unknown[]) => {
+        asked += 1;
+        if (asked > 1) return (database.pool.query as (...all: unknown[]) => Promise<unknown>)(...parameters);
+        // Given away while it waits.
+        setTimeout(() => {
+          isOwned = false;
+        }, 0);
+        throw new TributaryError("TRIB_STORE_UNAVAILABLE");
+      },
+    } as unknown as Pool;
+    const waiting = bench.lane(topic, 0, { pool: away });
+    await expect(waiting.open({ isOwned: () => isOwned })).rejects.toMatchObject({ code: "TRIB_STORE_UNAVAILABLE" });
+    expect((await database.pool.query("SELECT FROM engine.checkpoints")).rowCount).toBe(0);
+  });
+
   it.each([1, 3, 50])(
     "leaves the rows of the pure fold, in batches of %i, with repetitions and a tiny cache",
     async (batch) => {

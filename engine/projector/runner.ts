@@ -113,8 +113,8 @@ function accompanied(lane: LaneHandler, here: readonly Fed[], keepers: readonly 
     for (const projection of here) projection.lanes += by;
   };
   return {
-    async open() {
-      const offset = await lane.open();
+    async open(ownership) {
+      const offset = await lane.open(ownership);
       count(1);
       for (const keeper of keepers) keeper.start();
       return offset;
