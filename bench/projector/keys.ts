@@ -1,6 +1,7 @@
 import { type CatchUp, catchUp, schemaOf } from "./catch-up.js";
 import { benchStart } from "./child.js";
 import { benchConsumers } from "./definitions.js";
+import { disturbance, othersShare } from "./disturbance.js";
 import { type Ground, inPlace } from "./place.js";
 import { figure, type PartReport } from "./report.js";
 import { visitTopic } from "./visit-event.js";
@@ -77,6 +78,7 @@ function report(runs: readonly KeysRun[], drawn: number): PartReport {
     ],
     findings: [
       `From the fewest keys to the most, CPU (own and Postgres) for a new key is ${growth(({ fresh }) => fresh)} times as much, for an update ${growth((run) => run.drawn)} times.`,
+      ...disturbance(runs.flatMap(({ fresh, drawn }) => [fresh, drawn].map(othersShare))),
     ],
     figures: runs,
   };

@@ -1,3 +1,4 @@
+import { disturbance, othersShare } from "./disturbance.js";
 import type { BenchOptions } from "./options.js";
 import { type OwnFigures, ownFigures } from "./own-figures.js";
 import type { Ground } from "./place.js";
@@ -61,7 +62,11 @@ function besideReport(compared: Compared, events: number): PartReport {
         rows: recoveries,
       },
     ],
-    findings: [],
+    findings: disturbance(
+      [compared.interleaved, compared.skewed].flatMap((side) =>
+        names.map((name) => side[name]?.catchUp?.noise?.median),
+      ),
+    ),
     figures: { events, ...compared },
   };
 }
@@ -98,7 +103,7 @@ function aloneReport(own: OwnFigures, events: number): PartReport {
         ],
       },
     ],
-    findings: [],
+    findings: disturbance([own.interleaved, own.skewed].map(othersShare)),
     figures: { events, ...own },
   };
 }

@@ -1,6 +1,7 @@
 import { type CatchUp, catchUp, schemaOf } from "./catch-up.js";
 import { benchStart } from "./child.js";
 import { benchConsumers } from "./definitions.js";
+import { disturbance, othersShare } from "./disturbance.js";
 import { emptied } from "./emptied.js";
 import { type Ground, inPlace, partitions } from "./place.js";
 import { figure, type PartReport, share } from "./report.js";
@@ -32,7 +33,7 @@ function report(runs: readonly { readonly processes: number; readonly run: Catch
   const alone = runs[0]?.run;
   const last = runs.at(-1)?.run;
   const cores = (cpu: number | undefined, { seconds }: CatchUp) => share(cpu, seconds);
-  const findings: string[] = [];
+  const findings: string[] = [...disturbance(runs.map(({ run }) => othersShare(run)))];
   if (alone && last) {
     const best = runs.reduce((one, other) => (rateOf(other.run) > rateOf(one.run) ? other : one));
     findings.push(

@@ -1,4 +1,5 @@
 import { compareTruth } from "../../demo/check.js";
+import { disturbance, othersShare } from "./disturbance.js";
 import { type FeatureRun, measureLineage, measureSealed } from "./features.js";
 import { type Ground, inPlace } from "./place.js";
 import { type Published, publishAll } from "./publish.js";
@@ -59,6 +60,9 @@ function report(run: RegionRun, patients: number, events: number): PartReport {
     findings: [
       costOf("Opening sealed content and keeping it in restricted columns", sealed),
       `${costOf("Three more columns of the kind that say where a row comes from", lineage)} The engine's own three can't be left out; measured with ${figure(events)} visit events.`,
+      ...disturbance(
+        [run.oneFeed, run.manyFeeds, ...[...sealed, ...lineage].map((feature) => feature.run)].map(othersShare),
+      ),
     ],
     figures: { patients, ...run, journalled: { units: journalled.units, seconds: journalled.seconds } },
   };
