@@ -137,6 +137,40 @@ describe("a lane on Postgres", () => {
     expect(await bench.rows("history")).toEqual([]);
   });
 
+  it("gives a partition back in peace while a statement that came too late is under way", async () => {
+    bench.append(published(mixed(30, 1)));
+    const records = bench.recordsOf(topic, 0);
+    let begun: () => void = () => {};
+    let release: () => void = () => {};
+    const statement = new Promise<void>((resolve) => {
+      begun = resolve;
+    });
+    const released = new Promise<void>((resolve) => {
+      release = resolve;
+    });
+    const query = async (...parameters: unknown[]) => {
+      if ((parameters[0] as { name?: string }).name?.startsWith("write_")) {
+        begun();
+        await released;
+      }
+      return (database.pool.query as (...all: unknown[]) => Promise<unknown>)(...parameters);
+    };
+    const before = bench.lane(topic, 0, { pool: { query } as unknown as Pool });
+    await before.open();
+    // More is known to come, so the lane does not wait for the statement.
+    await before.batch(records.slice(0, 10), bench.context(30));
+    await statement;
+    const closed = before.close();
+    const successor = bench.lane(topic, 0);
+    expect(await successor.open()).toBe(0);
+    release();
+    await closed;
+    // Who has been told that a partition is lost ends its process when the group does not take it away.
+    expect(bench.messages).toEqual([]);
+    await successor.batch(records, bench.context(30));
+    await expectPure(bench, bench.inputs);
+  });
+
   it("writes a statement once, also when the network delivers it twice", async () => {
     bench.append(published(mixed(10, 1)));
     const counts: unknown[] = [];

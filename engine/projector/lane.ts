@@ -251,6 +251,8 @@ export class ProjectionLane implements WriteSource, RestingLane {
   }
 
   #lose(): false {
+    // A lane that was closed meanwhile lost what it had given back.
+    if (this.#isLost) return false;
     this.#isLost = true;
     // As a rule the group takes the partition away next. No further event may come to notice by that it does not.
     clearTimeout(this.#timer);

@@ -20,6 +20,7 @@ import { Loader } from "./load.js";
 import { ParkedOperations } from "./parked-operations.js";
 import { Patience } from "./patience.js";
 import type { Decoder, Opener, ProjectorLogger } from "./ports.js";
+import { RequestWatch } from "./request-watch.js";
 import { applyConsumerGrants, topicsOfProjections } from "./roles.js";
 import { validateProjection } from "./validate.js";
 
@@ -156,6 +157,10 @@ export async function runConsumer(surroundings: ConsumerSurroundings): Promise<R
     });
   }
 
+  const requests = new RequestWatch(
+    pool,
+    fed.map(({ build }) => build),
+  );
   const laneOf = (topic: string, partition: number): LaneHandler => {
     const here = fed.filter(({ topics }) => topics.includes(topic));
     const foreign = here.some(({ layout }) => layout.definition.topic !== undefined);
@@ -184,7 +189,11 @@ export async function runConsumer(surroundings: ConsumerSurroundings): Promise<R
       });
     });
     const inner = new ConsumerLane({ ...reading, lanes });
-    const lane = attended(inner, () => inner.attend());
+    const lane = attended(
+      inner,
+      () => inner.attend(),
+      () => requests.concerns(topic, partition),
+    );
     // A keyed table has one topic, so its projection has one partition 0.
     const keepers = partition === 0 ? here.flatMap(({ keeper }) => (keeper ? [keeper] : [])) : [];
     return accompanied(lane, here, keepers);
