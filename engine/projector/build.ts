@@ -1,13 +1,15 @@
 import { createHash } from "node:crypto";
 import { TributaryError } from "../service/errors.js";
 import type { Pool } from "../store/pool.js";
-import { layoutOf, tableStatements } from "./ddl.js";
+import { indexStatements, layoutOf, physicalTables, tableStatements } from "./ddl.js";
 import type { AnyProjection } from "./definition.js";
 import { buildSchema, consumerRole, quoted } from "./names.js";
 import { validateProjection } from "./validate.js";
 import { viewsOf } from "./views.js";
 
 export type BuildState = "building" | "current" | "previous";
+/** Whose lanes write a build; nobody's once it is about to be dropped. */
+export type BuildFeed = "consumer" | "rebuild" | "nobody";
 
 /** One physical copy of a projection's tables. */
 export interface Build {
@@ -18,6 +20,9 @@ export interface Build {
   readonly schema: string;
   readonly state: BuildState;
   readonly consumer: string;
+  readonly feed: BuildFeed;
+  /** Whether its tables have their keys and indexes; without them they can only be filled. */
+  readonly indexed: boolean;
 }
 
 interface BuildRow extends Build {
@@ -31,17 +36,10 @@ interface Queryable {
 }
 
 const buildColumns =
-  "projection, build, version, schema_name AS schema, state, consumer, layout_hash, views_hash, views";
+  "projection, build, version, schema_name AS schema, state, consumer, feed, indexed, layout_hash, views_hash, views";
 const hash = (text: string) => createHash("sha256").update(text).digest("hex").slice(0, 32);
 
-const toBuild = ({ projection, build, version, schema, state, consumer }: BuildRow): Build => ({
-  projection,
-  build,
-  version,
-  schema,
-  state,
-  consumer,
-});
+const toBuild = ({ layout_hash: _, views_hash: __, views: ___, ...build }: BuildRow): Build => build;
 
 /** All builds of a projection (of all projections when none is named), oldest first. */
 export async function listBuilds(pool: Queryable, projection?: string): Promise<readonly Build[]> {
@@ -109,13 +107,16 @@ async function addBuild(
   consumer: string,
   build: number,
   state: BuildState,
+  feed: BuildFeed = "consumer",
 ): Promise<Build> {
   const schema = buildSchema(projection.name, build);
+  const indexed = feed === "consumer";
   for (const statement of tableStatements(projection, schema)) await client.query(statement);
+  if (indexed) for (const statement of indexStatements(projection, schema)) await client.query(statement);
   await client.query(
     `INSERT INTO engine.builds
-       (projection, build, version, layout_hash, views_hash, schema_name, state, consumer, consumer_role, current_since)
-     VALUES ($1, $2, $3, $4, '', $5, $6, $7, $8, CASE WHEN $6 = 'current' THEN now() END)`,
+       (projection, build, version, layout_hash, views_hash, schema_name, state, consumer, consumer_role, feed, indexed, current_since)
+     VALUES ($1, $2, $3, $4, '', $5, $6, $7, $8, $9, $10, CASE WHEN $6 = 'current' THEN now() END)`,
     [
       projection.name,
       build,
@@ -125,9 +126,12 @@ async function addBuild(
       state,
       consumer,
       consumerRole(consumer),
+      feed,
+      indexed,
     ],
   );
-  const made: Build = { projection: projection.name, build, version: projection.version, schema, state, consumer };
+  const { name, version } = projection;
+  const made: Build = { projection: name, build, version, schema, state, consumer, feed, indexed };
   if (state === "current") await makeViews(client, projection, made);
   return made;
 }
@@ -167,13 +171,49 @@ export async function ensureBuild(pool: Pool, projection: AnyProjection, consume
   });
 }
 
-/** Makes a further build of the same version beside the others, state `building`: for a rebuild. */
-export async function createBuild(pool: Pool, projection: AnyProjection, consumer: string): Promise<Build> {
+/**
+ * Makes a further build of the same version beside the others, state `building`: for a rebuild.
+ * @param feed `rebuild`: it is to be filled, and gets its keys and indexes afterwards (`indexBuild`); default `consumer`.
+ */
+export async function createBuild(
+  pool: Pool,
+  projection: AnyProjection,
+  consumer: string,
+  feed: "consumer" | "rebuild" = "consumer",
+): Promise<Build> {
   validateProjection(projection);
   return locked(pool, async (client) => {
     const rows = await rowsOf(client, projection.name);
-    return addBuild(client, projection, consumer, (rows.at(-1)?.build ?? 0) + 1, "building");
+    return addBuild(client, projection, consumer, (rows.at(-1)?.build ?? 0) + 1, "building", feed);
   });
+}
+
+/** Gives a filled build its keys and indexes, all or nothing, and tells the planner what is in it. */
+export async function indexBuild(pool: Pool, projection: AnyProjection, build: Build): Promise<void> {
+  const made = await locked(pool, async (client) => {
+    const row = (await rowsOf(client, projection.name)).find((candidate) => candidate.build === build.build);
+    if (!row || row.indexed) return false;
+    await client.query("SET LOCAL maintenance_work_mem = '256MB'");
+    for (const statement of indexStatements(projection, build.schema)) await client.query(statement);
+    await client.query("UPDATE engine.builds SET indexed = true WHERE projection = $1 AND build = $2", [
+      build.projection,
+      build.build,
+    ]);
+    return true;
+  });
+  if (!made) return;
+  for (const table of physicalTables(projection).keys()) {
+    await pool.query(`ANALYZE ${quoted(build.schema)}.${quoted(table)}`);
+  }
+}
+
+/** Says whose lanes write a build from now on. @returns false when it is gone. */
+export async function setFeed(pool: Pool, build: Build, feed: BuildFeed): Promise<boolean> {
+  const { rowCount } = await pool.query(
+    "UPDATE engine.builds SET feed = $3 WHERE projection = $1 AND build = $2",
+    [build.projection, build.build, feed],
+  );
+  return rowCount === 1;
 }
 
 /**
