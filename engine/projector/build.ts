@@ -188,22 +188,34 @@ export async function createBuild(
   });
 }
 
-/** Gives a filled build its keys and indexes, all or nothing, and tells the planner what is in it. */
+/**
+ * Gives a filled build its keys and indexes, all or nothing, and tells the planner what is in it. Whoever calls it has the
+ * build for itself: it takes long, so it holds up no other installer.
+ */
 export async function indexBuild(pool: Pool, projection: AnyProjection, build: Build): Promise<void> {
-  const made = await locked(pool, async (client) => {
-    const row = (await rowsOf(client, projection.name)).find((candidate) => candidate.build === build.build);
-    if (!row || row.indexed) return false;
-    await client.query("SET LOCAL maintenance_work_mem = '256MB'");
-    for (const statement of indexStatements(projection, build.schema)) await client.query(statement);
-    await client.query("UPDATE engine.builds SET indexed = true WHERE projection = $1 AND build = $2", [
-      build.projection,
-      build.build,
-    ]);
-    return true;
-  });
-  if (!made) return;
-  for (const table of physicalTables(projection).keys()) {
-    await pool.query(`ANALYZE ${quoted(build.schema)}.${quoted(table)}`);
+  const client = await pool.connect();
+  let broken = true;
+  try {
+    await client.query("BEGIN");
+    const { rows } = await client.query<{ indexed: boolean }>(
+      "SELECT indexed FROM engine.builds WHERE projection = $1 AND build = $2",
+      [build.projection, build.build],
+    );
+    if (rows[0]?.indexed === false) {
+      await client.query("SET LOCAL maintenance_work_mem = '256MB'");
+      for (const statement of indexStatements(projection, build.schema)) await client.query(statement);
+      await client.query("UPDATE engine.builds SET indexed = true WHERE projection = $1 AND build = $2", [
+        build.projection,
+        build.build,
+      ]);
+    }
+    await client.query("COMMIT");
+    for (const table of physicalTables(projection).keys()) {
+      await client.query(`ANALYZE ${quoted(build.schema)}.${quoted(table)}`);
+    }
+    broken = false;
+  } finally {
+    client.release(broken);
   }
 }
 

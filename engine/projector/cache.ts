@@ -22,6 +22,11 @@ export class EntityCache {
     return this.#young.size + this.#old.size;
   }
 
+  *keys(): Generator<string> {
+    yield* this.#young.keys();
+    yield* this.#old.keys();
+  }
+
   /** The entity, now used; undefined when it has to be read. */
   get(key: string): Entity | undefined {
     const young = this.#young.get(key);
