@@ -149,7 +149,9 @@ async function run(): Promise<void> {
       }
       const { rows, different } = await differing(database.pool);
       const times = (speed.get("fill") as number) / (speed.get("lanes") as number);
-      process.stdout.write(`run ${number}: ${times.toFixed(2)} times the catch-up; ${rows} rows, ${different} differ\n`);
+      process.stdout.write(
+        `run ${number}: ${times.toFixed(2)} times the catch-up; ${rows} rows, ${different} differ\n`,
+      );
       if (Number(different) > 0) process.exitCode = 1;
     } finally {
       await database.drop();

@@ -221,10 +221,11 @@ export async function indexBuild(pool: Pool, projection: AnyProjection, build: B
 
 /** Says whose lanes write a build from now on. @returns false when it is gone. */
 export async function setFeed(pool: Pool, build: Build, feed: BuildFeed): Promise<boolean> {
-  const { rowCount } = await pool.query(
-    "UPDATE engine.builds SET feed = $3 WHERE projection = $1 AND build = $2",
-    [build.projection, build.build, feed],
-  );
+  const { rowCount } = await pool.query("UPDATE engine.builds SET feed = $3 WHERE projection = $1 AND build = $2", [
+    build.projection,
+    build.build,
+    feed,
+  ]);
   return rowCount === 1;
 }
 

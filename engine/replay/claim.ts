@@ -1,5 +1,5 @@
-import { TributaryError } from "../service/errors.js";
 import type { Build } from "../projector/build.js";
+import { TributaryError } from "../service/errors.js";
 import type { Pool } from "../store/pool.js";
 
 /** First half of the session locks of rebuilds; the second is the build. */
@@ -25,13 +25,19 @@ export async function claimBuild(pool: Pool, build: Build): Promise<Claim> {
   );
   if (!rows[0]?.claimed) {
     client.release();
-    throw new TributaryError("TRIB_REPLAY_BUSY", `Another process rebuilds build ${build.build} of ${build.projection}.`, {
-      projection: build.projection,
-      build: build.build,
-    });
+    throw new TributaryError(
+      "TRIB_REPLAY_BUSY",
+      `Another process rebuilds build ${build.build} of ${build.projection}.`,
+      {
+        projection: build.projection,
+        build: build.build,
+      },
+    );
   }
   const lost = new Promise<never>((_, reject) => {
-    client.once("error", (error) => reject(new TributaryError("TRIB_STORE_UNAVAILABLE", undefined, {}, { cause: error })));
+    client.once("error", (error) =>
+      reject(new TributaryError("TRIB_STORE_UNAVAILABLE", undefined, {}, { cause: error })),
+    );
   });
   lost.catch(() => {});
   return {

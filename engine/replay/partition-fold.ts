@@ -87,8 +87,7 @@ export class PartitionFold {
       await patience.until("open sealed content", () => state.fold(events));
       progress(records.length);
       await pace.did(records.length, signal);
-      if (++stretches % stretchesPerTurn !== 0) continue;
-      await turn();
+      if (++stretches % stretchesPerTurn === 0) await turn();
       const bytes = this.#sizes.estimate(state.changes, state.entities);
       budget.set(this, bytes);
       if (handOver) {

@@ -104,7 +104,9 @@ export const settingsSchema = z.object({
     .int()
     .min(1)
     .default(400)
-    .describe("Memory in megabytes for rows that a rebuild folds before it writes them; what does not fit is updated in Postgres."),
+    .describe(
+      "Memory in megabytes for rows that a rebuild folds before it writes them; what does not fit is updated in Postgres.",
+    ),
   FOLD_SECONDS: z.coerce
     .number()
     .positive()
