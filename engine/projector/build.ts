@@ -25,19 +25,19 @@ export interface Build {
   readonly indexed: boolean;
 }
 
-interface BuildRow extends Build {
+export interface BuildRow extends Build {
   readonly layout_hash: string;
   readonly views_hash: string;
   readonly views: readonly string[];
 }
 
-interface Queryable {
+export interface Queryable {
   query(text: string, values?: readonly unknown[]): Promise<{ readonly rows: readonly unknown[] }>;
 }
 
 const buildColumns =
   "projection, build, version, schema_name AS schema, state, consumer, feed, indexed, layout_hash, views_hash, views";
-const hash = (text: string) => createHash("sha256").update(text).digest("hex").slice(0, 32);
+export const hash = (text: string) => createHash("sha256").update(text).digest("hex").slice(0, 32);
 
 const toBuild = ({ layout_hash: _, views_hash: __, views: ___, ...build }: BuildRow): Build => build;
 
@@ -59,7 +59,7 @@ export async function currentBuild(pool: Queryable, projection: string): Promise
  * One installer at a time, in one transaction. The lock is of the whole database, not of the projection: views of one
  * projection may stand on views of another.
  */
-async function locked<Result>(pool: Pool, work: (client: Queryable) => Promise<Result>): Promise<Result> {
+export async function locked<Result>(pool: Pool, work: (client: Queryable) => Promise<Result>): Promise<Result> {
   const client = await pool.connect();
   try {
     await client.query("BEGIN");
@@ -75,7 +75,7 @@ async function locked<Result>(pool: Pool, work: (client: Queryable) => Promise<R
   }
 }
 
-const rowsOf = async (client: Queryable, projection: string) =>
+export const rowsOf = async (client: Queryable, projection: string) =>
   (
     await client.query(`SELECT ${buildColumns} FROM engine.builds WHERE projection = $1 ORDER BY build FOR UPDATE`, [
       projection,
@@ -147,7 +147,8 @@ export async function ensureBuild(pool: Pool, projection: AnyProjection, consume
   validateProjection(projection);
   return locked(pool, async (client) => {
     const rows = await rowsOf(client, projection.name);
-    const found = rows.filter(({ version }) => version === projection.version).at(-1);
+    const ofVersion = rows.filter(({ version, feed }) => version === projection.version && feed === "consumer");
+    const found = ofVersion.find(({ state }) => state === "current") ?? ofVersion.at(-1);
     if (!found) {
       const number = (rows.at(-1)?.build ?? 0) + 1;
       const state = rows.some((row) => row.state === "current") ? "building" : "current";
@@ -227,44 +228,4 @@ export async function setFeed(pool: Pool, build: Build, feed: BuildFeed): Promis
     feed,
   ]);
   return rowCount === 1;
-}
-
-/**
- * Puts the views on another build, in one transaction: a reader sees the old rows or the new ones. A roll-back is the
- * same the other way.
- * @throws TRIB_PROJECT_BUILD_MISSING
- */
-export async function swapBuild(pool: Pool, projection: AnyProjection, build: number): Promise<void> {
-  await locked(pool, async (client) => {
-    const rows = await rowsOf(client, projection.name);
-    const next = rows.find((row) => row.build === build);
-    if (!next) {
-      throw new TributaryError("TRIB_PROJECT_BUILD_MISSING", `Projection ${projection.name} has no build ${build}.`);
-    }
-    if (next.state === "current") return;
-    const current = rows.find((row) => row.state === "current");
-    if (current) {
-      await dropViews(client, current);
-      await client.query(
-        "UPDATE engine.builds SET state = 'previous', current_since = NULL WHERE projection = $1 AND build = $2",
-        [projection.name, current.build],
-      );
-    }
-    await client.query(
-      "UPDATE engine.builds SET state = 'current', current_since = now() WHERE projection = $1 AND build = $2",
-      [projection.name, build],
-    );
-    await makeViews(client, projection, next);
-  });
-}
-
-/** Drops a build that is not current, its checkpoints and parked keys too. */
-export async function dropBuild(pool: Pool, projection: string, build: number): Promise<boolean> {
-  return locked(pool, async (client) => {
-    const row = (await rowsOf(client, projection)).find((candidate) => candidate.build === build);
-    if (!row || row.state === "current") return false;
-    await client.query(`DROP SCHEMA ${quoted(row.schema)} CASCADE`);
-    await client.query("DELETE FROM engine.builds WHERE projection = $1 AND build = $2", [projection, build]);
-    return true;
-  });
 }

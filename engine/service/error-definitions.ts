@@ -239,6 +239,11 @@ export const errorDefinitions = {
       "Run `tributary schemas register`, check SCHEMA_REGISTRY_URL, or upgrade; to go on without the event, decide it: `tributary parked park` with the place named.",
     ...again(69),
   },
+  TRIB_PROJECT_SWAP_TIMEOUT: {
+    summary: "The views of a read model could not be put on another build in time.",
+    remedy: "See in `tributary projections list` whether the build catches up, and end queries that run for long.",
+    ...again(1),
+  },
   TRIB_PROJECT_TOO_MANY_PARKED: {
     summary: "A projection holds back as many keys as it may; it stops rather than park one more.",
     remedy:
