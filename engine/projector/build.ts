@@ -23,6 +23,8 @@ export interface Build {
   readonly feed: BuildFeed;
   /** Whether its tables have their keys and indexes; without them they can only be filled. */
   readonly indexed: boolean;
+  /** When the views were put on it last, epoch milliseconds; null when they never were. */
+  readonly currentSince: number | null;
 }
 
 export interface BuildRow extends Build {
@@ -35,8 +37,7 @@ export interface Queryable {
   query(text: string, values?: readonly unknown[]): Promise<{ readonly rows: readonly unknown[] }>;
 }
 
-const buildColumns =
-  "projection, build, version, schema_name AS schema, state, consumer, feed, indexed, layout_hash, views_hash, views";
+const buildColumns = `projection, build, version, schema_name AS schema, state, consumer, feed, indexed, current_since AS "currentSince", layout_hash, views_hash, views`;
 export const hash = (text: string) => createHash("sha256").update(text).digest("hex").slice(0, 32);
 
 const toBuild = ({ layout_hash: _, views_hash: __, views: ___, ...build }: BuildRow): Build => build;
@@ -130,10 +131,9 @@ async function addBuild(
       indexed,
     ],
   );
-  const { name, version } = projection;
-  const made: Build = { projection: name, build, version, schema, state, consumer, feed, indexed };
+  const made = (await rowsOf(client, projection.name)).find((row) => row.build === build) as BuildRow;
   if (state === "current") await makeViews(client, projection, made);
-  return made;
+  return toBuild(made);
 }
 
 /**

@@ -1,7 +1,7 @@
 import { setTimeout as pause } from "node:timers/promises";
 import { TributaryError } from "../service/errors.js";
 import type { Pool } from "../store/pool.js";
-import { type Build, type BuildRow, hash, locked, rowsOf } from "./build.js";
+import { type Build, type BuildRow, currentBuild, hash, locked, rowsOf } from "./build.js";
 import type { AnyProjection } from "./definition.js";
 import { failureOf } from "./failure.js";
 import { literal, quoted } from "./names.js";
@@ -37,6 +37,14 @@ function isBehind(projection: AnyProjection, current: Build, next: Build): strin
     LEFT JOIN engine.derived_tables n ON ${ofBuild(next, "n")} AND n.name = c.name
     WHERE ${ofBuild(current, "c")} AND c.name IN (${derived.join(", ")})
       AND p.value::bigint > coalesce((n.vector->t.key->>p.key)::bigint, 0))`;
+}
+
+/** Whether a build has all that readers of the current one have seen; true when there is none. */
+export async function hasAllOf(pool: Pool, projection: AnyProjection, build: Build): Promise<boolean> {
+  const current = await currentBuild(pool, projection.name);
+  if (!current || current.build === build.build) return true;
+  const { rows } = await pool.query<{ behind: boolean }>(`SELECT ${isBehind(projection, current, build)} AS behind`);
+  return rows[0]?.behind === false;
 }
 
 /** One transaction as one message: a process that is stopped in the midst of it holds no lock that readers wait for. */
