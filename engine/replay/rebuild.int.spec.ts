@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { standaloneCodec } from "../log/codec.js";
+import type { LogProducer } from "../log/log.js";
 import { type OwnTopics, ownTopics } from "../log/own-topics.js";
 import { formatPosition, positionHeader } from "../log/position.js";
 import { type Build, currentBuild, listBuilds } from "../projector/build.js";
@@ -8,6 +9,7 @@ import { prepareConsumer, type RunningConsumer, runConsumer } from "../projector
 import { dropBuild, swapBuild } from "../projector/swap.js";
 import { createLogger } from "../service/logger.js";
 import { closedOpener } from "../service/sealed-opener.js";
+import { watchVersions } from "../service/version-swaps.js";
 import { openPool, type Pool } from "../store/pool.js";
 import { stateOfBuild } from "../testing/build-state.js";
 import { type FreshDatabase, freshDatabase } from "../testing/database.js";
@@ -34,9 +36,10 @@ class Traffic {
   written = 0;
   #stopped = false;
   #done: Promise<void> = Promise.resolve();
+  #producer: Promise<LogProducer> | undefined;
 
   async append(count: number): Promise<void> {
-    const producer = await own.log.producer();
+    this.#producer ??= own.log.producer();
     const inputs = recorded(
       Array.from({ length: count }, (_, index) => {
         const number = this.written + index;
@@ -50,7 +53,7 @@ class Traffic {
       this.written + 1,
     );
     this.written += count;
-    await producer.append(
+    await (await this.#producer).append(
       inputs.map(({ key, event, position }) => ({
         topic,
         partition: Number(key.slice(-4)) % partitions,
@@ -59,7 +62,6 @@ class Traffic {
         headers: { [positionHeader]: formatPosition(position) },
       })),
     );
-    await producer.close();
   }
 
   start(perSecond: number): void {
@@ -114,9 +116,9 @@ class Dashboard {
   }
 }
 
-async function startConsumer(pool: Pool = consumerPool): Promise<RunningConsumer> {
+async function startConsumer(pool: Pool = consumerPool, projection = notes): Promise<RunningConsumer> {
   return runConsumer({
-    definition: consumer,
+    definition: { name: "notes", project: [projection] },
     log: own.log,
     pool,
     decoder,
@@ -167,7 +169,7 @@ afterAll(async () => {
 describe("a rebuild under traffic", () => {
   it("swap, roll-back and drop show a dashboard no error, no empty table and no step back", async () => {
     const traffic = new Traffic();
-    await traffic.append(3_000);
+    await traffic.append(2_000);
     running = await startConsumer();
     const before = await end();
     await vi.waitUntil(async () => (await at(1)) === before, { timeout: 30_000 });
@@ -178,7 +180,7 @@ describe("a rebuild under traffic", () => {
       options({ progress: ({ step }) => steps.at(-1) !== step && steps.push(step) }),
     );
     expect(steps).toEqual(["fill", "catch up", "hand over", "compare", "swap"]);
-    expect(rebuilt.filledEvents).toBeGreaterThanOrEqual(3_000);
+    expect(rebuilt.filledEvents).toBeGreaterThanOrEqual(2_000);
     expect(rebuilt.comparison).toMatchObject({ differences: [], parkedKeys: 1 });
     expect(rebuilt.comparison?.rows.notes).toBeGreaterThan(200);
     expect(await states()).toEqual({ 1: "previous", 2: "current" });
@@ -188,7 +190,7 @@ describe("a rebuild under traffic", () => {
     await swapBuild(database.pool, notes, 2);
     const wanted = traffic.written;
     await traffic.stop();
-    expect(wanted).toBeGreaterThan(3_500);
+    expect(wanted).toBeGreaterThan(2_500);
     const last = await end();
     // The one before is fed on, until it is dropped.
     for (const build of [1, 2]) await vi.waitUntil(async () => (await at(build)) === last, { timeout: 10_000 });
@@ -230,6 +232,30 @@ describe("a rebuild under traffic", () => {
     ]);
     expect((await states())[build]).toBe("building");
     expect(await dropBuild(database.pool, "notes", build)).toBe(true);
+    expect(failures).toEqual([]);
+  });
+});
+
+describe("a new version of a definition", () => {
+  it("is built beside the old one and takes its place when it has caught up", async () => {
+    await running.close();
+    const two: typeof notes = { ...notes, version: 2 };
+    const dashboard = new Dashboard(database.pool);
+    await prepareConsumer(database.pool, { name: "notes", project: [two] }, { password: "secret" });
+    const before = (await currentBuild(database.pool, "notes"))?.build;
+    running = await startConsumer(consumerPool, two);
+    const versions = watchVersions({ pool: database.pool, projections: [two], logger, interval: 50 });
+    await vi.waitUntil(async () => (await currentBuild(database.pool, "notes"))?.version === 2, { timeout: 20_000 });
+    await versions.stop();
+    expect(await end()).toBe(await at((await currentBuild(database.pool, "notes"))?.build ?? 0));
+    // Back to the old definition: its build is still there, and takes its place again.
+    await running.close();
+    running = await startConsumer(consumerPool, notes);
+    const back = watchVersions({ pool: database.pool, projections: [notes], logger, interval: 50 });
+    await vi.waitUntil(async () => (await currentBuild(database.pool, "notes"))?.build === before, { timeout: 20_000 });
+    await back.stop();
+    await dashboard.stop();
+    expect(dashboard.wrong).toEqual([]);
     expect(failures).toEqual([]);
   });
 });
