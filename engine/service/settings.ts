@@ -107,6 +107,14 @@ export const settingsSchema = z.object({
     .min(0)
     .default(10_000)
     .describe("Most keys that a build of a read model holds back; before one more its consumer stops."),
+  REBUILD_MEMORY_MB: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .default(400)
+    .describe(
+      "Memory in megabytes for rows that a rebuild folds before it writes them; what does not fit is updated in Postgres.",
+    ),
   FOLD_SECONDS: z.coerce
     .number()
     .positive()
