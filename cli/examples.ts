@@ -83,6 +83,10 @@ const examples: Readonly<Record<string, readonly (readonly [call: string, what: 
     ],
   ],
   "bench generate": [["tributary bench generate --messages 100000", "messages a second"]],
+  "bench projector": [
+    ["tributary bench projector --only idle,keys --events 200000", "two parts, smaller"],
+    ["tributary bench projector --peers ../peers --write", "everything, beside other engines, into the documentation"],
+  ],
 };
 
 /** Adds its examples to the help of every command that has an action. */
