@@ -1,6 +1,6 @@
 import type { IncomingRecord, LaneContext, LaneHandler } from "../log/log.js";
 import { TributaryError } from "../service/errors.js";
-import { type ReadContext, readEvents } from "./events.js";
+import { type LaneEvent, type ReadContext, readEvents } from "./events.js";
 import type { ProjectionLane } from "./lane.js";
 import type { Patience } from "./patience.js";
 import type { Decoder } from "./ports.js";
@@ -107,7 +107,14 @@ export class ConsumerLane implements LaneHandler {
     const lanes = this.#lanes;
     const decided = (offset: number) => lanes.every((lane) => lane.needsNo(offset));
     const reading = readContext(this.#options, context, { decided, attend: () => this.attend() });
-    const events = await readEvents(records, reading);
+    let events: readonly LaneEvent[];
+    try {
+      events = await readEvents(records, reading);
+    } catch (error) {
+      // Whoever has the partition now learns the schema, or stops.
+      if (context.isOwned()) throw error;
+      return;
+    }
     const results = await Promise.allSettled(lanes.map((lane) => lane.batch(events, context)));
     for (const [index, result] of results.entries()) {
       if (result.status === "fulfilled") continue;
