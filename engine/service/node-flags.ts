@@ -3,3 +3,9 @@
  * made of is garbage a moment later, and while that space grows much of it is moved to the old one.
  */
 export const nodeFlags: readonly string[] = ["--min-semi-space-size=16"];
+
+/**
+ * For a process that rebuilds. Rows are replaced again and again before they are written: in a space for young objects that
+ * holds them all, the old ones are garbage before they are moved.
+ */
+export const rebuildFlags: readonly string[] = ["--min-semi-space-size=64", "--max-semi-space-size=64"];
