@@ -18,11 +18,13 @@ export interface Outbox {
   readonly interchanges: readonly { readonly control: string; readonly acknowledgments: boolean }[];
 }
 
-/** Number of a unit: of the claim, the payment, or the remittance. */
+/** Number of a unit: of the claim, the payment, the remittance, or what a status is traced by. */
 const NUMBERS: Readonly<Record<string, { readonly segment: string; readonly at: number }>> = {
   claim: { segment: "CLM", at: 1 },
   payment: { segment: "CLP", at: 1 },
   remittance: { segment: "TRN", at: 2 },
+  member: { segment: "TRN", at: 2 },
+  set: { segment: "AK1", at: 2 },
 };
 
 export function readOutbox(bytes: Buffer): Outbox {

@@ -1,8 +1,10 @@
 import { isSegment, type Segment, type Token } from "./tokenizer.js";
 
 /**
- * What a slice of the stream is. `claim`, `payment`, `remittance` and `set` are units; the rest surrounds them.
- * `subscriber`: people whose claims lie elsewhere (or nowhere). `between`: LX, TS3, PLB and other segments of no unit.
+ * What a slice of the stream is. `claim`, `payment`, `remittance`, `member`, `set` and `acknowledgment` are units; the
+ * rest surrounds them. `subscriber`: people whose claims lie elsewhere (or nowhere). `member`: what a status, an
+ * eligibility or an enrolment set says of one person. `acknowledgment`: a TA1. `between`: LX, TS3, PLB and other segments
+ * of no unit.
  */
 export type SliceKind =
   | "isa"
@@ -12,7 +14,9 @@ export type SliceKind =
   | "claim"
   | "remittance"
   | "payment"
+  | "member"
   | "set"
+  | "acknowledgment"
   | "between"
   | "trailer"
   | "iea"
@@ -29,7 +33,21 @@ export interface Slice {
 }
 
 /** Kinds that get a verdict of their own and are counted. */
-export const unitKinds: ReadonlySet<SliceKind> = new Set<SliceKind>(["claim", "remittance", "payment", "set"]);
+export const unitKinds: ReadonlySet<SliceKind> = new Set<SliceKind>([
+  "claim",
+  "remittance",
+  "payment",
+  "member",
+  "set",
+  "acknowledgment",
+]);
+
+/** Sets whose people stand at levels of a hierarchy: status and eligibility. */
+const hierarchical: ReadonlySet<string> = new Set(["270", "271", "276", "277"]);
+/** Levels (HL03) of a person: subscriber, dependent, and the patient of a 277CA. */
+const personLevels: ReadonlySet<string> = new Set(["22", "23", "PT"]);
+/** Segments that say more of a subscriber than who it is: a dependent after one of these stands in a slice of its own. */
+const saysSomething: ReadonlySet<string> = new Set(["TRN", "STC", "EQ", "EB", "AAA"]);
 
 /** Joins pieces; without copying where they lie side by side in one chunk. */
 function join(pieces: readonly Buffer[]): Uint8Array {
@@ -51,8 +69,9 @@ function join(pieces: readonly Buffer[]): Uint8Array {
  * The second pass: puts segments together into slices.
  *
  * A claim (837) takes the subscriber and patient levels that stand right before it, so that what names a person is in a
- * unit sealed under that person's key. A payment (835) takes the LX before it. Other sets are one slice. What is larger
- * than `longest` is cut there, so memory stays flat; such a unit has been refused before.
+ * unit sealed under that person's key. A payment (835) takes the LX before it. A status or eligibility set (270, 271, 276,
+ * 277) and an enrolment (834) are cut before each person; a dependent takes the subscriber right before it. Other sets are
+ * one slice, and each TA1 is. What is larger than `longest` is cut there, so memory stays flat; such a unit has been refused before.
  */
 export class Splitter {
   readonly #longest: number;
@@ -158,8 +177,11 @@ export class Splitter {
     }
     if (this.#set === "837") return this.#claimKindOf(segment, open);
     if (this.#set === "835") return remittanceKindOf(segment, open);
+    if (hierarchical.has(this.#set) && segment.id === "HL") return this.#levelKindOf(segment, open);
+    if (this.#set === "834" && segment.id === "INS") return start("member");
+    if (this.#set === "" && segment.id === "TA1") return start("acknowledgment");
     // Outside any set (a TA1, or what should not be there) a segment belongs to the envelope before it.
-    return open === null || open === "noise" ? start("between") : stay(open === "set" ? "set" : open);
+    return open === null || open === "noise" || open === "acknowledgment" ? start("between") : stay(open);
   }
 
   #claimKindOf(segment: Segment, open: SliceKind | null): { readonly kind: SliceKind; readonly fresh: boolean } {
@@ -170,6 +192,18 @@ export class Splitter {
     if (level === "23") return { kind: "subscriber", fresh: open !== "subscriber" || this.#hasLevel("23") };
     if (segment.id === "CLM") return { kind: "claim", fresh: open !== "subscriber" };
     return { kind: open ?? "heading", fresh: open === null };
+  }
+
+  #levelKindOf(segment: Segment, open: SliceKind | null): { readonly kind: SliceKind; readonly fresh: boolean } {
+    const level = segment.elements[3] ?? "";
+    // Providers and receivers between people belong to nobody; before the first person they are the head of the set.
+    if (!personLevels.has(level)) return { kind: open === "set" ? "set" : "heading", fresh: open === "member" };
+    const ownSubscriber = level === "23" && open === "member" && !this.#hasLevel("23") && !this.#hasSaid();
+    return { kind: "member", fresh: !ownSubscriber };
+  }
+
+  #hasSaid(): boolean {
+    return this.#segments.some((segment) => saysSomething.has(segment.id));
   }
 
   #hasLevel(level: string): boolean {
