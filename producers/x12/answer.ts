@@ -50,7 +50,9 @@ export function answerTo(interchange: InterchangeReport, options: AnswerOptions)
   const { header } = interchange;
   const rejected = interchange.note !== "000";
   const groups = interchange.groups.filter((group) => isAnswered(interchange, group));
-  const acknowledge = rejected || header.acknowledgementRequested || options.alwaysAcknowledge;
+  // An answer is never answered, whatever its header asks for: two that always answer would go on for ever.
+  const onlyAnswers = interchange.acknowledges && interchange.groups.length === 0;
+  const acknowledge = rejected || (!onlyAnswers && (header.acknowledgementRequested || options.alwaysAcknowledge));
   if (groups.length === 0 && !acknowledge) return null;
   const writer = new Writer(header);
   const day = options.now.toISOString().slice(0, 10).replaceAll("-", "");

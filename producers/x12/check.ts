@@ -46,6 +46,8 @@ export interface InterchangeReport {
   readonly groups: GroupReport[];
   /** SHA-256 of the segments, line breaks between them left out. Set when the interchange has ended. */
   digest: string;
+  /** It holds a TA1: an answer to an interchange of ours. */
+  acknowledges: boolean;
   /** IEA was read. */
   complete: boolean;
   readonly byteOrderMark: boolean;
@@ -118,6 +120,7 @@ export class InterchangeCheck {
     if (!this.#set) {
       // Only a TA1 may stand outside a set, between ISA and the first GS (X12.5).
       if (segment.id !== "TA1" || this.#group) this.#note("024");
+      else if (this.#interchange) this.#interchange.acknowledges = true;
       return;
     }
     this.#set.segments = position;
@@ -144,7 +147,15 @@ export class InterchangeCheck {
     this.#illegal = this.#options.extended(header)
       ? null
       : new RegExp(`[^\\x20-\\x7e${literally(element)}${literally(component)}${literally(repetition)}]`);
-    this.#interchange = { header, note: "000", groups: [], digest: "", complete: false, byteOrderMark };
+    this.#interchange = {
+      header,
+      note: "000",
+      groups: [],
+      digest: "",
+      acknowledges: false,
+      complete: false,
+      byteOrderMark,
+    };
     this.report.interchanges.push(this.#interchange);
     this.#hash = createHash("sha256");
     if (!/^00[345]\d\d$/.test(header.version)) this.#note("017");
