@@ -76,6 +76,8 @@ export class InterchangeCheck {
   readonly report: FileReport = { interchanges: [], problem: null };
   readonly #options: CheckOptions;
   #hash: Hash | null = null;
+  /** Bytes not yet digested. */
+  #run: { readonly chunk: Buffer; readonly from: number; to: number } | null = null;
   #interchange: InterchangeReport | null = null;
   #group: GroupReport | null = null;
   #set: SetReport | null = null;
@@ -90,7 +92,7 @@ export class InterchangeCheck {
   accept(token: Token, byteOrderMark = false): void {
     if (!isSegment(token)) return;
     if (token.id === "ISA" && token.kind === "segment") this.#begin(token, byteOrderMark);
-    this.#hash?.update(token.lead === 0 ? token.bytes : token.bytes.subarray(token.lead));
+    this.#digest(token);
     if (token.kind === "truncated") return;
     const position = this.#set ? this.#set.segments + 1 : 0;
     switch (token.id) {
@@ -114,6 +116,22 @@ export class InterchangeCheck {
       default:
         this.#inside(token, position);
     }
+  }
+
+  /** Adds a segment's content to the digest; runs of one chunk at once, since a call costs more than its bytes. */
+  #digest({ chunk, from, to, lead }: Segment): void {
+    if (!this.#hash) return;
+    if (this.#run?.chunk === chunk && lead === 0 && this.#run.to === from) {
+      this.#run.to = to;
+      return;
+    }
+    this.#digestRun();
+    this.#run = { chunk, from: from + lead, to };
+  }
+
+  #digestRun(): void {
+    if (this.#run) this.#hash?.update(this.#run.chunk.subarray(this.#run.from, this.#run.to));
+    this.#run = null;
   }
 
   #inside(segment: Segment, position: number): void {
@@ -168,6 +186,7 @@ export class InterchangeCheck {
     if (!this.#interchange) return;
     this.#cutGroup();
     if (!this.#interchange.complete) this.#note("023");
+    this.#digestRun();
     this.#interchange.digest = this.#hash!.digest("hex");
     this.#interchange = null;
     this.#hash = null;

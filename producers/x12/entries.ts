@@ -89,6 +89,11 @@ export class InterchangeEntries {
     return this.#set;
   }
 
+  /** Follows a slice without making an entry of it; only for a reader that makes none of what surrounds it either. */
+  pass(slice: Slice): void {
+    this.#advance(slice);
+  }
+
   entry(slice: Slice): ReceivedUnit {
     this.#advance(slice);
     const judgement = this.#judge();

@@ -49,20 +49,17 @@ const personLevels: ReadonlySet<string> = new Set(["22", "23", "PT"]);
 /** Segments that say more of a subscriber than who it is: a dependent after one of these stands in a slice of its own. */
 const saysSomething: ReadonlySet<string> = new Set(["TRN", "STC", "EQ", "EB", "AAA"]);
 
-/** Joins pieces; without copying where they lie side by side in one chunk. */
-function join(pieces: readonly Buffer[]): Uint8Array {
-  const first = pieces[0]!;
-  if (pieces.length === 1) return first;
-  let end = first.byteOffset + first.length;
-  let total = first.length;
-  let beside = true;
-  for (let index = 1; index < pieces.length; index += 1) {
-    const piece = pieces[index]!;
-    beside &&= piece.buffer === first.buffer && piece.byteOffset === end;
-    end = piece.byteOffset + piece.length;
-    total += piece.length;
-  }
-  return beside ? Buffer.from(first.buffer, first.byteOffset, total) : Buffer.concat(pieces, total);
+/** A run of bytes in one chunk. */
+interface Piece {
+  readonly chunk: Buffer;
+  readonly from: number;
+  to: number;
+}
+
+/** Joins pieces; without copying where they are one. */
+function join(pieces: readonly Piece[]): Uint8Array {
+  const runs = pieces.map(({ chunk, from, to }) => chunk.subarray(from, to));
+  return runs.length === 1 ? runs[0]! : Buffer.concat(runs);
 }
 
 /**
@@ -77,7 +74,7 @@ export class Splitter {
   readonly #longest: number;
   #kind: SliceKind | null = null;
   #segments: Segment[] = [];
-  #pieces: Buffer[] = [];
+  #pieces: Piece[] = [];
   #size = 0;
   #offset = 0;
   #set = "";
@@ -92,8 +89,7 @@ export class Splitter {
   push(tokens: readonly Token[]): Slice[] {
     for (const token of tokens) {
       if (isSegment(token)) this.#take(token);
-      else
-        this.#append(token.kind === "blank" ? (this.#kind ?? "noise") : this.#startNoise(), token.bytes, token.offset);
+      else this.#append(token.kind === "blank" ? (this.#kind ?? "noise") : this.#startNoise(), token);
     }
     return this.#done.splice(0);
   }
@@ -114,20 +110,23 @@ export class Splitter {
     if (kind.fresh) this.#flush();
     this.#kind = kind.kind;
     this.#segments.push(segment);
-    this.#append(kind.kind, segment.bytes, segment.offset);
+    this.#append(kind.kind, segment);
   }
 
-  #append(kind: SliceKind, bytes: Buffer, offset: number): void {
-    if (this.#size > 0 && this.#size + bytes.length > this.#longest) {
-      const last = this.#segments.at(-1)?.bytes === bytes ? this.#segments.pop() : undefined;
+  #append(kind: SliceKind, token: Token): void {
+    const size = token.to - token.from;
+    if (this.#size > 0 && this.#size + size > this.#longest) {
+      const last = this.#segments.at(-1) === token ? this.#segments.pop() : undefined;
       this.#flush();
       this.#continued = true;
       if (last) this.#segments.push(last);
     }
     this.#kind = kind;
-    if (this.#size === 0) this.#offset = offset;
-    this.#pieces.push(bytes);
-    this.#size += bytes.length;
+    if (this.#size === 0) this.#offset = token.offset;
+    const piece = this.#pieces.at(-1);
+    if (piece?.chunk === token.chunk && piece.to === token.from) piece.to = token.to;
+    else this.#pieces.push({ chunk: token.chunk, from: token.from, to: token.to });
+    this.#size += size;
   }
 
   #flush(): void {

@@ -18,6 +18,10 @@ export interface Segment {
   readonly text: string;
   /** Exact bytes: line breaks (and a byte order mark) before it, content, terminator. */
   readonly bytes: Buffer;
+  /** The chunk that holds them, and their place there. */
+  readonly chunk: Buffer;
+  readonly from: number;
+  readonly to: number;
   /** Bytes at the front of `bytes` that do not belong to the content. */
   readonly lead: number;
   /** Place of `bytes` in the stream. */
@@ -29,10 +33,44 @@ export interface Segment {
 interface Noise {
   readonly kind: "blank" | "noise";
   readonly bytes: Buffer;
+  readonly chunk: Buffer;
+  readonly from: number;
+  readonly to: number;
   readonly offset: number;
 }
 
 export type Token = Segment | Noise;
+
+/** A segment whose `bytes` are made only when asked for: most are only read. */
+class ReadSegment implements Segment {
+  readonly kind: Segment["kind"];
+  readonly id: string;
+  readonly elements: readonly string[];
+  readonly text: string;
+  readonly chunk: Buffer;
+  readonly from: number;
+  readonly to: number;
+  readonly lead: number;
+  readonly offset: number;
+  readonly delimiters: Delimiters;
+
+  constructor({ kind, id, elements, text, chunk, from, to, lead, offset, delimiters }: Omit<Segment, "bytes">) {
+    this.kind = kind;
+    this.id = id;
+    this.elements = elements;
+    this.text = text;
+    this.chunk = chunk;
+    this.from = from;
+    this.to = to;
+    this.lead = lead;
+    this.offset = offset;
+    this.delimiters = delimiters;
+  }
+
+  get bytes(): Buffer {
+    return this.chunk.subarray(this.from, this.to);
+  }
+}
 
 export function isSegment(token: Token): token is Segment {
   return token.kind === "segment" || token.kind === "truncated";
@@ -108,7 +146,7 @@ export class Tokenizer {
     let position = 0;
     while (position < bytes.length) {
       if (this.problem) {
-        tokens.push({ kind: "noise", bytes: bytes.subarray(position), offset: this.#offset + position });
+        tokens.push(this.#noise("noise", bytes, position));
         position = bytes.length;
         break;
       }
@@ -116,7 +154,7 @@ export class Tokenizer {
       if (content === null) break;
       if (content === bytes.length) {
         if (!last) break;
-        tokens.push({ kind: "blank", bytes: bytes.subarray(position), offset: this.#offset + position });
+        tokens.push(this.#noise("blank", bytes, position));
         position = content;
         break;
       }
@@ -139,16 +177,20 @@ export class Tokenizer {
       const text = bytes.toString("latin1", content, end);
       const elements = text.split(this.#separator);
       const next = truncated ? end : end + 1;
-      tokens.push({
-        kind: truncated ? "truncated" : "segment",
-        id: elements[0]!,
-        elements,
-        text,
-        bytes: bytes.subarray(position, next),
-        lead: content - position,
-        offset: this.#offset + position,
-        delimiters,
-      });
+      tokens.push(
+        new ReadSegment({
+          kind: truncated ? "truncated" : "segment",
+          id: elements[0]!,
+          elements,
+          text,
+          chunk: bytes,
+          from: position,
+          to: next,
+          lead: content - position,
+          offset: this.#offset + position,
+          delimiters,
+        }),
+      );
       if (elements[0] === "IEA") this.#delimiters = null;
       position = next;
       this.#searched = 0;
@@ -156,6 +198,11 @@ export class Tokenizer {
     this.#offset += position;
     this.#rest = bytes.subarray(position);
     return tokens;
+  }
+
+  #noise(kind: Noise["kind"], chunk: Buffer, from: number): Noise {
+    const bytes = chunk.subarray(from);
+    return { kind, bytes, chunk, from, to: chunk.length, offset: this.#offset + from };
   }
 
   /** First byte after line breaks and a byte order mark; null when more bytes are needed to tell. */
