@@ -1,3 +1,4 @@
+import { type ChildProcess, spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -6,10 +7,12 @@ import type { Address } from "../../engine/intake/connector.js";
 import { connectLog } from "../../engine/log/kafka.js";
 import type { Log } from "../../engine/log/log.js";
 import { createLogger } from "../../engine/service/logger.js";
+import { nodeFlags } from "../../engine/service/node-flags.js";
 import { prepareInstallation, processSpecs } from "../../engine/service/prepare.js";
 import { registered } from "../../engine/service/registration.js";
+import { builtRoot } from "../../engine/service/root.js";
 import { readSettings, type Settings } from "../../engine/service/settings.js";
-import { startSupervisor } from "../../engine/service/supervisor.js";
+import { type ProcessSpec, startSupervisor } from "../../engine/service/supervisor.js";
 import { freshDatabase } from "../../engine/testing/database.js";
 
 /** An installation of its own for a measurement: database, topics and home; real processes, as `run` starts them. */
@@ -50,6 +53,22 @@ async function untilReady(home: string, name: string): Promise<void> {
   }
 }
 
+/** The process as the supervisor would start it, but for the profile that it writes when it ends. */
+function startProfiled({ kind, name, environment }: ProcessSpec, folder: string): ChildProcess {
+  const flags = [...nodeFlags, "--cpu-prof", `--cpu-prof-dir=${folder}`];
+  return spawn(process.execPath, [...flags, join(builtRoot, "engine/service/main.js"), kind, name], {
+    env: { ...environment },
+    stdio: "ignore",
+  });
+}
+
+function ended(child: ChildProcess): Promise<void> {
+  return new Promise((resolve) => {
+    child.once("exit", () => resolve());
+    child.kill("SIGTERM");
+  });
+}
+
 /** Makes the place, starts the connector, and takes all away again. */
 export async function withPlace<Result>(
   connector: string,
@@ -77,13 +96,11 @@ export async function withPlace<Result>(
     if (!found) throw new Error(`${name} does not run; its log is in ${home}/logs`);
     return found;
   };
+  let profiled: ChildProcess | undefined;
   const start = async (name: string) => {
     for (const spec of await processSpecs(installation, [name])) {
-      const flags =
-        options.profile && name === connector
-          ? { NODE_OPTIONS: `--cpu-prof --cpu-prof-dir=${options.profile}` }
-          : undefined;
-      supervisor.add({ ...spec, environment: { ...spec.environment, ...flags } });
+      if (options.profile && name === connector) profiled = startProfiled(spec, options.profile);
+      else supervisor.add(spec);
     }
     await untilReady(home, name);
   };
@@ -98,6 +115,7 @@ export async function withPlace<Result>(
       usage: (name) => usageOf(find(name).pid),
     });
   } finally {
+    if (profiled) await ended(profiled);
     await supervisor.stop();
     await log.close();
     await database.drop();
