@@ -7,7 +7,7 @@ import type { Address } from "../../engine/intake/connector.js";
 import { connectLog } from "../../engine/log/kafka.js";
 import type { Log } from "../../engine/log/log.js";
 import { createLogger } from "../../engine/service/logger.js";
-import { nodeFlags } from "../../engine/service/node-flags.js";
+import { nodeFlagsFor } from "../../engine/service/node-flags.js";
 import { prepareInstallation, processSpecs } from "../../engine/service/prepare.js";
 import { registered } from "../../engine/service/registration.js";
 import { builtRoot } from "../../engine/service/root.js";
@@ -55,7 +55,7 @@ async function untilReady(home: string, name: string): Promise<void> {
 
 /** The process as the supervisor would start it, but for the profile that it writes when it ends. */
 function startProfiled({ kind, name, environment }: ProcessSpec, folder: string): ChildProcess {
-  const flags = [...nodeFlags, "--cpu-prof", `--cpu-prof-dir=${folder}`];
+  const flags = [...nodeFlagsFor(kind), "--cpu-prof", `--cpu-prof-dir=${folder}`];
   return spawn(process.execPath, [...flags, join(builtRoot, "engine/service/main.js"), kind, name], {
     env: { ...environment },
     stdio: "ignore",
