@@ -238,7 +238,7 @@ function give(reply: FastifyReply, answer: Answer, request?: FastifyRequest): Fa
   if (answer.headers) reply.headers(answer.headers);
   if (answer.type) reply.type(answer.type);
   const { body } = answer;
-  return reply.send(typeof body === "string" || body === undefined ? body : Buffer.from(body));
+  return reply.send(body instanceof Uint8Array ? Buffer.from(body) : body);
 }
 
 /** Tells an error, and lets go of a connection whose request was not read to its end. */

@@ -194,6 +194,10 @@ export const settingsSchema = z.object({
     .string()
     .optional()
     .describe("Folder of dropped X12 files, one sub-folder a partner; default `x12` under `TRIBUTARY_HOME`."),
+  CSV_INBOX: z
+    .string()
+    .optional()
+    .describe("Folder of dropped CSV files, one sub-folder a partner; default `csv` under `TRIBUTARY_HOME`."),
 });
 
 export type Settings = Readonly<z.output<typeof settingsSchema>>;
