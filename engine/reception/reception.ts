@@ -111,6 +111,12 @@ export async function openReception<Profile extends GuardedProfile>(
     base: (partner) => `${url}/partners/${encodeURIComponent(partner)}`,
   };
   const app = serverFor(settings);
+  app.addHook("onRequest", async (_request, reply) => {
+    // A connection kept for the next request would hold a closing server open.
+    reply.raw.once("close", () => {
+      if (desk.closing.signal.aborted) app.server.closeIdleConnections();
+    });
+  });
   // Bodies are taken as streams here, whatever they are.
   app.removeAllContentTypeParsers();
   app.addContentTypeParser("*", (_request, _payload, done) => done(null));
