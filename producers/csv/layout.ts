@@ -115,15 +115,10 @@ class Columns {
   }
 }
 
-/**
- * Finds the columns of a profile in the header of a file.
- * @param header names of the columns; null: the file has none, columns are positions.
- */
-export function layoutOf(profile: Profile, header: readonly string[] | null): Layout | FileProblem {
-  const columns = new Columns(header, profile.writing);
+/** Where the columns of a profile are. */
+function placesOf(profile: Profile, columns: Columns): Pick<Layout, "sources" | "identifiers" | "sums"> {
   const sources = new Map<FieldName, Source>();
   for (const [field, source] of sourcesOf(profile)) {
-    const required = source.required ?? needed[profile.rows].includes(field);
     sources.set(field, {
       name: String(source.column ?? field),
       // A column that the profile names must be there, or a renamed one would empty its field in silence.
@@ -131,12 +126,13 @@ export function layoutOf(profile: Profile, header: readonly string[] | null): La
       value: source.value ?? "",
       values: source.values ? new Map(Object.entries(source.values)) : null,
       prefixes: source.prefixes ? Object.entries(source.prefixes) : null,
-      required,
+      required: source.required ?? needed[profile.rows].includes(field),
     });
   }
-  const identifiers = profile.identifiers.map(({ column, aliases, authority, type, strong, separator }, index) => ({
+  const identifiers = profile.identifiers.map(({ column, aliases, authority, type, strong, separator }) => ({
     name: String(column),
-    at: columns.at(column, aliases, profile.rows !== "patients" || index > 0 ? profile.rows === "payments" : false),
+    // A payment names its patient by the member's id alone.
+    at: profile.rows === "payments" ? -1 : columns.at(column, aliases, false),
     authority: authority ?? profile.facility,
     type,
     strong,
@@ -147,9 +143,18 @@ export function layoutOf(profile: Profile, header: readonly string[] | null): La
     at: columns.at(column, [], false),
     position,
   }));
+  return { sources, identifiers, sums };
+}
+
+/**
+ * Finds the columns of a profile in the header of a file.
+ * @param header names of the columns; null: the file has none, columns are positions.
+ */
+export function layoutOf(profile: Profile, header: readonly string[] | null): Layout | FileProblem {
+  const columns = new Columns(header, profile.writing);
+  const places = placesOf(profile, columns);
   const problem = header && problemOf(header, columns, profile);
-  if (problem) return problem;
-  return { width: header?.length ?? null, sources, identifiers, sums };
+  return problem ?? { width: header?.length ?? null, ...places };
 }
 
 function problemOf(header: readonly string[], columns: Columns, profile: Profile): FileProblem | null {
@@ -162,15 +167,14 @@ function problemOf(header: readonly string[], columns: Columns, profile: Profile
   return { code: hasOtherDelimiter(header, profile) ? "CSV_OTHER_DELIMITER" : "CSV_HEADER_MISSING", location: missing };
 }
 
-/** Whether the header would be found with another delimiter than the one agreed. */
+/** Whether every column would be found with another delimiter than the one agreed. */
 function hasOtherDelimiter(header: readonly string[], profile: Profile): boolean {
-  if (header.length > 1) return false;
+  const [only = "", ...others] = header;
+  if (others.length > 0) return false;
   return [",", ";", "\t", "|"].some((delimiter) => {
     if (delimiter === profile.writing.delimiter) return false;
-    const layout = layoutOf(
-      { ...profile, writing: { ...profile.writing, delimiter } },
-      header[0]?.split(delimiter) ?? [],
-    );
-    return "sources" in layout;
+    const columns = new Columns(only.split(delimiter), profile.writing);
+    placesOf(profile, columns);
+    return columns.found > 0 && columns.missing.length === 0;
   });
 }
