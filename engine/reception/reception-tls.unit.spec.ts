@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type ReceptionBench, startReceptionBench } from "../testing/reception-bench.js";
-import type { HeldRoute } from "./reception.js";
+import type { Route } from "./reception.js";
 
 const folder = mkdtempSync(join(tmpdir(), "tributary-tls-"));
 const path = (name: string) => join(folder, name);
@@ -21,7 +21,7 @@ const hasOpenssl = (() => {
   }
 })();
 
-const route: HeldRoute<never> = {
+const route: Route<never> = {
   method: "POST",
   path: "/things",
   take: async ({ partner }) => ({ status: 200, body: partner }),

@@ -29,19 +29,20 @@ export interface PartnerRequest<Profile> {
   readonly base: string;
 }
 
-/** A route whose body is read to its end first. */
-export interface HeldRoute<Profile> {
+/** A route of partners. It takes bodies as a whole, as a stream, or by their media type in either way. */
+export interface Route<Profile> {
   readonly method: HTTPMethods;
   /** Path below `/partners/<partner>`, with `:name` for what varies; empty for that address itself. */
   readonly path: string;
-  /** Answers; what it throws is told by the connector's words for problems. */
-  take(request: PartnerRequest<Profile>, body: Buffer): Promise<Answer>;
-}
-
-/** A route that reads its body piece by piece, for bodies that need not fit the memory. */
-export interface StreamedRoute<Profile> extends Omit<HeldRoute<Profile>, "take"> {
-  /** The sender is read no faster than `body` is taken. A signed body is read to its end before. */
-  stream(request: PartnerRequest<Profile>, body: AsyncIterable<Buffer>): Promise<Answer>;
+  /** Answers a body that was read to its end. What it throws is told in the connector's words for problems. */
+  take?(request: PartnerRequest<Profile>, body: Buffer): Promise<Answer>;
+  /**
+   * Answers a body that need not fit the memory: the sender is read no faster than it is taken. A signed one is read to
+   * its end before.
+   */
+  stream?(request: PartnerRequest<Profile>, body: AsyncIterable<Buffer>): Promise<Answer>;
+  /** Where a route has both: whether a media type is streamed. */
+  streams?(mediaType: string): boolean;
 }
 
 /** A route that anybody may ask, e.g. what this server can do. Never with a body. */
@@ -56,7 +57,7 @@ export interface ReceptionOptions<Profile extends GuardedProfile> {
   readonly settings: Settings;
   readonly profiles: ReadonlyMap<string, Profile>;
   readonly logger: Logger;
-  readonly routes: readonly (HeldRoute<Profile> | StreamedRoute<Profile>)[];
+  readonly routes: readonly Route<Profile>[];
   /** Routes below a partner's address that need no proof. */
   readonly shown?: readonly PublicRoute[];
   /** How problems are told; default: RFC 9457. */
@@ -183,7 +184,7 @@ function serverFor(settings: Settings): FastifyInstance {
 
 async function serve<Profile extends GuardedProfile>(
   desk: Desk<Profile>,
-  route: HeldRoute<Profile> | StreamedRoute<Profile>,
+  route: Route<Profile>,
   request: FastifyRequest,
   reply: FastifyReply,
 ): Promise<FastifyReply> {
@@ -204,7 +205,9 @@ async function serve<Profile extends GuardedProfile>(
     if (Number(request.headers["content-length"] ?? "0") > desk.limits.sent)
       throw new TributaryError("TRIB_RECEPTION_BODY_TOO_LARGE");
     const chunks = bodyStream(request.raw, request.headers["content-encoding"], desk.limits, desk.closing.signal);
-    if (admission === "signature" || "take" in route) held = await holdBody(chunks, desk.room);
+    const mediaType = (request.headers["content-type"] ?? "").split(";", 1)[0]!.trim().toLowerCase();
+    const streams = route.stream !== undefined && (route.take === undefined || route.streams?.(mediaType) === true);
+    if (admission === "signature" || !streams) held = await holdBody(chunks, desk.room);
     if (admission === "signature" && !isSignedBy(door, request.headers, held!.bytes, Date.now()))
       throw new TributaryError("TRIB_RECEPTION_UNAUTHENTICATED");
     const asked: PartnerRequest<Profile> = {
@@ -213,13 +216,12 @@ async function serve<Profile extends GuardedProfile>(
       parameters,
       query: new URLSearchParams(request.url.split("?", 2)[1] ?? ""),
       headers: request.headers,
-      mediaType: (request.headers["content-type"] ?? "").split(";", 1)[0]!.trim().toLowerCase(),
+      mediaType,
       base: desk.base(partner),
     };
-    const answer =
-      "take" in route
-        ? await route.take(asked, held!.bytes)
-        : await route.stream(asked, held ? oneChunk(held.bytes) : chunks);
+    const answer = streams
+      ? await route.stream!(asked, held ? oneChunk(held.bytes) : chunks)
+      : await route.take!(asked, held!.bytes);
     return give(reply, answer, request);
   } catch (error) {
     return refuse(desk, request, reply, error);

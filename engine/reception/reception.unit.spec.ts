@@ -4,7 +4,7 @@ import { gzipSync } from "node:zlib";
 import { exportJWK, SignJWT } from "jose";
 import { afterEach, describe, expect, it } from "vitest";
 import { type ReceptionBench, startReceptionBench } from "../testing/reception-bench.js";
-import type { HeldRoute, StreamedRoute } from "./reception.js";
+import type { Route } from "./reception.js";
 import { signatureOf } from "./webhook-signature.js";
 
 const benches: ReceptionBench[] = [];
@@ -18,16 +18,14 @@ async function start(...[partners, options]: Parameters<typeof startReceptionBen
   return bench;
 }
 
-type Route = HeldRoute<never> | StreamedRoute<never>;
-
 /** Answers how many bytes came, and from whom. */
-const counting: HeldRoute<never> = {
+const counting: Route<never> = {
   method: "POST",
   path: "/things",
   take: async ({ partner }, body) => ({ status: 200, body: `${partner} ${body.length}` }),
 };
 
-const streaming: StreamedRoute<never> = {
+const streaming: Route<never> = {
   method: "POST",
   path: "/streams",
   async stream({ partner }, body) {
@@ -37,7 +35,7 @@ const streaming: StreamedRoute<never> = {
   },
 };
 
-const routes: readonly Route[] = [counting, streaming];
+const routes: readonly Route<never>[] = [counting, streaming];
 
 async function post(url: string, body: string | Uint8Array, headers: Record<string, string> = {}) {
   const sent = typeof body === "string" ? body : new Uint8Array(body);
@@ -237,7 +235,7 @@ describe("what is too much", () => {
     const waiting = new Promise<void>((resolve) => {
       finish = resolve;
     });
-    const slow: HeldRoute<never> = {
+    const slow: Route<never> = {
       method: "POST",
       path: "/slow",
       take: async () => {

