@@ -41,6 +41,18 @@ interface Noise {
 
 export type Token = Segment | Noise;
 
+/**
+ * The first ISA whose fixed positions hold and that begins in a stretch.
+ * `more`: one may begin there, but its end has not come yet.
+ */
+function nextIsa(bytes: Buffer, from: number, to: number, last: boolean): number | "more" | null {
+  for (let at = bytes.indexOf("ISA", from, "latin1"); at >= 0 && at < to; at = bytes.indexOf("ISA", at + 1, "latin1")) {
+    if (bytes.length - at < ISA_LENGTH) return last ? null : "more";
+    if (delimitersOfIsa(bytes, at)) return at;
+  }
+  return null;
+}
+
 /** A segment whose `bytes` are made only when asked for: most are only read. */
 class ReadSegment implements Segment {
   readonly kind: Segment["kind"];
@@ -106,11 +118,12 @@ function delimitersOfIsa(bytes: Buffer, from: number): Delimiters | null {
  * Cuts a stream of bytes into X12 segments.
  *
  * Memory stays flat: at most one segment is kept between two chunks. However the stream is cut into chunks, the segments
- * are the same. A new ISA may bring other delimiters. Written here because the published tokenizers lose segments on short
+ * are the same. A new ISA may bring other delimiters. What can't be read ends where an ISA begins, and so does a segment
+ * that was cut off: the interchange after a broken one is never lost. Written here because the published tokenizers lose segments on short
  * chunks or on a second ISA, give no byte offsets, or want the whole file.
  */
 export class Tokenizer {
-  /** Why the stream stopped being readable, and where; null while it is readable. */
+  /** Why the stream could not be read at some place, the first one; null while all of it could. */
   problem: { readonly code: TokenizerProblem; readonly offset: number } | null = null;
   /** Whether the stream began with a UTF-8 byte order mark. */
   byteOrderMark = false;
@@ -123,6 +136,10 @@ export class Tokenizer {
   #offset = 0;
   #delimiters: Delimiters | null = null;
   #separator = "";
+  /** Whether nothing is readable until an ISA comes. */
+  #lost = false;
+  /** Where the letters ISA come next in a chunk, from where it was last asked. */
+  #name: { readonly bytes: Buffer; readonly at: number } = { bytes: NO_BYTES, at: -1 };
 
   /** @param longest bytes of the longest segment taken; a longer one makes the stream unreadable. Default 1 MiB. */
   constructor(longest = 1_048_576) {
@@ -145,10 +162,14 @@ export class Tokenizer {
       this.#rest.length === 0 ? chunk : chunk.length === 0 ? this.#rest : Buffer.concat([this.#rest, chunk]);
     let position = 0;
     while (position < bytes.length) {
-      if (this.problem) {
-        tokens.push(this.#noise("noise", bytes, position));
-        position = bytes.length;
-        break;
+      if (this.#lost) {
+        const found = nextIsa(bytes, position, bytes.length, last);
+        const end = typeof found === "number" ? found : last ? bytes.length : bytes.length - (ISA_LENGTH - 1);
+        if (end > position) tokens.push(this.#noise("noise", bytes, position, end));
+        position = Math.max(position, end);
+        if (typeof found !== "number") break;
+        this.#lost = false;
+        continue;
       }
       const content = this.#skipLead(bytes, position, last);
       if (content === null) break;
@@ -164,16 +185,23 @@ export class Tokenizer {
       const delimiters = this.#delimiters!;
       const from = Math.max(content, position === 0 ? this.#searched : 0);
       let end = isa === "isa" ? content + ISA_LENGTH - 1 : bytes.indexOf(delimiters.terminator, from);
-      const truncated = end < 0;
-      if ((truncated ? bytes.length : end) - content > this.#longest) {
+      let truncated = end < 0;
+      const inner =
+        isa === "isa" ? null : this.#innerIsa(bytes, position, content, truncated ? bytes.length : end, last);
+      if (inner === "more" && !truncated) break;
+      if (typeof inner === "number") {
+        truncated = true;
+        end = inner;
+      }
+      if ((end < 0 ? bytes.length : end) - content > this.#longest) {
         this.#stop("SEGMENT_TOO_LONG", this.#offset + content);
         continue;
       }
-      if (truncated && !last) {
+      if (end < 0 && !last) {
         this.#searched = bytes.length - position;
         break;
       }
-      if (truncated) end = bytes.length;
+      if (end < 0) end = bytes.length;
       const text = bytes.toString("latin1", content, end);
       const elements = text.split(this.#separator);
       const next = truncated ? end : end + 1;
@@ -200,9 +228,20 @@ export class Tokenizer {
     return tokens;
   }
 
-  #noise(kind: Noise["kind"], chunk: Buffer, from: number): Noise {
-    const bytes = chunk.subarray(from);
-    return { kind, bytes, chunk, from, to: chunk.length, offset: this.#offset + from };
+  #noise(kind: Noise["kind"], chunk: Buffer, from: number, to = chunk.length): Noise {
+    return { kind, bytes: chunk.subarray(from, to), chunk, from, to, offset: this.#offset + from };
+  }
+
+  /** An ISA inside what would be one segment: the interchange before it was cut off there. */
+  #innerIsa(bytes: Buffer, position: number, content: number, end: number, last: boolean): number | "more" | null {
+    const searched = position === 0 ? this.#searched - ISA_LENGTH : 0;
+    const from = Math.max(content + 1, searched);
+    if (this.#name.bytes !== bytes || (this.#name.at >= 0 && this.#name.at < from)) {
+      this.#name = { bytes, at: bytes.indexOf("ISA", from, "latin1") };
+    }
+    // Nearly always the letters come nowhere near: they are looked for once a chunk, not once a segment.
+    if (this.#name.at < 0 || this.#name.at >= end) return null;
+    return nextIsa(bytes, from, end, last);
   }
 
   /** First byte after line breaks and a byte order mark; null when more bytes are needed to tell. */
@@ -239,6 +278,9 @@ export class Tokenizer {
   }
 
   #stop(code: TokenizerProblem, offset: number): void {
-    this.problem = { code, offset };
+    this.problem ??= { code, offset };
+    this.#lost = true;
+    this.#delimiters = null;
+    this.#searched = 0;
   }
 }

@@ -1,7 +1,6 @@
 import { once } from "node:events";
 import { createWriteStream } from "node:fs";
 import { rename } from "node:fs/promises";
-import { join } from "node:path";
 
 export interface X12FileOptions {
   readonly claims: number;
@@ -91,6 +90,3 @@ export async function writeX12File(path: string, options: X12FileOptions): Promi
   await rename(`${path}.tmp`, path);
   return bytes;
 }
-
-/** Where a connector's drop folder takes files of a partner. */
-export const dropFolder = (home: string, partner: string): string => join(home, "x12", partner, "in");
