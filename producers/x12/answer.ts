@@ -6,24 +6,31 @@ import { acknowledgmentOf, isAcknowledged, isRejected, setCodes } from "./verdic
 /** IK502, AK905 and IK304 take at most five codes. */
 const MOST_CODES = 5;
 
-/** Writes segments with the delimiters of the interchange answered: what is repeated of it can't contain them. */
+/**
+ * Writes segments with the delimiters of the interchange answered. What is repeated of it may only contain them where an
+ * ISA is wrong: a blank stands for them then.
+ */
 class Writer {
   readonly #element: string;
   readonly #terminator: string;
   readonly component: string;
+  readonly #delimiters: RegExp;
   #text = "";
 
   constructor(header: InterchangeHeader) {
     this.#element = String.fromCharCode(header.delimiters.element);
     this.#terminator = String.fromCharCode(header.delimiters.terminator);
     this.component = String.fromCharCode(header.delimiters.component);
+    const code = (byte: number) => `\\x${byte.toString(16).padStart(2, "0")}`;
+    this.#delimiters = new RegExp(`[${code(header.delimiters.element)}${code(header.delimiters.terminator)}]`, "g");
   }
 
   /** Adds a segment; empty elements at its end are left out, as X12.6 asks. */
   add(...elements: readonly (string | number)[]): void {
     let length = elements.length;
     while (length > 1 && elements[length - 1] === "") length -= 1;
-    this.#text += elements.slice(0, length).join(this.#element) + this.#terminator;
+    const written = elements.slice(0, length).map((element) => String(element).replace(this.#delimiters, " "));
+    this.#text += written.join(this.#element) + this.#terminator;
   }
 
   get text(): string {

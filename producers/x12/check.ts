@@ -91,13 +91,11 @@ export class InterchangeCheck {
 
   accept(token: Token, byteOrderMark = false): void {
     if (!isSegment(token)) return;
-    if (token.id === "ISA" && token.kind === "segment") this.#begin(token, byteOrderMark);
+    if (token.opens) this.#begin(token, byteOrderMark);
     this.#digest(token);
-    if (token.kind === "truncated") return;
+    if (token.kind === "truncated" || token.opens) return;
     const position = this.#set ? this.#set.segments + 1 : 0;
     switch (token.id) {
-      case "ISA":
-        break;
       case "IEA":
         this.#endInterchange(token);
         break;

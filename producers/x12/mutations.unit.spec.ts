@@ -27,6 +27,16 @@ const samples: readonly Buffer[] =
 const good = interchange([claims837(...heading837, ...subscriber, ...claim)], { control: "000000999" });
 const codec = standaloneCodec();
 
+/** Damage that was once not survived. */
+const remembered: readonly Parameters<typeof mutate>[1][] = [
+  // A broken ISA right before a whole one.
+  [
+    { kind: "repeat", at: 0, length: 1 },
+    { kind: "insert", at: 0, bytes: Uint8Array.of(0) },
+    { kind: "swap", at: 0, length: 2 },
+  ],
+];
+
 describe.skipIf(folder === null)("a damaged sample, and an interchange after it", () => {
   it("are both answered, kept byte for byte, and only what is right makes events that the log can carry", async () => {
     await fc.assert(
@@ -69,7 +79,7 @@ describe.skipIf(folder === null)("a damaged sample, and an interchange after it"
           expect(verdict).toEqual({ accepted: true });
         }
       }),
-      { numRuns: 300 },
+      { numRuns: 300, examples: remembered.map((damage) => [samples[0]!, damage]) },
     );
   }, 60_000);
 });

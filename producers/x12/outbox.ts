@@ -38,7 +38,7 @@ export function readOutbox(bytes: Buffer): Outbox {
   for (const slice of [...splitter.push([...tokenizer.push(bytes), ...tokenizer.end()]), ...splitter.end()]) {
     const first = slice.segments[0];
     const at = (index: number): string => (first?.elements[index] ?? "").trim();
-    if (first?.id === "ISA") {
+    if (slice.kind === "isa" && first) {
       interchanges.push({ control: at(13), acknowledgments: true });
       group = "";
     } else if (first?.id === "GS") {

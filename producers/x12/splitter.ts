@@ -153,6 +153,8 @@ export class Splitter {
     const start = (kind: SliceKind) => ({ kind, fresh: true });
     switch (segment.id) {
       case "ISA":
+        // A broken one begins no interchange; it belongs to what it broke into.
+        if (!segment.opens) break;
         this.#set = "";
         return start("isa");
       case "GS":

@@ -27,6 +27,8 @@ export interface Segment {
   /** Place of `bytes` in the stream. */
   readonly offset: number;
   readonly delimiters: Delimiters;
+  /** It is an ISA whose fixed positions hold: an interchange begins. */
+  readonly opens: boolean;
 }
 
 /** Bytes that belong to no segment: blanks at the end, or everything from the place where no interchange could be read. */
@@ -65,8 +67,9 @@ class ReadSegment implements Segment {
   readonly lead: number;
   readonly offset: number;
   readonly delimiters: Delimiters;
+  readonly opens: boolean;
 
-  constructor({ kind, id, elements, text, chunk, from, to, lead, offset, delimiters }: Omit<Segment, "bytes">) {
+  constructor({ kind, id, elements, text, chunk, from, to, lead, offset, delimiters, opens }: Omit<Segment, "bytes">) {
     this.kind = kind;
     this.id = id;
     this.elements = elements;
@@ -77,6 +80,7 @@ class ReadSegment implements Segment {
     this.lead = lead;
     this.offset = offset;
     this.delimiters = delimiters;
+    this.opens = opens;
   }
 
   get bytes(): Buffer {
@@ -217,6 +221,7 @@ export class Tokenizer {
           lead: content - position,
           offset: this.#offset + position,
           delimiters,
+          opens: isa === "isa",
         }),
       );
       if (elements[0] === "IEA") this.#delimiters = null;
