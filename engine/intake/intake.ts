@@ -121,7 +121,8 @@ const eventHead = 21;
 /** What a journal record has beside bytes and events: names, hashes, nested seals. Generous. */
 const recordOverhead = 4_096;
 
-function checkUnit(unit: ReceivedUnit, context: RecordContext): Verdict {
+/** What would be refused of a unit, without journalling it. Pure. */
+export function checkUnit(unit: ReceivedUnit, context: RecordContext): Verdict {
   if (!unit.verdict.accepted) return unit.verdict;
   const finished = finishEvents(unit, {
     codec: context.codec,

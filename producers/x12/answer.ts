@@ -138,7 +138,8 @@ function writeSet(
   component: string,
 ): void {
   const letter = form === "999" ? "IK" : "AK";
-  add("AK2", set.header.set, set.header.control, form === "999" ? set.header.guide : "");
+  // AK201 has three characters, whatever the set that nobody knows was called.
+  add("AK2", set.header.set.slice(0, 3), set.header.control, form === "999" ? set.header.guide : "");
   for (const error of set.errors) writeError(add, error, letter, component);
   const codes = [...new Set(setCodes(set))].slice(0, MOST_CODES);
   // A 997 does not know the implementation codes (I5, I6): its nearest is 5.
