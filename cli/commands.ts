@@ -75,6 +75,11 @@ export const commands: readonly CommandEntry[] = [
     load: async () => (await import("./send.js")).registerSend,
   },
   {
+    name: "validate",
+    about: "what a connector would answer to files, and the events it would make; nothing is stored",
+    load: async () => (await import("./validate.js")).registerValidate,
+  },
+  {
     name: "events",
     about: "the events in the log; what is sealed stays sealed",
     load: async () => (await import("./events.js")).registerEvents,

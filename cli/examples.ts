@@ -42,6 +42,10 @@ const examples: Readonly<Record<string, readonly (readonly [call: string, what: 
   "consumers run": [["tributary consumers run claims", "a second instance shares the partitions of the first"]],
   "consumers new": [["tributary consumers new bed-days", "then change its table and fold"]],
   "consumers grants": [["tributary consumers grants claims", "for who sets up roles by hand"]],
+  validate: [
+    ["tributary validate claims.837 --to x12", "what each claim would be answered, and the events it would make"],
+    ["tributary validate admissions.hl7 --to hl7v2 --json", "one JSON object a message"],
+  ],
   send: [
     ["tributary send admissions.hl7 --to hl7v2", "every message of the file, one after the other"],
     ["tributary send claims.837 --to x12 --partner clearing --json", "one JSON object a claim"],

@@ -1,4 +1,5 @@
 import { again, final } from "./error-kinds.js";
+import { receptionErrorDefinitions } from "./reception-error-definitions.js";
 import { stackErrorDefinitions } from "./stack-error-definitions.js";
 
 /**
@@ -285,6 +286,7 @@ export const errorDefinitions = {
     remedy: "Start the consumer (`tributary run <consumer>`) and call it again: it goes on where it was.",
     ...again(1),
   },
+  ...receptionErrorDefinitions,
   TRIB_SERVICE_NOT_FOUND: {
     summary: "There is no such connector or consumer.",
     remedy: "`tributary producers list` and `tributary consumers list` show what there is; `new` makes a folder.",

@@ -68,7 +68,10 @@ export function serve(socket: Duplex, options: ConnectionOptions): Connection {
   }
 
   /** Submits at once, so that the order of the calls is the order of the stream, and answers in turn. */
-  function take(units: readonly ReceivedUnit[], answer: (journalled: readonly SubmittedUnit[] | undefined) => Buffer) {
+  function take(
+    units: readonly ReceivedUnit[],
+    answer: (journalled: readonly SubmittedUnit[] | undefined) => readonly Buffer[],
+  ) {
     const bytes = units.reduce((sum, unit) => sum + unit.bytes.length, 0);
     inFlight++;
     inFlightBytes += bytes;
@@ -77,7 +80,8 @@ export function serve(socket: Duplex, options: ConnectionOptions): Connection {
       const content = answer(await journalled);
       inFlight--;
       inFlightBytes -= bytes;
-      if (content.length > 0) await write(frame(content));
+      if (content.length > 0)
+        await write(content.length === 1 ? frame(content[0] as Buffer) : Buffer.concat(content.map(frame)));
       if (!full() && !closing) socket.resume();
     });
     if (full()) socket.pause();
@@ -111,7 +115,7 @@ export function serve(socket: Duplex, options: ConnectionOptions): Connection {
       take([cut.unit], (journalled) => (journalled ? cut.answer(cut.unit.verdict) : cut.tryAgain()));
       return;
     }
-    take([readNoise(piece, context)], () => Buffer.alloc(0));
+    take([readNoise(piece, context)], () => []);
     if (piece.kind === "noise" && ++noise >= NOISE_LIMIT) void close();
   }
 

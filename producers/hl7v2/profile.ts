@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { isZone } from "../../engine/intake/zone.js";
+import { ackConditions } from "./acknowledgments.js";
 import { isCharset } from "./charset.js";
 import { negotiableReasons } from "./reasons.js";
 
@@ -71,9 +72,19 @@ export const profileSchema = z.strictObject({
   ackPolicy: z
     .strictObject({
       mode: z
-        .enum(["original", "enhanced"])
+        .enum(["original", "header", "enhanced"])
         .default("original")
-        .describe("`enhanced` answers with CA, CE, CR instead of AA, AE, AR."),
+        .describe(
+          "`original`: one AA, AE or AR a message, whatever MSH-15 and MSH-16 say. `header`: as they say, original where both are empty. `enhanced`: as they say, else as `accept` and `application` do.",
+        ),
+      accept: z
+        .enum(ackConditions)
+        .default("AL")
+        .describe("In `enhanced` mode, where MSH-15 is empty: when CA, CE or CR is sent."),
+      application: z
+        .enum(ackConditions)
+        .default("NE")
+        .describe("In `enhanced` mode, where MSH-16 is empty: when AA, AE or AR is sent."),
       answers: z
         .partialRecord(z.enum(negotiableReasons), z.enum(["AA", "AE", "AR"]))
         .default({})

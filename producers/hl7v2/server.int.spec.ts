@@ -61,6 +61,24 @@ describe("sending to the connector", () => {
     expect(intake.units.map(({ bytes }) => Buffer.from(bytes).toString())).toEqual(file);
   });
 
+  it("waits for the acknowledgment of the application, where one follows the CA", async () => {
+    const { receiver } = await start({}, { generic: { ackPolicy: { mode: "header" } } });
+    const asking = (controlId: string, accept: string, application: string, pid?: string) =>
+      messageOf({ controlId, ...(pid && { pid }) }).replace("|P|2.5.1", `|P|2.5.1|||${accept}|${application}`);
+    const lines = await send(
+      receiver,
+      [asking("1", "AL", "AL"), asking("2", "AL", "ER"), asking("3", "AL", "ER", "1||||Doe"), asking("4", "", "")].join(
+        "",
+      ),
+    );
+    expect(lines.map(({ controlId, answer, accepted }) => [controlId, answer, accepted])).toEqual([
+      ["1", "AA", true],
+      ["2", "CA", true],
+      ["3", "AE", false],
+      ["4", "AA", true],
+    ]);
+  });
+
   it("takes complete blocks out of a framed file", async () => {
     const { receiver } = await start();
     const lines = await send(

@@ -5,8 +5,8 @@ import { type ReadingContext, type ReadMessage, readMessage } from "./unit.js";
 /** The content of one block, ready for the journal. */
 export interface Transmission {
   readonly units: readonly ReceivedUnit[];
-  /** The answer to the block, from what became of each unit; undefined: nothing is durable. */
-  readonly answer: (journalled: readonly SubmittedUnit[] | undefined) => Buffer;
+  /** The blocks that answer it, in order, from what became of each unit; undefined: nothing is durable. */
+  readonly answer: (journalled: readonly SubmittedUnit[] | undefined) => readonly Buffer[];
 }
 
 /**
@@ -22,7 +22,7 @@ export function readTransmission(bytes: Buffer, context: ReadingContext, newRece
   return readBatch(bytes, slices, context, newReceiptId());
 }
 
-function answerOf(message: ReadMessage, journalled: SubmittedUnit | undefined): Buffer {
+function answerOf(message: ReadMessage, journalled: SubmittedUnit | undefined): readonly Buffer[] {
   return journalled === undefined ? message.tryAgain() : message.answer(journalled.verdict);
 }
 
@@ -61,8 +61,10 @@ function readBatch(
   });
   return {
     units,
-    answer: (journalled) =>
-      Buffer.concat([...messages].map(([ordinal, message]) => answerOf(message, journalled?.[ordinal]))),
+    answer: (journalled) => {
+      const all = [...messages].flatMap(([ordinal, message]) => answerOf(message, journalled?.[ordinal]));
+      return all.length > 0 ? [Buffer.concat(all)] : [];
+    },
   };
 }
 

@@ -74,7 +74,7 @@ export function bodyProblems(
   } else {
     if (identifiers.length === 0) report("NO_PID3", "PID-3");
     // An ADT that stops before the required PID-5, with nothing after: the rest was lost on the way.
-    if (type === "ADT" && !isMerge(message) && message.segments.at(-1) === pid && pid.field(5) === undefined) {
+    if (type === "ADT" && !isMerge(message) && message.segments.at(-1) === pid && pid.fieldText(5) === undefined) {
       report("TRUNCATED", "PID");
     }
   }
