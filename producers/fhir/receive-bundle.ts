@@ -52,8 +52,6 @@ class Pass {
   readonly #transmissionId: string;
   readonly #context: ReadingContext;
   readonly #addresses: FullUrls;
-  /** Entries whose address stood before. */
-  readonly #stale = new Set<number>();
   readonly #kept: (ReadResource | null)[] = [];
   #rejected: Problem | undefined;
 
@@ -73,7 +71,8 @@ class Pass {
     for (const [index, span] of this.#bundle.spans.entries()) {
       if (index % batchEntries === batchEntries - 1) await breathe();
       const entry = readEntry(this.#bytes, span);
-      if (!this.#addresses.add(entry)) this.#stale.add(index);
+      if (!this.#addresses.add(entry))
+        this.problems.push({ code: "invariant", place: `Bundle.entry[${index}].fullUrl` });
       if (index === 0 && this.#bundle.type === "message" && typeOf(entry.resource ?? {}) !== "MessageHeader")
         this.problems.push({ code: "invariant", place: "Bundle.entry[0].resource" });
     }
@@ -109,7 +108,7 @@ class Pass {
     }
     const span = this.#bundle.spans[index]!;
     const place = `Bundle.entry[${index}]`;
-    const arrival = arrivalOf(readEntry(this.#bytes, span), this.#bundle, place, !this.#stale.has(index));
+    const arrival = arrivalOf(readEntry(this.#bytes, span), this.#bundle, place);
     if (!arrival) return null;
     const read = readResource(
       {

@@ -110,7 +110,7 @@ class Walk {
       return;
     }
     const list = content as readonly unknown[];
-    if (list.length === 0 || list.length > member.max) this.doubt = true;
+    if (list.length === 0 || list.length > member.max) this.#add("structure", place);
     for (const [index, one] of list.entries()) this.#value(member, one, shape, name, `${place}[${index}]`);
   }
 
@@ -119,13 +119,13 @@ class Walk {
       // Every resource's `id` is a string in the definitions, with the form of an id in the text.
       const type = name === "id" && shape.resource ? "id" : member.type;
       if (!isPrimitive(type, content)) {
-        if (content === null || typeof content === "object") this.doubt = true;
+        if (content === null) this.doubt = true;
         else this.#add(type === "xhtml" ? "invariant" : "value", place);
       } else if (member.codes && !member.codes.has(content as string)) this.#add("code-invalid", place);
       return;
     }
     if (!isElement(content) || Object.keys(content).length === 0) {
-      this.doubt = true;
+      this.#add("structure", place);
       return;
     }
     if (member.type === "Resource") this.#resource(content, place);
