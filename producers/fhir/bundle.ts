@@ -98,7 +98,8 @@ export class FullUrls {
   /** @returns false when the address was there before. */
   add({ entry, resource }: BundleEntry): boolean {
     const url = text(entry, "fullUrl");
-    if (url === undefined || !resource) return true;
+    // What is no absolute address (a bare id, as some senders write) addresses nothing.
+    if (url === undefined || !resource || !/^[a-z][a-z0-9+.-]*:/i.test(url)) return true;
     const id = text(resource, "id") ?? /^urn:uuid:(.+)$/.exec(url)?.[1];
     if (id !== undefined) this.urls.set(url, `${typeOf(resource)}/${id}`);
     const key = `${url} ${text(child(resource, "meta"), "versionId") ?? ""}`;
