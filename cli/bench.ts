@@ -1,5 +1,7 @@
 import type { Command } from "commander";
 import { runGenerate } from "../bench/generate.js";
+import { openInstallation } from "./installation.js";
+import { print } from "./output.js";
 
 export function registerBench(command: Command): void {
   command
@@ -10,5 +12,23 @@ export function registerBench(command: Command): void {
     .option("--json", "one JSON object")
     .action((options: { messages: string; seed: string; json?: boolean }) => {
       runGenerate(["--messages", options.messages, "--seed", options.seed, ...(options.json ? ["--json"] : [])]);
+    });
+  command
+    .command("projector")
+    .description(
+      "the projector's speed on this installation's services: beside its peers, with several processes, with many keys, idle, and under the region's load. In databases and topics of its own, which it removes",
+    )
+    .option("--events <n>", "events of a full run; the parts derive theirs", "1000000")
+    .option("--only <parts>", "peers, processes, keys, idle, region; separated by commas")
+    .option(
+      "--peers <folder>",
+      "the side-by-side benchmark of other engines; without it the peers' part has our figures alone",
+    )
+    .option("--write", "put the tables into docs/performance.md")
+    .option("--json", "one JSON object a part")
+    .action(async (given: { events: string; only?: string; peers?: string; json?: boolean; write?: boolean }) => {
+      const { readOptions } = await import("../bench/projector/options.js");
+      const { benchProjector } = await import("../bench/projector/command.js");
+      await benchProjector(await openInstallation(), readOptions(given), print);
     });
 }

@@ -56,6 +56,13 @@ const examples: Readonly<Record<string, readonly (readonly [call: string, what: 
     ["tributary intake list --rejected", "with codes and places"],
     ["tributary intake list --partner north --json", "one JSON object a unit"],
   ],
+  "projections rebuild": [
+    ["tributary projections rebuild claims", "beside the current build, compared, then put in its place"],
+    ["tributary projections rebuild claims --no-swap --rate 20000", "gently, and without the last step"],
+  ],
+  "projections swap": [["tributary projections swap claims", "after a rebuild with --no-swap"]],
+  "projections rollback": [["tributary projections rollback claims", "as fresh as what it replaces"]],
+  "projections drop": [["tributary projections drop claims --yes", "when nobody will want to go back"]],
   "projections list": [["tributary projections list", "with lag and parked keys"]],
   "projections await": [["tributary projections await --timeout 60", "then query"]],
   "projections verify": [["tributary projections verify claims", "exit code 2 when a row differs"]],

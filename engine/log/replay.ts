@@ -50,6 +50,23 @@ async function fetchFrom(cluster: Cluster, topic: string, partition: number, off
   return responses.find(({ topicName }) => topicName === topic)?.partitions[0]?.messages ?? [];
 }
 
+/** Fetches in order; while what one gave is handled, the next is under way. */
+function readAhead(fetch: (offset: number) => Promise<object>, end: number): (offset: number) => Promise<object> {
+  let next: { readonly offset: number; readonly fetched: Promise<object> } | undefined;
+  return async (offset) => {
+    const under = next?.offset === offset ? next.fetched : fetch(offset);
+    next = undefined;
+    const fetched = await under;
+    const following = (lastOffsetOf(fetched) ?? -1) + 1;
+    if (following > offset && following < end) {
+      next = { offset: following, fetched: fetch(following) };
+      // It may never be asked for; whoever asks for it hears of its failure.
+      next.fetched.catch(() => {});
+    }
+    return fetched;
+  };
+}
+
 /**
  * Reads a partition by direct fetches, without a group: nothing is joined, committed or left behind.
  * The end is the high watermark at the start where `to` lies beyond it, so it always ends.
@@ -71,10 +88,11 @@ export async function* replay(
   let lastProgress = Date.now();
   if (position >= end) return;
   await cluster.addTargetTopic(topic);
+  const ahead = readAhead((offset) => fetchFrom(cluster, topic, partition, offset), end);
   while (position < end) {
     let fetched: object = [];
     try {
-      fetched = await fetchFrom(cluster, topic, partition, position);
+      fetched = await ahead(position);
     } catch (error) {
       const type = kafkaErrorType(error);
       if (type === "OFFSET_OUT_OF_RANGE" || (error as Error).name === "KafkaJSOffsetOutOfRange") {

@@ -35,6 +35,7 @@ export async function startDefinition(
   const pool = openPool(requireSetting(settings, "DATABASE_URL"), {
     applicationName: `tributary ${name}`,
     max: settings.DATABASE_POOL,
+    silence: settings.DATABASE_SILENCE_SECONDS * 1000,
   });
   const codec = await connectCodec(settings);
   const opener =

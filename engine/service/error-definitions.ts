@@ -240,6 +240,11 @@ export const errorDefinitions = {
       "Run `tributary schemas register`, check SCHEMA_REGISTRY_URL, or upgrade; to go on without the event, decide it: `tributary parked park` with the place named.",
     ...again(69),
   },
+  TRIB_PROJECT_SWAP_TIMEOUT: {
+    summary: "The views of a read model could not be put on another build in time.",
+    remedy: "See in `tributary projections list` whether the build catches up, and end queries that run for long.",
+    ...again(1),
+  },
   TRIB_PROJECT_TOO_MANY_PARKED: {
     summary: "A projection holds back as many keys as it may; it stops rather than park one more.",
     remedy:
@@ -261,7 +266,30 @@ export const errorDefinitions = {
     remedy: "See it with `tributary parked show`; mend the fold or the table.",
     ...final(65),
   },
+<<<<<<< HEAD
   ...receptionErrorDefinitions,
+=======
+  TRIB_REPLAY_BUSY: {
+    summary: "The build is in other hands: another process rebuilds it, or its consumer feeds it.",
+    remedy: "Wait for the other process or end it; `tributary projections list` shows every build.",
+    ...again(75),
+  },
+  TRIB_REPLAY_COMPARE_TIMEOUT: {
+    summary: "Two builds were never seen at the same position, so they could not be compared.",
+    remedy: "See that the consumer runs and both builds move (`tributary projections list`), then call it again.",
+    ...again(1),
+  },
+  TRIB_REPLAY_INTERRUPTED: {
+    summary: "A rebuild was ended before it was done.",
+    remedy: "Call it again: it goes on where it was.",
+    ...again(75),
+  },
+  TRIB_REPLAY_NOT_TAKEN_UP: {
+    summary: "A rebuilt build was handed over, and no consumer feeds it.",
+    remedy: "Start the consumer (`tributary run <consumer>`) and call it again: it goes on where it was.",
+    ...again(1),
+  },
+>>>>>>> main
   TRIB_SERVICE_NOT_FOUND: {
     summary: "There is no such connector or consumer.",
     remedy: "`tributary producers list` and `tributary consumers list` show what there is; `new` makes a folder.",

@@ -76,6 +76,14 @@ export const settingsSchema = z.object({
     .max(100)
     .default(6)
     .describe("Most connections of one process to Postgres."),
+  DATABASE_SILENCE_SECONDS: z.coerce
+    .number()
+    .positive()
+    .max(3600)
+    .default(60)
+    .describe(
+      "Longest time in seconds that Postgres may say nothing to a consumer or the publisher while it owes an answer. Then the connection is given up, and what was asked is in doubt: it is found out before work goes on. A single statement that takes longer is not lost, but asked about again.",
+    ),
   LOG_LEVEL: z
     .enum(["trace", "debug", "info", "warn", "error", "fatal", "silent"])
     .default("info")
@@ -99,6 +107,14 @@ export const settingsSchema = z.object({
     .min(0)
     .default(10_000)
     .describe("Most keys that a build of a read model holds back; before one more its consumer stops."),
+  REBUILD_MEMORY_MB: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .default(400)
+    .describe(
+      "Memory in megabytes for rows that a rebuild folds before it writes them; what does not fit is updated in Postgres.",
+    ),
   FOLD_SECONDS: z.coerce
     .number()
     .positive()

@@ -14,15 +14,20 @@ CREATE TABLE engine.builds (
   consumer text NOT NULL,
   consumer_role name NOT NULL,
   created_at timestamp with time zone NOT NULL DEFAULT now(),
-  current_since timestamp with time zone
+  current_since timestamp with time zone,
+  feed text NOT NULL DEFAULT 'consumer'::text,
+  indexed boolean NOT NULL DEFAULT true
 );
 ALTER TABLE engine.builds ADD CONSTRAINT builds_build_check CHECK ((build > 0));
+ALTER TABLE engine.builds ADD CONSTRAINT builds_feed_check CHECK ((feed = ANY (ARRAY['consumer'::text, 'rebuild'::text, 'nobody'::text])));
 ALTER TABLE engine.builds ADD CONSTRAINT builds_pkey PRIMARY KEY (projection, build);
 ALTER TABLE engine.builds ADD CONSTRAINT builds_schema_name_key UNIQUE (schema_name);
 ALTER TABLE engine.builds ADD CONSTRAINT builds_state_check CHECK ((state = ANY (ARRAY['building'::text, 'current'::text, 'previous'::text])));
 CREATE UNIQUE INDEX builds_one_current ON engine.builds USING btree (projection) WHERE (state = 'current'::text);
 ALTER TABLE engine.builds ENABLE ROW LEVEL SECURITY;
 CREATE POLICY own_builds ON engine.builds FOR SELECT TO PUBLIC USING ((consumer_role = CURRENT_USER)) WITH CHECK ();
+COMMENT ON COLUMN engine.builds.feed IS 'Whose lanes write it. rebuild: the command that fills it. nobody: it is about to be dropped.';
+COMMENT ON COLUMN engine.builds.indexed IS 'Whether its tables have their keys and indexes yet: without them they can only be filled.';
 COMMENT ON COLUMN engine.builds.layout_hash IS 'Of tables, columns and keys: a change of them needs a new version of the projection.';
 COMMENT ON COLUMN engine.builds.views IS 'Views made on it, in the order made; none unless it is current.';
 COMMENT ON COLUMN engine.builds.views_hash IS 'Of views and comments: a change of them makes the views anew.';
