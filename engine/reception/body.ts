@@ -42,20 +42,25 @@ async function* sentChunks(
   passed: (bytes: number) => void,
 ): AsyncGenerator<Buffer> {
   const chunks = sent.iterator({ destroyOnReturn: false });
+  let stop = () => {};
   const stopped = new Promise<never>((_, reject) => {
-    const stop = () => reject(new TributaryError("TRIB_RECEPTION_CLOSING"));
-    if (signal.aborted) stop();
-    else signal.addEventListener("abort", stop, { once: true });
+    stop = () => reject(new TributaryError("TRIB_RECEPTION_CLOSING"));
   });
   stopped.catch(() => {});
+  if (signal.aborted) stop();
+  else signal.addEventListener("abort", stop, { once: true });
   let size = 0;
-  for (;;) {
-    const { value, done } = (await Promise.race([chunks.next(), stopped])) as IteratorResult<Buffer, undefined>;
-    if (done) return;
-    size += value.length;
-    if (size > limit) throw tooLarge();
-    passed(size);
-    yield value;
+  try {
+    for (;;) {
+      const { value, done } = (await Promise.race([chunks.next(), stopped])) as IteratorResult<Buffer, undefined>;
+      if (done) return;
+      size += value.length;
+      if (size > limit) throw tooLarge();
+      passed(size);
+      yield value;
+    }
+  } finally {
+    signal.removeEventListener("abort", stop);
   }
 }
 
