@@ -58,7 +58,7 @@ export class NotaryLane implements LaneHandler {
     const standing = await patience.until("take over a partition", () => takeOver(pool, place, this.#owner));
     this.#standing = standing;
     this.#exported = (await second.sizes(place)).at(-1) ?? 0;
-    await this.#assertSameHistory(standing);
+    await patience.until("compare with the second place", () => this.#assertSameHistory(standing));
     await this.#export();
     this.#timer = setInterval(() => this.#signByClock(), Math.min(signMilliseconds, 60_000));
     this.#timer.unref();

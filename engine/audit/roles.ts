@@ -27,7 +27,8 @@ export function printNotaryGrants(
   return [
     ...notaryGrantStatements(name).map((statement) => `${statement};`),
     ...notarize.topics.map(
-      (topic) => `-- kafka-acls --add ${principal} --operation Read --operation Describe --topic '${topicPrefix}${topic}'`,
+      (topic) =>
+        `-- kafka-acls --add ${principal} --operation Read --operation Describe --topic '${topicPrefix}${topic}'`,
     ),
     `-- kafka-acls --add ${principal} --operation Read --group '${topicPrefix}tributary.${name}'`,
     "",

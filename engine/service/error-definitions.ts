@@ -85,7 +85,8 @@ export const errorDefinitions = {
   },
   TRIB_LOG_BATCH_UNREADABLE: {
     summary: "What the log holds at a place is no record any more.",
-    remedy: "The broker's disk is damaged or was tampered with: `tributary audit verify` names the first place; restore it.",
+    remedy:
+      "The broker's disk is damaged or was tampered with: `tributary audit verify` names the first place; restore it.",
     ...final(74),
   },
   TRIB_LOG_FIELD_INVALID: {

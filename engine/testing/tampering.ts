@@ -43,7 +43,7 @@ export const alterations = [
   "change the append time",
   "leave out and close the gap",
   "leave out and leave the gap",
-  "insert a copy",
+  "insert one",
   "swap two neighbours",
   "move far",
   "cut off the end",
@@ -100,8 +100,11 @@ export function altered(
       return { records: renumbered(all.toSpliced(at, 1)).map(given), first: at };
     case "leave out and leave the gap":
       return { records: all.toSpliced(at, 1).map(given), first: at };
-    case "insert a copy":
-      return { records: renumbered(all.toSpliced(at, 0, record)).map(given), first: at };
+    case "insert one":
+      return {
+        records: renumbered(all.toSpliced(at, 0, { ...record, timestamp: record.timestamp - 1 })).map(given),
+        first: at,
+      };
     case "swap two neighbours": {
       const next = all[at + 1];
       return next && { records: renumbered(all.toSpliced(at, 2, next, record)).map(given), first: at };
