@@ -75,6 +75,11 @@ const examples: Readonly<Record<string, readonly (readonly [call: string, what: 
       "lets the others flow",
     ],
   ],
+  "audit verify": [
+    ["tributary audit verify", "exit code 0, or 3 with the first break"],
+    ["tributary audit verify --segments /backup/kafka-logs --json", "a copy of the brokers' files"],
+  ],
+  "audit key": [["tributary audit key", "to be kept by the auditor, outside of the installation"]],
   "bench generate": [["tributary bench generate --messages 100000", "messages a second"]],
 };
 

@@ -36,7 +36,7 @@ export interface PartitionReport {
 
 export interface AuditReport {
   readonly ok: boolean;
-  /** The first break in the order of topics, partitions and offsets; null when there is none. */
+  /** The first record that is not as it was, in the order of topics, partitions and offsets; else the first finding. */
   readonly first: Finding | null;
   /** Fingerprints of the keys whose signatures were taken. */
   readonly keys: readonly string[];

@@ -21,6 +21,8 @@ export interface NotaryOptions extends Pick<NotaryLaneOptions, "signRecords" | "
   readonly logger: ProjectorLogger;
   readonly metrics?: Metrics;
   readonly signMilliseconds: number;
+  /** How it waits for what comes back by itself; default from 0.1 to 10 seconds. */
+  readonly patience?: Patience;
   /** Called when it can't go on: the process must exit. */
   readonly onFailure: (error: Error) => void;
 }
@@ -42,7 +44,7 @@ const longestIdleMilliseconds = 120_000;
  */
 export async function startNotary(options: NotaryOptions): Promise<RunningNotary> {
   const { definition, log, journal, ...shared } = options;
-  const patience = new Patience({ logger: options.logger });
+  const patience = options.patience ?? new Patience({ logger: options.logger });
   const owner = `${hostname()}:${process.pid}`;
   const subscription = await log.subscribe({
     group: `tributary.${definition.name}`,

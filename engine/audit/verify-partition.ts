@@ -60,8 +60,16 @@ export async function verifyPartition(evidence: PartitionEvidence): Promise<Part
   const { place, low, high, chainedSize, heads, exported } = evidence;
   const { topic, partition } = place;
   const comparison = new Comparison(evidence);
+  const signedSize = Math.max(heads.at(-1)?.size ?? 0, exported.at(-1)?.size ?? 0);
+  const vouched = Math.max(chainedSize, signedSize);
+  if (chainedSize < signedSize) {
+    comparison.found(
+      chainedSize,
+      "chain missing",
+      `the database has no hashes from here on; ${signedSize} were signed`,
+    );
+  }
   comparison.checkHeads();
-  const vouched = Math.max(chainedSize, heads.at(-1)?.size ?? 0, exported.at(-1)?.size ?? 0);
   if (low > 0 && vouched > 0) comparison.found(0, "record missing", `the log begins at offset ${low}`);
   else await comparison.readLog();
   if (high < vouched) comparison.found(high, "record missing", `the log ends here; the notary saw ${vouched} records`);
@@ -110,7 +118,14 @@ class Comparison {
   /** Signatures, gaps and contradictions among heads, before any record is read. */
   checkHeads(): void {
     const { heads, exported, unreadable, exportedBefore, trusted } = this.#evidence;
-    const isValid = (head: KnownHead) => trusted(head.publicKey) && isSigned(head.publicKey, head);
+    const judged = new Map<string, boolean>();
+    const isValid = (head: KnownHead) => {
+      // The same head in both places is judged once.
+      const name = `${head.size} ${head.signedAt} ${Buffer.concat([head.root, head.publicKey, head.signature]).toString("hex")}`;
+      const valid = judged.get(name) ?? (trusted(head.publicKey) && isSigned(head.publicKey, head));
+      judged.set(name, valid);
+      return valid;
+    };
     let before = 0;
     for (const head of exported) {
       if (!isValid(head)) {
@@ -130,6 +145,12 @@ class Comparison {
       if (exported.some((head) => head.size > size)) continue;
       if (heads.some((head) => head.size === size && head.signedAt >= exportedBefore)) continue;
       this.found(before, "checkpoint unreadable", `${headName(size)} in the second place is no checkpoint`);
+    }
+    before = 0;
+    const inside = new Set(heads.map(({ size }) => size));
+    for (const { size } of exported) {
+      if (!inside.has(size)) this.found(before, "checkpoint missing", `${headName(size)} is gone from the database`);
+      before = size;
     }
     before = 0;
     const outside = new Map(exported.map((head) => [head.size, head]));

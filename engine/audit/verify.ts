@@ -56,13 +56,14 @@ export async function verifyLog(options: VerifyOptions): Promise<AuditReport> {
   const partitions: PartitionReport[] = [];
   for (const topic of topics) {
     const exportedBefore = Date.now() - exportMilliseconds;
-    const sizes = await chainedSizes(pool);
     const known = [];
     for (const { partition } of await watermarksOf(options, topic)) {
       const place: ChainPlace = { journal, topic, partition };
-      known.push({ place, heads: await signedHeads(pool, place), outside: await second.readAll(place) });
+      const outside = await second.readAll(place);
+      known.push({ place, outside, heads: await signedHeads(pool, place) });
     }
-    // The log is asked last: so it is never the shorter one only because it was asked earlier.
+    // What was written first is asked last: so nothing is the shorter only because it was asked earlier.
+    const sizes = await chainedSizes(pool);
     const marks = await watermarksOf(options, topic);
     for (const { place, heads, outside } of known) {
       const { partition } = place;
@@ -85,7 +86,9 @@ export async function verifyLog(options: VerifyOptions): Promise<AuditReport> {
       onPartition?.(report);
     }
   }
-  const first = partitions.flatMap(({ findings }): readonly Finding[] => findings)[0] ?? null;
+  const all = partitions.flatMap(({ findings }): readonly Finding[] => findings);
+  // A record says more than the evidence about it.
+  const first = all.find(({ what }) => what.startsWith("record")) ?? all[0] ?? null;
   return { ok: first === null, first, keys: keys.map(fingerprint), partitions };
 }
 
