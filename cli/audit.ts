@@ -1,6 +1,10 @@
 import type { Command } from "commander";
+import { registerAuditAccess } from "./audit-access.js";
+import { registerAuditTrail } from "./audit-trail.js";
 import { registerAuditVerify } from "./audit-verify.js";
 
 export function registerAudit(command: Command): void {
+  registerAuditTrail(command);
   registerAuditVerify(command);
+  registerAuditAccess(command);
 }

@@ -75,6 +75,17 @@ const examples: Readonly<Record<string, readonly (readonly [call: string, what: 
       "lets the others flow",
     ],
   ],
+  "audit trail": [
+    ["tributary audit trail claim 1f0d2a5e-0000-0000-0000-000000000000", "from submission to payment or reversal"],
+    [
+      'tributary audit trail patient 1f0d2a5e-0000-0000-0000-000000000000 --open --reason "appeal 17"',
+      "with what is sealed; asked for by name, and recorded",
+    ],
+  ],
+  "audit access": [["tributary audit access --fhir > audit-events.ndjson", "for an audit record repository"]],
+  "audit disclosures": [
+    ["tributary audit disclosures 1f0d2a5e-0000-0000-0000-000000000000", "what the patient may ask for"],
+  ],
   "audit verify": [
     ["tributary audit verify", "exit code 0, or 3 with the first break"],
     ["tributary audit verify --segments /backup/kafka-logs --json", "a copy of the brokers' files"],
