@@ -43,6 +43,16 @@ export const errorDefinitions = {
     remedy: "The topics were made anew: keep the old chain as evidence, and give the new log a database of its own.",
     ...final(74),
   },
+  TRIB_AUDIT_NOT_SIGNED: {
+    summary: "The notary has not signed a record that is to be proven.",
+    remedy: "See that it runs (`tributary run notary`); it signs every NOTARY_SECONDS. Then try again.",
+    ...again(75),
+  },
+  TRIB_AUDIT_PACKAGE_TOO_LARGE: {
+    summary: "More records fall into the period than go into one package.",
+    remedy: "Make several packages of shorter periods.",
+    ...final(64, 400),
+  },
   TRIB_CLI_FILE_UNREADABLE: {
     summary: "A file given to a command can't be read.",
     remedy: "Check the path and your right to read it.",
