@@ -4,6 +4,7 @@ import type { Log } from "../log/log.js";
 import { parsePosition, positionHeader } from "../log/position.js";
 import { entities, eventsTopic } from "../log/schemas.js";
 import { Positions } from "../projector/positions.js";
+import { TributaryError } from "../service/errors.js";
 import type { Pool } from "../store/pool.js";
 import { decodeWith } from "./decode.js";
 
@@ -98,6 +99,12 @@ const concerns = (
   claims.has(claimId ?? "") ||
   (type === "RemittanceReceived" && remittances.has(remittanceId ?? ""));
 
+/** What can't be decoded is about nobody; its key is parked in the read models. */
+function undecodable(error: unknown): undefined {
+  if (error instanceof TributaryError && error.code === "TRIB_LOG_UNDECODABLE") return undefined;
+  throw error;
+}
+
 /** Reads what the log has from an offset on; repetitions of the publisher are left out. */
 async function inLog(
   log: Pick<Log, "read" | "watermarks">,
@@ -113,7 +120,9 @@ async function inLog(
         for (const { offset, key, value, headers } of records) {
           const position = parsePosition(headers[positionHeader] ?? "");
           if (!value || !position) continue;
-          const { type, event } = await decodeWith(codec, value);
+          const decoded = await decodeWith(codec, value).catch(undecodable);
+          if (!decoded) continue;
+          const { type, event } = decoded;
           if (!positions.take(position, event.meta.id)) continue;
           const place = { topic, partition, offset, eventId: event.meta.id, type, ...subjectsOf(type, key, event) };
           if (concerns(subjects, place)) found.push(place);

@@ -156,15 +156,15 @@ describe("the notary", () => {
   });
 
   it("finds each of 1,000 alterations of one record, names the first, and none on the log as it was", async () => {
-    await write(211);
-    const notary = await notarize({ signRecords: 50, signMilliseconds: 60_000 });
-    await untilSigned([211, 0]);
+    await write(101);
+    const notary = await notarize({ signRecords: 50, signMilliseconds: 200 });
+    await untilSigned([101, 0]);
     await notary.close();
     const place = { journal, topic: topics[0] as string, partition: 0 };
     const { heads: exported, unreadable } = await new SecondPlace(folder).readAll(place);
     const chain: { offset: number; hash: Buffer }[] = [];
-    for await (const piece of chainHashes(database.pool, place, 0, 211)) chain.push(...piece);
-    const evidence = { place, low: 0, chainedSize: 211, exported, unreadable, exportedBefore: 0 };
+    for await (const piece of chainHashes(database.pool, place, 0, 101)) chain.push(...piece);
+    const evidence = { place, low: 0, chainedSize: 101, exported, unreadable, exportedBefore: 0 };
     const heads = await signedHeads(database.pool, place);
     const compared = (records: readonly IncomingRecord[]) =>
       verifyPartition({
@@ -266,7 +266,7 @@ describe("the notary", () => {
   });
 
   it("writes each hash once through lost replies, refused connections and take-overs", async () => {
-    await write(100);
+    await write(50);
     const chance = chanceOf(5);
     const patience = new Patience({ logger, shortest: 1, longest: 20 });
     await notarize({
@@ -275,9 +275,9 @@ describe("the notary", () => {
       signRecords: 10,
     });
     await notarize({ batchRecords: 3, signRecords: 10, patience });
-    await untilSigned([100, 0]);
-    await write(40);
-    await untilSigned([140, 0]);
+    await untilSigned([50, 0]);
+    await write(20);
+    await untilSigned([70, 0]);
     expect((await verify()).first).toBeNull();
   });
 

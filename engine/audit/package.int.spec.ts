@@ -2,7 +2,7 @@ import { spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { standaloneCodec } from "../log/codec.js";
 import { formatPosition } from "../log/position.js";
 import { rootRecords } from "../log/schemas.js";
@@ -42,7 +42,7 @@ const claim = (index: number) =>
     frequencyCode: "1",
     billedAmount: 100_50 + index,
     kind: "PROFESSIONAL",
-    diagnoses: [{ code: "J45.909", system: "ICD10CM" }],
+    diagnoses: [{ qualifier: "ABK", code: "J45.909" }],
     contentHash: "h",
     sealed: Buffer.from([1, 2, 3]),
   } as never);
@@ -74,7 +74,9 @@ beforeAll(async () => {
     signRecords: 10,
     onFailure: () => {},
   });
-  await expect.poll(async () => (await signedHeads(database.pool, place)).at(-1)?.size, { timeout: 10_000 }).toBe(37);
+  await vi.waitFor(async () => expect((await signedHeads(database.pool, place)).at(-1)?.size).toBe(37), {
+    timeout: 20_000,
+  });
   await notary.close();
   records = await readPlaces(
     log,
@@ -163,7 +165,7 @@ describe("a package", () => {
 
   it("says no when a byte is changed in any of its files, or anywhere between them", async () => {
     const files = openArchive(archive);
-    expect(files.size).toBeGreaterThan(12);
+    expect(files.size).toBe(12);
     const places: { readonly what: string; readonly at: number }[] = [];
     for (const [name, content] of files) {
       const start = content.byteOffset - archive.byteOffset;

@@ -194,6 +194,13 @@ export function shownOf(record: PackedRecord, files: ReadonlyMap<string, Uint8Ar
   const file = files.get(`schemas/${id}.json`) ?? broken(`the schema ${id} is missing`);
   const schema = JSON.parse(text.decode(file)) as Record<string, unknown>;
   const { topic, partition, offset, timestamp, key } = record;
+  let content: unknown = null;
+  let isReadable = true;
+  try {
+    content = decodeRecord(value, schema);
+  } catch {
+    isReadable = false;
+  }
   return canonicalJson({
     topic,
     partition,
@@ -206,7 +213,8 @@ export function shownOf(record: PackedRecord, files: ReadonlyMap<string, Uint8Ar
     ]),
     schema: id,
     record: `${schema.namespace}.${schema.name}`,
-    content: decodeRecord(value, schema),
+    content,
+    ...(isReadable ? {} : { unreadable: true }),
   });
 }
 
