@@ -99,6 +99,11 @@ export const commands: readonly CommandEntry[] = [
     about: "keys held back because an event could not be applied",
     load: async () => (await import("./parked.js")).registerParked,
   },
+  {
+    name: "audit",
+    about: "proof and evidence: what happened to whom, and that nothing was changed since",
+    load: async () => (await import("./audit.js")).registerAudit,
+  },
   { name: "bench", about: "published measurements", load: async () => (await import("./bench.js")).registerBench },
 ];
 

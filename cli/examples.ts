@@ -86,6 +86,31 @@ const examples: Readonly<Record<string, readonly (readonly [call: string, what: 
       "lets the others flow",
     ],
   ],
+  "audit trail": [
+    ["tributary audit trail claim 1f0d2a5e-0000-0000-0000-000000000000", "from submission to payment or reversal"],
+    [
+      'tributary audit trail patient 1f0d2a5e-0000-0000-0000-000000000000 --open --reason "appeal 17"',
+      "with what is sealed; asked for by name, and recorded",
+    ],
+  ],
+  "audit package": [
+    ["tributary audit package claim 1f0d2a5e-0000-0000-0000-000000000000 --out claim.zip", "sealed as it is"],
+    [
+      'tributary audit package patient 1f0d2a5e-0000-0000-0000-000000000000 --open --reason "court order 5" --recipient court',
+      "with the units as received",
+    ],
+    ["tributary audit package period 2026-01-01T00:00:00Z 2026-01-02T00:00:00Z", "all of a day"],
+  ],
+  "audit verifier": [["tributary audit verifier /media/usb", "two files that need nothing else"]],
+  "audit access": [["tributary audit access --fhir > audit-events.ndjson", "for an audit record repository"]],
+  "audit disclosures": [
+    ["tributary audit disclosures 1f0d2a5e-0000-0000-0000-000000000000", "what the patient may ask for"],
+  ],
+  "audit verify": [
+    ["tributary audit verify", "exit code 0, or 3 with the first break"],
+    ["tributary audit verify --segments /backup/kafka-logs --json", "a copy of the brokers' files"],
+  ],
+  "audit key": [["tributary audit key", "to be kept by the auditor, outside of the installation"]],
   "bench generate": [["tributary bench generate --messages 100000", "messages a second"]],
   "bench projector": [
     ["tributary bench projector --only idle,keys --events 200000", "two parts, smaller"],

@@ -38,6 +38,11 @@ export const settingsSchema = z.object({
     .regex(/^[0-9a-fA-F]{64}$/, "64 hexadecimal digits")
     .optional()
     .describe("Key-encryption key of the vault. Given as a file: `TRIBUTARY_KEK_FILE`."),
+  TRIBUTARY_NOTARY_KEY: z
+    .string()
+    .regex(/^[0-9a-fA-F]{64}$/, "64 hexadecimal digits")
+    .optional()
+    .describe("Ed25519 key with which the notary signs. Given as a file: `TRIBUTARY_NOTARY_KEY_FILE`."),
   KAFKA_BROKERS: list.optional().describe("Kafka brokers, `host:port`, separated by commas."),
   KAFKA_SASL_MECHANISM: z.enum(["plain", "scram-sha-256", "scram-sha-512"]).optional().describe("SASL mechanism."),
   KAFKA_SASL_USERNAME: z.string().optional().describe("SASL user name."),
@@ -121,6 +126,18 @@ export const settingsSchema = z.object({
     .max(3600)
     .default(30)
     .describe("Longest time in seconds that folding one event may take; then the consumer's process ends."),
+  NOTARY_FOLDER: z
+    .string()
+    .optional()
+    .describe(
+      "Second place of what the notary signs, outside of the database: a folder, best on a bucket that keeps what is written; default `notary` under `TRIBUTARY_HOME`.",
+    ),
+  NOTARY_SECONDS: z.coerce
+    .number()
+    .positive()
+    .max(86_400)
+    .default(60)
+    .describe("Longest time in seconds that a record in the log stays without the notary's signature."),
   CONNECTOR_HOST: z
     .string()
     .default("127.0.0.1")
