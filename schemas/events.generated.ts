@@ -23,12 +23,18 @@ import type {
   MergeDetailsInput,
   PatientDetails,
   PatientDetailsInput,
+  PatientMergeHeld,
+  PatientMergeHeldInput,
   PatientRegistered,
   PatientRegisteredInput,
   PatientUpdated,
   PatientUpdatedInput,
+  PatientsLinked,
+  PatientsLinkedInput,
   PatientsMerged,
   PatientsMergedInput,
+  PatientsUnmerged,
+  PatientsUnmergedInput,
 } from "./patient/patient.generated.js";
 import type {
   EndCancelled,
@@ -41,6 +47,8 @@ import type {
   VisitDetailsInput,
   VisitEnded,
   VisitEndedInput,
+  VisitMoved,
+  VisitMovedInput,
   VisitPreAdmitted,
   VisitPreAdmittedInput,
   VisitStarted,
@@ -49,6 +57,8 @@ import type {
   VisitTransferredInput,
   VisitUpdated,
   VisitUpdatedInput,
+  VisitsMerged,
+  VisitsMergedInput,
 } from "./visit/visit.generated.js";
 
 export type { EventMeta };
@@ -61,17 +71,22 @@ export interface EventTypes {
   readonly ClaimSubmitted: ClaimSubmitted;
   readonly ClaimVoided: ClaimVoided;
   readonly RemittanceReceived: RemittanceReceived & { readonly sealed?: null };
+  readonly PatientMergeHeld: PatientMergeHeld & { readonly sealed?: null };
   readonly PatientRegistered: PatientRegistered;
   readonly PatientUpdated: PatientUpdated;
+  readonly PatientsLinked: PatientsLinked & { readonly sealed?: null };
   readonly PatientsMerged: PatientsMerged;
+  readonly PatientsUnmerged: PatientsUnmerged & { readonly sealed?: null };
   readonly EndCancelled: EndCancelled;
   readonly TransferCancelled: TransferCancelled;
   readonly VisitCancelled: VisitCancelled;
   readonly VisitEnded: VisitEnded;
+  readonly VisitMoved: VisitMoved;
   readonly VisitPreAdmitted: VisitPreAdmitted;
   readonly VisitStarted: VisitStarted;
   readonly VisitTransferred: VisitTransferred;
   readonly VisitUpdated: VisitUpdated;
+  readonly VisitsMerged: VisitsMerged;
 }
 
 /** Every event as a translation makes it: clear fields only; those with a default may be left out. */
@@ -82,17 +97,22 @@ export interface EventInputs {
   readonly ClaimSubmitted: ClaimSubmittedInput;
   readonly ClaimVoided: ClaimVoidedInput;
   readonly RemittanceReceived: RemittanceReceivedInput;
+  readonly PatientMergeHeld: PatientMergeHeldInput;
   readonly PatientRegistered: PatientRegisteredInput;
   readonly PatientUpdated: PatientUpdatedInput;
+  readonly PatientsLinked: PatientsLinkedInput;
   readonly PatientsMerged: PatientsMergedInput;
+  readonly PatientsUnmerged: PatientsUnmergedInput;
   readonly EndCancelled: EndCancelledInput;
   readonly TransferCancelled: TransferCancelledInput;
   readonly VisitCancelled: VisitCancelledInput;
   readonly VisitEnded: VisitEndedInput;
+  readonly VisitMoved: VisitMovedInput;
   readonly VisitPreAdmitted: VisitPreAdmittedInput;
   readonly VisitStarted: VisitStartedInput;
   readonly VisitTransferred: VisitTransferredInput;
   readonly VisitUpdated: VisitUpdatedInput;
+  readonly VisitsMerged: VisitsMergedInput;
 }
 
 /** What identifies a person in an event, before it is sealed. */
@@ -103,17 +123,22 @@ export interface SealedTypes {
   readonly ClaimSubmitted: ClaimDetailsInput;
   readonly ClaimVoided: ClaimDetailsInput;
   readonly RemittanceReceived: Record<string, never>;
+  readonly PatientMergeHeld: Record<string, never>;
   readonly PatientRegistered: PatientDetailsInput;
   readonly PatientUpdated: PatientDetailsInput;
+  readonly PatientsLinked: Record<string, never>;
   readonly PatientsMerged: MergeDetailsInput;
+  readonly PatientsUnmerged: Record<string, never>;
   readonly EndCancelled: VisitDetailsInput;
   readonly TransferCancelled: VisitDetailsInput;
   readonly VisitCancelled: VisitDetailsInput;
   readonly VisitEnded: VisitDetailsInput;
+  readonly VisitMoved: VisitDetailsInput;
   readonly VisitPreAdmitted: VisitDetailsInput;
   readonly VisitStarted: VisitDetailsInput;
   readonly VisitTransferred: VisitDetailsInput;
   readonly VisitUpdated: VisitDetailsInput;
+  readonly VisitsMerged: VisitDetailsInput;
 }
 
 /** What identifies a person in an event, after it was opened: every field is there. */
@@ -124,17 +149,22 @@ export interface OpenedTypes {
   readonly ClaimSubmitted: ClaimDetails;
   readonly ClaimVoided: ClaimDetails;
   readonly RemittanceReceived: Record<string, never>;
+  readonly PatientMergeHeld: Record<string, never>;
   readonly PatientRegistered: PatientDetails;
   readonly PatientUpdated: PatientDetails;
+  readonly PatientsLinked: Record<string, never>;
   readonly PatientsMerged: MergeDetails;
+  readonly PatientsUnmerged: Record<string, never>;
   readonly EndCancelled: VisitDetails;
   readonly TransferCancelled: VisitDetails;
   readonly VisitCancelled: VisitDetails;
   readonly VisitEnded: VisitDetails;
+  readonly VisitMoved: VisitDetails;
   readonly VisitPreAdmitted: VisitDetails;
   readonly VisitStarted: VisitDetails;
   readonly VisitTransferred: VisitDetails;
   readonly VisitUpdated: VisitDetails;
+  readonly VisitsMerged: VisitDetails;
 }
 
 /** Where each event belongs. Topics are without the installation's prefix. */
@@ -175,6 +205,12 @@ export const eventCatalog = {
     record: "health.claim.RemittanceReceived",
     sealed: null,
   },
+  PatientMergeHeld: {
+    topic: "health.patient.events",
+    entity: "patient",
+    record: "health.patient.PatientMergeHeld",
+    sealed: null,
+  },
   PatientRegistered: {
     topic: "health.patient.events",
     entity: "patient",
@@ -187,11 +223,23 @@ export const eventCatalog = {
     record: "health.patient.PatientUpdated",
     sealed: "health.patient.PatientDetails",
   },
+  PatientsLinked: {
+    topic: "health.patient.events",
+    entity: "patient",
+    record: "health.patient.PatientsLinked",
+    sealed: null,
+  },
   PatientsMerged: {
     topic: "health.patient.events",
     entity: "patient",
     record: "health.patient.PatientsMerged",
     sealed: "health.patient.MergeDetails",
+  },
+  PatientsUnmerged: {
+    topic: "health.patient.events",
+    entity: "patient",
+    record: "health.patient.PatientsUnmerged",
+    sealed: null,
   },
   EndCancelled: {
     topic: "health.visit.events",
@@ -217,6 +265,12 @@ export const eventCatalog = {
     record: "health.visit.VisitEnded",
     sealed: "health.visit.VisitDetails",
   },
+  VisitMoved: {
+    topic: "health.visit.events",
+    entity: "visit",
+    record: "health.visit.VisitMoved",
+    sealed: "health.visit.VisitDetails",
+  },
   VisitPreAdmitted: {
     topic: "health.visit.events",
     entity: "visit",
@@ -239,6 +293,12 @@ export const eventCatalog = {
     topic: "health.visit.events",
     entity: "visit",
     record: "health.visit.VisitUpdated",
+    sealed: "health.visit.VisitDetails",
+  },
+  VisitsMerged: {
+    topic: "health.visit.events",
+    entity: "visit",
+    record: "health.visit.VisitsMerged",
     sealed: "health.visit.VisitDetails",
   },
 } as const;

@@ -85,6 +85,35 @@ export interface PatientDetailsInput {
   readonly telecom?: readonly string[] | undefined;
 }
 
+/** Why a merge is not carried out. */
+export type MergeHoldReason = "UNKNOWN" | "TYPES_DIFFER";
+
+/** A merge was asked for and not carried out: a person has to decide. Sent on the key of the record that would be retired. */
+export interface PatientMergeHeld {
+  /** Where the event comes from and when it happened. */
+  readonly meta: EventMeta;
+  /** Sending facility. */
+  readonly facility: string;
+  /** The record that remains. */
+  readonly survivingPatientId: string;
+  /** Why. */
+  readonly reason: MergeHoldReason;
+  /** What was unusual about the source, as stable upper-case codes. */
+  readonly flags: readonly string[];
+}
+
+/** Input form of {@link PatientMergeHeld}: fields with a default may be left out. */
+export interface PatientMergeHeldInput {
+  /** Sending facility. */
+  readonly facility: string;
+  /** The record that remains. */
+  readonly survivingPatientId: string;
+  /** Why. */
+  readonly reason?: MergeHoldReason | undefined;
+  /** What was unusual about the source, as stable upper-case codes. */
+  readonly flags?: readonly string[] | undefined;
+}
+
 /** A patient was registered, or sent as a full record. */
 export interface PatientRegistered {
   /** Where the event comes from and when it happened. */
@@ -165,6 +194,28 @@ export interface PatientUpdatedInput {
   readonly flags?: readonly string[] | undefined;
 }
 
+/** Two patient records were said to be of one person, and both stay in use (A24); sent on both keys. */
+export interface PatientsLinked {
+  /** Where the event comes from and when it happened. */
+  readonly meta: EventMeta;
+  /** Sending facility. */
+  readonly facility: string;
+  /** The other record. */
+  readonly otherPatientId: string;
+  /** What was unusual about the source, as stable upper-case codes. */
+  readonly flags: readonly string[];
+}
+
+/** Input form of {@link PatientsLinked}: fields with a default may be left out. */
+export interface PatientsLinkedInput {
+  /** Sending facility. */
+  readonly facility: string;
+  /** The other record. */
+  readonly otherPatientId: string;
+  /** What was unusual about the source, as stable upper-case codes. */
+  readonly flags?: readonly string[] | undefined;
+}
+
 /** Which side of the merge the event's key is. */
 export type MergeRole = "UNKNOWN" | "SURVIVING" | "RETIRED";
 
@@ -200,6 +251,28 @@ export interface PatientsMergedInput {
   readonly retiredPatientId: string;
   /** The identifiers merged, pair by pair. */
   readonly merges?: readonly IdentifierMergeInput[] | undefined;
+  /** What was unusual about the source, as stable upper-case codes. */
+  readonly flags?: readonly string[] | undefined;
+}
+
+/** An earlier merge of two patient records, or a link between them, was undone; sent on both keys. */
+export interface PatientsUnmerged {
+  /** Where the event comes from and when it happened. */
+  readonly meta: EventMeta;
+  /** Sending facility. */
+  readonly facility: string;
+  /** The other record. */
+  readonly otherPatientId: string;
+  /** What was unusual about the source, as stable upper-case codes. */
+  readonly flags: readonly string[];
+}
+
+/** Input form of {@link PatientsUnmerged}: fields with a default may be left out. */
+export interface PatientsUnmergedInput {
+  /** Sending facility. */
+  readonly facility: string;
+  /** The other record. */
+  readonly otherPatientId: string;
   /** What was unusual about the source, as stable upper-case codes. */
   readonly flags?: readonly string[] | undefined;
 }
