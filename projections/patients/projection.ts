@@ -47,6 +47,9 @@ const tables = {
       birth_date: restricted(date("Birth date; null when not known to the day (see birth_year).")),
       address: restricted(text("Address, one line, parts separated by commas.")),
       telecom: restricted(texts("Telephone numbers and mail addresses.")),
+      extensions: restricted(
+        json("What only one sender tells (its Z segments), by the names of its profile, as last sent."),
+      ),
       clocks: hidden(json("When each clear attribute was last told, and when the record was last named.")),
       merges: hidden(json("What was last said of merges into each other record.")),
       sealed_clocks: hidden(restricted(json("When each restricted attribute was last told."))),

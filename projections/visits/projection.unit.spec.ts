@@ -131,6 +131,7 @@ const anyEvent: fc.Arbitrary<Given> = fc
       "VisitCancelled",
       "TransferCancelled",
       "EndCancelled",
+      "VisitMoved",
     ),
     time: fc.nat(4),
     class: fc.constantFrom("I", "O", null),
@@ -139,7 +140,7 @@ const anyEvent: fc.Arbitrary<Given> = fc
     pending: fc.boolean(),
     referenceOnly: fc.boolean(),
     admission: fc.constantFrom("ADMITTED", "REGISTERED"),
-    cancels: fc.constantFrom("START", "PRE_ADMISSION"),
+    cancels: fc.constantFrom("START", "PRE_ADMISSION", "VISIT"),
     startedAt: fc.option(fc.nat(9)),
     source: fc.constantFrom("north", "lab"),
   })
