@@ -5,20 +5,7 @@ import { mergeTriggers } from "./tables.js";
 import { type EventTime, instantField } from "./time.js";
 
 /** Identity events and undone ones of other kinds: they mention the visit, and say nothing of it. */
-const REFERRING = new Set([
-  ...mergeTriggers,
-  "A24",
-  "A25",
-  "A26",
-  "A28",
-  "A29",
-  "A31",
-  "A37",
-  "A42",
-  "A43",
-  "A45",
-  "A50",
-]);
+const REFERRING = new Set([...mergeTriggers, "A24", "A25", "A26", "A28", "A29", "A31", "A37", "A42", "A43", "A50"]);
 
 /**
  * The visit event of a message, by its trigger.
