@@ -28,8 +28,6 @@ const byKind: Readonly<Record<ProcessKind, readonly string[]>> = {
     "TRIBUTARY_KEK",
     "TRIBUTARY_KEK_FILE",
     "INTAKE_UNIT_LIMIT",
-    "CONNECTOR_HOST",
-    "CONNECTOR_PORTS",
   ],
   publisher: ["DATABASE_URL", "INTAKE_UNIT_LIMIT"],
   consumer: ["DATABASE_URL", "TRIBUTARY_KEK", "TRIBUTARY_KEK_FILE", "PROJECTION_PARKED_LIMIT", "FOLD_SECONDS"],
@@ -50,7 +48,7 @@ export function environmentFor(
 ): Record<string, string> {
   const names = new Set([...shared, ...byKind[process.kind]]);
   const prefixes =
-    process.kind === "connector" ? [...sharedPrefixes, `${process.name.toUpperCase()}_`] : sharedPrefixes;
+    process.kind === "connector" ? [...sharedPrefixes, "CONNECTOR_", `${process.name.toUpperCase()}_`] : sharedPrefixes;
   const environment: Record<string, string> = {};
   for (const [name, value] of Object.entries(given)) {
     if (process.kind === "consumer" && !process.opensSealed && name.startsWith("TRIBUTARY_KEK")) continue;

@@ -1,4 +1,5 @@
 import { again, final } from "./error-kinds.js";
+import { receptionErrorDefinitions } from "./reception-error-definitions.js";
 import { stackErrorDefinitions } from "./stack-error-definitions.js";
 
 /**
@@ -260,6 +261,7 @@ export const errorDefinitions = {
     remedy: "See it with `tributary parked show`; mend the fold or the table.",
     ...final(65),
   },
+  ...receptionErrorDefinitions,
   TRIB_SERVICE_NOT_FOUND: {
     summary: "There is no such connector or consumer.",
     remedy: "`tributary producers list` and `tributary consumers list` show what there is; `new` makes a folder.",

@@ -115,6 +115,56 @@ export const settingsSchema = z.object({
     .pipe(z.record(z.string(), port))
     .optional()
     .describe("Their ports, `connector=port`, separated by commas; a connector not named takes a free one."),
+  CONNECTOR_URLS: list
+    .pipe(z.array(z.string().regex(/^[a-z][a-z0-9-]*=https?:\/\/\S+[^/]$/, "`connector=https://host`")))
+    .transform((pairs) =>
+      Object.fromEntries(pairs.map((pair) => [pair.split("=", 1)[0], pair.slice(pair.indexOf("=") + 1)])),
+    )
+    .pipe(z.record(z.string(), z.url()))
+    .optional()
+    .describe("Their addresses as partners know them, where a proxy stands before, `connector=https://host`."),
+  CONNECTOR_TLS_CERT_FILE: z
+    .string()
+    .optional()
+    .describe("Certificate of the connectors' HTTP servers, a PEM file; without it HTTP is plain."),
+  CONNECTOR_TLS_KEY_FILE: z.string().optional().describe("Key of that certificate, a PEM file."),
+  CONNECTOR_TLS_CA_FILE: z.string().optional().describe("Authority of partners' client certificates, a PEM file."),
+  CONNECTOR_CREDENTIALS: z
+    .string()
+    .optional()
+    .describe(
+      "Folder of the credentials that partner profiles name, one file each; default `credentials` under `TRIBUTARY_HOME`.",
+    ),
+  CONNECTOR_BODY_LIMIT: z.coerce
+    .number()
+    .int()
+    .min(1024)
+    .default(50_000_000)
+    .describe("Largest body in bytes as sent that the connectors' HTTP servers take."),
+  CONNECTOR_DECODED_LIMIT: z.coerce
+    .number()
+    .int()
+    .min(1024)
+    .default(200_000_000)
+    .describe("Largest body in bytes after decompression that they take."),
+  CONNECTOR_BYTES_IN_HAND: z.coerce
+    .number()
+    .int()
+    .min(1024)
+    .default(256_000_000)
+    .describe("Most bytes of bodies that a connector holds at once; above it senders get 503 and come again."),
+  CONNECTOR_REQUESTS_IN_HAND: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .default(256)
+    .describe("Most requests that a connector handles at once; above it senders get 503 and come again."),
+  CONNECTOR_REQUEST_SECONDS: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .default(60)
+    .describe("Longest time in seconds that a request may take to arrive."),
   HL7V2_HOST: z.string().default("127.0.0.1").describe("Address of the MLLP server."),
   HL7V2_PORT: port.default(0).describe("Port of the MLLP server; 0 takes a free one."),
   HL7V2_TLS_CERT_FILE: z
