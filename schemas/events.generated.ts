@@ -29,12 +29,18 @@ import type {
   MergeDetailsInput,
   PatientDetails,
   PatientDetailsInput,
+  PatientMergeHeld,
+  PatientMergeHeldInput,
   PatientRegistered,
   PatientRegisteredInput,
   PatientUpdated,
   PatientUpdatedInput,
+  PatientsLinked,
+  PatientsLinkedInput,
   PatientsMerged,
   PatientsMergedInput,
+  PatientsUnmerged,
+  PatientsUnmergedInput,
 } from "./patient/patient.generated.js";
 import type {
   EndCancelled,
@@ -47,6 +53,8 @@ import type {
   VisitDetailsInput,
   VisitEnded,
   VisitEndedInput,
+  VisitMoved,
+  VisitMovedInput,
   VisitPreAdmitted,
   VisitPreAdmittedInput,
   VisitStarted,
@@ -55,6 +63,8 @@ import type {
   VisitTransferredInput,
   VisitUpdated,
   VisitUpdatedInput,
+  VisitsMerged,
+  VisitsMergedInput,
 } from "./visit/visit.generated.js";
 
 export type { EventMeta };
@@ -70,17 +80,22 @@ export interface EventTypes {
   readonly ClaimVoided: ClaimVoided;
   readonly InterchangeAcknowledged: InterchangeAcknowledged & { readonly sealed?: null };
   readonly RemittanceReceived: RemittanceReceived & { readonly sealed?: null };
+  readonly PatientMergeHeld: PatientMergeHeld & { readonly sealed?: null };
   readonly PatientRegistered: PatientRegistered;
   readonly PatientUpdated: PatientUpdated;
+  readonly PatientsLinked: PatientsLinked & { readonly sealed?: null };
   readonly PatientsMerged: PatientsMerged;
+  readonly PatientsUnmerged: PatientsUnmerged & { readonly sealed?: null };
   readonly EndCancelled: EndCancelled;
   readonly TransferCancelled: TransferCancelled;
   readonly VisitCancelled: VisitCancelled;
   readonly VisitEnded: VisitEnded;
+  readonly VisitMoved: VisitMoved;
   readonly VisitPreAdmitted: VisitPreAdmitted;
   readonly VisitStarted: VisitStarted;
   readonly VisitTransferred: VisitTransferred;
   readonly VisitUpdated: VisitUpdated;
+  readonly VisitsMerged: VisitsMerged;
 }
 
 /** Every event as a translation makes it: clear fields only; those with a default may be left out. */
@@ -94,17 +109,22 @@ export interface EventInputs {
   readonly ClaimVoided: ClaimVoidedInput;
   readonly InterchangeAcknowledged: InterchangeAcknowledgedInput;
   readonly RemittanceReceived: RemittanceReceivedInput;
+  readonly PatientMergeHeld: PatientMergeHeldInput;
   readonly PatientRegistered: PatientRegisteredInput;
   readonly PatientUpdated: PatientUpdatedInput;
+  readonly PatientsLinked: PatientsLinkedInput;
   readonly PatientsMerged: PatientsMergedInput;
+  readonly PatientsUnmerged: PatientsUnmergedInput;
   readonly EndCancelled: EndCancelledInput;
   readonly TransferCancelled: TransferCancelledInput;
   readonly VisitCancelled: VisitCancelledInput;
   readonly VisitEnded: VisitEndedInput;
+  readonly VisitMoved: VisitMovedInput;
   readonly VisitPreAdmitted: VisitPreAdmittedInput;
   readonly VisitStarted: VisitStartedInput;
   readonly VisitTransferred: VisitTransferredInput;
   readonly VisitUpdated: VisitUpdatedInput;
+  readonly VisitsMerged: VisitsMergedInput;
 }
 
 /** What identifies a person in an event, before it is sealed. */
@@ -118,17 +138,22 @@ export interface SealedTypes {
   readonly ClaimVoided: ClaimDetailsInput;
   readonly InterchangeAcknowledged: Record<string, never>;
   readonly RemittanceReceived: Record<string, never>;
+  readonly PatientMergeHeld: Record<string, never>;
   readonly PatientRegistered: PatientDetailsInput;
   readonly PatientUpdated: PatientDetailsInput;
+  readonly PatientsLinked: Record<string, never>;
   readonly PatientsMerged: MergeDetailsInput;
+  readonly PatientsUnmerged: Record<string, never>;
   readonly EndCancelled: VisitDetailsInput;
   readonly TransferCancelled: VisitDetailsInput;
   readonly VisitCancelled: VisitDetailsInput;
   readonly VisitEnded: VisitDetailsInput;
+  readonly VisitMoved: VisitDetailsInput;
   readonly VisitPreAdmitted: VisitDetailsInput;
   readonly VisitStarted: VisitDetailsInput;
   readonly VisitTransferred: VisitDetailsInput;
   readonly VisitUpdated: VisitDetailsInput;
+  readonly VisitsMerged: VisitDetailsInput;
 }
 
 /** What identifies a person in an event, after it was opened: every field is there. */
@@ -142,17 +167,22 @@ export interface OpenedTypes {
   readonly ClaimVoided: ClaimDetails;
   readonly InterchangeAcknowledged: Record<string, never>;
   readonly RemittanceReceived: Record<string, never>;
+  readonly PatientMergeHeld: Record<string, never>;
   readonly PatientRegistered: PatientDetails;
   readonly PatientUpdated: PatientDetails;
+  readonly PatientsLinked: Record<string, never>;
   readonly PatientsMerged: MergeDetails;
+  readonly PatientsUnmerged: Record<string, never>;
   readonly EndCancelled: VisitDetails;
   readonly TransferCancelled: VisitDetails;
   readonly VisitCancelled: VisitDetails;
   readonly VisitEnded: VisitDetails;
+  readonly VisitMoved: VisitDetails;
   readonly VisitPreAdmitted: VisitDetails;
   readonly VisitStarted: VisitDetails;
   readonly VisitTransferred: VisitDetails;
   readonly VisitUpdated: VisitDetails;
+  readonly VisitsMerged: VisitDetails;
 }
 
 /** Where each event belongs. Topics are without the installation's prefix. */
@@ -211,6 +241,12 @@ export const eventCatalog = {
     record: "health.claim.RemittanceReceived",
     sealed: null,
   },
+  PatientMergeHeld: {
+    topic: "health.patient.events",
+    entity: "patient",
+    record: "health.patient.PatientMergeHeld",
+    sealed: null,
+  },
   PatientRegistered: {
     topic: "health.patient.events",
     entity: "patient",
@@ -223,11 +259,23 @@ export const eventCatalog = {
     record: "health.patient.PatientUpdated",
     sealed: "health.patient.PatientDetails",
   },
+  PatientsLinked: {
+    topic: "health.patient.events",
+    entity: "patient",
+    record: "health.patient.PatientsLinked",
+    sealed: null,
+  },
   PatientsMerged: {
     topic: "health.patient.events",
     entity: "patient",
     record: "health.patient.PatientsMerged",
     sealed: "health.patient.MergeDetails",
+  },
+  PatientsUnmerged: {
+    topic: "health.patient.events",
+    entity: "patient",
+    record: "health.patient.PatientsUnmerged",
+    sealed: null,
   },
   EndCancelled: {
     topic: "health.visit.events",
@@ -253,6 +301,12 @@ export const eventCatalog = {
     record: "health.visit.VisitEnded",
     sealed: "health.visit.VisitDetails",
   },
+  VisitMoved: {
+    topic: "health.visit.events",
+    entity: "visit",
+    record: "health.visit.VisitMoved",
+    sealed: "health.visit.VisitDetails",
+  },
   VisitPreAdmitted: {
     topic: "health.visit.events",
     entity: "visit",
@@ -275,6 +329,12 @@ export const eventCatalog = {
     topic: "health.visit.events",
     entity: "visit",
     record: "health.visit.VisitUpdated",
+    sealed: "health.visit.VisitDetails",
+  },
+  VisitsMerged: {
+    topic: "health.visit.events",
+    entity: "visit",
+    record: "health.visit.VisitsMerged",
     sealed: "health.visit.VisitDetails",
   },
 } as const;

@@ -89,6 +89,11 @@ export const errorDefinitions = {
     remedy: "Start it (`tributary run <connector>`), or see its address in `tributary status`.",
     ...again(1, 502),
   },
+  TRIB_HL7V2_FILE_TOO_LARGE: {
+    summary: "A dropped file is over the size limit.",
+    remedy: "Drop it in parts, or raise `HL7V2_FILE_LIMIT`.",
+    ...final(2, 413),
+  },
   TRIB_HL7V2_UNREACHABLE: {
     summary: "No MLLP server answers at the connector's address.",
     remedy: "Start the connector (`tributary run hl7v2`), or see its address in `tributary status`.",

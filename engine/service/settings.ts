@@ -215,6 +215,36 @@ export const settingsSchema = z.object({
     .min(1)
     .default(300)
     .describe("An MLLP connection idle for longer is closed."),
+  HL7V2_BLOCK_SECONDS: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .default(60)
+    .describe("Longest time in seconds from the first byte of an MLLP block to its last."),
+  HL7V2_CONNECTIONS: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .default(1000)
+    .describe("Most MLLP connections at once; a further one is closed."),
+  HL7V2_BYTES_IN_HAND: z.coerce
+    .number()
+    .int()
+    .min(1_000_000)
+    .default(128_000_000)
+    .describe(
+      "Most bytes of all MLLP connections in memory at once; above it no partner is read until the log has taken some.",
+    ),
+  HL7V2_INBOX: z
+    .string()
+    .optional()
+    .describe("Folder of dropped HL7 v2 files, one sub-folder a partner; default `hl7v2` under `TRIBUTARY_HOME`."),
+  HL7V2_FILE_LIMIT: z.coerce
+    .number()
+    .int()
+    .min(1024)
+    .default(200_000_000)
+    .describe("Largest dropped HL7 v2 file in bytes."),
   FHIR_INBOX: z
     .string()
     .optional()

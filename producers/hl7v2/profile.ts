@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { isZone } from "../../engine/intake/zone.js";
+import { authenticationField } from "../../engine/reception/authentication.js";
 import { ackConditions } from "./acknowledgments.js";
 import { isCharset } from "./charset.js";
 import { negotiableReasons } from "./reasons.js";
@@ -29,10 +30,12 @@ export const profileSchema = z.strictObject({
     .optional()
     .describe("A port of its own: what comes in there is from this partner, whatever the header says."),
   certificate: z
-    .string()
-    .min(1)
+    .union([z.string().min(1), z.array(z.string().min(1)).min(1)])
     .optional()
-    .describe("Common name of its client certificate: such a connection is this partner, whatever the header says."),
+    .describe(
+      "Its client certificates over MLLP: common name, or SHA-256 fingerprint (`AA:BB:…`); several while they change. Such a connection is this partner, and this partner comes in by no other.",
+    ),
+  authentication: authenticationField,
   identifiers: z
     .strictObject({
       order: z

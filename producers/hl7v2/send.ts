@@ -40,8 +40,8 @@ export async function* sendMllp(request: SendRequest): AsyncGenerator<SendLine> 
 }
 
 function addressFor({ addresses, partner }: SendRequest): Address {
-  const address =
-    addresses.find((one) => one.partner === partner) ?? addresses.find((one) => one.partner === undefined);
+  const overMllp = addresses.filter(({ url }) => /^mllps?:/.test(url));
+  const address = overMllp.find((one) => one.partner === partner) ?? overMllp.find((one) => one.partner === undefined);
   if (address === undefined) throw new TributaryError("TRIB_HL7V2_UNREACHABLE");
   return address;
 }
