@@ -42,20 +42,26 @@ async function* sentChunks(
   passed: (bytes: number) => void,
 ): AsyncGenerator<Buffer> {
   const chunks = sent.iterator({ destroyOnReturn: false });
+  let stop = () => {};
   const stopped = new Promise<never>((_, reject) => {
-    const stop = () => reject(new TributaryError("TRIB_RECEPTION_CLOSING"));
+    stop = () => reject(new TributaryError("TRIB_RECEPTION_CLOSING"));
     if (signal.aborted) stop();
     else signal.addEventListener("abort", stop, { once: true });
   });
   stopped.catch(() => {});
   let size = 0;
-  for (;;) {
-    const { value, done } = (await Promise.race([chunks.next(), stopped])) as IteratorResult<Buffer, undefined>;
-    if (done) return;
-    size += value.length;
-    if (size > limit) throw tooLarge();
-    passed(size);
-    yield value;
+  try {
+    for (;;) {
+      const { value, done } = (await Promise.race([chunks.next(), stopped])) as IteratorResult<Buffer, undefined>;
+      if (done) return;
+      size += value.length;
+      if (size > limit) throw tooLarge();
+      passed(size);
+      yield value;
+    }
+  } finally {
+    // The signal is the whole reception's: it would remember every request for ever.
+    signal.removeEventListener("abort", stop);
   }
 }
 
