@@ -1,3 +1,4 @@
+import { setMaxListeners } from "node:events";
 import { readFileSync } from "node:fs";
 import type { IncomingHttpHeaders } from "node:http";
 import { join } from "node:path";
@@ -111,6 +112,8 @@ export async function openReception<Profile extends GuardedProfile>(
     closing: new AbortController(),
     base: (partner) => `${url}/partners/${encodeURIComponent(partner)}`,
   };
+  // One listener a request in hand is no leak.
+  setMaxListeners(settings.CONNECTOR_REQUESTS_IN_HAND + 10, desk.closing.signal);
   const app = serverFor(settings);
   app.addHook("onRequest", async (_request, reply) => {
     // A connection kept for the next request would hold a closing server open.
