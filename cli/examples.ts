@@ -112,6 +112,10 @@ const examples: Readonly<Record<string, readonly (readonly [call: string, what: 
   ],
   "audit key": [["tributary audit key", "to be kept by the auditor, outside of the installation"]],
   "bench generate": [["tributary bench generate --messages 100000", "messages a second"]],
+  "bench intake": [
+    ["tributary bench intake", "every connector that has a part in it"],
+    ["tributary bench intake --only hl7v2 --json", "one of them, for a script"],
+  ],
   "bench projector": [
     ["tributary bench projector --only idle,keys --events 200000", "two parts, smaller"],
     ["tributary bench projector --peers ../peers --write", "everything, beside other engines, into the documentation"],
