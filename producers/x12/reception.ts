@@ -41,8 +41,8 @@ export interface Reception {
 const SLICE_SHARE = 0.7;
 const BATCH_ENTRIES = 256;
 const BATCH_BYTES = 1_048_576;
-/** Batches on their way to the log while the next is read. */
-const BATCHES_ABROAD = 4;
+/** Batches on their way to the log while the next is read; more would only cost memory. */
+const BATCHES_ABROAD = 1;
 /** Part of the record limit, and bytes, below which a claim or a person's unit is surely taken. */
 const SMALL_SHARE = 1 / 16;
 const SMALL_BYTES = 65_536;
@@ -218,8 +218,10 @@ async function journal(
     }
   };
   for await (const chunk of source.chunks()) {
-    for (const slice of splitter.push(tokenizer.push(chunk))) put(slice);
-    await writer.flushWhenFull();
+    for (const slice of splitter.push(tokenizer.push(chunk))) {
+      put(slice);
+      if (writer.isFull) await writer.flushFull();
+    }
   }
   for (const slice of [...splitter.push(tokenizer.end()), ...splitter.end()]) put(slice);
   const last = entries as InterchangeEntries | null;
@@ -270,8 +272,12 @@ class BatchWriter {
     if (entry.entry === "UNIT") this.units += 1;
   }
 
-  async flushWhenFull(): Promise<void> {
-    if (this.#batch.length < BATCH_ENTRIES && this.#bytes < BATCH_BYTES) return;
+  get isFull(): boolean {
+    return this.#batch.length >= BATCH_ENTRIES || this.#bytes >= BATCH_BYTES;
+  }
+
+  /** Sends what is there, and waits until few enough batches are on their way. */
+  async flushFull(): Promise<void> {
     this.#send();
     while (this.#abroad.length > BATCHES_ABROAD) await this.#abroad.shift();
   }
