@@ -75,6 +75,11 @@ export const commands: readonly CommandEntry[] = [
     load: async () => (await import("./send.js")).registerSend,
   },
   {
+    name: "validate",
+    about: "judge files as a connector would, without sending or keeping anything; one line a unit",
+    load: async () => (await import("./validate.js")).registerValidate,
+  },
+  {
     name: "events",
     about: "the events in the log; what is sealed stays sealed",
     load: async () => (await import("./events.js")).registerEvents,

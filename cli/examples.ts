@@ -46,6 +46,7 @@ const examples: Readonly<Record<string, readonly (readonly [call: string, what: 
     ["tributary send admissions.hl7 --to hl7v2", "every message of the file, one after the other"],
     ["tributary send claims.837 --to x12 --partner clearing --json", "one JSON object a claim"],
   ],
+  validate: [["tributary validate admissions.hl7 --to hl7v2 --partner north", "what each message would be answered"]],
   "events tail": [
     ["tributary events tail --entity visit --last 20", "of each partition"],
     ["tributary events tail --key 1f0d2a5e-0000-0000-0000-000000000000 --json", "all of one entity"],

@@ -20,6 +20,19 @@ export interface ConnectorDefinition<Profile> {
   receive(context: ReceiveContext<Profile>): Promise<Receiver>;
   /** Sends one file as a partner would, over the real protocol, and tells each unit's answer as it comes. */
   send(request: SendRequest): AsyncIterable<SendLine>;
+  /**
+   * Judges the units of a file as `receive` would, and tells each one's answer; `ms` is 0. Nothing is sent, nothing kept.
+   * Absent where a connector can't tell without its own other end.
+   */
+  validate?(request: ValidateRequest<Profile>): Iterable<SendLine> | AsyncIterable<SendLine>;
+}
+
+/** A file to be judged. */
+export interface ValidateRequest<Profile> extends Pick<SendRequest, "partner" | "file" | "bytes"> {
+  readonly profiles: ReadonlyMap<string, Profile>;
+  readonly surrogate: Surrogate;
+  /** What the journal would refuse. */
+  check(unit: ReceivedUnit): Verdict;
 }
 
 export interface ReceiveContext<Profile> {

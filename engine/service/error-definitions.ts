@@ -42,6 +42,11 @@ export const errorDefinitions = {
     remedy: "`tributary run` starts every process; `tributary status` shows what runs.",
     ...again(1),
   },
+  TRIB_CLI_NO_VALIDATION: {
+    summary: "The connector can't judge a file without taking it in.",
+    remedy: "Send it to an installation for tests: `tributary send`.",
+    ...final(64, 400),
+  },
   TRIB_CLI_UNCONFIRMED: {
     summary: "The command changes something for good and was not confirmed.",
     remedy: "Answer `yes`, or give `--yes` where nobody can be asked.",

@@ -2,6 +2,7 @@ import type { ConnectorDefinition } from "../../engine/intake/connector.js";
 import { type Profile, profileSchema } from "./profile.js";
 import { receiveHl7 } from "./receive.js";
 import { sendMllp } from "./send.js";
+import { validateFile } from "./validate-file.js";
 
 /** HL7 v2 (2.1 to 2.9) over MLLP, over HTTP, and in dropped files. */
 const connector: ConnectorDefinition<Profile> = {
@@ -10,6 +11,7 @@ const connector: ConnectorDefinition<Profile> = {
   profile: profileSchema,
   receive: receiveHl7,
   send: sendMllp,
+  validate: validateFile,
 };
 
 export default connector;
