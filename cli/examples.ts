@@ -76,6 +76,9 @@ const examples: Readonly<Record<string, readonly (readonly [call: string, what: 
       "lets the others flow",
     ],
   ],
+  "bench intake": [
+    ["tributary bench intake --only hl7v2", "this connector alone, against the services of the settings"],
+  ],
   "bench generate": [["tributary bench generate --messages 100000", "messages a second"]],
 };
 
