@@ -1,7 +1,7 @@
 import { randomBytes, randomUUID } from "node:crypto";
 import { standaloneCodec } from "../log/codec.js";
+import { checkUnit } from "./check-unit.js";
 import type { Intake, ReceivedUnit } from "./connector.js";
-import { checkUnit } from "./intake.js";
 import { contentHash, keyedHash } from "./keyed-hash.js";
 import { surrogates } from "./surrogate.js";
 

@@ -7,6 +7,11 @@ export const metricDefinitions = {
     help: "Units received, by verdict.",
     labels: ["connector", "partner", "verdict", "code"],
   },
+  tributary_unit_flags_total: {
+    type: "counter",
+    help: "What was unusual about units, and what of them is only kept (`CONTENT_KEPT`, `CHARGES_KEPT`), by flag.",
+    labels: ["connector", "flag"],
+  },
   tributary_answer_seconds: {
     type: "histogram",
     help: "From a unit whole and judged until the log has it and it may be answered.",
