@@ -266,9 +266,7 @@ export const errorDefinitions = {
     remedy: "See it with `tributary parked show`; mend the fold or the table.",
     ...final(65),
   },
-<<<<<<< HEAD
   ...receptionErrorDefinitions,
-=======
   TRIB_REPLAY_BUSY: {
     summary: "The build is in other hands: another process rebuilds it, or its consumer feeds it.",
     remedy: "Wait for the other process or end it; `tributary projections list` shows every build.",
@@ -289,7 +287,6 @@ export const errorDefinitions = {
     remedy: "Start the consumer (`tributary run <consumer>`) and call it again: it goes on where it was.",
     ...again(1),
   },
->>>>>>> main
   TRIB_SERVICE_NOT_FOUND: {
     summary: "There is no such connector or consumer.",
     remedy: "`tributary producers list` and `tributary consumers list` show what there is; `new` makes a folder.",
