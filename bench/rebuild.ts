@@ -9,7 +9,7 @@ import type { Decoder } from "../engine/projector/ports.js";
 import { runConsumer } from "../engine/projector/runner.js";
 import { fillBuild } from "../engine/replay/fill.js";
 import { createLogger } from "../engine/service/logger.js";
-import { nodeFlags } from "../engine/service/node-flags.js";
+import { nodeFlags, rebuildFlags } from "../engine/service/node-flags.js";
 import { closedOpener } from "../engine/service/sealed-opener.js";
 import { readSettings } from "../engine/service/settings.js";
 import { openPool, type Pool } from "../engine/store/pool.js";
@@ -114,7 +114,10 @@ async function child(work: string): Promise<void> {
 
 async function measure(work: string, databaseUrl: string): Promise<Measured> {
   const script = fileURLToPath(import.meta.url);
-  const flags = [...nodeFlags, ...(values.flags === "" ? [] : values.flags.split(" "))];
+  const flags = [
+    ...(work === "fill" ? rebuildFlags : nodeFlags),
+    ...(values.flags === "" ? [] : values.flags.split(" ")),
+  ];
   const arguments_ = [...flags, script, "--child", work, "--topic", values.topic, "--memory", values.memory];
   const environment = { ...process.env, DATABASE_URL: databaseUrl };
   const { stdout } = await promisify(execFile)(process.execPath, arguments_, { env: environment });

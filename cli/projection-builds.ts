@@ -12,12 +12,14 @@ import { rebuildProjection } from "../engine/replay/rebuild.js";
 import { decoderOf } from "../engine/service/consumer-process.js";
 import { projectionNamed } from "../engine/service/discover.js";
 import { TributaryError } from "../engine/service/errors.js";
+import { rebuildFlags } from "../engine/service/node-flags.js";
 import { closedOpener, sealedOpener } from "../engine/service/sealed-opener.js";
 import { requireSetting } from "../engine/service/settings.js";
 import { openPool, type Pool } from "../engine/store/pool.js";
 import { confirm } from "./confirm.js";
 import { commandLogger, withLog } from "./log.js";
 import { print, printJson, printTable } from "./output.js";
+import { ranWithFlags } from "./own-process.js";
 import { withPool } from "./pool.js";
 import { RebuildReport } from "./rebuild-report.js";
 
@@ -37,6 +39,7 @@ interface RebuildOptions {
 }
 
 async function rebuild(name: string, options: RebuildOptions): Promise<void> {
+  if (await ranWithFlags(rebuildFlags)) return;
   const { consumer, projection } = await projectionNamed(name);
   await withLog(async ({ log, settings }) => {
     const codec = await connectCodec(settings);

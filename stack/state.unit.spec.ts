@@ -86,7 +86,7 @@ describe("services that settings name", () => {
 
   it("need their secrets in production", () => {
     const production = { ...named, TRIBUTARY_ENV: "production" };
-    expect(() => givenServices(home, production)).toThrow(/TRIBUTARY_SECRET, TRIBUTARY_KEK/);
+    expect(() => givenServices(home, production)).toThrow(/TRIBUTARY_SECRET, TRIBUTARY_KEK, TRIBUTARY_NOTARY_KEY/);
     expect(readdirSync(home)).toEqual([]);
   });
 });

@@ -1,3 +1,4 @@
+import type { Readable } from "node:stream";
 import { errorDefinitions } from "../service/error-definitions.js";
 import type { ErrorCode, ErrorFacts } from "../service/errors.js";
 
@@ -7,7 +8,8 @@ export interface Answer {
   /** Media type of the body. */
   readonly type?: string;
   readonly headers?: Readonly<Record<string, string>>;
-  readonly body?: string | Uint8Array;
+  /** A stream for what need not fit the memory. */
+  readonly body?: string | Uint8Array | Readable;
   /** Called when the whole answer has left. */
   readonly left?: () => void;
 }

@@ -1,3 +1,4 @@
+import { setMaxListeners } from "node:events";
 import { readFileSync } from "node:fs";
 import type { IncomingHttpHeaders } from "node:http";
 import { join } from "node:path";
@@ -111,7 +112,15 @@ export async function openReception<Profile extends GuardedProfile>(
     closing: new AbortController(),
     base: (partner) => `${url}/partners/${encodeURIComponent(partner)}`,
   };
+  // One listener a request in hand is no leak.
+  setMaxListeners(settings.CONNECTOR_REQUESTS_IN_HAND + 10, desk.closing.signal);
   const app = serverFor(settings);
+  app.addHook("onRequest", async (_request, reply) => {
+    // A connection kept for the next request would hold a closing server open.
+    reply.raw.once("close", () => {
+      if (desk.closing.signal.aborted) app.server.closeIdleConnections();
+    });
+  });
   // Bodies are taken as streams here, whatever they are.
   app.removeAllContentTypeParsers();
   app.addContentTypeParser("*", (_request, _payload, done) => done(null));
@@ -240,7 +249,7 @@ function give(reply: FastifyReply, answer: Answer, request?: FastifyRequest): Fa
   if (answer.headers) reply.headers(answer.headers);
   if (answer.type) reply.type(answer.type);
   const { body } = answer;
-  return reply.send(typeof body === "string" || body === undefined ? body : Buffer.from(body));
+  return reply.send(body instanceof Uint8Array ? Buffer.from(body) : body);
 }
 
 /** Tells an error, and lets go of a connection whose request was not read to its end. */

@@ -33,6 +33,16 @@ export const metricDefinitions = {
     help: "Records not yet handled.",
     labels: ["projection", "topic", "partition"],
   },
+  tributary_notarised_records_total: {
+    type: "counter",
+    help: "Records chained by the notary.",
+    labels: ["topic", "partition"],
+  },
+  tributary_notary_lag_records: {
+    type: "gauge",
+    help: "Records that the notary has not yet chained.",
+    labels: ["topic", "partition"],
+  },
   tributary_parked_keys: { type: "gauge", help: "Keys held back.", labels: ["projection", "topic", "partition"] },
 } as const satisfies Record<
   string,

@@ -38,6 +38,11 @@ export const settingsSchema = z.object({
     .regex(/^[0-9a-fA-F]{64}$/, "64 hexadecimal digits")
     .optional()
     .describe("Key-encryption key of the vault. Given as a file: `TRIBUTARY_KEK_FILE`."),
+  TRIBUTARY_NOTARY_KEY: z
+    .string()
+    .regex(/^[0-9a-fA-F]{64}$/, "64 hexadecimal digits")
+    .optional()
+    .describe("Ed25519 key with which the notary signs. Given as a file: `TRIBUTARY_NOTARY_KEY_FILE`."),
   KAFKA_BROKERS: list.optional().describe("Kafka brokers, `host:port`, separated by commas."),
   KAFKA_SASL_MECHANISM: z.enum(["plain", "scram-sha-256", "scram-sha-512"]).optional().describe("SASL mechanism."),
   KAFKA_SASL_USERNAME: z.string().optional().describe("SASL user name."),
@@ -121,6 +126,18 @@ export const settingsSchema = z.object({
     .max(3600)
     .default(30)
     .describe("Longest time in seconds that folding one event may take; then the consumer's process ends."),
+  NOTARY_FOLDER: z
+    .string()
+    .optional()
+    .describe(
+      "Second place of what the notary signs, outside of the database: a folder, best on a bucket that keeps what is written; default `notary` under `TRIBUTARY_HOME`.",
+    ),
+  NOTARY_SECONDS: z.coerce
+    .number()
+    .positive()
+    .max(86_400)
+    .default(60)
+    .describe("Longest time in seconds that a record in the log stays without the notary's signature."),
   CONNECTOR_HOST: z
     .string()
     .default("127.0.0.1")
@@ -198,6 +215,36 @@ export const settingsSchema = z.object({
     .min(1)
     .default(300)
     .describe("An MLLP connection idle for longer is closed."),
+  HL7V2_BLOCK_SECONDS: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .default(60)
+    .describe("Longest time in seconds from the first byte of an MLLP block to its last."),
+  HL7V2_CONNECTIONS: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .default(1000)
+    .describe("Most MLLP connections at once; a further one is closed."),
+  HL7V2_BYTES_IN_HAND: z.coerce
+    .number()
+    .int()
+    .min(1_000_000)
+    .default(128_000_000)
+    .describe(
+      "Most bytes of all MLLP connections in memory at once; above it no partner is read until the log has taken some.",
+    ),
+  HL7V2_INBOX: z
+    .string()
+    .optional()
+    .describe("Folder of dropped HL7 v2 files, one sub-folder a partner; default `hl7v2` under `TRIBUTARY_HOME`."),
+  HL7V2_FILE_LIMIT: z.coerce
+    .number()
+    .int()
+    .min(1024)
+    .default(200_000_000)
+    .describe("Largest dropped HL7 v2 file in bytes."),
   FHIR_INBOX: z
     .string()
     .optional()
@@ -214,6 +261,10 @@ export const settingsSchema = z.object({
     .string()
     .optional()
     .describe("Folder of dropped X12 files, one sub-folder a partner; default `x12` under `TRIBUTARY_HOME`."),
+  CSV_INBOX: z
+    .string()
+    .optional()
+    .describe("Folder of dropped CSV files, one sub-folder a partner; default `csv` under `TRIBUTARY_HOME`."),
 });
 
 export type Settings = Readonly<z.output<typeof settingsSchema>>;
