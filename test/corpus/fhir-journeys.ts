@@ -2,14 +2,17 @@ import { readSample } from "../../producers/fhir/testing/corpus.js";
 import type { TestInstallation } from "../installation.js";
 import { sendFile } from "./sending.js";
 
-const files = ["Organization", "Patient", "Encounter", "Claim", "ExplanationOfBenefit"].map(
-  (type) => `fhir/journeys/${type}.ndjson.gz`,
-);
+/** Types of the journeys' bulk files. */
+export const journeyTypes = ["Organization", "Patient", "Encounter", "Claim", "ExplanationOfBenefit"] as const;
 
-/** Sends the bulk files of the journeys. @returns how many resources were answered, and how. */
-export async function sendFhirJourneys(installation: TestInstallation): Promise<Record<string, number>> {
+/** Sends bulk files of the journeys. @returns how many resources were answered, and how. */
+export async function sendFhirJourneys(
+  installation: TestInstallation,
+  types: readonly (typeof journeyTypes)[number][],
+): Promise<Record<string, number>> {
   const answers: Record<string, number> = {};
-  for (const file of files) {
+  for (const type of types) {
+    const file = `fhir/journeys/${type}.ndjson.gz`;
     for (const { answer } of await sendFile(installation, "fhir", file, readSample(file)))
       answers[answer ?? "none"] = (answers[answer ?? "none"] ?? 0) + 1;
   }
