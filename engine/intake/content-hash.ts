@@ -1,7 +1,7 @@
 import { hash } from "node:crypto";
 
 /** Fields that hold keyed ids and hashes: the same facts have others in another installation. */
-const keyed = new Set(["patientId", "visitId", "remittanceId", "payerControlNumberHash", "controlNumber"]);
+const keyed: readonly string[] = ["patientId", "visitId", "remittanceId", "payerControlNumberHash", "controlNumber"];
 
 const short = (text: string) => hash("sha256", text).slice(0, 16);
 
@@ -11,6 +11,18 @@ const short = (text: string) => hash("sha256", text).slice(0, 16);
  * and tells apart what differs in keyed ids only.
  */
 export function contentHash(facts: object): string {
-  const clear = JSON.stringify(facts, (name, value: unknown) => (keyed.has(name) ? undefined : value));
-  return short(clear) + short(JSON.stringify(facts));
+  return short(JSON.stringify(inTheClear(facts))) + short(JSON.stringify(facts));
 }
+
+/** Facts without keyed fields, their own and those of their lists' records: nothing of ours lies deeper. */
+function inTheClear(facts: object): object {
+  const clear: Record<string, unknown> = { ...facts };
+  for (const name of keyed) if (name in clear) clear[name] = undefined;
+  for (const [name, value] of Object.entries(clear)) {
+    if (Array.isArray(value) && value.some(isKeyed)) clear[name] = value.map(inTheClear);
+  }
+  return clear;
+}
+
+const isKeyed = (value: unknown): boolean =>
+  typeof value === "object" && value !== null && keyed.some((name) => name in value);

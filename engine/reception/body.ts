@@ -45,10 +45,10 @@ async function* sentChunks(
   let stop = () => {};
   const stopped = new Promise<never>((_, reject) => {
     stop = () => reject(new TributaryError("TRIB_RECEPTION_CLOSING"));
-    if (signal.aborted) stop();
-    else signal.addEventListener("abort", stop, { once: true });
   });
   stopped.catch(() => {});
+  if (signal.aborted) stop();
+  else signal.addEventListener("abort", stop, { once: true });
   let size = 0;
   try {
     for (;;) {
@@ -60,7 +60,6 @@ async function* sentChunks(
       yield value;
     }
   } finally {
-    // The signal is the whole reception's: it would remember every request for ever.
     signal.removeEventListener("abort", stop);
   }
 }

@@ -35,6 +35,9 @@ const byKind: Readonly<Record<ProcessKind, readonly string[]>> = {
   supervisor: [],
 };
 
+/** The signing key is the notary's alone. */
+const notary = ["TRIBUTARY_NOTARY_KEY", "TRIBUTARY_NOTARY_KEY_FILE", "NOTARY_FOLDER", "NOTARY_SECONDS"];
+
 /**
  * The environment of one process: least privilege. A consumer without restricted columns gets no key-encryption key,
  * and no consumer gets the secret of the surrogate ids.
@@ -42,11 +45,16 @@ const byKind: Readonly<Record<ProcessKind, readonly string[]>> = {
  * @param overrides for instance the process's own database role.
  */
 export function environmentFor(
-  process: { readonly kind: ProcessKind; readonly name: string; readonly opensSealed?: boolean },
+  process: {
+    readonly kind: ProcessKind;
+    readonly name: string;
+    readonly opensSealed?: boolean;
+    readonly notarizes?: boolean;
+  },
   given: Readonly<Record<string, string>>,
   overrides: Readonly<Record<string, string>> = {},
 ): Record<string, string> {
-  const names = new Set([...shared, ...byKind[process.kind]]);
+  const names = new Set([...shared, ...byKind[process.kind], ...(process.notarizes ? notary : [])]);
   const prefixes =
     process.kind === "connector" ? [...sharedPrefixes, "CONNECTOR_", `${process.name.toUpperCase()}_`] : sharedPrefixes;
   const environment: Record<string, string> = {};

@@ -38,6 +38,11 @@ export const settingsSchema = z.object({
     .regex(/^[0-9a-fA-F]{64}$/, "64 hexadecimal digits")
     .optional()
     .describe("Key-encryption key of the vault. Given as a file: `TRIBUTARY_KEK_FILE`."),
+  TRIBUTARY_NOTARY_KEY: z
+    .string()
+    .regex(/^[0-9a-fA-F]{64}$/, "64 hexadecimal digits")
+    .optional()
+    .describe("Ed25519 key with which the notary signs. Given as a file: `TRIBUTARY_NOTARY_KEY_FILE`."),
   KAFKA_BROKERS: list.optional().describe("Kafka brokers, `host:port`, separated by commas."),
   KAFKA_SASL_MECHANISM: z.enum(["plain", "scram-sha-256", "scram-sha-512"]).optional().describe("SASL mechanism."),
   KAFKA_SASL_USERNAME: z.string().optional().describe("SASL user name."),
@@ -76,6 +81,14 @@ export const settingsSchema = z.object({
     .max(100)
     .default(6)
     .describe("Most connections of one process to Postgres."),
+  DATABASE_SILENCE_SECONDS: z.coerce
+    .number()
+    .positive()
+    .max(3600)
+    .default(60)
+    .describe(
+      "Longest time in seconds that Postgres may say nothing to a consumer or the publisher while it owes an answer. Then the connection is given up, and what was asked is in doubt: it is found out before work goes on. A single statement that takes longer is not lost, but asked about again.",
+    ),
   LOG_LEVEL: z
     .enum(["trace", "debug", "info", "warn", "error", "fatal", "silent"])
     .default("info")
@@ -99,12 +112,32 @@ export const settingsSchema = z.object({
     .min(0)
     .default(10_000)
     .describe("Most keys that a build of a read model holds back; before one more its consumer stops."),
+  REBUILD_MEMORY_MB: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .default(400)
+    .describe(
+      "Memory in megabytes for rows that a rebuild folds before it writes them; what does not fit is updated in Postgres.",
+    ),
   FOLD_SECONDS: z.coerce
     .number()
     .positive()
     .max(3600)
     .default(30)
     .describe("Longest time in seconds that folding one event may take; then the consumer's process ends."),
+  NOTARY_FOLDER: z
+    .string()
+    .optional()
+    .describe(
+      "Second place of what the notary signs, outside of the database: a folder, best on a bucket that keeps what is written; default `notary` under `TRIBUTARY_HOME`.",
+    ),
+  NOTARY_SECONDS: z.coerce
+    .number()
+    .positive()
+    .max(86_400)
+    .default(60)
+    .describe("Longest time in seconds that a record in the log stays without the notary's signature."),
   CONNECTOR_HOST: z
     .string()
     .default("127.0.0.1")
@@ -182,6 +215,36 @@ export const settingsSchema = z.object({
     .min(1)
     .default(300)
     .describe("An MLLP connection idle for longer is closed."),
+  HL7V2_BLOCK_SECONDS: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .default(60)
+    .describe("Longest time in seconds from the first byte of an MLLP block to its last."),
+  HL7V2_CONNECTIONS: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .default(1000)
+    .describe("Most MLLP connections at once; a further one is closed."),
+  HL7V2_BYTES_IN_HAND: z.coerce
+    .number()
+    .int()
+    .min(1_000_000)
+    .default(128_000_000)
+    .describe(
+      "Most bytes of all MLLP connections in memory at once; above it no partner is read until the log has taken some.",
+    ),
+  HL7V2_INBOX: z
+    .string()
+    .optional()
+    .describe("Folder of dropped HL7 v2 files, one sub-folder a partner; default `hl7v2` under `TRIBUTARY_HOME`."),
+  HL7V2_FILE_LIMIT: z.coerce
+    .number()
+    .int()
+    .min(1024)
+    .default(200_000_000)
+    .describe("Largest dropped HL7 v2 file in bytes."),
   FHIR_INBOX: z
     .string()
     .optional()

@@ -28,7 +28,24 @@ const ours = new Set([
   "strong",
   "identifierValues",
   "values",
+  "transmission",
+  "batchId",
 ]);
+
+/** Of the names that end like an id's, those that partners know: the others name what we have made an id for. */
+const known = new Set(["memberId", "payerId"]);
+
+const isMadeId = (name: string) => /(?:Id|Hash)$/.test(name) && !known.has(name);
+
+/** Whether something in the data would have to be named by an id of ours, which no partner can know or may choose. */
+function namesMadeId(schema: AvroSchema): boolean {
+  if (typeof schema === "string") return false;
+  if (isUnion(schema)) return schema.some(namesMadeId);
+  if (isNamed(schema)) {
+    return schema.type === "record" && schema.fields.some(({ name, type }) => isMadeId(name) || namesMadeId(type));
+  }
+  return schema.type === "array" && namesMadeId(schema.items);
+}
 
 const nullable = (type: AvroSchema): AvroSchema => ["null", type];
 
@@ -96,7 +113,8 @@ function plainRecord(record: AvroRecord, sealed: AvroRecord | null): AvroRecord 
 }
 
 /**
- * The forms of all events that partners may send, by the attribute `type`. Pure.
+ * The forms of all events that partners may send, by the attribute `type`. Pure. Events about two entities at once (links,
+ * moves, acknowledgments of transmissions) are not among them: they would have to name them by ids of ours.
  * @param records of `schemas/`, each self-contained.
  */
 export function formsOf(records: ReadonlyMap<string, RootRecord>): ReadonlyMap<string, Form> {
@@ -106,6 +124,7 @@ export function formsOf(records: ReadonlyMap<string, RootRecord>): ReadonlyMap<s
     const sealed = sealedRecord === null ? undefined : records.get(sealedRecord)?.schema;
     const details = sealed ? plainRecord(sealed, null) : null;
     const form = plainRecord(schema, details && details.fields.length > 0 ? details : null);
+    if (namesMadeId(form)) continue;
     forms.set(fullName, { type: fullName, schema: { ...form, namespace: `${form.namespace}.partner` } });
   }
   return forms;

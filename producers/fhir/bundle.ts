@@ -98,7 +98,8 @@ export class FullUrls {
   /** @returns false when the address was there before. */
   add({ entry, resource }: BundleEntry): boolean {
     const url = text(entry, "fullUrl");
-    if (url === undefined || !resource) return true;
+    // What is no absolute address (a bare id, as some senders write) addresses nothing.
+    if (url === undefined || !resource || !/^[a-z][a-z0-9+.-]*:/i.test(url)) return true;
     const id = text(resource, "id") ?? /^urn:uuid:(.+)$/.exec(url)?.[1];
     if (id !== undefined) this.urls.set(url, `${typeOf(resource)}/${id}`);
     const key = `${url} ${text(child(resource, "meta"), "versionId") ?? ""}`;
@@ -120,13 +121,11 @@ export function arrivalOf(
   { entry, resource }: BundleEntry,
   { type }: BundleHead,
   place: string,
-  fresh: boolean,
 ): Omit<Arrival, "bytes" | "transport"> | undefined {
-  const problems: Problem[] = fresh ? [] : [{ code: "invariant", place: `${place}.fullUrl` }];
   const rejected = (code: Problem["code"], at: string) => ({
     resource,
     stored: false,
-    problems: [...problems, { code, place: at }],
+    problems: [{ code, place: at }],
   });
   if (!entry) return rejected("structure", place);
   const request = child(entry, "request");
@@ -138,9 +137,9 @@ export function arrivalOf(
   } else if (!resource && (request !== undefined || entry.response !== undefined)) return undefined;
   if (!resource) return rejected("required", `${place}.resource`);
   const stored = method === "PUT";
-  if (!asks(type) || target === undefined) return { resource, stored, problems };
+  if (!asks(type) || target === undefined) return { resource, stored };
   const [, named, id] = /^\/?([A-Za-z]+)(?:\/([A-Za-z0-9\-.]{1,64}))?(?:\?.*)?$/.exec(target) ?? [];
   if (named === undefined || !isResourceType(named)) return rejected("not-supported", `${place}.request.url`);
   if (stored && id === undefined && !target.includes("?")) return rejected("value", `${place}.request.url`);
-  return { resource, stored, problems, place: { type: named, ...(stored && id !== undefined && { id }) } };
+  return { resource, stored, place: { type: named, ...(stored && id !== undefined && { id }) } };
 }

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { setImmediate as breathe } from "node:timers/promises";
 import type { ReceivedUnit } from "../../engine/intake/connector.js";
-import { arrivalOf, type BundleHead, FullUrls, readEntry } from "./bundle.js";
+import { arrivalOf, type BundleEntry, type BundleHead, FullUrls, readEntry } from "./bundle.js";
 import { contextOf, type Desk, submitAll, type Told } from "./desk.js";
 import { child, text, typeOf } from "./element.js";
 import { acceptedOutcome } from "./outcome.js";
@@ -52,9 +52,8 @@ class Pass {
   readonly #transmissionId: string;
   readonly #context: ReadingContext;
   readonly #addresses: FullUrls;
-  /** Entries whose address stood before. */
-  readonly #stale = new Set<number>();
   readonly #kept: (ReadResource | null)[] = [];
+  readonly #parsed: BundleEntry[] = [];
   #rejected: Problem | undefined;
 
   constructor(bytes: Buffer, bundle: BundleHead, partner: string, desk: Desk) {
@@ -69,20 +68,25 @@ class Pass {
     this.#context = { ...contextOf(desk, partner), sentAt: bundle.sentAt, urls };
   }
 
+  get #keeps(): boolean {
+    return this.#bytes.length <= keptBytes;
+  }
+
   async look(): Promise<void> {
     for (const [index, span] of this.#bundle.spans.entries()) {
       if (index % batchEntries === batchEntries - 1) await breathe();
       const entry = readEntry(this.#bytes, span);
-      if (!this.#addresses.add(entry)) this.#stale.add(index);
+      if (this.#keeps) this.#parsed[index] = entry;
+      if (!this.#addresses.add(entry))
+        this.problems.push({ code: "invariant", place: `Bundle.entry[${index}].fullUrl` });
       if (index === 0 && this.#bundle.type === "message" && typeOf(entry.resource ?? {}) !== "MessageHeader")
         this.problems.push({ code: "invariant", place: "Bundle.entry[0].resource" });
     }
     if (!whole(this.#bundle) || this.problems.length > 0) return;
-    const keep = this.#bytes.length <= keptBytes;
     for (let index = 0; index < this.#bundle.spans.length; index++) {
       if (index % breathEntries === breathEntries - 1) await breathe();
       const read = this.#read(index);
-      if (keep) this.#kept[index] = read;
+      if (this.#keeps) this.#kept[index] = read;
       if (read) this.#judge(read, index);
     }
   }
@@ -109,7 +113,8 @@ class Pass {
     }
     const span = this.#bundle.spans[index]!;
     const place = `Bundle.entry[${index}]`;
-    const arrival = arrivalOf(readEntry(this.#bytes, span), this.#bundle, place, !this.#stale.has(index));
+    const entry = this.#parsed[index] ?? readEntry(this.#bytes, span);
+    const arrival = arrivalOf(entry, this.#bundle, place);
     if (!arrival) return null;
     const read = readResource(
       {

@@ -34,7 +34,10 @@ export function targetOf(reference: Element | undefined, scope: ReferenceScope):
   const [, type, id] = local.exec(scope.urls.get(to) ?? to) ?? [];
   if (type !== undefined && id !== undefined) return { kind: "id", type, id };
   const uuid = /^urn:(?:uuid|oid):([A-Za-z0-9\-.]{1,64})$/.exec(to)?.[1];
-  return uuid === undefined ? byIdentifier(reference) : { kind: "id", type: "", id: uuid };
+  if (uuid !== undefined) return { kind: "id", type: "", id: uuid };
+  // An address of another form still names one thing.
+  if (/^[a-z][a-z0-9+.-]*:/i.test(to)) return { kind: "identifier", type: "", system: "urn:ietf:rfc:3986", value: to };
+  return byIdentifier(reference);
 }
 
 function byIdentifier(reference: Element): Target {

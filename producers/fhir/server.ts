@@ -1,22 +1,12 @@
 import { createHash } from "node:crypto";
 import type { ReceiveContext } from "../../engine/intake/connector.js";
-import { shapeOf } from "../../engine/reception/json.js";
 import type { Answer } from "../../engine/reception/problem.js";
 import { openReception, type PartnerRequest, type Reception, type Route } from "../../engine/reception/reception.js";
-import { type BundleHead, readEntry, readHead } from "./bundle.js";
+import { type BundleHead, readEntry } from "./bundle.js";
 import { capabilityStatement } from "./capability.js";
-import {
-  type Desk,
-  jsonLimits,
-  judge,
-  type Opened,
-  openText,
-  parameterOf,
-  problemOfShape,
-  receiveOne,
-  type Told,
-} from "./desk.js";
+import { type Desk, judge, type Opened, openText, parameterOf, receiveOne, type Told } from "./desk.js";
 import { type Element, isElement, text, typeOf } from "./element.js";
+import { openBody } from "./open-body.js";
 import { acceptedOutcome, fhirJson, outcomeProblem, problemOutcome } from "./outcome.js";
 import { type Problem, statusOf } from "./problem.js";
 import type { Profile } from "./profile.js";
@@ -93,17 +83,6 @@ async function takeOne(request: Request, body: Buffer, desk: Desk, stored: boole
   if (type === "Bundle" && !stored) return takeAny(request, body, desk);
   const place = { type, ...(id !== undefined && { id }) };
   return single(await receiveOne(body, openText(body), { place, stored }, request.partner, desk), request);
-}
-
-/** A body looked through: a bundle, or one resource, or nothing that can be read. */
-function openBody(body: Buffer): { readonly bundle: BundleHead } | { readonly opened: Opened } {
-  const shape = shapeOf(body, jsonLimits, ["entry", "*"]);
-  const problem = problemOfShape(shape);
-  if (problem) return { opened: { problem } };
-  const head = readHead(body, shape.spans);
-  if (!head) return { opened: { problem: { code: "structure", place: "Resource" } } };
-  if ("notBundle" in head) return { opened: shape.spans.length === 0 ? { value: head.notBundle } : openText(body) };
-  return { bundle: head };
 }
 
 /** `POST` at the base: a bundle; anything else is taken as the resource that it is. */

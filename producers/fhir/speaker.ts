@@ -131,6 +131,12 @@ export function centsOf(money: Element | undefined): number | undefined {
   return value < 0 ? -cents : cents;
 }
 
+/** Whether an amount has a fraction of a cent, which is rounded. */
+export function hasFraction(money: Element | undefined): boolean {
+  const value = money?.value;
+  return typeof value === "number" && (plain(Math.abs(value)).split(".")[1] ?? "").length > 2;
+}
+
 /** A number without an exponent. */
 function plain(value: number): string {
   const shown = String(value);

@@ -6,6 +6,7 @@ import { npiOf, organizationOf, targetOf } from "./reference.js";
 import {
   centsOf,
   contentHash,
+  hasFraction,
   type Meaning,
   namingOf,
   namingOfReference,
@@ -149,6 +150,8 @@ export function translateClaim(resource: Element, speaker: Speaker): Meaning {
   const flags: string[] = [];
   const priced = children(resource, "item").some((item) => item.net !== undefined || item.unitPrice !== undefined);
   if (stated !== undefined && priced && summed !== stated) flags.push("CHARGE_DIFFERS_FROM_LINES");
+  if (stated === undefined) flags.push("TOTAL_MISSING");
+  if (hasFraction(child(resource, "total"))) flags.push("AMOUNT_ROUNDED");
   if (!patient) flags.push("PATIENT_UNIDENTIFIED");
 
   const voids = status === "cancelled" || status === "entered-in-error";
@@ -160,7 +163,8 @@ export function translateClaim(resource: Element, speaker: Speaker): Meaning {
     providerNpi: npiOf(child(resource, "provider"), speaker),
     kind: kinds[codeOf(child(resource, "type")) ?? ""] ?? "UNKNOWN",
     frequencyCode: voids ? "8" : replaces === undefined ? "1" : "7",
-    billedAmount: stated ?? summed,
+    // What is billed is what the sender says is billed: without a total it is nothing, flagged.
+    billedAmount: stated ?? 0,
     facilityCode: placeOf(resource),
     diagnoses: diagnosesOf(resource),
     lines,

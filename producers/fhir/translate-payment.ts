@@ -7,8 +7,10 @@ import { npiOf } from "./reference.js";
 import {
   centsOf,
   contentHash,
+  hasFraction,
   type Meaning,
   type Naming,
+  namingOf,
   namingOfReference,
   type Speaker,
   serverOf,
@@ -82,10 +84,11 @@ function decisionOf(resource: Element, speaker: Speaker): Decision {
   return { lines, adjustments: adjustments.length > 0 ? adjustments : adjustmentsOf(totals, null), totals };
 }
 
-/** The claim that was decided: by reference, else (Blue Button) by the identifier that says so. */
-function claimOf(resource: Element, speaker: Speaker): Naming | undefined {
+/** The claim that was decided. One that isn't named stands under the decision's own name, so that its money is kept. */
+function claimOf(resource: Element, speaker: Speaker): { readonly claim: Naming | undefined; readonly named: boolean } {
   const reference = child(resource, typeOf(resource) === "ClaimResponse" ? "request" : "claim");
-  return namingOfReference("Claim", reference, speaker);
+  const claim = namingOfReference("Claim", reference, speaker);
+  return { claim: claim ?? namingOf("Claim", resource, speaker), named: claim !== undefined };
 }
 
 /**
@@ -93,7 +96,7 @@ function claimOf(resource: Element, speaker: Speaker): Naming | undefined {
  * request for authorization, makes no event. One that was cancelled is paid and taken back.
  */
 export function translateDecision(resource: Element, speaker: Speaker): Meaning {
-  const claim = claimOf(resource, speaker);
+  const { claim, named } = claimOf(resource, speaker);
   const patient = namingOfReference("Patient", child(resource, "patient"), speaker);
   const owners = patient ? [patient.id] : claim ? [claim.id] : [];
   const nothing = (flag: string): Meaning => ({ events: [], sealFor: owners, flags: [flag] });
@@ -104,6 +107,7 @@ export function translateDecision(resource: Element, speaker: Speaker): Meaning 
   if (text(resource, "outcome") === "queued") return nothing("QUEUED");
 
   const { facts, flags, number: payerNumber } = factsOf(resource, claim, patient?.id ?? null, speaker);
+  if (!named) flags.push("CLAIM_UNIDENTIFIED");
   const told = {
     subject: claim.id,
     time: facts.paidAt,
@@ -167,6 +171,7 @@ function factsOf(resource: Element, claim: Naming, patientId: string | null, spe
     paidAt: startOfDay(told.time),
   };
   const flags = balanced ? [] : ["PAYMENT_UNBALANCED"];
+  if (hasFraction(child(payment, "amount"))) flags.push("AMOUNT_ROUNDED");
   if (patientId === null) flags.push("PATIENT_UNIDENTIFIED");
   return { facts, flags, number };
 }

@@ -49,7 +49,9 @@ function askLibrary(resource: Element): readonly Problem[] {
     validateResource(resource as unknown as Parameters<typeof validateResource>[0]);
     return [];
   } catch (error) {
-    if (!(error instanceof OperationOutcomeError) || !isOperationOutcome(error.outcome)) throw error;
+    // The library stumbles over some structures: whatever it can't walk through is none of the definition's.
+    if (!(error instanceof OperationOutcomeError) || !isOperationOutcome(error.outcome))
+      return [{ code: "structure", place: typeOf(resource) }];
     const issues = children(error.outcome as unknown as Element, "issue").filter(
       ({ severity }) => severity === "error",
     );
@@ -110,7 +112,7 @@ class Walk {
       return;
     }
     const list = content as readonly unknown[];
-    if (list.length === 0 || list.length > member.max) this.doubt = true;
+    if (list.length === 0 || list.length > member.max) this.#add("structure", place);
     for (const [index, one] of list.entries()) this.#value(member, one, shape, name, `${place}[${index}]`);
   }
 
@@ -119,13 +121,13 @@ class Walk {
       // Every resource's `id` is a string in the definitions, with the form of an id in the text.
       const type = name === "id" && shape.resource ? "id" : member.type;
       if (!isPrimitive(type, content)) {
-        if (content === null || typeof content === "object") this.doubt = true;
+        if (content === null) this.doubt = true;
         else this.#add(type === "xhtml" ? "invariant" : "value", place);
       } else if (member.codes && !member.codes.has(content as string)) this.#add("code-invalid", place);
       return;
     }
     if (!isElement(content) || Object.keys(content).length === 0) {
-      this.doubt = true;
+      this.#add("structure", place);
       return;
     }
     if (member.type === "Resource") this.#resource(content, place);
@@ -189,6 +191,6 @@ function isPrimitive(type: string, value: unknown): boolean {
     case "xhtml":
       return typeof value === "string" && isPlainMarkup(value);
   }
-  if (typeof value !== "string" || value === "") return false;
+  if (typeof value !== "string" || value.trim() === "") return false;
   return forms[type]?.test(value) ?? !control.test(value);
 }

@@ -103,6 +103,7 @@ describe("the patient of a message", () => {
       birthDate: "1980-02",
       address: "1 Main St, Boston, MA, 02101, US",
       telecom: ["555-0100", "j@x.org", "555-0199"],
+      extensions: [],
     });
     expect(JSON.stringify(event.fields)).not.toMatch(/N1|Hara|Jane|Boston|555|02-/);
   });
@@ -166,7 +167,7 @@ describe("the patient of a message", () => {
 
   it("is that of the first PID", () => {
     const more = ["PID|2||N2^^^NORTH^MR"];
-    expect(eventsOf({ type: "ADT^A24", pv1: null, more }).map(({ subject }) => subject)).toEqual([
+    expect(eventsOf({ type: "ADT^A31", pv1: null, more }).map(({ subject }) => subject)).toEqual([
       patient("NORTH", "MR", "N1"),
     ]);
   });
@@ -207,7 +208,7 @@ describe("a merge", () => {
   );
 
   it("pairs identifiers of the same authority and type, else the same authority, else the first as sent", () => {
-    const events = eventsOf(merge("N1^^^NORTH^MR~E1^^^MPI^PI", "N2^^^NORTH^MR~E2^^^MPI^XX~Q2^^^OTHER^MR"));
+    const events = eventsOf(merge("N1^^^NORTH^MR~E1^^^MPI^PI", "N2^^^NORTH^MR~E2^^^MPI~Q2^^^OTHER^MR"));
     const merged = events.find((event) => event.type === "PatientsMerged");
     if (merged?.type !== "PatientsMerged") throw new Error("no merge");
     expect(merged.fields.merges?.map(({ retired, surviving }) => [retired.authority, surviving.authority])).toEqual([
@@ -219,7 +220,7 @@ describe("a merge", () => {
   });
 
   it("falls back to the first identifier as sent, also where it is not the facility's own", () => {
-    const merged = eventsOf(merge("E1^^^MPI^PI~N1^^^NORTH^MR", "Q2^^^OTHER^MR")).find(
+    const merged = eventsOf(merge("E1^^^MPI^PI~N1^^^NORTH^MR", "Q2^^^OTHER")).find(
       ({ type }) => type === "PatientsMerged",
     );
     expect(merged).toMatchObject({ subject: patient("NORTH", "MR", "N1"), sealed: { values: ["E1"] } });
@@ -246,6 +247,28 @@ describe("a merge", () => {
     expect(merged?.sealed).toEqual({ values: ["N1"] });
   });
 
+  it("of identifiers of different types is held for a person, and merges nothing", () => {
+    const unit = unitOf(merge("N1^^^NORTH^MR", "S9^^^USA^SS"));
+    const retired = patient("USA", "SS", "S9");
+    expect(unit).toMatchObject({ verdict: { accepted: true }, flags: ["MERGE_HELD"] });
+    expect(unit.events.map(({ type }) => type)).toEqual(["PatientUpdated", "PatientMergeHeld"]);
+    expect(unit.events[1]).toMatchObject({
+      subject: retired,
+      fields: { survivingPatientId: patient("NORTH", "MR", "N1"), reason: "TYPES_DIFFER" },
+    });
+    expect(unit.sealFor).toContain(retired);
+    // One that names no type, and one that says that the id changes, are meant.
+    for (const [sketch, count] of [
+      [merge("N1^^^NORTH^MR", "S9^^^USA"), 2],
+      [{ ...merge("N1^^^NORTH^MR", "S9^^^USA^SS"), type: "ADT^A47" }, 2],
+      [merge("N1^^^NORTH^MR~E1^^^MPI^PI", "N2^^^NORTH^MR~E2^^^MPI^XX"), 2],
+    ] as const) {
+      expect(eventsOf(sketch).filter(({ type }) => type === "PatientsMerged").length).toBe(count);
+    }
+    const [survivor] = eventsOf(merge("N1^^^NORTH^MR~E1^^^MPI^PI", "N2^^^NORTH^MR~E2^^^MPI^XX")).slice(1);
+    expect(survivor?.sealed).toEqual({ values: ["N1"] });
+  });
+
   it("into itself is refused, and so is one without anything to retire", () => {
     const verdict = (sketch: Sketch) => unitOf(sketch).verdict;
     expect(verdict(merge("N1^^^NORTH^MR", "N1^^^NORTH^MR"))).toEqual({
@@ -265,6 +288,115 @@ describe("a merge", () => {
       const events = eventsOf({ type: `ADT^${trigger}`, pv1: null, more: ["MRG|N2^^^NORTH^MR"] });
       expect(events.map(({ type }) => type)).toEqual(["PatientUpdated"]);
     }
+  });
+});
+
+describe("records of one person", () => {
+  const two = (trigger: string): Sketch => ({ type: `ADT^${trigger}`, pv1: null, more: ["PID|2||N2^^^NORTH^MR"] });
+  const [first, second] = [patient("NORTH", "MR", "N1"), patient("NORTH", "MR", "N2")];
+
+  it.each([
+    ["A24", "PatientsLinked"],
+    ["A37", "PatientsUnmerged"],
+  ])("%s: %s on both", (trigger, type) => {
+    const unit = unitOf(two(trigger));
+    expect(unit.events.slice(1)).toMatchObject([
+      { type, subject: first, fields: { otherPatientId: second } },
+      { type, subject: second, fields: { otherPatientId: first } },
+    ]);
+    expect(unit.sealFor).toEqual([first, second]);
+    expect(eventsOf({ ...two(trigger), more: ["PID|2||N1^^^NORTH^MR"] }).length).toBe(1);
+  });
+
+  it("that change places (A17) are both told, each with the place of its visit", () => {
+    const more = ["PID|2||N2^^^NORTH^MR", "PV1|2|I|ICU^9||||||||||||||||V2^^^NORTH^VN"];
+    const unit = unitOf({ type: "ADT^A17", more });
+    expect(unit.events.map(({ type, subject }) => [type, subject])).toEqual([
+      ["PatientUpdated", first],
+      ["VisitTransferred", visit("NORTH", "V1")],
+      ["PatientUpdated", second],
+      ["VisitTransferred", visit("NORTH", "V2")],
+    ]);
+    expect(unit.events[3]?.fields).toMatchObject({ patientId: second, location: "ICU^9" });
+  });
+
+  it("in a message that is about one are flagged, and all of them can have it destroyed", () => {
+    const unit = unitOf({ type: "ORU^R01", more: ["PID|2||N2^^^NORTH^MR"] });
+    expect(unit.flags).toContain("FURTHER_PATIENTS");
+    expect(unit.sealFor).toEqual([first, second]);
+    expect(unit.events.every(({ subject }) => subject !== second)).toBe(true);
+  });
+});
+
+describe("a visit that changes its patient or number", () => {
+  const [before, now] = [patient("NORTH", "MR", "N2"), patient("NORTH", "MR", "N1")];
+  const changed = (trigger: string, mrg: string): Sketch => ({
+    type: `ADT^${trigger}`,
+    pv1: null,
+    more: [`MRG|${mrg}`, "PV1|1|I|ICU||||||||||||||||V1^^^NORTH^VN"],
+  });
+  const told = (sketch: Sketch) =>
+    eventsOf(sketch).filter(({ type }) => type === "VisitMoved" || type === "VisitsMerged");
+
+  it("is moved by A45 to the patient of the message", () => {
+    expect(told(changed("A45", "N2^^^NORTH^MR||||V1^^^NORTH^VN"))).toMatchObject([
+      {
+        type: "VisitMoved",
+        subject: visit("NORTH", "V1"),
+        fields: { patientId: now, fromPatientId: before },
+        sealed: { visitNumber: "V1" },
+      },
+    ]);
+    expect(unitOf(changed("A45", "N2^^^NORTH^MR||||V1^^^NORTH^VN")).sealFor).toEqual([now, before]);
+  });
+
+  it.each(["A50", "A42"])("gets another number by %s, told on both", (trigger) => {
+    const [surviving, retired] = [visit("NORTH", "V1"), visit("NORTH", "V0")];
+    expect(told(changed(trigger, "N1^^^NORTH^MR||||V0^^^NORTH^VN"))).toMatchObject([
+      { subject: surviving, fields: { role: "SURVIVING", survivingVisitId: surviving, retiredVisitId: retired } },
+      { subject: retired, fields: { role: "RETIRED" }, sealed: { visitNumber: "V0" } },
+    ]);
+    expect(told(changed(trigger, "N1^^^NORTH^MR||||V1^^^NORTH^VN"))).toEqual([]);
+  });
+
+  it("is deleted by A23", () => {
+    expect(only({ type: "ADT^A23" }, "VisitCancelled").fields.cancels).toBe("VISIT");
+  });
+});
+
+describe("what makes no event", () => {
+  it("is kept, and flagged so that it is counted", () => {
+    expect(unitOf({ type: "ORU^R01", more: ["OBX|1|TX|||x"] }).flags).toEqual(["CONTENT_KEPT"]);
+    expect(unitOf({ type: "DFT^P03", more: ["FT1|1|||20240101||CG|99213"] }).flags).toEqual([
+      "CONTENT_KEPT",
+      "CHARGES_KEPT",
+    ]);
+    expect(unitOf({ type: "ADT^A49", more: ["MRG|N1^^^NORTH^MR||A1"] }).flags).toEqual(["CONTENT_KEPT"]);
+    expect(unitOf({}).flags).toEqual([]);
+  });
+
+  it("is a bed status, which names no patient", () => {
+    const sketch = { type: "ADT^A20", pid: null, pv1: null, more: ["NPU|ICU^1|C"] };
+    expect(unitOf(sketch)).toMatchObject({ verdict: { accepted: true }, events: [] });
+  });
+});
+
+describe("the sender's own segments", () => {
+  const more = ["ZPD|1|VIP|A\\T\\B", 'ZIN|7|""'];
+
+  it("are facts under the names of the profile, sealed with the patient's", () => {
+    const zSegments = { ZPD: { "2": "status", "3": "team" }, ZIN: { "1": "insurer", "2": "none" }, ZZZ: { "1": "x" } };
+    expect(only({ more }, "PatientRegistered", { zSegments }).sealed?.extensions).toEqual([
+      { name: "status", value: "VIP" },
+      { name: "team", value: "A&B" },
+      { name: "insurer", value: "7" },
+    ]);
+  });
+
+  it("are only kept where the profile says nothing of them", () => {
+    const unit = unitOf({ more });
+    expect(unit.flags).toEqual(["Z_SEGMENT"]);
+    expect(unit.events[0]).toMatchObject({ sealed: { extensions: [] } });
   });
 });
 
