@@ -1,9 +1,9 @@
-import { createHash } from "node:crypto";
+import { hash } from "node:crypto";
 
 /** Fields that hold keyed ids and hashes: the same facts have others in another installation. */
 const keyed: readonly string[] = ["patientId", "visitId", "remittanceId", "payerControlNumberHash", "controlNumber"];
 
-const short = (text: string) => createHash("sha256").update(text).digest("hex").slice(0, 16);
+const short = (text: string) => hash("sha256", text).slice(0, 16);
 
 /**
  * Hash of facts, 32 hexadecimal digits, over their JSON, whose member order is the caller's. The first half is of what was

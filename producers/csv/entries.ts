@@ -57,6 +57,11 @@ export class FileEntries {
     this.#formats = formatsOf(options.profile);
   }
 
+  /** Bytes of the file as they are read, for the digest of the whole. */
+  saw(chunk: Uint8Array): void {
+    this.#hash.update(chunk);
+  }
+
   entry(piece: Piece): RowEntry | ReceivedUnit {
     const transport = this.#advance(piece);
     if (piece.kind === "row" && piece.row) return this.#row(piece.row, transport);
@@ -100,7 +105,6 @@ export class FileEntries {
 
   #advance({ bytes, offset, kind }: Piece): NonNullable<ReceivedUnit["transport"]> {
     const transport = { transmissionId: this.#options.transmissionId, ordinal: this.#ordinal, byteOffset: offset };
-    this.#hash.update(bytes);
     this.#bytes += bytes.length;
     this.#ordinal += 1;
     if (kind === "row") this.#units += 1;

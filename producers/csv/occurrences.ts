@@ -1,4 +1,4 @@
-import { createHash } from "node:crypto";
+import { hash } from "node:crypto";
 
 /** What became of a telling. */
 export interface Occurrence {
@@ -20,10 +20,9 @@ export class Occurrences {
 
   add(subject: string, content: Uint8Array): Occurrence {
     if (this.#used * 2 >= this.#subjects.length) this.#grow();
-    const digest = createHash("sha256").update(subject).digest();
     // Zero means that a place is free.
-    const name = digest.readBigUInt64LE() || 1n;
-    const told = createHash("sha256").update(content).digest().readBigUInt64LE();
+    const name = hash("sha256", subject, "buffer").readBigUInt64LE() || 1n;
+    const told = hash("sha256", content, "buffer").readBigUInt64LE();
     const at = this.#placeOf(name, this.#subjects);
     if (this.#subjects[at] === 0n) this.#used += 1;
     const repeated = this.#subjects[at] === name && this.#contents[at] === told;

@@ -51,6 +51,7 @@ export async function receive(source: ByteSource, partner: string, desk: Desk): 
   try {
     const journal = new Journal(desk.intake, answer);
     for await (const chunk of source.chunks()) {
+      entries.saw(chunk);
       for (const piece of file.push(chunk)) {
         journal.add(entries.entry(piece));
         if (journal.isFull) await journal.flush();
