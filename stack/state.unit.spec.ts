@@ -51,9 +51,9 @@ describe("the secrets of a stack", () => {
     const contents = files.map(readSecret);
     for (const file of files) expect(statSync(file).mode & 0o777).toBe(0o600);
     for (const content of contents) expect(content).toMatch(/^[0-9a-f]{64}$/);
-    expect(new Set(contents).size).toBe(3);
+    expect(new Set(contents).size).toBe(4);
     expect(Object.values(ensureSecrets(home)).map((file) => readFileSync(file, "utf8").trim())).toEqual(contents);
-    expect(readdirSync(join(home, "secrets")).sort()).toEqual(["kek.hex", "postgres.hex", "secret.hex"]);
+    expect(readdirSync(join(home, "secrets")).sort()).toEqual(["kek.hex", "notary.hex", "postgres.hex", "secret.hex"]);
   });
 });
 
