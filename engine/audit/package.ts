@@ -164,8 +164,12 @@ export async function makePackage(parts: PackageParts, content: PackageContent):
     ["manifest.sig", sign(null, manifest, parts.key.privateKey)],
     ...files,
   ]);
-  return Buffer.from(zipSync(Object.fromEntries(all), { level: 0, mtime: zipDate, os: 0, attrs: 0 }));
+  return zipped(all);
 }
+
+/** One archive as the verifier wants it: stored, in the order given, without dates. */
+export const zipped = (files: ReadonlyMap<string, Uint8Array>): Buffer =>
+  Buffer.from(zipSync(Object.fromEntries(files), { level: 0, mtime: zipDate, os: 0, attrs: 0 }));
 
 const readme = ({ subject }: PackageContent): string => `Audit package about the ${subject.kind} ${subject.id}
 
