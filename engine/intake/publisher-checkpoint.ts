@@ -1,3 +1,4 @@
+import type { Ownership } from "../log/log.js";
 import { TributaryError } from "../service/errors.js";
 import type { Pool } from "../store/pool.js";
 import type { LatestContent, LedgerEntry, LedgerPosition, LedgerState } from "./ledger.js";
@@ -30,29 +31,99 @@ export interface UnitCounts {
   events: number;
 }
 
+interface Standing {
+  readonly epoch: number;
+  readonly owner: string;
+}
+
+/** @throws TRIB_INTAKE_JOURNAL_CHANGED when the checkpoints are about another journal. */
+async function standing(pool: Pool, journal: string, partition: number): Promise<Standing | undefined> {
+  const { rows } = await pool.query<Standing & { readonly mine: boolean }>(
+    `SELECT journal = $1 AS mine, epoch, owner FROM engine.publisher_checkpoints
+     WHERE (journal = $1 AND partition = $2) OR journal <> $1`,
+    [journal, partition],
+  );
+  if (rows.some(({ mine }) => !mine)) {
+    throw new TributaryError("TRIB_INTAKE_JOURNAL_CHANGED", undefined, { journal, partition });
+  }
+  return rows[0];
+}
+
 /**
- * Takes the partition over: raises the epoch and reads where to go on. It waits for a statement of the owner before,
- * should one be under way, and shuts that owner out from then on.
- * @throws TRIB_INTAKE_JOURNAL_CHANGED when the checkpoints are about another journal.
+ * Raises the epoch, if it still is the one seen: a statement that arrives late, when its sender has long asked again or
+ * is gone, takes nothing from whoever came meanwhile. It waits for a statement of the owner before that is under way.
  */
-export async function takeOver(pool: Pool, journal: string, partition: number, owner: string): Promise<Checkpoint> {
+async function raise(
+  pool: Pool,
+  journal: string,
+  partition: number,
+  owner: string,
+  seen: number,
+): Promise<Checkpoint | undefined> {
   const { rows } = await pool.query<{ next_offset: number; epoch: number; last_recorded_at: number }>(
-    `INSERT INTO engine.publisher_checkpoints AS kept
-      (journal, partition, next_offset, epoch, owner, last_recorded_at)
-    SELECT $1, $2, 1, 1, $3, 0
-    WHERE NOT EXISTS (SELECT FROM engine.publisher_checkpoints AS other WHERE other.journal <> $1)
-    ON CONFLICT (journal, partition)
-    DO UPDATE SET epoch = kept.epoch + 1, owner = excluded.owner, updated_at = pg_catalog.now()
-    RETURNING next_offset, epoch, last_recorded_at`,
-    [journal, partition, owner],
+    `UPDATE engine.publisher_checkpoints SET epoch = epoch + 1, owner = $3, updated_at = pg_catalog.now()
+     WHERE journal = $1 AND partition = $2 AND epoch = $4
+     RETURNING next_offset, epoch, last_recorded_at`,
+    [journal, partition, owner, seen],
   );
   const [row] = rows;
-  if (!row) throw new TributaryError("TRIB_INTAKE_JOURNAL_CHANGED", undefined, { journal, partition });
-  return {
-    fence: { journal, partition, epoch: row.epoch },
-    nextOffset: row.next_offset,
-    lastRecordedAt: row.last_recorded_at,
-  };
+  return (
+    row && {
+      fence: { journal, partition, epoch: row.epoch },
+      nextOffset: row.next_offset,
+      lastRecordedAt: row.last_recorded_at,
+    }
+  );
+}
+
+/**
+ * Takes the partition over: raises the epoch, which shuts out whoever had it, and reads where to go on.
+ * @param owner of this opening alone.
+ * @throws TRIB_INTAKE_JOURNAL_CHANGED when the checkpoints are about another journal; TRIB_INTAKE_FENCE_LOST when the
+ *   partition was given away meanwhile: nothing is taken from who has it now.
+ */
+export async function takeOver(
+  pool: Pool,
+  journal: string,
+  partition: number,
+  owner: string,
+  { isOwned }: Ownership = { isOwned: () => true },
+): Promise<Checkpoint> {
+  for (;;) {
+    const before = await standing(pool, journal, partition);
+    if (!isOwned()) throw new TributaryError("TRIB_INTAKE_FENCE_LOST", undefined, { journal, partition });
+    const taken = before && (await raise(pool, journal, partition, owner, before.epoch));
+    if (taken) return taken;
+    // Others may be taking it over just now: who raises the epoch last has it.
+    if (before) continue;
+    // The journal's opening entry is at offset 0.
+    await pool.query(
+      `INSERT INTO engine.publisher_checkpoints (journal, partition, next_offset, epoch, owner, last_recorded_at)
+       SELECT $1, $2, 1, 0, $3, 0
+       WHERE NOT EXISTS (SELECT FROM engine.publisher_checkpoints AS other WHERE other.journal <> $1)
+       ON CONFLICT (journal, partition) DO NOTHING`,
+      [journal, partition, owner],
+    );
+  }
+}
+
+/**
+ * Like {@link takeOver}, for an owner whose last statement may or may not have been committed: it waits for that one.
+ * @returns undefined when another owner came meanwhile: its epoch is not to be taken from it.
+ */
+export async function takeAgain(
+  pool: Pool,
+  journal: string,
+  partition: number,
+  owner: string,
+): Promise<Checkpoint | undefined> {
+  for (;;) {
+    const before = await standing(pool, journal, partition);
+    if (before?.owner !== owner) return undefined;
+    // A statement of our own that was in doubt may have raised it since.
+    const taken = await raise(pool, journal, partition, owner, before.epoch);
+    if (taken) return taken;
+  }
 }
 
 const fenceOf = (fence: Fence, first: number): unknown[] => [fence.journal, fence.partition, fence.epoch, first];

@@ -1,10 +1,19 @@
-import type { IncomingRecord, LaneContext, LaneHandler, LogProducer } from "../log/log.js";
+import { randomUUID } from "node:crypto";
+import type { IncomingRecord, LaneContext, LaneHandler, LogProducer, Ownership } from "../log/log.js";
 import { TributaryError } from "../service/errors.js";
 import type { Pool } from "../store/pool.js";
 import { decodeEntries, type EntryCodec } from "./decode-entries.js";
 import { countUnits, eventRecords, ledgerEntry, type PlacedEntry, placeEntries } from "./journal-batch.js";
 import { type Decision, decide, type LedgerEntry, latestAfter } from "./ledger.js";
-import { type Advance, advance, type Checkpoint, claimFirsts, type Fence, takeOver } from "./publisher-checkpoint.js";
+import {
+  type Advance,
+  advance,
+  type Checkpoint,
+  claimFirsts,
+  type Fence,
+  takeAgain,
+  takeOver,
+} from "./publisher-checkpoint.js";
 
 export interface PublisherLaneOptions {
   readonly pool: Pool;
@@ -48,14 +57,29 @@ const longestPause = 5_000;
 export class PublisherLane implements LaneHandler {
   readonly #options: PublisherLaneOptions;
   #checkpoint: Checkpoint | undefined;
+  /** Of this opening: the same process may be given the partition again while an older statement is still under way. */
+  #owner = "";
 
   constructor(options: PublisherLaneOptions) {
     this.#options = options;
   }
 
-  async open(): Promise<number> {
-    this.#checkpoint = await this.#takeOver();
-    return this.#checkpoint.nextOffset;
+  /** Waits for a store that is away, for as long as the lane is ours. */
+  async open(ownership: Ownership = { isOwned: () => true }): Promise<number> {
+    const { pool, journal, partition, owner, retryPause, onRetry } = this.#options;
+    this.#owner = `${owner}/${randomUUID()}`;
+    for (let pause = retryPause; ; pause = Math.min(pause * 2, longestPause)) {
+      try {
+        this.#checkpoint = await takeOver(pool, journal, partition, this.#owner, ownership);
+        return this.#checkpoint.nextOffset;
+      } catch (error) {
+        const passing = passingError(error);
+        if (!passing || !ownership.isOwned()) throw error;
+        onRetry(passing, partition);
+        await new Promise((resolve) => setTimeout(resolve, pause));
+        if (!ownership.isOwned()) throw error;
+      }
+    }
   }
 
   async close(): Promise<void> {
@@ -166,7 +190,9 @@ export class PublisherLane implements LaneHandler {
     while (this.#checkpoint && context.isOwned()) {
       try {
         if (inDoubt) {
-          const again = await this.#takeOver();
+          const { pool, journal, partition } = this.#options;
+          const again = await takeAgain(pool, journal, partition, this.#owner);
+          if (!again) return await this.#lostFence(context);
           if (!this.#checkpoint) return "lost";
           this.#checkpoint = again;
           inDoubt = false;
@@ -185,11 +211,6 @@ export class PublisherLane implements LaneHandler {
       }
     }
     return "lost";
-  }
-
-  #takeOver(): Promise<Checkpoint> {
-    const { pool, journal, partition, owner } = this.#options;
-    return takeOver(pool, journal, partition, owner);
   }
 
   /**

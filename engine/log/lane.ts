@@ -63,8 +63,8 @@ export class Lane {
     return this.#run(async () => {
       await previous;
       if (!this.#owned) return;
-      const offset = await this.#handler.open();
-      if (!this.#owned) return;
+      const offset = await this.#whileOwned(this.#handler.open({ isOwned: () => this.#owned }));
+      if (!this.#owned || offset === undefined) return;
       await this.#reading.assertReadable(offset);
       if (!this.#owned) return;
       this.#expected = offset;
@@ -86,7 +86,7 @@ export class Lane {
       const records = batch.records.filter(({ offset }) => offset >= expected);
       let moved: number | undefined;
       if (records.length > 0) {
-        await this.#handler.batch(records, {
+        const handled = this.#handler.batch(records, {
           highWatermark: batch.highWatermark,
           isOwned: () => this.#owned,
           heartbeat: batch.heartbeat,
@@ -94,6 +94,7 @@ export class Lane {
             moved = offset;
           },
         });
+        await this.#whileOwned(handled);
       }
       if (!this.#owned) return;
       if (moved === undefined) this.#expected = Math.max(expected, batch.lastOffset + 1);
@@ -109,6 +110,14 @@ export class Lane {
     this.#owned = false;
     this.#closed ??= this.#work.catch(() => undefined).then(() => this.#handler.close());
     return this.#closed;
+  }
+
+  /** Once the lane is lost its errors are: whoever has the partition now meets the same, if they are more than that. */
+  #whileOwned<Result>(work: Promise<Result>): Promise<Result | undefined> {
+    return work.catch((error: unknown) => {
+      if (this.#owned) throw error;
+      return undefined;
+    });
   }
 
   #seek(offset: number): void {

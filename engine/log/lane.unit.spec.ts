@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { Lane, type LaneBatch } from "./lane.js";
-import type { IncomingRecord, LaneContext } from "./log.js";
+import type { IncomingRecord, LaneContext, Ownership } from "./log.js";
 
 /** A lane with everything around it scripted. */
 class Bench {
@@ -95,6 +95,52 @@ describe("lane", () => {
     release();
     await Promise.all([opening, closed]);
     expect(bench.log).toEqual(["close"]);
+  });
+
+  it("takes it for no failure that an opening ends with an error after the lane was lost, for one before", async () => {
+    for (const isLost of [true, false]) {
+      let told: boolean | undefined;
+      let fail: (error: Error) => void = () => undefined;
+      const handler = {
+        open: async (ownership?: Ownership) => {
+          await new Promise((_, reject) => {
+            fail = reject;
+          }).finally(() => {
+            told = ownership?.isOwned();
+          });
+          return 0;
+        },
+        batch: async () => undefined,
+        close: async () => undefined,
+      };
+      const reading = { seek: () => undefined, resume: () => undefined, assertReadable: async () => undefined };
+      const lane = new Lane({ topic: "t", partition: 0 }, handler, reading);
+      const opening = lane.open(none);
+      await turn();
+      const closed = isLost ? lane.lose() : none;
+      fail(new Error("away"));
+      if (isLost) await opening;
+      else await expect(opening).rejects.toThrow("away");
+      await closed;
+      expect(told).toBe(!isLost);
+    }
+  });
+
+  it("takes an error of a batch for a failure only while it has the partition", async () => {
+    const bench = new Bench();
+    await bench.lane.open(none);
+    bench.work = async () => {
+      throw new Error("away");
+    };
+    await expect(bench.lane.batch(batch(0, [0]))).rejects.toThrow("away");
+    let closed: Promise<void> | undefined;
+    bench.work = async () => {
+      closed = bench.lane.lose();
+      throw new Error("away");
+    };
+    await bench.lane.batch(batch(0, [0]));
+    await closed;
+    expect(bench.log.at(-1)).toBe("close");
   });
 
   it("refuses to open at an offset that isn't there", async () => {

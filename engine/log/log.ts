@@ -30,6 +30,28 @@ export interface IncomingRecord {
   /** Null for a tombstone, which our topics never have. */
   readonly value: Buffer | null;
   readonly headers: Readonly<Record<string, string>>;
+  /** The same to the byte, where the reader has it: see `exactBytes`. */
+  exact?(): RecordBytes;
+}
+
+/** What the log keeps of a record, to the byte and in its order: texts would hide what is no UTF-8. */
+export interface RecordBytes {
+  /** Null for none. */
+  readonly key: Buffer | null;
+  readonly value: Buffer | null;
+  /** Name and value, in the order written; a name may stand several times. */
+  readonly headers: readonly (readonly [name: Buffer, value: Buffer | null])[];
+}
+
+/** A record's bytes. A record that was made of texts is as its texts are; its empty key is none. */
+export function exactBytes(record: IncomingRecord): RecordBytes {
+  if (record.exact) return record.exact();
+  const { key, value, headers } = record;
+  return {
+    key: key === "" ? null : Buffer.from(key),
+    value,
+    headers: Object.entries(headers).map(([name, text]) => [Buffer.from(name), Buffer.from(text)]),
+  };
 }
 
 export interface LogProducer {
@@ -44,22 +66,28 @@ export interface LogProducer {
 
 /** What a consumer does with one partition while it owns it. Calls of one lane never overlap. */
 export interface LaneHandler {
-  /** Called on assignment, before any batch. Gives the offset to read from. */
-  open(): Promise<number>;
+  /**
+   * Called on assignment, before any batch. Gives the offset to read from. It may take its time over what is away, and
+   * ends with any error as soon as the lane isn't owned any more.
+   */
+  open(ownership?: Ownership): Promise<number>;
   /**
    * Handles records in order. Throwing stops the whole subscription loudly (`onFailure`), never the broker's rejoin loop:
-   * data errors are the handler's own business.
+   * data errors are the handler's own business. What is thrown after the lane was lost stops nothing.
    */
   batch(records: readonly IncomingRecord[], context: LaneContext): Promise<void>;
   /** Called when the lane was lost or the subscription closes; no batch follows. */
   close(): Promise<void>;
 }
 
-export interface LaneContext {
-  /** Offset that the next record appended to this partition will get. */
-  readonly highWatermark: number;
+export interface Ownership {
   /** False once the partition was given to another member: work not yet written is to be dropped. */
   isOwned(): boolean;
+}
+
+export interface LaneContext extends Ownership {
+  /** Offset that the next record appended to this partition will get. */
+  readonly highWatermark: number;
   /** Keeps the membership alive during long work. */
   heartbeat(): Promise<void>;
   /** Reads on from another offset after this batch (for a lane that had to re-read its checkpoint). */

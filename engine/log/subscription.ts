@@ -12,8 +12,11 @@ import { assertReadable, partitionCount, topicWatermarks } from "./watermarks.js
 const sessionMilliseconds = 12_000;
 const heartbeatMilliseconds = 3_000;
 const rebalanceMilliseconds = 30_000;
-/** Longest wait of an empty fetch; also how long a lane that was just opened may wait for its first one. */
-const fetchWaitMilliseconds = 300;
+/**
+ * Longest wait of an empty fetch; also how long a lane that was just opened may wait for its first one. Records that come
+ * end it at once. The library walks over all partitions at its end, which is most of what an idle consumer costs.
+ */
+const fetchWaitMilliseconds = 600;
 /** How often the topics are looked at from outside: a topic that is gone or was made anew gives no records to notice by. */
 const watchMilliseconds = 15_000;
 const lookMilliseconds = 5_000;

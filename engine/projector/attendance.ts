@@ -1,15 +1,16 @@
-import type { IncomingRecord, LaneContext, LaneHandler } from "../log/log.js";
+import type { IncomingRecord, LaneContext, LaneHandler, Ownership } from "../log/log.js";
 
 /** How often a lane looks for what operators ask for. */
 const everyMilliseconds = 2_000;
 
 /**
  * A lane that now and then does something else between its batches: never beside one. It attends when it opens, before
- * any event, so that what stops it can be decided about.
+ * any event, so that what stops it can be decided about; later only when `isAsked`, which may be answered beside a batch.
  */
 export function attended(
   lane: LaneHandler,
   attend: () => Promise<void>,
+  isAsked: () => Promise<boolean> = async () => true,
   milliseconds: number = everyMilliseconds,
 ): LaneHandler {
   let turn: Promise<unknown> = Promise.resolve();
@@ -21,23 +22,27 @@ export function attended(
     turn = result.catch(() => {});
     return result;
   };
-  const look = () => {
+  const look = async () => {
     if (waiting) return;
     waiting = true;
-    void inTurn(async () => {
-      waiting = false;
-      if (timer !== undefined) await attend();
-    }).catch((error: unknown) => {
+    try {
+      if (!(await isAsked())) return;
+      await inTurn(async () => {
+        if (timer !== undefined) await attend();
+      });
+    } catch (error) {
       // Thrown where the subscription hears of it.
       failure = { error };
-    });
+    } finally {
+      waiting = false;
+    }
   };
   return {
-    open: () =>
+    open: (ownership?: Ownership) =>
       inTurn(async () => {
-        const offset = await lane.open();
+        const offset = await lane.open(ownership);
         await attend();
-        timer = setInterval(look, milliseconds);
+        timer = setInterval(() => void look(), milliseconds);
         timer.unref();
         return offset;
       }),

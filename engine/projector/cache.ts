@@ -3,13 +3,14 @@ import { Entity } from "./entity.js";
 /**
  * The rows of a partition that were used last, in memory. Bounded by rows; only the partition's owner has it.
  *
- * Two generations: what is used moves to the young one; when that has half of the room it becomes the old one, and what
- * was old and not used since is forgotten. So a use costs one look-up, and no list is kept in order.
+ * A use costs one look-up, and no list is kept in order: an entity remembers in which generation it was used last. When
+ * those used in this generation have half of the room, the generation ends, and what was not used in it is forgotten.
  */
 export class EntityCache {
-  #young = new Map<string, Entity>();
-  #old = new Map<string, Entity>();
-  #youngRows = 0;
+  #entities = new Map<string, Entity>();
+  #generation = 0;
+  /** Rows of entities used in this generation, as many as they had when they were used first in it. */
+  #usedRows = 0;
   readonly #limit: () => number;
 
   /** @param limit most rows; may change. */
@@ -19,31 +20,28 @@ export class EntityCache {
 
   /** Entities in memory. */
   get size(): number {
-    return this.#young.size + this.#old.size;
+    return this.#entities.size;
   }
 
-  *keys(): Generator<string> {
-    yield* this.#young.keys();
-    yield* this.#old.keys();
+  keys(): IterableIterator<string> {
+    return this.#entities.keys();
   }
 
   /** The entity, now used; undefined when it has to be read. */
   get(key: string): Entity | undefined {
-    const young = this.#young.get(key);
-    if (young) return young;
-    const old = this.#old.get(key);
-    if (old) {
-      this.#old.delete(key);
-      this.#young.set(key, old);
-      this.#youngRows += old.size();
+    const entity = this.#entities.get(key);
+    if (entity && entity.usedIn !== this.#generation) {
+      entity.usedIn = this.#generation;
+      this.#usedRows += entity.size();
     }
-    return old;
+    return entity;
   }
 
   add(key: string): Entity {
     const entity = new Entity(key);
-    this.#young.set(key, entity);
-    this.#youngRows++;
+    entity.usedIn = this.#generation;
+    this.#entities.set(key, entity);
+    this.#usedRows++;
     return entity;
   }
 
@@ -53,30 +51,29 @@ export class EntityCache {
    */
   evict(written: number): void {
     const half = this.#limit() / 2;
-    if (this.#youngRows <= half) return;
-    // What was counted when an entity came, or moved, has grown since.
-    this.#youngRows = 0;
-    for (const entity of this.#young.values()) this.#youngRows += entity.size();
-    if (this.#youngRows <= half) return;
-    const kept = new Map<string, Entity>();
-    this.#youngRows = 0;
-    for (const [key, entity] of this.#old) {
-      if (entity.statement <= written) continue;
-      kept.set(key, entity);
-      this.#youngRows += entity.size();
+    if (this.#usedRows <= half) return;
+    // What was counted when an entity was used has grown since.
+    this.#usedRows = 0;
+    for (const entity of this.#entities.values()) {
+      if (entity.usedIn === this.#generation) this.#usedRows += entity.size();
     }
-    this.#old = this.#young;
-    this.#young = kept;
+    if (this.#usedRows <= half) return;
+    // Deleted one by one from a map that loses most of what is in it, they would leave holes that its growth pays for.
+    const kept = new Map<string, Entity>();
+    const ended = this.#generation++;
+    this.#usedRows = 0;
+    for (const [key, entity] of this.#entities) {
+      if (entity.usedIn === ended || entity.statement > written) kept.set(key, entity);
+    }
+    this.#entities = kept;
   }
 
   remove(key: string): void {
-    this.#young.delete(key);
-    this.#old.delete(key);
+    this.#entities.delete(key);
   }
 
   clear(): void {
-    this.#young = new Map();
-    this.#old = new Map();
-    this.#youngRows = 0;
+    this.#entities = new Map();
+    this.#usedRows = 0;
   }
 }

@@ -1,4 +1,4 @@
-import type { IncomingRecord, LaneContext, LaneHandler } from "../log/log.js";
+import type { IncomingRecord, LaneContext, LaneHandler, Ownership } from "../log/log.js";
 import { TributaryError } from "../service/errors.js";
 import { type LaneEvent, type ReadContext, readEvents } from "./events.js";
 import type { ProjectionLane } from "./lane.js";
@@ -67,8 +67,8 @@ export class ConsumerLane implements LaneHandler {
   }
 
   /** Reads from the least checkpoint; a build that is further skips what it has. */
-  async open(): Promise<number> {
-    this.#next = Math.min(...(await Promise.all(this.#lanes.map((lane) => lane.open()))));
+  async open(ownership?: Ownership): Promise<number> {
+    this.#next = Math.min(...(await Promise.all(this.#lanes.map((lane) => lane.open(ownership)))));
     return this.#next;
   }
 
@@ -111,7 +111,7 @@ export class ConsumerLane implements LaneHandler {
     try {
       events = await readEvents(records, reading);
     } catch (error) {
-      // Whoever has the partition now learns the schema, or stops.
+      // What a lane waited for when its partition was taken from it is waited for by the next owner.
       if (context.isOwned()) throw error;
       return;
     }

@@ -12,13 +12,14 @@ export interface KeeperOptions {
   readonly layout: ProjectionLayout;
   readonly owner: string;
   readonly logger: ProjectorLogger;
-  /** Milliseconds between looks at the checkpoints; default 300. */
+  /** Milliseconds between looks at the checkpoints, up to four times as long while these stand still; default 300. */
   readonly interval?: number;
 }
 
 /** A refresh reads whole tables: it may take at most this part of the time. */
 const restPerWork = 4;
 const longestRest = 30_000;
+const stillness = 4;
 
 /** Refreshes derived tables when checkpoints have moved, while the process owns the projection's first partition. */
 export class DerivedKeeper {
@@ -48,14 +49,17 @@ export class DerivedKeeper {
     const { pool, build, logger, interval = 300 } = this.#options;
     let taken = false;
     let reflected = "";
+    let still = interval;
     while (!this.#stopped) {
-      let rest = interval;
+      still = Math.min(2 * still, stillness * interval);
+      let rest = still;
       try {
         if (!taken) await this.#tables.takeOver();
         taken = true;
         if (JSON.stringify(await vectorOf(pool, build)) !== reflected) {
           const startedAt = performance.now();
           reflected = JSON.stringify(await this.#tables.refresh());
+          still = interval;
           rest = Math.min(longestRest, Math.max(interval, restPerWork * (performance.now() - startedAt)));
         }
       } catch (error) {

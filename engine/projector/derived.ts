@@ -114,15 +114,32 @@ export class DerivedTables {
   }
 
   async takeOver(): Promise<void> {
-    for (const name of this.names) {
-      const { rows } = await this.#pool.query<{ epoch: number }>(
-        `INSERT INTO engine.derived_tables AS d (projection, build, name, epoch, owner, consumer_role)
-         VALUES ($1, $2, $3, 1, $4, $5)
-         ON CONFLICT (projection, build, name) DO UPDATE SET epoch = d.epoch + 1, owner = EXCLUDED.owner
-         RETURNING epoch`,
-        [this.#build.projection, this.#build.build, name, this.#owner, consumerRole(this.#build.consumer)],
+    for (const name of this.names) this.#epochs.set(name, await this.#raise(name));
+  }
+
+  /** Raises the epoch of a table, if it still is the one seen: what arrives late takes nothing from who came meanwhile. */
+  async #raise(name: string): Promise<number> {
+    const { projection, build, consumer } = this.#build;
+    const place = [projection, build, name];
+    for (;;) {
+      const { rows: seen } = await this.#pool.query<{ epoch: number }>(
+        "SELECT epoch FROM engine.derived_tables WHERE projection = $1 AND build = $2 AND name = $3",
+        place,
       );
-      this.#epochs.set(name, Number(rows[0]?.epoch));
+      if (!seen[0]) {
+        await this.#pool.query(
+          `INSERT INTO engine.derived_tables (projection, build, name, epoch, owner, consumer_role)
+           VALUES ($1, $2, $3, 0, $4, $5) ON CONFLICT (projection, build, name) DO NOTHING`,
+          [...place, this.#owner, consumerRole(consumer)],
+        );
+        continue;
+      }
+      const { rows } = await this.#pool.query<{ epoch: number }>(
+        `UPDATE engine.derived_tables SET epoch = epoch + 1, owner = $4
+         WHERE projection = $1 AND build = $2 AND name = $3 AND epoch = $5 RETURNING epoch`,
+        [...place, this.#owner, seen[0].epoch],
+      );
+      if (rows[0]) return Number(rows[0].epoch);
     }
   }
 

@@ -41,6 +41,8 @@ export class Slot {
 export class Entity extends Slot {
   /** Number of the last statement that it is part of: what is on its way to Postgres must not be evicted. */
   statement = 0;
+  /** Generation of the cache in which it was used last. */
+  usedIn = 0;
   /** All other rows: by the table's index, then by the rest of the row's key. */
   #others: (Map<string, Slot> | undefined)[] | undefined;
 

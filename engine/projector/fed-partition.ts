@@ -1,4 +1,4 @@
-import type { IncomingRecord, LaneContext, LaneHandler, Log } from "../log/log.js";
+import type { IncomingRecord, LaneContext, LaneHandler, Log, Ownership } from "../log/log.js";
 import { ConsumerLane, type ReadingOptions } from "./consumer-lane.js";
 import type { FedBuild } from "./fed-build.js";
 import type { ProjectionLane } from "./lane.js";
@@ -24,7 +24,7 @@ export class FedPartition implements LaneHandler {
     this.#options = options;
   }
 
-  async open(): Promise<number> {
+  async open(ownership?: Ownership): Promise<number> {
     const { topic, partition, log, reading, builds, look } = this.#options;
     for (const fed of builds()) this.#lanes.set(fed, fed.lane(topic, partition));
     this.#inner = new ConsumerLane({
@@ -40,9 +40,15 @@ export class FedPartition implements LaneHandler {
         return true;
       },
     });
-    const offset = await this.#inner.open();
+    const offset = await this.#inner.open(ownership);
     for (const fed of this.#lanes.keys()) fed.opened(partition);
     return offset;
+  }
+
+  /** Whether there are builds to take up or to let go. */
+  isBehind(): boolean {
+    const wanted = this.#options.builds();
+    return wanted.length !== this.#lanes.size || wanted.some((fed) => !this.#lanes.has(fed));
   }
 
   /** Does what operators asked for, and takes up and lets go builds. Never beside a batch. */

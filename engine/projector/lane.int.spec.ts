@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { TributaryError } from "../service/errors.js";
 import type { Pool } from "../store/pool.js";
 import { dropBuilds, type FreshDatabase, freshDatabase } from "../testing/database.js";
 import { expectPure, keyOf, mixed, note, notes, published, topic } from "../testing/notes.js";
@@ -20,6 +21,25 @@ beforeEach(async () => {
 });
 
 describe("a lane on Postgres", () => {
+  it("that waits to be opened takes nothing over once its partition is given away", async () => {
+    let isOwned = true;
+    let asked = 0;
+    const away = {
+      query: async (...parameters: unknown[]) => {
+        asked += 1;
+        if (asked > 1) return (database.pool.query as (...all: unknown[]) => Promise<unknown>)(...parameters);
+        // Given away while it waits.
+        setTimeout(() => {
+          isOwned = false;
+        }, 0);
+        throw new TributaryError("TRIB_STORE_UNAVAILABLE");
+      },
+    } as unknown as Pool;
+    const waiting = bench.lane(topic, 0, { pool: away });
+    await expect(waiting.open({ isOwned: () => isOwned })).rejects.toMatchObject({ code: "TRIB_STORE_UNAVAILABLE" });
+    expect((await database.pool.query("SELECT FROM engine.checkpoints")).rowCount).toBe(0);
+  });
+
   it.each([1, 3, 50])(
     "leaves the rows of the pure fold, in batches of %i, with repetitions and a tiny cache",
     async (batch) => {
@@ -88,6 +108,66 @@ describe("a lane on Postgres", () => {
     expect(bench.messages).toContain("another process has taken over this partition; nothing of the batch was written");
     await successor.batch(records.slice(10), bench.context(30));
     await zombie.batch(records.slice(20), bench.context(30));
+    await expectPure(bench, bench.inputs);
+  });
+
+  it("takes nothing over once its partition is given away, at whatever statement of its opening that is told", async () => {
+    bench.append(published(mixed(10, 1)));
+    const records = bench.recordsOf(topic, 0);
+    const successor = bench.lane(topic, 0);
+    await successor.open();
+    let statements = 0;
+    for (let told = 0; told < 3; told++) {
+      statements = 0;
+      // Each statement takes long enough for the group to decide otherwise.
+      const pool = {
+        query: (...parameters: unknown[]) => {
+          if (String(parameters[0]).includes("engine.checkpoints")) statements++;
+          return (database.pool.query as (...all: unknown[]) => Promise<unknown>)(...parameters);
+        },
+      } as unknown as Pool;
+      const late = bench.lane(topic, 0, { pool });
+      const opening = late.open({ isOwned: () => statements < told });
+      if (told < 2) await expect(opening).rejects.toMatchObject({ code: "TRIB_PROJECT_FENCE_LOST" });
+      else await opening;
+    }
+    // The last one was told after it had raised the epoch, which nobody can know.
+    await successor.batch(records, bench.context(10));
+    expect(bench.messages).toContain("another process has taken over this partition; nothing of the batch was written");
+    expect(await bench.rows("history")).toEqual([]);
+  });
+
+  it("gives a partition back in peace while a statement that came too late is under way", async () => {
+    bench.append(published(mixed(30, 1)));
+    const records = bench.recordsOf(topic, 0);
+    let begun: () => void = () => {};
+    let release: () => void = () => {};
+    const statement = new Promise<void>((resolve) => {
+      begun = resolve;
+    });
+    const released = new Promise<void>((resolve) => {
+      release = resolve;
+    });
+    const query = async (...parameters: unknown[]) => {
+      if ((parameters[0] as { name?: string }).name?.startsWith("write_")) {
+        begun();
+        await released;
+      }
+      return (database.pool.query as (...all: unknown[]) => Promise<unknown>)(...parameters);
+    };
+    const before = bench.lane(topic, 0, { pool: { query } as unknown as Pool });
+    await before.open();
+    // More is known to come, so the lane does not wait for the statement.
+    await before.batch(records.slice(0, 10), bench.context(30));
+    await statement;
+    const closed = before.close();
+    const successor = bench.lane(topic, 0);
+    expect(await successor.open()).toBe(0);
+    release();
+    await closed;
+    // Who has been told that a partition is lost ends its process when the group does not take it away.
+    expect(bench.messages).toEqual([]);
+    await successor.batch(records, bench.context(30));
     await expectPure(bench, bench.inputs);
   });
 

@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import type { LaneContext } from "../log/log.js";
+import type { LaneContext, Ownership } from "../log/log.js";
 import { TributaryError } from "../service/errors.js";
 import type { Metrics } from "../service/metrics.js";
 import type { Pool } from "../store/pool.js";
@@ -38,9 +38,9 @@ export interface LaneOptions extends LaneStateOptions {
   readonly met?: { readonly before: number; readonly absence: Absence };
   /** Most keys a build may hold back before its projection stops; default 10,000. */
   readonly parkedLimit?: number;
-  /** Events folded before they are written while more are there already; default 16,000. */
+  /** Events folded before they are written while more are there already; default 32,000. */
   readonly flushEvents?: number;
-  /** Milliseconds after which they are written in any case; default 250. */
+  /** Milliseconds after which they are written in any case; default 500. */
   readonly flushMilliseconds?: number;
 }
 
@@ -84,15 +84,17 @@ export class ProjectionLane implements WriteSource, RestingLane {
   }
 
   /** Takes the lane over. @returns the offset to read from. */
-  async open(): Promise<number> {
+  async open(ownership?: Ownership): Promise<number> {
     this.#isLost = false;
     const { pool, owner, patience, loader, operations } = this.#options;
-    if (operations) await patience.until("read what operators decided", () => operations.open());
+    if (operations) await patience.until("read what operators decided", () => operations.open(), ownership);
     this.#owner = `${owner}/${randomUUID()}`;
-    this.#state.reset(await patience.until("take over a partition", () => takeOver(pool, this.#place, this.#owner)));
+    const taking = () => takeOver(pool, this.#place, this.#owner, ownership);
+    this.#state.reset(await patience.until("take over a partition", taking, ownership));
     const { met } = this.#options;
+    const looking = () => loader.isEmpty();
     if (met?.before === this.#state.next) this.#state.beginEmpty(met.absence);
-    else if (this.#state.next === 0 && (await patience.until("look at the tables", () => loader.isEmpty()))) {
+    else if (this.#state.next === 0 && (await patience.until("look at the tables", looking, ownership))) {
       this.#state.beginEmpty();
     }
     this.#tellParked();
@@ -137,7 +139,7 @@ export class ProjectionLane implements WriteSource, RestingLane {
   }
 
   async #handle(events: readonly LaneEvent[], context: LaneContext): Promise<void> {
-    const { flushEvents = 16_000 } = this.#options;
+    const { flushEvents = 32_000 } = this.#options;
     try {
       await this.#fold(events, context);
     } catch (error) {
@@ -216,7 +218,7 @@ export class ProjectionLane implements WriteSource, RestingLane {
     this.#timer = setTimeout(() => {
       this.#timer = undefined;
       if (!this.#failure && !this.#thrown) this.#write();
-    }, this.#options.flushMilliseconds ?? 250);
+    }, this.#options.flushMilliseconds ?? 500);
   }
 
   #written(outcome: Outcome): void {
@@ -256,6 +258,8 @@ export class ProjectionLane implements WriteSource, RestingLane {
   }
 
   #lose(): false {
+    // A lane that was closed meanwhile lost what it had given back.
+    if (this.#isLost) return false;
     this.#isLost = true;
     // As a rule the group takes the partition away next. No further event may come to notice by that it does not.
     clearTimeout(this.#timer);

@@ -95,7 +95,7 @@ export class PureFold {
     }
     if (this.#freeze) {
       for (const scope of this.#machine.scopes)
-        if (scope instanceof KeyedScope) for (const row of scope.changes.values()) frozen(row);
+        if (scope instanceof KeyedScope) for (const row of scope.changedRows()) frozen(row);
     }
     const source = { recordedAt: input.position.recordedAt, partition, offset };
     this.#changes.take(this.#machine.scopes, entity, source.recordedAt, offset);

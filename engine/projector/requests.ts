@@ -83,6 +83,19 @@ export async function openRequests(pool: Pool, place: LanePlace): Promise<readon
   return rows;
 }
 
+/** Partitions, as `topic/partition`, of which something is still to be carried out for one of these builds. */
+export async function requestedPlaces(
+  pool: Pool,
+  builds: readonly { readonly projection: string; readonly build: number }[],
+): Promise<ReadonlySet<string>> {
+  const { rows } = await pool.query<{ topic: string; partition: number }>(
+    `SELECT DISTINCT topic, partition FROM engine.lane_requests
+     WHERE (projection, build) IN (SELECT * FROM unnest($1::text[], $2::integer[])) AND state IN ('requested', 'decided')`,
+    [builds.map(({ projection }) => projection), builds.map(({ build }) => build)],
+  );
+  return new Set(rows.map(({ topic, partition }) => `${topic}/${partition}`));
+}
+
 /**
  * A build that was made while a request of another build was under way takes part in it. To be called when a lane opens,
  * before decisions are read: what is no longer open then is recorded.

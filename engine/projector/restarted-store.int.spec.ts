@@ -18,7 +18,8 @@ afterAll(async () => {
 
 describe("a lane whose server is restarted", () => {
   it("leaves the rows of the pure fold, whichever write the server was at work on", async () => {
-    const events = 24;
+    // Twice as many writes as restarts, at least.
+    const events = 60;
     const restarts = chaosSize(2, 10);
     for (let nth = 1; nth <= restarts; nth++) {
       const bench = await ProjectionBench.create(notes, pool, { beside: true });
@@ -34,9 +35,15 @@ describe("a lane whose server is restarted", () => {
         END $$;
         CREATE TRIGGER strike BEFORE INSERT ON ${schema}.history FOR EACH STATEMENT EXECUTE FUNCTION ${schema}.strike()`);
       bench.append(published(mixed(events)));
-      const run = bench.run({ batch: 2 });
+      let ended = false;
+      const run = bench.run({ batch: 2 }).finally(() => {
+        ended = true;
+      });
       const sleeping = "SELECT FROM pg_stat_activity WHERE wait_event = 'PgSleep'";
-      while ((await pool.query(sleeping)).rowCount === 0) await new Promise((resolve) => setTimeout(resolve, 5));
+      while ((await pool.query(sleeping)).rowCount === 0) {
+        if (ended) throw new Error(`the run ended before its write ${nth}`);
+        await new Promise((resolve) => setTimeout(resolve, 5));
+      }
       // The sequence may be back at its old place after the restart.
       await pool.query(`DELETE FROM ${schema}.slow`);
       await server.stopAtOnce();

@@ -186,7 +186,8 @@ describe("a projecting consumer stops loudly and moves nothing", () => {
     expect(failure).toMatchObject({ code: "TRIB_LOG_TRUNCATED", facts: { low: 13 } });
     await consumer.close();
     expect([5, 10]).toContain(failure.facts.offset);
-    expect(await reached()).toBe(failure.facts.offset);
+    // Whoever looks from outside may notice before or after what is in hand is written; nothing went over the hole.
+    expect([0, 5, 10]).toContain(await reached());
     stops++;
   });
 
@@ -221,20 +222,32 @@ describe("a projecting consumer stops loudly and moves nothing", () => {
     await stopsWith("TRIB_LOG_TRUNCATED", await start(), unmoved);
   });
 
-  it("when events of another journal are in the topic", async () => {
+  const given = recorded(
+    [1, 2, 3].map(() => ({
+      type: "VisitUpdated" as const,
+      key: keyOf(1),
+      fields: { facility: '{"act":"set","value":"x"}', authority: "spec" },
+    })),
+    2,
+  );
+  it.each([
+    ["of another journal", "TRIB_PROJECT_JOURNAL_UNKNOWN", { journal: "another" }],
+    // The last that was appended, with another id.
+    ["at the position of another event", "TRIB_PROJECT_POSITION_CONFLICT", {}],
+    ["without a position", "TRIB_PROJECT_POSITION_MISSING", undefined],
+  ] as const)("when an event %s is in the topic", async (_, code, change) => {
     await append(3);
     const consumer = await start();
     await reaches(3);
     const unmoved = await state();
     const producer = await own.log.producer();
-    const [input] = recorded([
-      { type: "VisitUpdated", key: keyOf(1), fields: { facility: '{"act":"set","value":"x"}', authority: "spec" } },
-    ]);
-    const position = formatPosition({ ...input!.position, journal: "another" });
-    const value = plain.encodeEvent("VisitUpdated", input!.event as never);
-    await producer.append([{ topic, partition: 0, key: keyOf(1), value, headers: { [positionHeader]: position } }]);
+    const { event, position } = given.at(-2)!;
+    const { meta, ...fields } = event as { readonly meta: object };
+    const value = plain.encodeEvent("VisitUpdated", { meta: { ...meta, id: "another" }, ...fields } as never);
+    const headers = change && { [positionHeader]: formatPosition({ ...position, ...change }) };
+    await producer.append([{ topic, partition: 0, key: keyOf(1), value, ...(headers ? { headers } : {}) }]);
     await producer.close();
-    await stopsWith("TRIB_PROJECT_JOURNAL_UNKNOWN", consumer, unmoved);
+    await stopsWith(code, consumer, unmoved);
   });
 });
 

@@ -10,6 +10,7 @@ import type { AnyProjection } from "./definition.js";
 import { FedBuild, type FeedParts } from "./fed-build.js";
 import { FedPartition } from "./fed-partition.js";
 import { Patience } from "./patience.js";
+import { RequestWatch } from "./request-watch.js";
 import { applyConsumerGrants, topicsOfProjections } from "./roles.js";
 import { validateProjection } from "./validate.js";
 
@@ -117,13 +118,18 @@ export async function runConsumer(surroundings: ConsumerSurroundings): Promise<R
   const watch = setInterval(() => void feeds.look().catch(() => {}), lookMilliseconds);
   watch.unref();
 
+  const requests = new RequestWatch(surroundings.pool, () => feeds.all.map(({ build }) => build));
   const laneOf = (topic: string, partition: number): LaneHandler => {
     feeds.assertComplete();
     // A topic is ours or of others, whatever is folded from it.
     const reading = (feeds.of(topic)[0] as FedBuild).reading(topic, partition);
     const builds = () => feeds.of(topic);
     const inner = new FedPartition({ topic, partition, log, reading, builds, look: () => feeds.look() });
-    return attended(inner, () => inner.attend());
+    return attended(
+      inner,
+      () => inner.attend(),
+      async () => inner.isBehind() || (await requests.concerns(topic, partition)),
+    );
   };
 
   const subscription = await log.subscribe({

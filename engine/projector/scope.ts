@@ -60,8 +60,12 @@ abstract class Scope {
 }
 
 export class KeyedScope extends Scope implements KeyedRows, TableScope {
-  /** By the rest of the key; undefined is a deletion. */
-  readonly changes = new Map<string, Row | undefined>();
+  /** By the rest of the key; undefined is a deletion. Of a table keyed by the entity alone nothing is in it. */
+  readonly #many = new Map<string, Row | undefined>();
+  /** Whether the table is keyed by the entity alone: then there is one row, and no map is needed for it. */
+  readonly #isOne: boolean;
+  #oneChanged = false;
+  #one: Row | undefined;
   readonly #keyProblem: ColumnLayout["problemOf"];
   readonly #shape: RowShape;
   /** Of what everybody may see; undefined when that is all. */
@@ -71,6 +75,7 @@ export class KeyedScope extends Scope implements KeyedRows, TableScope {
 
   constructor(table: TableLayout) {
     super(table);
+    this.#isOne = table.rest.length === 0;
     this.#keyProblem = (table.keyColumn as ColumnLayout).problemOf;
     this.#shape = rowShape(table.name, table.given);
     this.#clear = table.clear.length < table.given.length ? rowShape(table.name, table.clear) : undefined;
@@ -78,19 +83,38 @@ export class KeyedScope extends Scope implements KeyedRows, TableScope {
 
   override begin(entity: Entity, key: string): void {
     super.begin(entity, key);
-    if (this.changes.size > 0) this.changes.clear();
+    this.#oneChanged = false;
+    if (this.#many.size > 0) this.#many.clear();
     this.#entity = entity;
     this.#key = key;
+  }
+
+  /** Rows that the event changed, as they are now. */
+  *changedRows(): Generator<Row> {
+    if (this.#oneChanged && this.#one) yield this.#one;
+    for (const row of this.#many.values()) if (row) yield row;
   }
 
   #stored(rest: string): Row | undefined {
     return this.#entity?.slot(this.table.index, rest)?.row;
   }
 
+  #set(rest: string, row: Row | undefined): void {
+    if (this.#isOne) {
+      this.#oneChanged = true;
+      this.#one = row;
+    } else this.#many.set(rest, row);
+  }
+
+  #unset(rest: string): void {
+    if (this.#isOne) this.#oneChanged = false;
+    else this.#many.delete(rest);
+  }
+
   get(rest?: Row): Row | undefined {
+    if (this.#isOne) return this.#oneChanged ? this.#one : this.#stored("");
     const key = this.#rest(rest);
-    if (this.changes.size > 0 && this.changes.has(key)) return this.changes.get(key);
-    return this.#stored(key);
+    return this.#many.has(key) ? this.#many.get(key) : this.#stored(key);
   }
 
   #rest(rest: Row | undefined): string {
@@ -101,11 +125,13 @@ export class KeyedScope extends Scope implements KeyedRows, TableScope {
   }
 
   all(): readonly Row[] {
+    const one = this.#isOne ? this.get() : undefined;
+    if (this.#isOne) return one ? [one] : [];
     const rows: Row[] = [];
     for (const { row, rest } of this.#entity?.slots(this.table.index) ?? []) {
-      if (row && !this.changes.has(rest)) rows.push(row);
+      if (row && !this.#many.has(rest)) rows.push(row);
     }
-    for (const row of this.changes.values()) if (row) rows.push(row);
+    for (const row of this.#many.values()) if (row) rows.push(row);
     return rows.sort((left, right) => compareKeys(this.table, left, right));
   }
 
@@ -115,32 +141,42 @@ export class KeyedScope extends Scope implements KeyedRows, TableScope {
     const whole = this.take(row, this.#shape);
     const rest = restOf(this.table, whole);
     const stored = this.#stored(rest);
-    if (stored && this.#shape.equal(stored, whole)) this.changes.delete(rest);
-    else this.changes.set(rest, whole);
+    if (stored && this.#shape.equal(stored, whole)) this.#unset(rest);
+    else this.#set(rest, whole);
   }
 
   delete(rest?: Row): void {
     const key = this.#rest(rest);
-    if (this.#stored(key)) this.changes.set(key, undefined);
-    else this.changes.delete(key);
+    if (this.#stored(key)) this.#set(key, undefined);
+    else this.#unset(key);
   }
 
   /** Makes the changes part of the entity; slots that now have to be written and had not before are added to `dirty`. */
   commit(entity: Entity, recordedAt: number, offset: number, dirty: Slot[]): void {
-    if (this.changes.size === 0) return;
-    for (const [rest, row] of this.changes) {
-      const slot = entity.ensureSlot(this.table.index, rest);
-      // A change of restricted columns alone is none for `recorded_at` and its like, which everybody sees: they would
-      // tell what was sealed, and differ once it can't be opened any more.
-      if (!(this.#clear && row && slot.row && this.#clear.equal(slot.row, row))) {
-        slot.recordedAt = recordedAt;
-        slot.offset = offset;
-      }
-      slot.row = row;
-      if (slot.dirty) continue;
-      slot.dirty = true;
-      dirty.push(slot);
+    if (this.#oneChanged) this.#commitRow(entity, "", this.#one, recordedAt, offset, dirty);
+    if (this.#many.size === 0) return;
+    for (const [rest, row] of this.#many) this.#commitRow(entity, rest, row, recordedAt, offset, dirty);
+  }
+
+  #commitRow(
+    entity: Entity,
+    rest: string,
+    row: Row | undefined,
+    recordedAt: number,
+    offset: number,
+    dirty: Slot[],
+  ): void {
+    const slot = entity.ensureSlot(this.table.index, rest);
+    // A change of restricted columns alone is none for `recorded_at` and its like, which everybody sees: they would
+    // tell what was sealed, and differ once it can't be opened any more.
+    if (!(this.#clear && row && slot.row && this.#clear.equal(slot.row, row))) {
+      slot.recordedAt = recordedAt;
+      slot.offset = offset;
     }
+    slot.row = row;
+    if (slot.dirty) return;
+    slot.dirty = true;
+    dirty.push(slot);
   }
 }
 

@@ -15,6 +15,7 @@ export async function startPublisher({ settings, logger, metrics, fail }: Surrou
   const pool = openPool(requireSetting(settings, "DATABASE_URL"), {
     applicationName: "tributary publisher",
     max: settings.DATABASE_POOL,
+    silence: settings.DATABASE_SILENCE_SECONDS * 1000,
   });
   const publisher = await openPublisher({
     log,

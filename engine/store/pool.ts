@@ -1,5 +1,6 @@
 import pg from "pg";
 import { TributaryError } from "../service/errors.js";
+import { giveUpSilentConnections } from "./silence.js";
 
 /** A pg pool whose connection failures are `TRIB_STORE_UNAVAILABLE`. */
 export type Pool = pg.Pool;
@@ -11,9 +12,22 @@ export interface PoolOptions {
   readonly max?: number;
   /** Milliseconds after which the server cancels a statement; default none. */
   readonly statementTimeout?: number;
+  /**
+   * Milliseconds that the server may be silent on a connection in use, before that is given up; default for ever. The
+   * server isn't told: what it was asked it may still do.
+   */
+  readonly silence?: number;
   /** Milliseconds to wait for a connection; default 5,000. */
   readonly connectionTimeout?: number;
 }
+
+/** Idle connections are looked after in either direction, so that none is lost by silence. */
+const keepAliveMilliseconds = 10_000;
+/**
+ * A server that got half a statement holds the locks of that half until it notices that the client is gone, as a rule two
+ * hours after. Ignored on a Unix socket.
+ */
+const serverKeepAlive = "-c tcp_keepalives_idle=10 -c tcp_keepalives_interval=5 -c tcp_keepalives_count=4";
 
 /**
  * Opens a pool. Nothing is connected before the first query.
@@ -32,6 +46,8 @@ export function openPool(databaseUrl: string, options: PoolOptions): Pool {
     max: options.max ?? 6,
     connectionTimeoutMillis: options.connectionTimeout ?? 5_000,
     keepAlive: true,
+    keepAliveInitialDelayMillis: keepAliveMilliseconds,
+    options: serverKeepAlive,
     types: { getTypeParser },
     ...(options.statementTimeout === undefined
       ? {}
@@ -40,6 +56,7 @@ export function openPool(databaseUrl: string, options: PoolOptions): Pool {
   });
   // An idle connection that breaks is replaced at the next query; without a listener it would end the process.
   pool.on("error", () => {});
+  if (options.silence !== undefined) giveUpSilentConnections(pool, options.silence);
   pool.query = mapped(pool.query.bind(pool));
   pool.connect = mapped(pool.connect.bind(pool));
   pool.on("connect", (client) => {

@@ -152,6 +152,49 @@ CREATE TABLE engine.migrations_lock (
   is_locked integer
 );
 ALTER TABLE engine.migrations_lock ADD CONSTRAINT migrations_lock_pkey PRIMARY KEY (index);
+CREATE TABLE engine.notary_chain (
+  topic text NOT NULL,
+  partition integer NOT NULL,
+  log_offset bigint NOT NULL,
+  hash bytea NOT NULL
+);
+ALTER TABLE engine.notary_chain ADD CONSTRAINT notary_chain_hash_check CHECK ((octet_length(hash) = 32));
+ALTER TABLE engine.notary_chain ADD CONSTRAINT notary_chain_pkey PRIMARY KEY (topic, partition, log_offset);
+COMMENT ON TABLE engine.notary_chain IS 'One row a record of the log: SHA-256 of the hash before it and of the record (offset, append time, key, value, headers).';
+GRANT SELECT ON engine.notary_chain TO tributary_auditor;
+CREATE TABLE engine.notary_checkpoints (
+  topic text NOT NULL,
+  partition integer NOT NULL,
+  size bigint NOT NULL,
+  root bytea NOT NULL,
+  signature bytea NOT NULL,
+  signed_at timestamp with time zone NOT NULL,
+  public_key bytea NOT NULL
+);
+ALTER TABLE engine.notary_checkpoints ADD CONSTRAINT notary_checkpoints_pkey PRIMARY KEY (topic, partition, size);
+ALTER TABLE engine.notary_checkpoints ADD CONSTRAINT notary_checkpoints_public_key_check CHECK ((octet_length(public_key) = 32));
+ALTER TABLE engine.notary_checkpoints ADD CONSTRAINT notary_checkpoints_root_check CHECK ((octet_length(root) = 32));
+ALTER TABLE engine.notary_checkpoints ADD CONSTRAINT notary_checkpoints_signature_check CHECK ((octet_length(signature) = 64));
+ALTER TABLE engine.notary_checkpoints ADD CONSTRAINT notary_checkpoints_size_check CHECK ((size > 0));
+COMMENT ON COLUMN engine.notary_checkpoints.signature IS 'Ed25519 over the checkpoint as text: origin, size, root, time.';
+COMMENT ON COLUMN engine.notary_checkpoints.size IS 'Records in the tree: those with offsets below.';
+COMMENT ON TABLE engine.notary_checkpoints IS 'Signed heads of the Merkle tree (RFC 6962) whose leaves are the hashes of notary_chain. The same are written outside of the database.';
+GRANT SELECT ON engine.notary_checkpoints TO tributary_auditor;
+CREATE TABLE engine.notary_lanes (
+  topic text NOT NULL,
+  partition integer NOT NULL,
+  journal text NOT NULL,
+  next_offset bigint NOT NULL DEFAULT 0,
+  epoch bigint NOT NULL DEFAULT 0,
+  owner text NOT NULL,
+  frontier bytea NOT NULL DEFAULT '\x'::bytea,
+  signed_size bigint NOT NULL DEFAULT 0,
+  updated_at timestamp with time zone NOT NULL DEFAULT now()
+);
+ALTER TABLE engine.notary_lanes ADD CONSTRAINT notary_lanes_pkey PRIMARY KEY (topic, partition);
+COMMENT ON COLUMN engine.notary_lanes.frontier IS 'Full subtrees of the tree so far, largest first, 32 bytes each: all that is needed to go on.';
+COMMENT ON TABLE engine.notary_lanes IS 'How far the notary has come in a partition, in the same statement as its hashes. epoch is the fence.';
+GRANT SELECT ON engine.notary_lanes TO tributary_auditor;
 CREATE TABLE engine.parked_keys (
   projection text NOT NULL,
   build integer NOT NULL,

@@ -42,7 +42,7 @@ const consumerName = "simulation";
 const stormSteps = 250;
 /** What may pass then until everything is applied, in steps and in simulated time. */
 const calmSteps = 3_000;
-const calmMilliseconds = 60_000;
+const calmMilliseconds = 90_000;
 /** Comparisons in the middle of a run: one in so many writes. */
 const compareEvery = 12;
 
