@@ -1,7 +1,7 @@
 import type { Command } from "commander";
 import { runGenerate } from "../bench/generate.js";
 import { openInstallation } from "./installation.js";
-import { print } from "./output.js";
+import { print, printJson } from "./output.js";
 
 export function registerBench(command: Command): void {
   command
@@ -30,5 +30,42 @@ export function registerBench(command: Command): void {
       const { readOptions } = await import("../bench/projector/options.js");
       const { benchProjector } = await import("../bench/projector/command.js");
       await benchProjector(await openInstallation(), readOptions(given), print);
+    });
+
+  command
+    .command("intake")
+    .description("how fast connectors take in and answer, over their real protocols; order is checked at the far end")
+    .option("--only <connector...>", "connectors to measure; default: all that have a bench")
+    .option("--units <n>", "units of the throughput run")
+    .option("--rate <n>", "units a second of the latency run")
+    .option("--profile <folder>", "keep V8 profiles of the connector here")
+    .option("--json", "one JSON object a connector")
+    .addHelpText("after", "\nExit code 2: a figure was not reached.")
+    .action(async (options: { only?: string[]; units?: string; rate?: string; profile?: string; json?: boolean }) => {
+      await openInstallation();
+      const { isReached, runIntakeBench } = await import("../bench/intake/run.js");
+      for await (const run of runIntakeBench(options.only ?? [], {
+        ...(options.units && { units: Number(options.units) }),
+        ...(options.rate && { rate: Number(options.rate) }),
+        ...(options.profile && { profile: options.profile }),
+      })) {
+        if (!run.measures.every(isReached)) process.exitCode = 2;
+        if (options.json) printJson(run);
+        else {
+          print(`${run.connector}: ${run.about}`);
+          for (const measure of run.measures) {
+            const wanted =
+              measure.atLeast !== undefined
+                ? `, at least ${measure.atLeast}`
+                : measure.atMost !== undefined
+                  ? `, at most ${measure.atMost}`
+                  : "";
+            print(
+              `  ${measure.name}: ${measure.value} ${measure.unit}${wanted && ` (${isReached(measure) ? "reached" : "NOT REACHED"}${wanted})`}`,
+            );
+          }
+          for (const sentence of run.checked) print(`  checked: ${sentence}`);
+        }
+      }
     });
 }

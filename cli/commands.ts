@@ -75,6 +75,11 @@ export const commands: readonly CommandEntry[] = [
     load: async () => (await import("./send.js")).registerSend,
   },
   {
+    name: "validate",
+    about: "what a connector would answer to files, and the events it would make; nothing is stored",
+    load: async () => (await import("./validate.js")).registerValidate,
+  },
+  {
     name: "events",
     about: "the events in the log; what is sealed stays sealed",
     load: async () => (await import("./events.js")).registerEvents,
@@ -93,6 +98,11 @@ export const commands: readonly CommandEntry[] = [
     name: "parked",
     about: "keys held back because an event could not be applied",
     load: async () => (await import("./parked.js")).registerParked,
+  },
+  {
+    name: "audit",
+    about: "proof and evidence: what happened to whom, and that nothing was changed since",
+    load: async () => (await import("./audit.js")).registerAudit,
   },
   { name: "bench", about: "published measurements", load: async () => (await import("./bench.js")).registerBench },
 ];

@@ -4,7 +4,7 @@ import { openInstallation } from "./installation.js";
 import { printJson, printTable } from "./output.js";
 
 /** Settings whose value is a secret, or holds one. */
-const secret = /SECRET|KEK|PASSWORD|DATABASE_URL/;
+const secret = /SECRET|KEK|NOTARY_KEY|PASSWORD|DATABASE_URL/;
 
 function shown(name: string, value: unknown): string | null {
   if (value === undefined || value === null) return null;

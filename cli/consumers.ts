@@ -1,4 +1,5 @@
 import type { Command } from "commander";
+import { printNotaryGrants } from "../engine/audit/roles.js";
 import { listBuilds } from "../engine/projector/build.js";
 import { printGrants } from "../engine/projector/roles.js";
 import { consumerNames, loadConsumer } from "../engine/service/discover.js";
@@ -53,9 +54,15 @@ export function registerConsumers(command: Command): void {
     .description("the Postgres role and the Kafka rights of a consumer, derived from its definition, as statements")
     .action((name: string) =>
       withPool(async (pool, { settings }) => {
+        const definition = await loadConsumer(name);
+        const { notarize } = definition;
+        if (notarize) {
+          print(printNotaryGrants({ ...definition, notarize }, settings.TOPIC_PREFIX));
+          return;
+        }
         const builds = (await listBuilds(pool)).filter(({ consumer }) => consumer === name);
         const schemas = builds.map(({ schema }) => schema);
-        print(printGrants(await loadConsumer(name), { schemas, topicPrefix: settings.TOPIC_PREFIX }));
+        print(printGrants(definition, { schemas, topicPrefix: settings.TOPIC_PREFIX }));
       }),
     );
 }

@@ -43,7 +43,8 @@ export function registerDoctor(command: Command): void {
       const status = await readStatus(settings, pool, log).catch(() => undefined);
       const findings = [
         await finding("secrets are private", async () => {
-          const files = [process.env.TRIBUTARY_SECRET_FILE, process.env.TRIBUTARY_KEK_FILE].filter(
+          const { TRIBUTARY_SECRET_FILE, TRIBUTARY_KEK_FILE, TRIBUTARY_NOTARY_KEY_FILE } = process.env;
+          const files = [TRIBUTARY_SECRET_FILE, TRIBUTARY_KEK_FILE, TRIBUTARY_NOTARY_KEY_FILE].filter(
             (file) => file !== undefined,
           );
           const open = files.filter((file) => (statSync(file).mode & 0o077) !== 0);

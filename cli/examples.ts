@@ -42,6 +42,10 @@ const examples: Readonly<Record<string, readonly (readonly [call: string, what: 
   "consumers run": [["tributary consumers run claims", "a second instance shares the partitions of the first"]],
   "consumers new": [["tributary consumers new bed-days", "then change its table and fold"]],
   "consumers grants": [["tributary consumers grants claims", "for who sets up roles by hand"]],
+  validate: [
+    ["tributary validate claims.837 --to x12", "what each claim would be answered, and the events it would make"],
+    ["tributary validate admissions.hl7 --to hl7v2 --json", "one JSON object a message"],
+  ],
   send: [
     ["tributary send admissions.hl7 --to hl7v2", "every message of the file, one after the other"],
     ["tributary send claims.837 --to x12 --partner clearing --json", "one JSON object a claim"],
@@ -56,6 +60,13 @@ const examples: Readonly<Record<string, readonly (readonly [call: string, what: 
     ["tributary intake list --rejected", "with codes and places"],
     ["tributary intake list --partner north --json", "one JSON object a unit"],
   ],
+  "projections rebuild": [
+    ["tributary projections rebuild claims", "beside the current build, compared, then put in its place"],
+    ["tributary projections rebuild claims --no-swap --rate 20000", "gently, and without the last step"],
+  ],
+  "projections swap": [["tributary projections swap claims", "after a rebuild with --no-swap"]],
+  "projections rollback": [["tributary projections rollback claims", "as fresh as what it replaces"]],
+  "projections drop": [["tributary projections drop claims --yes", "when nobody will want to go back"]],
   "projections list": [["tributary projections list", "with lag and parked keys"]],
   "projections await": [["tributary projections await --timeout 60", "then query"]],
   "projections verify": [["tributary projections verify claims", "exit code 2 when a row differs"]],
@@ -75,7 +86,36 @@ const examples: Readonly<Record<string, readonly (readonly [call: string, what: 
       "lets the others flow",
     ],
   ],
+  "audit trail": [
+    ["tributary audit trail claim 1f0d2a5e-0000-0000-0000-000000000000", "from submission to payment or reversal"],
+    [
+      'tributary audit trail patient 1f0d2a5e-0000-0000-0000-000000000000 --open --reason "appeal 17"',
+      "with what is sealed; asked for by name, and recorded",
+    ],
+  ],
+  "audit package": [
+    ["tributary audit package claim 1f0d2a5e-0000-0000-0000-000000000000 --out claim.zip", "sealed as it is"],
+    [
+      'tributary audit package patient 1f0d2a5e-0000-0000-0000-000000000000 --open --reason "court order 5" --recipient court',
+      "with the units as received",
+    ],
+    ["tributary audit package period 2026-01-01T00:00:00Z 2026-01-02T00:00:00Z", "all of a day"],
+  ],
+  "audit verifier": [["tributary audit verifier /media/usb", "two files that need nothing else"]],
+  "audit access": [["tributary audit access --fhir > audit-events.ndjson", "for an audit record repository"]],
+  "audit disclosures": [
+    ["tributary audit disclosures 1f0d2a5e-0000-0000-0000-000000000000", "what the patient may ask for"],
+  ],
+  "audit verify": [
+    ["tributary audit verify", "exit code 0, or 3 with the first break"],
+    ["tributary audit verify --segments /backup/kafka-logs --json", "a copy of the brokers' files"],
+  ],
+  "audit key": [["tributary audit key", "to be kept by the auditor, outside of the installation"]],
   "bench generate": [["tributary bench generate --messages 100000", "messages a second"]],
+  "bench intake": [
+    ["tributary bench intake", "every connector that has a part in it"],
+    ["tributary bench intake --only hl7v2 --json", "one of them, for a script"],
+  ],
   "bench projector": [
     ["tributary bench projector --only idle,keys --events 200000", "two parts, smaller"],
     ["tributary bench projector --peers ../peers --write", "everything, beside other engines, into the documentation"],

@@ -1,8 +1,10 @@
 import type { Command } from "commander";
+import { recordAccess } from "../engine/audit/access.js";
 import { intakeCounts, listEntries } from "../engine/intake/journal.js";
 import { connectCodec } from "../engine/log/registry.js";
 import { requireSetting } from "../engine/service/settings.js";
 import { openVault } from "../engine/vault/vault.js";
+import { actorOf } from "./audit-source.js";
 import { withLog } from "./log.js";
 import { print, printJson, printTable } from "./output.js";
 import { withPool } from "./pool.js";
@@ -55,6 +57,15 @@ export function registerIntake(command: Command): void {
           ...(options.rejected ? { accepted: false } : {}),
         };
         let left = options.limit ? Number(options.limit) : Number.POSITIVE_INFINITY;
+        if (vault) {
+          await recordAccess(log, codec, {
+            action: "OPEN",
+            command: "intake list",
+            subject: { kind: "unit", id: "journal" },
+            patients: [],
+            actor: actorOf(undefined),
+          });
+        }
         try {
           for await (const entry of listEntries({ log, pool, codec, filter, ...(vault ? { vault } : {}) })) {
             if (left-- <= 0) break;

@@ -21,7 +21,7 @@ First steps:
   tributary projections await       wait until the read models have applied them
   tributary status                  what runs, where, how far behind
 
-Exit codes: 0 done, 1 could not be reached or done, 2 done but something was refused or differs, 64 wrong call, 78 wrong settings.`,
+Exit codes: 0 done, 1 could not be reached or done, 2 done but something was refused or differs, 3 tampered with, 64 wrong call, 78 wrong settings.`,
   );
 
 try {

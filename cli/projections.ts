@@ -13,6 +13,7 @@ import { sealedOpener } from "../engine/service/sealed-opener.js";
 import { requireSetting } from "../engine/service/settings.js";
 import { withLog } from "./log.js";
 import { print, printJson, printTable } from "./output.js";
+import { registerProjectionBuilds } from "./projection-builds.js";
 
 function seconds(text: string): number {
   const value = Number(text);
@@ -21,6 +22,7 @@ function seconds(text: string): number {
 }
 
 export function registerProjections(command: Command): void {
+  registerProjectionBuilds(command);
   command
     .command("list")
     .description("every build: schema, state, lag, parked keys")

@@ -1,8 +1,12 @@
 import type { Command } from "commander";
+import { loadConsumer } from "../engine/service/discover.js";
 import { createLogger } from "../engine/service/logger.js";
 import { processSpecs } from "../engine/service/prepare.js";
 import { register } from "../engine/service/registration.js";
+import { requireSetting } from "../engine/service/settings.js";
 import { startSupervisor } from "../engine/service/supervisor.js";
+import { watchVersions } from "../engine/service/version-swaps.js";
+import { openPool } from "../engine/store/pool.js";
 import { openInstallation } from "./installation.js";
 
 export function registerRun(command: Command): void {
@@ -20,11 +24,20 @@ export function registerRun(command: Command): void {
       const unregister = register(home, { name: `run-${process.pid}`, kind: "supervisor", addresses: [], admin: null });
       const supervisor = startSupervisor({ home, logger });
       for (const spec of specs) supervisor.add(spec);
+      const consumers = specs.filter(({ kind }) => kind === "consumer").map(({ name }) => loadConsumer(name));
+      const pool = openPool(requireSetting(installation.settings, "DATABASE_URL"), {
+        applicationName: "tributary run",
+        max: 1,
+      });
+      const projections = (await Promise.all(consumers)).flatMap(({ project }) => project);
+      const versions = watchVersions({ pool, projections, logger });
       await new Promise<void>((resolve) => {
         process.once("SIGTERM", () => resolve());
         process.once("SIGINT", () => resolve());
       });
+      await versions.stop();
       await supervisor.stop();
+      await pool.end();
       unregister();
       process.exit(0);
     });

@@ -13,7 +13,8 @@ function positive(text: string): number {
   return value;
 }
 
-function lineOf(line: SendLine): string {
+/** One answer, for people. */
+export function lineOf(line: SendLine): string {
   const verdict = line.accepted
     ? "accepted"
     : `REJECTED ${line.code ?? ""}${line.location ? ` at ${line.location}` : ""}`;
@@ -63,7 +64,8 @@ export function registerSend(command: Command): void {
     );
 }
 
-function readInput(file: string): Buffer {
+/** @throws TRIB_CLI_FILE_UNREADABLE */
+export function readInput(file: string): Buffer {
   try {
     return readFileSync(file);
   } catch {

@@ -19,7 +19,7 @@ export async function dockerAnswers(environment: NodeJS.ProcessEnv): Promise<boo
 
 /** Where the services of a Compose stack are reached, whether they run or not. */
 export function composeServices(home: string, state: StackState): StackServices {
-  const { secretFile, kekFile, databasePasswordFile } = ensureSecrets(home);
+  const { secretFile, kekFile, notaryKeyFile, databasePasswordFile } = ensureSecrets(home);
   const { kafka, registry, postgres } = state.ports;
   return {
     mode: "compose",
@@ -28,6 +28,7 @@ export function composeServices(home: string, state: StackState): StackServices 
     databaseUrl: `postgres://${database.user}:${readSecret(databasePasswordFile)}@127.0.0.1:${postgres}/${database.name}`,
     secretFile,
     kekFile,
+    notaryKeyFile,
   };
 }
 

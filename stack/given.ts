@@ -21,7 +21,9 @@ export function givenServices(home: string, environment: NodeJS.ProcessEnv): Sta
     );
   }
   if (settings.TRIBUTARY_ENV === "production") {
-    const absent = (["TRIBUTARY_SECRET", "TRIBUTARY_KEK"] as const).filter((name) => settings[name] === undefined);
+    const absent = (["TRIBUTARY_SECRET", "TRIBUTARY_KEK", "TRIBUTARY_NOTARY_KEY"] as const).filter(
+      (name) => settings[name] === undefined,
+    );
     if (absent.length > 0) {
       throw new TributaryError(
         "TRIB_CONFIG_INVALID",
@@ -37,5 +39,6 @@ export function givenServices(home: string, environment: NodeJS.ProcessEnv): Sta
     databaseUrl: settings.DATABASE_URL!,
     secretFile: own("TRIBUTARY_SECRET_FILE", () => ensureSecrets(home).secretFile),
     kekFile: own("TRIBUTARY_KEK_FILE", () => ensureSecrets(home).kekFile),
+    notaryKeyFile: own("TRIBUTARY_NOTARY_KEY_FILE", () => ensureSecrets(home).notaryKeyFile),
   };
 }

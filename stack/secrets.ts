@@ -6,6 +6,8 @@ import { join } from "node:path";
 export interface StackSecrets {
   readonly secretFile: string;
   readonly kekFile: string;
+  /** The notary's signing key. */
+  readonly notaryKeyFile: string;
   /** Password of the local database. */
   readonly databasePasswordFile: string;
 }
@@ -27,7 +29,12 @@ export function ensureSecrets(home: string): StackSecrets {
     }
     return path;
   };
-  return { secretFile: ensure("secret"), kekFile: ensure("kek"), databasePasswordFile: ensure("postgres") };
+  return {
+    secretFile: ensure("secret"),
+    kekFile: ensure("kek"),
+    notaryKeyFile: ensure("notary"),
+    databasePasswordFile: ensure("postgres"),
+  };
 }
 
 /** The content of a secret file, trimmed. */

@@ -16,6 +16,8 @@ export interface StackServices {
   readonly secretFile: string;
   /** File with the key-encryption key of the vault, 64 hexadecimal digits. */
   readonly kekFile: string;
+  /** File with the key with which the notary signs, 64 hexadecimal digits. */
+  readonly notaryKeyFile: string;
 }
 
 /** What a start or stop reports while it is at work. Times are in milliseconds; downloads are told apart from starts. */
@@ -40,5 +42,6 @@ export function settingsOf(services: StackServices): Record<string, string> {
     DATABASE_URL: services.databaseUrl,
     TRIBUTARY_SECRET_FILE: services.secretFile,
     TRIBUTARY_KEK_FILE: services.kekFile,
+    TRIBUTARY_NOTARY_KEY_FILE: services.notaryKeyFile,
   };
 }

@@ -51,9 +51,9 @@ describe("the secrets of a stack", () => {
     const contents = files.map(readSecret);
     for (const file of files) expect(statSync(file).mode & 0o777).toBe(0o600);
     for (const content of contents) expect(content).toMatch(/^[0-9a-f]{64}$/);
-    expect(new Set(contents).size).toBe(3);
+    expect(new Set(contents).size).toBe(4);
     expect(Object.values(ensureSecrets(home)).map((file) => readFileSync(file, "utf8").trim())).toEqual(contents);
-    expect(readdirSync(join(home, "secrets")).sort()).toEqual(["kek.hex", "postgres.hex", "secret.hex"]);
+    expect(readdirSync(join(home, "secrets")).sort()).toEqual(["kek.hex", "notary.hex", "postgres.hex", "secret.hex"]);
   });
 });
 
@@ -86,7 +86,7 @@ describe("services that settings name", () => {
 
   it("need their secrets in production", () => {
     const production = { ...named, TRIBUTARY_ENV: "production" };
-    expect(() => givenServices(home, production)).toThrow(/TRIBUTARY_SECRET, TRIBUTARY_KEK/);
+    expect(() => givenServices(home, production)).toThrow(/TRIBUTARY_SECRET, TRIBUTARY_KEK, TRIBUTARY_NOTARY_KEY/);
     expect(readdirSync(home)).toEqual([]);
   });
 });

@@ -9,7 +9,7 @@ import { tributary } from "./command.js";
 import { makePlace, type TestPlace } from "./installation.js";
 import { type Running, startCommand, untilReady } from "./running.js";
 
-const connectorsAndConsumers = ["hl7v2", "x12", "activity", "claims", "patients", "visits"];
+const connectorsAndConsumers = ["hl7v2", "x12", "activity", "claims", "notary", "patients", "visits"];
 
 /** One admission. Fields that a case changes have names. */
 const admission = ({ id = "M1", trigger = "A01", number = "P1", visit = "V1", name = "Quill^Quentin" } = {}) =>
@@ -141,7 +141,7 @@ describe("while it runs without a publisher", () => {
     expect(producers[0]?.partners).toContain("generic");
     expect(producers[0]?.addresses[0]).toMatch(/^mllp:\/\/127\.0\.0\.1:\d+$/);
     const consumers = await json<{ name: string; projections: string[]; pids: number[] }[]>("consumers", "list");
-    expect(consumers.map(({ name }) => name)).toEqual(["activity", "claims", "patients", "visits"]);
+    expect(consumers.map(({ name }) => name)).toEqual(["activity", "claims", "notary", "patients", "visits"]);
     for (const { pids } of consumers) expect(pids).toHaveLength(1);
   });
 

@@ -4,6 +4,7 @@ import { journalTopic } from "../engine/log/schemas.js";
 import { registered } from "../engine/service/registration.js";
 import { corpus, hasCorpus, readFacts, readSample, samplesBelow } from "../producers/hl7v2/testing/corpus.js";
 import { ListedDifferences } from "./corpus/differences.js";
+import { journeyTypes, sendFhirJourneys, shownFhirJourneys } from "./corpus/fhir-journeys.js";
 import { persons, visitStatusOf, visits } from "./corpus/hl7v2-facts.js";
 import { type SentFolder, sendFolders } from "./corpus/hl7v2-folders.js";
 import { type JourneysTruth, readTruth } from "./corpus/journeys-truth.js";
@@ -90,6 +91,21 @@ describe.skipIf(!hasCorpus())("the public samples through the connectors", () =>
     const expected = trueClaims(truth);
     expect(Object.keys(expected).length).toBeGreaterThan(900);
     expect(await shownClaims(installation)).toEqual(expected);
+  });
+
+  it("FHIR bulk files give the expected patients, visits, claims and payments, and once more no event", async () => {
+    expect(await sendFhirJourneys(installation, journeyTypes)).toEqual({ 200: 6362 });
+    expect(await installation.applied()).toEqual({ parkedKeys: 0 });
+    // The expected sum of payments is 2747000.92: see producers/fhir/differences.json.
+    expect(await shownFhirJourneys(installation)).toEqual({
+      patients: { count: 63, female: 36, deceased: 3 },
+      visits: { count: 1350, finished: 1350, ambulatory: 1265, patients: 63 },
+      claims: { count: 2432, billed: "4018630.45", paid: "2747000.93", unsubmitted: 0, with_visit: 2432 },
+    });
+    const events = await eventCounts(installation);
+    expect(await sendFhirJourneys(installation, ["Patient", "Encounter"])).toEqual({ 200: 1413 });
+    await installation.applied();
+    expect(await eventCounts(installation)).toEqual(events);
   });
 
   it("the journeys sent once more change no row, make no event, and get the same answers", async () => {

@@ -141,6 +141,33 @@ describe("an event that can't be applied", () => {
     expect(await json("projections", "verify", "visits")).toMatchObject({ differing: 0 });
   }, 120_000);
 
+  it("is the same in a build made anew, which takes the place of the one before and gives it back", async () => {
+    for (const name of ["visits", "patients"]) {
+      const rebuilt = await json("projections", "rebuild", name);
+      expect(rebuilt).toMatchObject({ name, build: 2, swapped: true, compared: { differences: [], parkedKeys: 0 } });
+      expect(await json("projections", "verify", name)).toMatchObject({ differing: 0 });
+    }
+    const builds = (await json("projections", "list")) as { name: string; build: number; state: string }[];
+    expect(builds.map(({ name, build, state }) => `${name} ${build} ${state}`)).toEqual(
+      expect.arrayContaining(["visits 1 previous", "visits 2 current", "patients 1 previous", "patients 2 current"]),
+    );
+    const after = await visits();
+    const call = (...parameters: string[]) => tributary(installation.environment, ["projections", ...parameters]);
+    expect(await call("rollback", "visits")).toMatchObject({ exitCode: 0, stdout: "build 1 of visits is current\n" });
+    expect(await visits()).toEqual(after);
+    expect(await call("drop", "visits")).toMatchObject({ exitCode: 64 });
+    expect(await call("drop", "visits", "--yes")).toMatchObject({
+      exitCode: 0,
+      stdout: "build 2 of visits is dropped\n",
+    });
+    expect(await call("rollback", "visits")).toMatchObject({ exitCode: 1 });
+    const waiting = await call("rebuild", "visits", "--no-swap", "--rate", "100000", "--connections", "1");
+    expect([waiting.exitCode, waiting.stdout]).toEqual([0, expect.stringContaining("build 2 of visits is ready")]);
+    expect(waiting.stderr).toMatch(/fill .* 100 % .* events\/s/);
+    expect(await call("swap", "visits")).toMatchObject({ exitCode: 0, stdout: "build 2 of visits is current\n" });
+    expect(await visits()).toEqual(after);
+  }, 120_000);
+
   it("and all that went before left nothing personal in any log", () => {
     const folder = join(installation.home, "logs");
     const logs = readdirSync(folder).map((file) => readFileSync(join(folder, file), "utf8"));

@@ -28,6 +28,7 @@ export default async function services(): Promise<() => Promise<void>> {
       },
     });
     Object.assign(process.env, settingsOf(found));
+    if (found.mode === "local") process.env.TRIBUTARY_TEST_KAFKA_DATA = join(home, "data", "kafka");
   } catch (error) {
     // What did start must not outlive the tests.
     await stop();

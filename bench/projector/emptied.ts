@@ -1,4 +1,5 @@
-import { dropBuild, listBuilds } from "../../engine/projector/build.js";
+import { listBuilds } from "../../engine/projector/build.js";
+import { dropBuild } from "../../engine/projector/swap.js";
 import type { ConsumerDefinition } from "../../engine/service/consumer.js";
 import type { Place } from "./place.js";
 

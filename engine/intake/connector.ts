@@ -145,7 +145,7 @@ export interface SubmittedUnit {
 
 /** Makes surrogate ids: HMAC-SHA-256 of (kind, authority, type, value) under the deployment secret, 128 bits as UUID. */
 export type Surrogate = (
-  kind: "patient" | "visit" | "claim" | "remittance" | "payer-control",
+  kind: "patient" | "visit" | "claim" | "remittance" | "payer-control" | "interchange",
   authority: string,
   type: string,
   value: string,

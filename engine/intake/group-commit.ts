@@ -1,11 +1,22 @@
+/** An item made ready: what is written, if anything is, and what its caller is told when it is written. */
+export interface Prepared<Written, Result> {
+  readonly written: Written | undefined;
+  /** An error rejects its call alone. */
+  readonly result: Result | Error;
+}
+
 /** What is written together, and how long and how much may wait. */
-export interface GroupCommitOptions<Item, Result> {
-  /** Writes items as one, in order; one result an item, an error rejects its call alone. Rejects when none may count. */
-  readonly commit: (items: readonly Item[]) => Promise<readonly (Result | Error)[]>;
+export interface GroupCommitOptions<Item, Written, Result> {
+  /** Makes items ready, one result an item, in order. Runs while the write before is under way. Rejects when none may count. */
+  readonly prepare: (items: readonly Item[]) => Promise<readonly Prepared<Written, Result>[]>;
+  /** Writes as one, in order. Rejects when none may count. */
+  readonly commit: (written: readonly Written[]) => Promise<unknown>;
   readonly sizeOf: (item: Item) => number;
   /** Most bytes written together; a single item may be larger. */
   readonly batchBytes: number;
   readonly batchItems: number;
+  /** Items made ready in one go; default 64. Between two goes, answers and new bytes get their turn. */
+  readonly stretch?: number;
   /**
    * Most bytes waiting. Callers feel back-pressure by waiting for their answer before they submit more; a call that
    * would go over this bound all the same is rejected at once, unless nothing else waits.
@@ -30,20 +41,41 @@ interface Call<Item, Result> {
   settled: boolean;
 }
 
+interface Taken<Item, Result> {
+  readonly call: Call<Item, Result>;
+  readonly item: Item;
+  readonly size: number;
+}
+
+/** An item that is ready to be written. */
+interface Ready<Item, Written, Result> extends Taken<Item, Result> {
+  readonly prepared: Prepared<Written, Result>;
+}
+
 /**
- * One loop takes everything that waits and writes it together. What is submitted first is written first.
+ * Two loops: one makes ready what waits, the other writes together all that is ready. So the work of one core and the wait
+ * for the log overlap, and the more waits, the more is written together. What is submitted first is written first.
  *
- * After a failed commit all waiting calls are rejected too: they would otherwise overtake what failed, and a sender
- * that doesn't wait for answers would find its order changed.
+ * After a failed write everything behind it is rejected too, ready or not: it would otherwise overtake what failed, and a
+ * sender that doesn't wait for answers would find its order changed.
  */
-export class GroupCommit<Item, Result> {
-  readonly #options: GroupCommitOptions<Item, Result>;
+export class GroupCommit<Item, Written, Result> {
+  readonly #options: GroupCommitOptions<Item, Written, Result>;
   #calls: Call<Item, Result>[] = [];
   #waitingBytes = 0;
-  #running: Promise<void> | undefined;
+  #ready: Ready<Item, Written, Result>[] = [];
+  #readyBytes = 0;
+  /** Items that are being made ready. */
+  #inHand: readonly Taken<Item, Result>[] = [];
+  #preparing: Promise<void> | undefined;
+  #writing: Promise<void> | undefined;
+  /** Wakes the first loop when there is room for more that is ready. */
+  #room: (() => void) | undefined;
+  /** Counts failed writes: what was taken before one is not written after it. */
+  #failures = 0;
   #committedAt = 0;
 
-  constructor(options: GroupCommitOptions<Item, Result>) {
+  constructor(options: GroupCommitOptions<Item, Written, Result>) {
     this.#options = options;
   }
 
@@ -70,45 +102,88 @@ export class GroupCommit<Item, Result> {
       this.#watch(call, timeLimit);
       this.#calls.push(call);
       // Whatever else arrives in this turn of the event loop is taken together.
-      this.#running ??= Promise.resolve().then(() => this.#run());
+      this.#preparing ??= Promise.resolve().then(() => this.#prepare());
     });
   }
 
   /** Resolves when nothing waits any more. */
   async drained(): Promise<void> {
-    while (this.#running) await this.#running;
+    while (this.#preparing || this.#writing) await (this.#preparing ?? this.#writing);
   }
 
-  async #run(): Promise<void> {
+  async #prepare(): Promise<void> {
     while (this.#calls.length > 0) {
+      if (this.#readyBytes >= this.#options.batchBytes || this.#ready.length >= this.#options.batchItems) {
+        await new Promise<void>((resolve) => {
+          this.#room = resolve;
+        });
+        continue;
+      }
       const batch = this.#take();
       if (batch.length === 0) continue;
+      const failures = this.#failures;
+      this.#inHand = batch;
       try {
-        const results = await this.#options.commit(batch.map(({ item }) => item));
-        this.#committedAt = performance.now();
-        for (const [index, { call }] of batch.entries()) this.#deliver(call, results[index] as Result | Error);
+        const prepared = await this.#options.prepare(batch.map(({ item }) => item));
+        if (failures !== this.#failures) continue;
+        for (const [index, taken] of batch.entries()) {
+          this.#ready.push({ ...taken, prepared: prepared[index] as Prepared<Written, Result> });
+          this.#readyBytes += taken.size;
+        }
+        this.#writing ??= Promise.resolve().then(() => this.#write());
+        if (this.#calls.length > 0) await new Promise<void>((resolve) => setImmediate(resolve));
       } catch (error) {
-        const failed = this.#options.unavailable(error);
-        for (const { call } of batch) this.#settle(call, failed);
-        for (const call of this.#calls) this.#settle(call, failed);
+        this.#rejectAll(batch, this.#options.unavailable(error));
+      } finally {
+        this.#inHand = [];
       }
     }
-    this.#running = undefined;
+    this.#preparing = undefined;
+  }
+
+  async #write(): Promise<void> {
+    while (this.#ready.length > 0) {
+      // What was given up while it was being made ready is not written behind the back of its sender.
+      const batch = this.#ready.filter(({ call }) => !call.settled);
+      this.#ready = [];
+      this.#readyBytes = 0;
+      this.#room?.();
+      const written = batch.flatMap(({ prepared }) => (prepared.written === undefined ? [] : [prepared.written]));
+      try {
+        if (written.length > 0) await this.#options.commit(written);
+        this.#committedAt = performance.now();
+        for (const { call, prepared } of batch) this.#deliver(call, prepared.result);
+      } catch (error) {
+        this.#failures += 1;
+        this.#rejectAll([...batch, ...this.#ready, ...this.#inHand], this.#options.unavailable(error));
+        this.#ready = [];
+        this.#readyBytes = 0;
+        this.#room?.();
+      }
+    }
+    this.#writing = undefined;
+  }
+
+  /** Rejects what failed, and with it all that was not taken yet. */
+  #rejectAll(failed: readonly Taken<Item, Result>[], error: Error): void {
+    for (const { call } of failed) this.#settle(call, error);
+    for (const call of this.#calls) this.#settle(call, error);
   }
 
   /** Takes items in the order of submission up to the bounds of a batch, and forgets calls that were given up. */
-  #take(): { call: Call<Item, Result>; item: Item }[] {
-    const { sizeOf, batchBytes, batchItems } = this.#options;
-    const batch: { call: Call<Item, Result>; item: Item }[] = [];
-    let bytes = 0;
+  #take(): Taken<Item, Result>[] {
+    const { sizeOf, batchBytes, batchItems, stretch = 64 } = this.#options;
+    const most = Math.min(stretch, batchItems - this.#ready.length);
+    const batch: Taken<Item, Result>[] = [];
+    let bytes = this.#readyBytes;
     let finished = 0;
     for (const call of this.#calls) {
       while (call.taken < call.items.length) {
         const item = call.items[call.taken] as Item;
         const size = sizeOf(item);
         if (!call.settled) {
-          if (batch.length === batchItems || (batch.length > 0 && bytes + size > batchBytes)) break;
-          batch.push({ call, item });
+          if (batch.length === most || (batch.length > 0 && bytes + size > batchBytes)) break;
+          batch.push({ call, item, size });
           bytes += size;
         }
         call.taken += 1;

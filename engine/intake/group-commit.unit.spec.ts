@@ -2,14 +2,15 @@ import { describe, expect, it } from "vitest";
 import { GroupCommit, type GroupCommitOptions } from "./group-commit.js";
 
 /** Commits are let through one by one. */
-function group(options: Partial<GroupCommitOptions<string, string>> = {}) {
+function group(options: Partial<GroupCommitOptions<string, string, string>> = {}) {
   const batches: (readonly string[])[] = [];
   const gates: { open: () => void; fail: (error: Error) => void }[] = [];
-  const commits = new GroupCommit<string, string>({
+  const commits = new GroupCommit<string, string, string>({
+    prepare: async (items) => items.map((item) => ({ written: item, result: item.toUpperCase() })),
     commit: (items) => {
       batches.push(items);
-      return new Promise((resolve, reject) => {
-        gates.push({ open: () => resolve(items.map((item) => item.toUpperCase())), fail: reject });
+      return new Promise<void>((resolve, reject) => {
+        gates.push({ open: resolve, fail: reject });
       });
     },
     sizeOf: () => 1,
@@ -80,14 +81,59 @@ describe("group commit", () => {
     expect(batches).toEqual([["a"], ["d"]]);
   });
 
+  it("makes ready what waits while the write before is under way, and writes nothing of it when that fails", async () => {
+    const prepared: string[] = [];
+    const { commits, batches, pass, fail } = group({
+      stretch: 1,
+      prepare: async (items) => {
+        prepared.push(...items);
+        return items.map((item) => ({ written: item, result: item }));
+      },
+    });
+    const first = Promise.allSettled([commits.submit(["a"])]);
+    await new Promise<void>((resolve) => setImmediate(resolve));
+    const behind = Promise.allSettled([commits.submit(["b"]), commits.submit(["c"])]);
+    await expect.poll(() => prepared).toEqual(["a", "b", "c"]);
+    await fail();
+    expect((await first)[0]?.status).toBe("rejected");
+    expect((await behind).map(({ status }) => status)).toEqual(["rejected", "rejected"]);
+    const next = commits.submit(["d"]);
+    await pass();
+    expect(await next).toEqual(["d"]);
+    expect(batches).toEqual([["a"], ["d"]]);
+  });
+
+  it("rejects what can't be made ready with all that waits behind it; what was ready before is written", async () => {
+    let down = false;
+    const { commits, batches, pass } = group({
+      stretch: 1,
+      prepare: async (items) => {
+        if (down) throw new Error("no keys");
+        return items.map((item) => ({ written: item, result: item }));
+      },
+    });
+    const first = commits.submit(["a"]);
+    await new Promise<void>((resolve) => setImmediate(resolve));
+    down = true;
+    const behind = Promise.allSettled([commits.submit(["b"]), commits.submit(["c"])]);
+    expect((await behind).map(({ status }) => status)).toEqual(["rejected", "rejected"]);
+    await pass();
+    expect(await first).toEqual(["a"]);
+    expect(batches).toEqual([["a"]]);
+  });
+
   it("gives up what waits behind a write that never ends", async () => {
     const { commits } = group({ timeLimit: 30 });
     await expect(Promise.all([commits.submit(["a"]), commits.submit(["b"])])).rejects.toThrow("unavailable");
   });
 
   it("an error on one item rejects its call alone", async () => {
-    const commits = new GroupCommit<string, string>({
-      commit: async (items) => items.map((item) => (item === "bad" ? new Error("bad item") : item)),
+    const commits = new GroupCommit<string, string, string>({
+      prepare: async (items) =>
+        items.map((item) =>
+          item === "bad" ? { written: undefined, result: new Error("bad item") } : { written: item, result: item },
+        ),
+      commit: async () => {},
       sizeOf: () => 1,
       batchBytes: 10,
       batchItems: 10,

@@ -3,11 +3,10 @@ import type { Codec } from "../log/codec.js";
 import type { LogProducer, OutgoingRecord } from "../log/log.js";
 import { TributaryError } from "../service/errors.js";
 import type { Pool } from "../store/pool.js";
-import { seal, sealOverhead } from "../vault/sealing.js";
 import type { Vault } from "../vault/vault.js";
-import type { Intake, ReceivedUnit, SubmittedUnit, UnitIdentity, Verdict } from "./connector.js";
-import { finishEvents } from "./finish-events.js";
-import { GroupCommit } from "./group-commit.js";
+import { checkUnit } from "./check-unit.js";
+import type { Intake, SubmittedUnit, UnitIdentity } from "./connector.js";
+import { GroupCommit, type Prepared } from "./group-commit.js";
 import {
   identityHash,
   journalRecord,
@@ -19,7 +18,6 @@ import {
 import { contentHash, keyedHash, uuidOf } from "./keyed-hash.js";
 import { knownIdentities } from "./ledger.js";
 import { surrogates } from "./surrogate.js";
-import { unitCodes } from "./unit-codes.js";
 
 export interface IntakeOptions {
   readonly connector: { readonly name: string; readonly version: string };
@@ -63,32 +61,25 @@ export function openIntake(options: IntakeOptions): OpenIntake {
     eventLimit: options.eventLimit ?? 900_000,
   };
 
-  async function commit(waiting: readonly WaitingUnit[]): Promise<readonly (SubmittedUnit | Error)[]> {
+  async function prepare(waiting: readonly WaitingUnit[]): Promise<Prepared<OutgoingRecord, SubmittedUnit>[]> {
     const subjects = new Set<string>();
     for (const unit of waiting) for (const subject of neededSubjects(unit)) subjects.add(subject);
     const keys = await vault.keysFor(subjects);
-    const records: OutgoingRecord[] = [];
-    const results = waiting.map((unit): SubmittedUnit | Error => {
+    return waiting.map((unit) => {
       try {
         const { record, verdict } = journalRecord(unit, keys, context);
-        records.push(record);
-        return { verdict, receiptId: unit.receiptId };
-      } catch (error) {
+        return { written: record, result: { verdict, receiptId: unit.receiptId } };
+      } catch (cause) {
         // A mistake of a connector or of ours on one unit is no reason to refuse the units beside it.
-        return new TributaryError(
-          "TRIB_SERVICE_UNEXPECTED",
-          "a unit can't be made into a record",
-          {},
-          { cause: error },
-        );
+        const what = "a unit can't be made into a record";
+        return { written: undefined, result: new TributaryError("TRIB_SERVICE_UNEXPECTED", what, {}, { cause }) };
       }
     });
-    if (records.length > 0) await producer.append(records);
-    return results;
   }
 
-  const group = new GroupCommit<WaitingUnit, SubmittedUnit>({
-    commit,
+  const group = new GroupCommit<WaitingUnit, OutgoingRecord, SubmittedUnit>({
+    prepare,
+    commit: (records) => producer.append(records),
     sizeOf: ({ unit }) => unit.bytes.length + unitOverhead,
     batchBytes: 8 * 1024 * 1024,
     batchItems: 2_000,
@@ -120,28 +111,6 @@ export function openIntake(options: IntakeOptions): OpenIntake {
     },
     close: () => group.drained(),
   };
-}
-
-/** A key of no one: a sealed content has the same length under any key. */
-const noKey = Buffer.alloc(32);
-const eventHead = 21;
-/** What a journal record has beside bytes and events: names, hashes, nested seals. Generous. */
-const recordOverhead = 4_096;
-
-function checkUnit(unit: ReceivedUnit, context: RecordContext): Verdict {
-  if (!unit.verdict.accepted) return unit.verdict;
-  const finished = finishEvents(unit, {
-    codec: context.codec,
-    connector: context.connector.name,
-    receiptId: "00000000-0000-0000-0000-000000000000",
-    seal: (_event, _subject, plaintext) =>
-      Buffer.concat([Buffer.alloc(eventHead), seal(noKey, Buffer.alloc(0), plaintext)]),
-    eventLimit: context.eventLimit,
-  });
-  if (!("events" in finished)) return finished.verdict;
-  const events = finished.events.reduce((sum, { value }) => sum + value.length + 256, 0);
-  const size = unit.bytes.length + events + recordOverhead + unit.sealFor.length * (sealOverhead + 64);
-  return size > context.unitLimit ? { accepted: false, code: unitCodes.tooLarge } : finished.verdict;
 }
 
 const isUnavailable = (error: unknown): boolean => error instanceof TributaryError && error.definition.retriable;

@@ -12,13 +12,14 @@ export function meteredIntake(intake: Intake, connector: string, metrics: Pick<M
       const began = performance.now();
       const submitted = await intake.submit(units);
       const seconds = (performance.now() - began) / 1000;
-      for (const [index, { entry, partner }] of units.entries()) {
+      for (const [index, { entry, partner, flags = [] }] of units.entries()) {
         const verdict = submitted[index]?.verdict;
         if (entry !== "UNIT" || !verdict) continue;
         const labels = verdict.accepted
           ? { verdict: "accepted", code: "" }
           : { verdict: "rejected", code: verdict.code };
         metrics.count("tributary_units_total", { connector, partner, ...labels });
+        for (const flag of flags) metrics.count("tributary_unit_flags_total", { connector, flag });
         metrics.observe("tributary_answer_seconds", { connector }, seconds);
       }
       return submitted;

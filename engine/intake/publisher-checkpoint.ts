@@ -1,3 +1,4 @@
+import type { Ownership } from "../log/log.js";
 import { TributaryError } from "../service/errors.js";
 import type { Pool } from "../store/pool.js";
 import type { LatestContent, LedgerEntry, LedgerPosition, LedgerState } from "./ledger.js";
@@ -78,11 +79,19 @@ async function raise(
 /**
  * Takes the partition over: raises the epoch, which shuts out whoever had it, and reads where to go on.
  * @param owner of this opening alone.
- * @throws TRIB_INTAKE_JOURNAL_CHANGED when the checkpoints are about another journal.
+ * @throws TRIB_INTAKE_JOURNAL_CHANGED when the checkpoints are about another journal; TRIB_INTAKE_FENCE_LOST when the
+ *   partition was given away meanwhile: nothing is taken from who has it now.
  */
-export async function takeOver(pool: Pool, journal: string, partition: number, owner: string): Promise<Checkpoint> {
+export async function takeOver(
+  pool: Pool,
+  journal: string,
+  partition: number,
+  owner: string,
+  { isOwned }: Ownership = { isOwned: () => true },
+): Promise<Checkpoint> {
   for (;;) {
     const before = await standing(pool, journal, partition);
+    if (!isOwned()) throw new TributaryError("TRIB_INTAKE_FENCE_LOST", undefined, { journal, partition });
     const taken = before && (await raise(pool, journal, partition, owner, before.epoch));
     if (taken) return taken;
     // Others may be taking it over just now: who raises the epoch last has it.

@@ -70,7 +70,7 @@ export class PublisherLane implements LaneHandler {
     this.#owner = `${owner}/${randomUUID()}`;
     for (let pause = retryPause; ; pause = Math.min(pause * 2, longestPause)) {
       try {
-        this.#checkpoint = await takeOver(pool, journal, partition, this.#owner);
+        this.#checkpoint = await takeOver(pool, journal, partition, this.#owner, ownership);
         return this.#checkpoint.nextOffset;
       } catch (error) {
         const passing = passingError(error);

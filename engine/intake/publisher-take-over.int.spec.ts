@@ -222,9 +222,14 @@ describe("a publisher's lane", () => {
     const held = new Promise<StatementFault>((resolve) => {
       release = resolve;
     });
-    const slow = await through((text) => (isRaise(text) ? held : passed));
+    let isOnItsWay = false;
+    const slow = await through((text) => {
+      if (!isRaise(text)) return passed;
+      isOnItsWay = true;
+      return held;
+    });
     // It waits no longer, for it has nothing any more; its statement is still on the way.
-    const former = (await publisherLane({ pool: slow })).lane.open({ isOwned: () => false });
+    const former = (await publisherLane({ pool: slow })).lane.open({ isOwned: () => !isOnItsWay });
     await expect(former).rejects.toMatchObject({ code: "TRIB_STORE_UNAVAILABLE" });
     const { lane, batch } = await publisherLane();
     const from = await lane.open();

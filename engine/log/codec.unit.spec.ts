@@ -70,6 +70,7 @@ describe("codec", () => {
       contentHash: "h",
       flags: [],
       sealed: null,
+      transmission: null,
     });
   });
 

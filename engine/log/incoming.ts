@@ -1,6 +1,6 @@
 import { LibraryRecords } from "./kafkajs-fetch.js";
 import type { FetchedRecord } from "./kafkajs-internals.js";
-import type { IncomingRecord } from "./log.js";
+import type { IncomingRecord, RecordBytes } from "./log.js";
 
 /**
  * Fetched records as lanes take them, at most so many at a time: those of batches that we decode, and those that the
@@ -47,5 +47,17 @@ function incomingRecord(record: FetchedRecord): IncomingRecord {
     key: record.key?.toString() ?? "",
     value: record.value,
     headers,
+    exact: () => exactOf(record),
   };
+}
+
+/** The library keeps headers by name: those of one name stay in order. */
+function exactOf({ key, value, headers }: FetchedRecord): RecordBytes {
+  const pairs = Object.entries(headers ?? {}).flatMap(([name, given]) =>
+    (Array.isArray(given) ? given : [given]).map((one): [Buffer, Buffer | null] => [
+      Buffer.from(name),
+      one === undefined || one === null ? null : Buffer.from(one),
+    ]),
+  );
+  return { key: key ?? null, value, headers: pairs };
 }

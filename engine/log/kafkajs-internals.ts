@@ -120,6 +120,12 @@ export function lookUpCodec(attributes: number): { decompress(bytes: Buffer): Pr
   return lookupCodecByAttributes(attributes);
 }
 
+/** CRC-32C of the parts of a record batch that its head's sum covers. */
+export function crc32c(bytes: Buffer): number {
+  const sum = require("kafkajs/src/protocol/recordBatch/crc32C/index.js") as (bytes: Buffer) => number;
+  return sum(bytes);
+}
+
 /** A cluster as producers and consumers of the library have one each. */
 export function createCluster(kafka: Kafka): Cluster {
   const key = Object.getOwnPropertySymbols(kafka).find((symbol) => symbol.description?.endsWith("createCluster"));

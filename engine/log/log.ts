@@ -30,6 +30,28 @@ export interface IncomingRecord {
   /** Null for a tombstone, which our topics never have. */
   readonly value: Buffer | null;
   readonly headers: Readonly<Record<string, string>>;
+  /** The same to the byte, where the reader has it: see `exactBytes`. */
+  exact?(): RecordBytes;
+}
+
+/** What the log keeps of a record, to the byte and in its order: texts would hide what is no UTF-8. */
+export interface RecordBytes {
+  /** Null for none. */
+  readonly key: Buffer | null;
+  readonly value: Buffer | null;
+  /** Name and value, in the order written; a name may stand several times. */
+  readonly headers: readonly (readonly [name: Buffer, value: Buffer | null])[];
+}
+
+/** A record's bytes. A record that was made of texts is as its texts are; its empty key is none. */
+export function exactBytes(record: IncomingRecord): RecordBytes {
+  if (record.exact) return record.exact();
+  const { key, value, headers } = record;
+  return {
+    key: key === "" ? null : Buffer.from(key),
+    value,
+    headers: Object.entries(headers).map(([name, text]) => [Buffer.from(name), Buffer.from(text)]),
+  };
 }
 
 export interface LogProducer {

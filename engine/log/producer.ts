@@ -69,14 +69,14 @@ export async function connectProducer(kafka: Kafka, admin: Admin, prefix: string
   const counts = new Map<string, number>();
   let last: Promise<unknown> = Promise.resolve();
 
-  const place = async (record: OutgoingRecord): Promise<PlacedRecord> => {
+  const place = (record: OutgoingRecord): PlacedRecord | Promise<PlacedRecord> => {
     if (record.partition !== undefined) return record as PlacedRecord;
-    let count = counts.get(record.topic);
-    if (count === undefined) {
-      count = await partitionCount(admin, `${prefix}${record.topic}`);
-      counts.set(record.topic, count);
-    }
-    return { ...record, partition: partitionOf(record.key, count) };
+    const count = counts.get(record.topic);
+    if (count !== undefined) return { ...record, partition: partitionOf(record.key, count) };
+    return partitionCount(admin, `${prefix}${record.topic}`).then((found) => {
+      counts.set(record.topic, found);
+      return { ...record, partition: partitionOf(record.key, found) };
+    });
   };
 
   const send = sendThrough(producer, prefix);
@@ -85,7 +85,10 @@ export async function connectProducer(kafka: Kafka, admin: Admin, prefix: string
     if (Date.now() >= deadline) throw tooLate();
     try {
       const placed: PlacedRecord[] = [];
-      for (const record of records) placed.push(await place(record));
+      for (const record of records) {
+        const placing = place(record);
+        placed.push(placing instanceof Promise ? await placing : placing);
+      }
       const retriable = (error: unknown): boolean => !finalTypes.has(kafkaErrorType(error));
       return await appendVerified(placed, { send, retriable, deadline });
     } catch (error) {

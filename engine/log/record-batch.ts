@@ -1,4 +1,4 @@
-import type { IncomingRecord } from "./log.js";
+import type { IncomingRecord, RecordBytes } from "./log.js";
 
 const noHeaders: Readonly<Record<string, string>> = {};
 
@@ -13,6 +13,8 @@ class BatchRecord implements IncomingRecord {
   readonly #end: number;
   /** Where the headers begin; -1 for none. */
   readonly #headersAt: number;
+  /** Where the key's length lies. */
+  readonly #keyAt: number;
 
   constructor(
     offset: number,
@@ -22,6 +24,7 @@ class BatchRecord implements IncomingRecord {
     start: number,
     end: number,
     headers: number,
+    keyAt: number,
   ) {
     this.offset = offset;
     this.timestamp = timestamp;
@@ -30,6 +33,7 @@ class BatchRecord implements IncomingRecord {
     this.#start = start;
     this.#end = end;
     this.#headersAt = headers;
+    this.#keyAt = keyAt;
   }
 
   get value(): Buffer | null {
@@ -41,12 +45,24 @@ class BatchRecord implements IncomingRecord {
     const reader = new Reader(this.#bytes, this.#headersAt);
     const headers: Record<string, string> = {};
     // Of a header that stands several times the last counts.
-    for (let count = reader.varint(); count > 0; count--) {
+    for (let count = reader.varint(); count > 0 && reader.at < this.#bytes.length; count--) {
       const name = reader.text();
       const length = reader.varint();
       if (length >= 0) headers[name] = reader.textOf(length);
     }
     return headers;
+  }
+
+  exact(): RecordBytes {
+    const reader = new Reader(this.#bytes, this.#keyAt);
+    const key = reader.bytes();
+    const value = reader.bytes();
+    const headers: [Buffer, Buffer | null][] = [];
+    for (let count = reader.varint(); count > 0; count--) {
+      if (reader.at >= this.#bytes.length) throw new Error("Headers beyond the end of their batch.");
+      headers.push([reader.bytes() ?? Buffer.alloc(0), reader.bytes()]);
+    }
+    return { key, value, headers };
   }
 }
 
@@ -84,6 +100,14 @@ class Reader {
       scale *= 128;
     }
     return raw % 2 === 0 ? raw / 2 : -(raw + 1) / 2;
+  }
+
+  /** Bytes with their length in front, as they are; null for none. */
+  bytes(): Buffer | null {
+    const length = this.varint();
+    if (length < 0) return null;
+    this.at += length;
+    return this.#bytes.subarray(this.at - length, this.at);
   }
 
   text(): string {
@@ -177,6 +201,8 @@ export async function openBatches(bytes: Buffer, decompress: Decompress): Promis
   const batches: Batch[] = [];
   for (let at = 0; at + place.records <= bytes.length; ) {
     const end = at + place.length + 4 + bytes.readInt32BE(at + place.length);
+    // Bytes that were changed where they lie: going on from there might never end.
+    if (end < at + place.records) throw new Error("A batch shorter than its head.");
     if (bytes[at + place.magic] !== 2) return undefined;
     if (end > bytes.length) break;
     const attributes = bytes.readInt16BE(at + place.attributes);
@@ -211,6 +237,7 @@ function decodeRecord(reader: Reader, { bytes, end, baseOffset, time, stamped }:
   reader.at++;
   const delta = reader.varlong();
   const offset = baseOffset + reader.varint();
+  const keyAt = reader.at;
   const keyLength = reader.varint();
   const key = keyLength > 0 ? reader.textOf(keyLength) : "";
   const valueLength = reader.varint();
@@ -219,5 +246,5 @@ function decodeRecord(reader: Reader, { bytes, end, baseOffset, time, stamped }:
   const headersAt = bytes[reader.at] === 0 ? -1 : reader.at;
   reader.at = next;
   const valueEnd = valueLength < 0 ? -1 : valueAt + valueLength;
-  return new BatchRecord(offset, stamped ? time : time + delta, key, bytes, valueAt, valueEnd, headersAt);
+  return new BatchRecord(offset, stamped ? time : time + delta, key, bytes, valueAt, valueEnd, headersAt, keyAt);
 }

@@ -31,6 +31,19 @@ const passingTypes: ReadonlySet<string> = new Set([
   "KafkaJSNumberOfRetriesExceeded",
 ]);
 
+/** What the library or our decoder says of bytes that are no records any more; all else is about the way to them. */
+const isUnreadable = (type: string): boolean =>
+  type === "CORRUPT_MESSAGE" || !(type.startsWith("KafkaJS") || /^[A-Z_]+$/.test(type));
+
+function unreadable(topic: string, partition: number, offset: number, cause?: unknown): TributaryError {
+  return new TributaryError(
+    "TRIB_LOG_BATCH_UNREADABLE",
+    `${topic} partition ${partition} holds something at offset ${offset} that is no record.`,
+    { topic, partition, offset },
+    { cause },
+  );
+}
+
 export interface ReplayParts {
   readonly cluster: Cluster;
   readonly admin: Admin;
@@ -50,11 +63,28 @@ async function fetchFrom(cluster: Cluster, topic: string, partition: number, off
   return responses.find(({ topicName }) => topicName === topic)?.partitions[0]?.messages ?? [];
 }
 
+/** Fetches in order; while what one gave is handled, the next is under way. */
+function readAhead(fetch: (offset: number) => Promise<object>, end: number): (offset: number) => Promise<object> {
+  let next: { readonly offset: number; readonly fetched: Promise<object> } | undefined;
+  return async (offset) => {
+    const under = next?.offset === offset ? next.fetched : fetch(offset);
+    next = undefined;
+    const fetched = await under;
+    const following = (lastOffsetOf(fetched) ?? -1) + 1;
+    if (following > offset && following < end) {
+      next = { offset: following, fetched: fetch(following) };
+      // It may never be asked for; whoever asks for it hears of its failure.
+      next.fetched.catch(() => {});
+    }
+    return fetched;
+  };
+}
+
 /**
  * Reads a partition by direct fetches, without a group: nothing is joined, committed or left behind.
  * The end is the high watermark at the start where `to` lies beyond it, so it always ends.
  * @param topic with the installation's prefix.
- * @throws TRIB_LOG_TRUNCATED when `from` is gone, TRIB_LOG_TOPIC_MISSING, TRIB_LOG_UNAVAILABLE
+ * @throws TRIB_LOG_TRUNCATED when `from` is gone, TRIB_LOG_BATCH_UNREADABLE when the bytes there are no records, TRIB_LOG_TOPIC_MISSING, TRIB_LOG_UNAVAILABLE
  */
 export async function* replay(
   topic: string,
@@ -71,15 +101,19 @@ export async function* replay(
   let lastProgress = Date.now();
   if (position >= end) return;
   await cluster.addTargetTopic(topic);
+  const ahead = readAhead((offset) => fetchFrom(cluster, topic, partition, offset), end);
   while (position < end) {
     let fetched: object = [];
+    let answered = false;
     try {
-      fetched = await fetchFrom(cluster, topic, partition, position);
+      fetched = await ahead(position);
+      answered = true;
     } catch (error) {
       const type = kafkaErrorType(error);
       if (type === "OFFSET_OUT_OF_RANGE" || (error as Error).name === "KafkaJSOffsetOutOfRange") {
         assertReadable(topic, partition, position, await topicWatermarks(admin, topic));
       }
+      if (isUnreadable(type)) throw unreadable(topic, partition, position, error);
       if (!passingTypes.has(type) || Date.now() - lastProgress > patienceMilliseconds) {
         throw logError(error, `read ${topic} partition ${partition}`);
       }
@@ -95,6 +129,7 @@ export async function* replay(
     position = Math.max(position, (lastOffsetOf(fetched) ?? -1) + 1);
     if (position > start) lastProgress = Date.now();
     else if (Date.now() - lastProgress > patienceMilliseconds) {
+      if (answered) throw unreadable(topic, partition, position);
       throw new TributaryError(
         "TRIB_LOG_UNAVAILABLE",
         `${topic} partition ${partition} gives nothing at offset ${position}, although it ends at ${end}.`,

@@ -33,6 +33,9 @@ export function eventsTopic(entity: Entity): `health.${Entity}.events` {
   return `health.${entity}.events`;
 }
 
+/** Every topic of an installation, without its prefix. */
+export const ownTopics: readonly string[] = [journalTopic, ...entities.map(eventsTopic), auditTopic];
+
 /** One `.avsc` file. */
 export interface SchemaFile {
   /** Folder under `schemas/`. */

@@ -4,9 +4,19 @@ import type { Pool } from "../store/pool.js";
 import { attended } from "./attendance.js";
 import { RequestWatch } from "./request-watch.js";
 
-const builds = [
-  { projection: "notes", build: 1, version: 1, schema: "build_notes_1", state: "current", consumer: "notes" },
-] as const;
+const builds = () => [
+  {
+    projection: "notes",
+    build: 1,
+    version: 1,
+    schema: "build_notes_1",
+    state: "current" as const,
+    consumer: "notes",
+    feed: "consumer" as const,
+    indexed: true,
+    currentSince: null,
+  },
+];
 const quietLane: LaneHandler = { open: async () => 7, batch: async () => {}, close: async () => {} };
 const elapsed = (milliseconds: number) => new Promise((resolve) => setTimeout(resolve, milliseconds));
 

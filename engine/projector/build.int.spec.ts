@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { openPool } from "../store/pool.js";
 import { type FreshDatabase, freshDatabase } from "../testing/database.js";
-import { createBuild, currentBuild, dropBuild, ensureBuild, listBuilds, swapBuild } from "./build.js";
+import { createBuild, currentBuild, ensureBuild, listBuilds } from "./build.js";
 import { takeOver } from "./checkpoint.js";
 import {
   type AnyProjection,
@@ -17,6 +17,7 @@ import {
 } from "./definition.js";
 import { applyConsumerGrants, printGrants } from "./roles.js";
 import { prepareConsumer } from "./runner.js";
+import { dropBuild, swapBuild } from "./swap.js";
 
 const definition = (
   name: string,

@@ -1,13 +1,15 @@
 import { createHash } from "node:crypto";
 import { TributaryError } from "../service/errors.js";
 import type { Pool } from "../store/pool.js";
-import { layoutOf, tableStatements } from "./ddl.js";
+import { indexStatements, layoutOf, physicalTables, tableStatements } from "./ddl.js";
 import type { AnyProjection } from "./definition.js";
 import { buildSchema, consumerRole, quoted } from "./names.js";
 import { validateProjection } from "./validate.js";
 import { viewsOf } from "./views.js";
 
 export type BuildState = "building" | "current" | "previous";
+/** Whose lanes write a build; nobody's once it is about to be dropped. */
+export type BuildFeed = "consumer" | "rebuild" | "nobody";
 
 /** One physical copy of a projection's tables. */
 export interface Build {
@@ -18,30 +20,27 @@ export interface Build {
   readonly schema: string;
   readonly state: BuildState;
   readonly consumer: string;
+  readonly feed: BuildFeed;
+  /** Whether its tables have their keys and indexes; without them they can only be filled. */
+  readonly indexed: boolean;
+  /** When the views were put on it last, epoch milliseconds; null when they never were. */
+  readonly currentSince: number | null;
 }
 
-interface BuildRow extends Build {
+export interface BuildRow extends Build {
   readonly layout_hash: string;
   readonly views_hash: string;
   readonly views: readonly string[];
 }
 
-interface Queryable {
+export interface Queryable {
   query(text: string, values?: readonly unknown[]): Promise<{ readonly rows: readonly unknown[] }>;
 }
 
-const buildColumns =
-  "projection, build, version, schema_name AS schema, state, consumer, layout_hash, views_hash, views";
-const hash = (text: string) => createHash("sha256").update(text).digest("hex").slice(0, 32);
+const buildColumns = `projection, build, version, schema_name AS schema, state, consumer, feed, indexed, current_since AS "currentSince", layout_hash, views_hash, views`;
+export const hash = (text: string) => createHash("sha256").update(text).digest("hex").slice(0, 32);
 
-const toBuild = ({ projection, build, version, schema, state, consumer }: BuildRow): Build => ({
-  projection,
-  build,
-  version,
-  schema,
-  state,
-  consumer,
-});
+const toBuild = ({ layout_hash: _, views_hash: __, views: ___, ...build }: BuildRow): Build => build;
 
 /** All builds of a projection (of all projections when none is named), oldest first. */
 export async function listBuilds(pool: Queryable, projection?: string): Promise<readonly Build[]> {
@@ -61,7 +60,7 @@ export async function currentBuild(pool: Queryable, projection: string): Promise
  * One installer at a time, in one transaction. The lock is of the whole database, not of the projection: views of one
  * projection may stand on views of another.
  */
-async function locked<Result>(pool: Pool, work: (client: Queryable) => Promise<Result>): Promise<Result> {
+export async function locked<Result>(pool: Pool, work: (client: Queryable) => Promise<Result>): Promise<Result> {
   const client = await pool.connect();
   try {
     await client.query("BEGIN");
@@ -77,7 +76,7 @@ async function locked<Result>(pool: Pool, work: (client: Queryable) => Promise<R
   }
 }
 
-const rowsOf = async (client: Queryable, projection: string) =>
+export const rowsOf = async (client: Queryable, projection: string) =>
   (
     await client.query(`SELECT ${buildColumns} FROM engine.builds WHERE projection = $1 ORDER BY build FOR UPDATE`, [
       projection,
@@ -109,13 +108,16 @@ async function addBuild(
   consumer: string,
   build: number,
   state: BuildState,
+  feed: BuildFeed = "consumer",
 ): Promise<Build> {
   const schema = buildSchema(projection.name, build);
+  const indexed = feed === "consumer";
   for (const statement of tableStatements(projection, schema)) await client.query(statement);
+  if (indexed) for (const statement of indexStatements(projection, schema)) await client.query(statement);
   await client.query(
     `INSERT INTO engine.builds
-       (projection, build, version, layout_hash, views_hash, schema_name, state, consumer, consumer_role, current_since)
-     VALUES ($1, $2, $3, $4, '', $5, $6, $7, $8, CASE WHEN $6 = 'current' THEN now() END)`,
+       (projection, build, version, layout_hash, views_hash, schema_name, state, consumer, consumer_role, feed, indexed, current_since)
+     VALUES ($1, $2, $3, $4, '', $5, $6, $7, $8, $9, $10, CASE WHEN $6 = 'current' THEN now() END)`,
     [
       projection.name,
       build,
@@ -125,11 +127,13 @@ async function addBuild(
       state,
       consumer,
       consumerRole(consumer),
+      feed,
+      indexed,
     ],
   );
-  const made: Build = { projection: projection.name, build, version: projection.version, schema, state, consumer };
+  const made = (await rowsOf(client, projection.name)).find((row) => row.build === build) as BuildRow;
   if (state === "current") await makeViews(client, projection, made);
-  return made;
+  return toBuild(made);
 }
 
 /**
@@ -143,7 +147,8 @@ export async function ensureBuild(pool: Pool, projection: AnyProjection, consume
   validateProjection(projection);
   return locked(pool, async (client) => {
     const rows = await rowsOf(client, projection.name);
-    const found = rows.filter(({ version }) => version === projection.version).at(-1);
+    const ofVersion = rows.filter(({ version, feed }) => version === projection.version && feed === "consumer");
+    const found = ofVersion.find(({ state }) => state === "current") ?? ofVersion.at(-1);
     if (!found) {
       const number = (rows.at(-1)?.build ?? 0) + 1;
       const state = rows.some((row) => row.state === "current") ? "building" : "current";
@@ -167,51 +172,60 @@ export async function ensureBuild(pool: Pool, projection: AnyProjection, consume
   });
 }
 
-/** Makes a further build of the same version beside the others, state `building`: for a rebuild. */
-export async function createBuild(pool: Pool, projection: AnyProjection, consumer: string): Promise<Build> {
+/**
+ * Makes a further build of the same version beside the others, state `building`: for a rebuild.
+ * @param feed `rebuild`: it is to be filled, and gets its keys and indexes afterwards (`indexBuild`); default `consumer`.
+ */
+export async function createBuild(
+  pool: Pool,
+  projection: AnyProjection,
+  consumer: string,
+  feed: "consumer" | "rebuild" = "consumer",
+): Promise<Build> {
   validateProjection(projection);
   return locked(pool, async (client) => {
     const rows = await rowsOf(client, projection.name);
-    return addBuild(client, projection, consumer, (rows.at(-1)?.build ?? 0) + 1, "building");
+    return addBuild(client, projection, consumer, (rows.at(-1)?.build ?? 0) + 1, "building", feed);
   });
 }
 
 /**
- * Puts the views on another build, in one transaction: a reader sees the old rows or the new ones. A roll-back is the
- * same the other way.
- * @throws TRIB_PROJECT_BUILD_MISSING
+ * Gives a filled build its keys and indexes, all or nothing, and tells the planner what is in it. Whoever calls it has the
+ * build for itself: it takes long, so it holds up no other installer.
  */
-export async function swapBuild(pool: Pool, projection: AnyProjection, build: number): Promise<void> {
-  await locked(pool, async (client) => {
-    const rows = await rowsOf(client, projection.name);
-    const next = rows.find((row) => row.build === build);
-    if (!next) {
-      throw new TributaryError("TRIB_PROJECT_BUILD_MISSING", `Projection ${projection.name} has no build ${build}.`);
-    }
-    if (next.state === "current") return;
-    const current = rows.find((row) => row.state === "current");
-    if (current) {
-      await dropViews(client, current);
-      await client.query(
-        "UPDATE engine.builds SET state = 'previous', current_since = NULL WHERE projection = $1 AND build = $2",
-        [projection.name, current.build],
-      );
-    }
-    await client.query(
-      "UPDATE engine.builds SET state = 'current', current_since = now() WHERE projection = $1 AND build = $2",
-      [projection.name, build],
+export async function indexBuild(pool: Pool, projection: AnyProjection, build: Build): Promise<void> {
+  const client = await pool.connect();
+  let broken = true;
+  try {
+    await client.query("BEGIN");
+    const { rows } = await client.query<{ indexed: boolean }>(
+      "SELECT indexed FROM engine.builds WHERE projection = $1 AND build = $2",
+      [build.projection, build.build],
     );
-    await makeViews(client, projection, next);
-  });
+    if (rows[0]?.indexed === false) {
+      await client.query("SET LOCAL maintenance_work_mem = '256MB'");
+      for (const statement of indexStatements(projection, build.schema)) await client.query(statement);
+      await client.query("UPDATE engine.builds SET indexed = true WHERE projection = $1 AND build = $2", [
+        build.projection,
+        build.build,
+      ]);
+    }
+    await client.query("COMMIT");
+    for (const table of physicalTables(projection).keys()) {
+      await client.query(`ANALYZE ${quoted(build.schema)}.${quoted(table)}`);
+    }
+    broken = false;
+  } finally {
+    client.release(broken);
+  }
 }
 
-/** Drops a build that is not current, its checkpoints and parked keys too. */
-export async function dropBuild(pool: Pool, projection: string, build: number): Promise<boolean> {
-  return locked(pool, async (client) => {
-    const row = (await rowsOf(client, projection)).find((candidate) => candidate.build === build);
-    if (!row || row.state === "current") return false;
-    await client.query(`DROP SCHEMA ${quoted(row.schema)} CASCADE`);
-    await client.query("DELETE FROM engine.builds WHERE projection = $1 AND build = $2", [projection, build]);
-    return true;
-  });
+/** Says whose lanes write a build from now on. @returns false when it is gone. */
+export async function setFeed(pool: Pool, build: Build, feed: BuildFeed): Promise<boolean> {
+  const { rowCount } = await pool.query("UPDATE engine.builds SET feed = $3 WHERE projection = $1 AND build = $2", [
+    build.projection,
+    build.build,
+    feed,
+  ]);
+  return rowCount === 1;
 }

@@ -23,6 +23,10 @@ export class EntityCache {
     return this.#entities.size;
   }
 
+  keys(): IterableIterator<string> {
+    return this.#entities.keys();
+  }
+
   /** The entity, now used; undefined when it has to be read. */
   get(key: string): Entity | undefined {
     const entity = this.#entities.get(key);

@@ -1,3 +1,5 @@
+import type { Ownership } from "../log/log.js";
+import { TributaryError } from "../service/errors.js";
 import type { Pool } from "../store/pool.js";
 import type { Build } from "./build.js";
 import { consumerRole } from "./names.js";
@@ -79,11 +81,18 @@ async function raise(pool: Pool, place: LanePlace, owner: string, seen: number):
 /**
  * Takes a lane over: raises the epoch, so that whoever had it can write no more, and reads the checkpoint.
  * @param owner of this opening alone.
+ * @throws TRIB_PROJECT_FENCE_LOST when the partition was given away meanwhile: nothing is taken from who has it now.
  */
-export async function takeOver(pool: Pool, place: LanePlace, owner: string): Promise<Checkpoint> {
+export async function takeOver(
+  pool: Pool,
+  place: LanePlace,
+  owner: string,
+  { isOwned }: Ownership = { isOwned: () => true },
+): Promise<Checkpoint> {
   const { build, topic, partition } = place;
   for (;;) {
     const before = await standing(pool, place);
+    if (!isOwned()) throw new TributaryError("TRIB_PROJECT_FENCE_LOST", undefined, { topic, partition });
     const taken = before && (await raise(pool, place, owner, before.epoch));
     if (taken) return taken;
     // Others may be taking it over just now: who raises the epoch last has it.

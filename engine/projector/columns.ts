@@ -1,4 +1,6 @@
 import { ArrayParameter, type ElementType } from "./array-parameter.js";
+import type { BinaryRows } from "./binary-rows.js";
+import type { BinaryValues } from "./binary-values.js";
 import type { Column, ColumnKind, ColumnValue } from "./definition.js";
 import { quoted } from "./names.js";
 
@@ -11,15 +13,17 @@ interface ColumnStore {
   readonly put?: string;
   /** From the column to text that `read` takes; the placeholder is `$`. */
   readonly get: string;
-  readonly write: (into: ArrayParameter, value: never) => void;
+  readonly write: (into: BinaryValues, value: never) => void;
+  /** Element type of a list, which stands as it is where nothing can be made of its text: in a COPY. */
+  readonly list?: ElementType;
   readonly read: (text: string) => ColumnValue;
 }
 
 const parse = (text: string) => JSON.parse(text) as ColumnValue;
 const milliseconds = "(extract(epoch from $) * 1000)::bigint::text";
-const writeText = (into: ArrayParameter, value: string) => into.text(value);
+const writeText = (into: BinaryValues, value: string) => into.text(value);
 /** Arrays of arrays must be rectangular, so a list travels as the text of one. */
-const writeList = (into: ArrayParameter, value: readonly string[]) => into.text(listLiteral(value));
+const writeList = (into: BinaryValues, value: readonly string[]) => into.text(listLiteral(value));
 
 const stores: Readonly<Record<ColumnKind, ColumnStore>> = {
   uuid: {
@@ -36,6 +40,7 @@ const stores: Readonly<Record<ColumnKind, ColumnStore>> = {
     put: "$::text[]",
     get: "to_json($)::text",
     write: writeList,
+    list: "text",
     read: parse,
   },
   "uuid[]": {
@@ -44,6 +49,7 @@ const stores: Readonly<Record<ColumnKind, ColumnStore>> = {
     put: "$::uuid[]",
     get: "to_json($)::text",
     write: writeList,
+    list: "uuid",
     read: parse,
   },
   integer: {
@@ -117,11 +123,21 @@ export const columnParameter = (column: Column, expected?: number): ArrayParamet
   new ArrayParameter(storeOf(column).element, expected);
 
 /** What adds a value of the column to its parameter. */
-export function valueWriter(column: Column): (into: ArrayParameter, value: ColumnValue | undefined) => void {
-  const write = storeOf(column).write as (into: ArrayParameter, value: ColumnValue) => void;
+export function valueWriter(column: Column): (into: BinaryValues, value: ColumnValue | undefined) => void {
+  const write = storeOf(column).write as (into: BinaryValues, value: ColumnValue) => void;
   return (into, value) => {
     if (value === null || value === undefined) into.null();
     else write(into, value);
+  };
+}
+
+/** What adds a value of the column to a row that is copied. */
+export function fieldWriter(column: Column): (into: BinaryRows, value: ColumnValue | undefined) => void {
+  const { list } = storeOf(column);
+  if (!list) return valueWriter(column);
+  return (into, value) => {
+    if (value === null || value === undefined) into.null();
+    else into.list(list, value as readonly string[]);
   };
 }
 

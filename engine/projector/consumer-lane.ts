@@ -46,30 +46,65 @@ export function readContext(
 }
 
 export interface ConsumerLaneOptions extends ReadingOptions {
-  /** One a projection of the consumer that reads this topic. */
+  /** One a build that is fed from this topic. */
   readonly lanes: readonly ProjectionLane[];
+  /** Reads the partition again, for a lane that comes later; offsets from `from` up to `to`. */
+  readonly again?: (from: number, to: number) => AsyncIterable<readonly IncomingRecord[]>;
+  /** Whether the build of a lane that failed is fed here no more: then it is left, and the others go on. */
+  readonly isGone?: (lane: ProjectionLane) => Promise<boolean>;
 }
 
-/** A partition as a consumer has it: read and decoded once, folded by every projection behind its own fence. */
+/** A partition as a consumer has it: read and decoded once, folded into every build behind its own fence. */
 export class ConsumerLane implements LaneHandler {
   readonly #options: ConsumerLaneOptions;
+  #lanes: readonly ProjectionLane[];
+  /** Offset after the last record handed to the lanes. */
+  #next = 0;
 
   constructor(options: ConsumerLaneOptions) {
     this.#options = options;
+    this.#lanes = options.lanes;
   }
 
-  /** Reads from the least checkpoint; a projection that is further skips what it has. */
+  /** Reads from the least checkpoint; a build that is further skips what it has. */
   async open(ownership?: Ownership): Promise<number> {
-    return Math.min(...(await Promise.all(this.#options.lanes.map((lane) => lane.open(ownership)))));
+    this.#next = Math.min(...(await Promise.all(this.#lanes.map((lane) => lane.open(ownership)))));
+    return this.#next;
+  }
+
+  /** Takes a lane in whose build is fed from now on, once it has what the others have. Never beside a batch. */
+  async add(lane: ProjectionLane): Promise<void> {
+    const { again, patience } = this.#options;
+    let from = await lane.open();
+    const to = this.#next;
+    const context = { highWatermark: to, isOwned: () => true, heartbeat: async () => {}, seek: () => {} };
+    const reading = readContext(this.#options, undefined, {
+      decided: (offset) => lane.needsNo(offset),
+      attend: () => lane.attend(),
+    });
+    await patience.until("read events again", async () => {
+      if (!again || from >= to) return;
+      for await (const records of again(from, to)) {
+        await lane.batch(await readEvents(records, reading), context);
+        from = (records.at(-1)?.offset ?? from - 1) + 1;
+      }
+    });
+    this.#lanes = [...this.#lanes, lane];
+  }
+
+  /** Lets a lane go. Never beside a batch. */
+  async remove(lane: ProjectionLane): Promise<void> {
+    this.#lanes = this.#lanes.filter((one) => one !== lane);
+    await lane.close();
   }
 
   /** Does what operators asked for. Never beside a batch. */
   async attend(): Promise<void> {
-    await Promise.all(this.#options.lanes.map((lane) => lane.attend()));
+    await Promise.all(this.#lanes.map((lane) => lane.attend()));
   }
 
   async batch(records: readonly IncomingRecord[], context: LaneContext): Promise<void> {
-    const { lanes } = this.#options;
+    const lanes = this.#lanes;
     const decided = (offset: number) => lanes.every((lane) => lane.needsNo(offset));
     const reading = readContext(this.#options, context, { decided, attend: () => this.attend() });
     let events: readonly LaneEvent[];
@@ -81,10 +116,16 @@ export class ConsumerLane implements LaneHandler {
       return;
     }
     const results = await Promise.allSettled(lanes.map((lane) => lane.batch(events, context)));
-    for (const result of results) if (result.status === "rejected") throw result.reason;
+    for (const [index, result] of results.entries()) {
+      if (result.status === "fulfilled") continue;
+      const lane = lanes[index] as ProjectionLane;
+      if (!(await this.#options.isGone?.(lane))) throw result.reason;
+      await this.remove(lane);
+    }
+    this.#next = (records.at(-1)?.offset ?? this.#next - 1) + 1;
   }
 
   async close(): Promise<void> {
-    await Promise.all(this.#options.lanes.map((lane) => lane.close()));
+    await Promise.all(this.#lanes.map((lane) => lane.close()));
   }
 }

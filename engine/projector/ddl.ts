@@ -44,22 +44,29 @@ export function physicalTables(projection: AnyProjection): ReadonlyMap<string, P
   ]);
 }
 
-/** Statements that make the tables of a build in its own schema. */
+/** Statements that make the tables of a build in its own schema, without keys and indexes: see {@link indexStatements}. */
 export function tableStatements(projection: AnyProjection, schema: string): string[] {
   const statements = [`CREATE SCHEMA ${quoted(schema)}`];
   for (const [name, table] of physicalTables(projection)) {
-    const target = `${quoted(schema)}.${quoted(name)}`;
     const columns = table.columns.map(
       (column) => `${quoted(column.name)} ${column.type}${column.required ? " NOT NULL" : ""}`,
     );
-    statements.push(
-      `CREATE TABLE ${target} (${[...columns, `PRIMARY KEY (${table.key.map(quoted).join(", ")})`].join(", ")})`,
-    );
-    for (const { name: column, list } of table.indexed) {
-      statements.push(`CREATE INDEX ON ${target} ${list ? "USING gin " : ""}(${quoted(column)})`);
-    }
+    statements.push(`CREATE TABLE ${quoted(schema)}.${quoted(name)} (${columns.join(", ")})`);
   }
   return statements;
+}
+
+/** Statements that give the tables of a build their keys and indexes. */
+export function indexStatements(projection: AnyProjection, schema: string): string[] {
+  return [...physicalTables(projection)].flatMap(([name, { key, indexed }]) => {
+    const target = `${quoted(schema)}.${quoted(name)}`;
+    return [
+      `ALTER TABLE ${target} ADD PRIMARY KEY (${key.map(quoted).join(", ")})`,
+      ...indexed.map(
+        ({ name: column, list }) => `CREATE INDEX ON ${target} ${list ? "USING gin " : ""}(${quoted(column)})`,
+      ),
+    ];
+  });
 }
 
 /** What a rebuild is needed for when it changes: names, types and keys, never comments or views. */

@@ -20,7 +20,7 @@ export interface LaneStateOptions {
   readonly layout: ProjectionLayout;
   readonly topic: string;
   readonly partition: number;
-  readonly loader: Loader;
+  readonly loader: Pick<Loader, "fill">;
   readonly opener: Opener;
   readonly published: boolean;
   /** Most rows kept in memory beside those on their way to Postgres; may change. */
@@ -50,7 +50,7 @@ export class LaneState {
   #events = 0;
   #recordedAt: number | null = null;
   /** Keys met since the start of the partition, when it was this lane that began it. */
-  #absence: Absence | undefined;
+  #absence: Pick<Absence, "meet"> | undefined;
   /** Events that Postgres refused: on the way to being parked. */
   readonly #refused = new Map<number, ParkReason>();
 
@@ -102,9 +102,27 @@ export class LaneState {
     this.#begin();
   }
 
-  /** The lane begins a partition, and the tables are empty: a key that it has not met has no rows. */
-  beginEmpty(): void {
-    this.#absence = new Absence();
+  /**
+   * The lane begins a partition, and the tables are empty: a key that it has not met has no rows.
+   * @param absence knows the keys that were met before, where this lane goes on with what another began.
+   */
+  beginEmpty(absence: Pick<Absence, "meet"> = new Absence()): void {
+    this.#absence = absence;
+  }
+
+  /** What is folded and not taken. */
+  get changes(): Changes {
+    return this.#changes;
+  }
+
+  /** Keys of the entities in memory, those without a row too. */
+  keys(): Iterable<string> {
+    return this.#cache.keys();
+  }
+
+  /** Entities in memory. */
+  get entities(): number {
+    return this.#cache.size;
   }
 
   #begin(): void {

@@ -111,6 +111,32 @@ describe("a lane on Postgres", () => {
     await expectPure(bench, bench.inputs);
   });
 
+  it("takes nothing over once its partition is given away, at whatever statement of its opening that is told", async () => {
+    bench.append(published(mixed(10, 1)));
+    const records = bench.recordsOf(topic, 0);
+    const successor = bench.lane(topic, 0);
+    await successor.open();
+    let statements = 0;
+    for (let told = 0; told < 3; told++) {
+      statements = 0;
+      // Each statement takes long enough for the group to decide otherwise.
+      const pool = {
+        query: (...parameters: unknown[]) => {
+          if (String(parameters[0]).includes("engine.checkpoints")) statements++;
+          return (database.pool.query as (...all: unknown[]) => Promise<unknown>)(...parameters);
+        },
+      } as unknown as Pool;
+      const late = bench.lane(topic, 0, { pool });
+      const opening = late.open({ isOwned: () => statements < told });
+      if (told < 2) await expect(opening).rejects.toMatchObject({ code: "TRIB_PROJECT_FENCE_LOST" });
+      else await opening;
+    }
+    // The last one was told after it had raised the epoch, which nobody can know.
+    await successor.batch(records, bench.context(10));
+    expect(bench.messages).toContain("another process has taken over this partition; nothing of the batch was written");
+    expect(await bench.rows("history")).toEqual([]);
+  });
+
   it("gives a partition back in peace while a statement that came too late is under way", async () => {
     bench.append(published(mixed(30, 1)));
     const records = bench.recordsOf(topic, 0);

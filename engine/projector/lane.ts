@@ -3,12 +3,14 @@ import type { LaneContext, Ownership } from "../log/log.js";
 import { TributaryError } from "../service/errors.js";
 import type { Metrics } from "../service/metrics.js";
 import type { Pool } from "../store/pool.js";
+import type { Absence } from "./absence.js";
 import type { Build } from "./build.js";
 import type { BuildWriter, Outcome, WriteSource } from "./build-writer.js";
 import { type Checkpoint, type LanePlace, takeAgain, takeOver } from "./checkpoint.js";
 import type { LaneEvent } from "./events.js";
 import type { Failure } from "./failure.js";
 import { LaneState, type LaneStateOptions } from "./lane-state.js";
+import type { Loader } from "./load.js";
 import { assertRoomForParked } from "./parked-limit.js";
 import type { ParkedOperations, RestingLane } from "./parked-operations.js";
 import type { Patience } from "./patience.js";
@@ -17,6 +19,7 @@ import type { Write } from "./statement.js";
 import type { ParkedRow } from "./statement-parts.js";
 
 export interface LaneOptions extends LaneStateOptions {
+  readonly loader: Loader;
   readonly build: Build;
   readonly pool: Pool;
   /** Shared by the lanes of a build in one process. */
@@ -31,6 +34,8 @@ export interface LaneOptions extends LaneStateOptions {
   readonly metrics?: Metrics;
   readonly patience: Patience;
   readonly operations?: ParkedOperations;
+  /** Keys met before this offset, where the lane goes on with what was filled; without it they are asked for. */
+  readonly met?: { readonly before: number; readonly absence: Absence };
   /** Most keys a build may hold back before its projection stops; default 10,000. */
   readonly parkedLimit?: number;
   /** Events folded before they are written while more are there already; default 32,000. */
@@ -84,10 +89,12 @@ export class ProjectionLane implements WriteSource, RestingLane {
     const { pool, owner, patience, loader, operations } = this.#options;
     if (operations) await patience.until("read what operators decided", () => operations.open(), ownership);
     this.#owner = `${owner}/${randomUUID()}`;
-    const taking = () => takeOver(pool, this.#place, this.#owner);
+    const taking = () => takeOver(pool, this.#place, this.#owner, ownership);
     this.#state.reset(await patience.until("take over a partition", taking, ownership));
+    const { met } = this.#options;
     const looking = () => loader.isEmpty();
-    if (this.#state.next === 0 && (await patience.until("look at the tables", looking, ownership))) {
+    if (met?.before === this.#state.next) this.#state.beginEmpty(met.absence);
+    else if (this.#state.next === 0 && (await patience.until("look at the tables", looking, ownership))) {
       this.#state.beginEmpty();
     }
     this.#tellParked();

@@ -11,12 +11,13 @@ const sharedMilliseconds = 1_000;
  */
 export class RequestWatch {
   readonly #pool: Pool;
-  readonly #builds: readonly Build[];
+  readonly #builds: () => readonly Build[];
   readonly #now: () => number;
   #asked = Number.NEGATIVE_INFINITY;
   #answer: Promise<ReadonlySet<string>> = Promise.resolve(new Set());
 
-  constructor(pool: Pool, builds: readonly Build[], now: () => number = performance.now.bind(performance)) {
+  /** @param builds those that lanes of this process write now. */
+  constructor(pool: Pool, builds: () => readonly Build[], now: () => number = performance.now.bind(performance)) {
     this.#pool = pool;
     this.#builds = builds;
     this.#now = now;
@@ -26,7 +27,7 @@ export class RequestWatch {
   async concerns(topic: string, partition: number): Promise<boolean> {
     if (this.#now() - this.#asked >= sharedMilliseconds) {
       this.#asked = this.#now();
-      this.#answer = requestedPlaces(this.#pool, this.#builds);
+      this.#answer = requestedPlaces(this.#pool, this.#builds());
     }
     try {
       return (await this.#answer).has(`${topic}/${partition}`);

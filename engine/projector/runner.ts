@@ -3,48 +3,26 @@ import { hostname } from "node:os";
 import type { LaneHandler, Log } from "../log/log.js";
 import type { ConsumerDefinition } from "../service/consumer.js";
 import { TributaryError } from "../service/errors.js";
-import type { Metrics } from "../service/metrics.js";
 import type { Pool } from "../store/pool.js";
 import { attended } from "./attendance.js";
 import { type Build, ensureBuild, listBuilds } from "./build.js";
-import { BuildWriter } from "./build-writer.js";
-import { ConsumerLane, readContext } from "./consumer-lane.js";
-import { type DecisionLog, Decisions } from "./decisions.js";
 import type { AnyProjection } from "./definition.js";
-import { DerivedKeeper } from "./derived-keeper.js";
-import { readEventsOf } from "./events.js";
-import type { FoldWatchdog } from "./fold-watch.js";
-import { ProjectionLane } from "./lane.js";
-import { layOut, type ProjectionLayout } from "./layout.js";
-import { Loader } from "./load.js";
-import { ParkedOperations } from "./parked-operations.js";
+import { FedBuild, type FeedParts } from "./fed-build.js";
+import { FedPartition } from "./fed-partition.js";
 import { Patience } from "./patience.js";
-import type { Decoder, Opener, ProjectorLogger } from "./ports.js";
 import { RequestWatch } from "./request-watch.js";
 import { applyConsumerGrants, topicsOfProjections } from "./roles.js";
 import { validateProjection } from "./validate.js";
 
-export interface ConsumerSurroundings {
+export interface ConsumerSurroundings extends Omit<FeedParts, "log" | "owner" | "patience" | "onFailure"> {
   readonly definition: ConsumerDefinition;
   readonly log: Pick<Log, "subscribe" | "read">;
   /** As the consumer's own role; see `prepareConsumer`. */
   readonly pool: Pool;
-  readonly decoder: Decoder;
-  /** Of topics of others; needed when a projection reads one. */
-  readonly decoderOfOthers?: Decoder;
-  readonly opener: Opener;
-  readonly logger: ProjectorLogger;
-  readonly metrics?: Metrics;
-  /** Where decisions of operators are recorded; without it nothing that they ask for is carried out. */
-  readonly decisionLog?: DecisionLog;
-  /** Watches that no fold takes too long; default nobody does. */
-  readonly watchdog?: FoldWatchdog;
-  /** Most keys a build may hold back; default 10,000. */
-  readonly parkedLimit?: number;
   /** Called when the consumer can't go on: the process must exit. */
   readonly onFailure: (error: Error) => void;
-  /** Most rows held in memory for one projection, over all partitions that this process owns; default 100,000. */
-  readonly cacheRows?: number;
+  /** Milliseconds between looks at which builds there are; default 1,000. */
+  readonly lookMilliseconds?: number;
 }
 
 export interface RunningConsumer {
@@ -77,126 +55,81 @@ export async function prepareConsumer(
   return builds;
 }
 
-async function buildFor(pool: Pool, projection: AnyProjection): Promise<Build> {
-  const builds = (await listBuilds(pool, projection.name)).filter(({ version }) => version === projection.version);
-  const build = builds.find(({ state }) => state === "current") ?? builds.at(-1);
-  if (!build) {
-    throw new TributaryError(
-      "TRIB_PROJECT_BUILD_MISSING",
-      `Projection ${projection.name} has no build of version ${projection.version} that this role may see.`,
-      { projection: projection.name, version: projection.version },
-    );
+/** The builds of a consumer's projections that its lanes write: those of the versions known here that are its to feed. */
+class Feeds {
+  readonly #projections: readonly AnyProjection[];
+  readonly #parts: FeedParts;
+  #fed: readonly FedBuild[] = [];
+
+  constructor(projections: readonly AnyProjection[], parts: FeedParts) {
+    this.#projections = projections;
+    this.#parts = parts;
   }
-  return build;
-}
 
-interface Fed {
-  readonly layout: ProjectionLayout;
-  readonly build: Build;
-  readonly topics: readonly string[];
-  readonly keeper: DerivedKeeper | undefined;
-  readonly writer: BuildWriter;
-  readonly loader: Loader;
-  readonly decisions: Decisions | undefined;
-  /** Lanes open in this process: they share the memory for rows. */
-  lanes: number;
-}
+  get all(): readonly FedBuild[] {
+    return this.#fed;
+  }
 
-/**
- * Counts a lane among its projections' open ones, and starts the keepers with the partition that decides who keeps the
- * derived tables.
- */
-function accompanied(lane: LaneHandler, here: readonly Fed[], keepers: readonly DerivedKeeper[]): LaneHandler {
-  let counted = 0;
-  const count = (by: 1 | -1) => {
-    counted += by;
-    for (const projection of here) projection.lanes += by;
-  };
-  return {
-    async open(ownership) {
-      const offset = await lane.open(ownership);
-      count(1);
-      for (const keeper of keepers) keeper.start();
-      return offset;
-    },
-    batch: (records, context) => lane.batch(records, context),
-    async close() {
-      if (counted > 0) count(-1);
-      await Promise.all(keepers.map((keeper) => keeper.stop()));
-      await lane.close();
-    },
-  };
+  of(topic: string): readonly FedBuild[] {
+    return this.#fed.filter(({ topics }) => topics.includes(topic));
+  }
+
+  /** Looks which builds there are now. */
+  async look(): Promise<void> {
+    const fed: FedBuild[] = [];
+    for (const projection of this.#projections) {
+      for (const build of await listBuilds(this.#parts.pool, projection.name)) {
+        if (build.version !== projection.version || build.feed !== "consumer") continue;
+        const found = this.#fed.find((one) => one.build.schema === build.schema);
+        if (found) found.build = build;
+        fed.push(found ?? new FedBuild(projection, build, this.#parts));
+      }
+    }
+    this.#fed = fed;
+  }
+
+  /** @throws TRIB_PROJECT_BUILD_MISSING */
+  assertComplete(): void {
+    for (const { name, version } of this.#projections) {
+      if (this.#fed.some(({ build }) => build.projection === name)) continue;
+      throw new TributaryError(
+        "TRIB_PROJECT_BUILD_MISSING",
+        `Projection ${name} has no build of version ${version} that this role may see.`,
+        { projection: name, version },
+      );
+    }
+  }
 }
 
 /**
- * Runs a projecting consumer: group `tributary.<name>`, one lane a partition and projection.
+ * Runs a projecting consumer: group `tributary.<name>`, one lane a partition and build. Builds that a rebuild hands over are
+ * taken up while it runs, and those about to be dropped let go.
  * @throws TRIB_PROJECT_BUILD_MISSING, TRIB_PROJECT_DEFINITION_INVALID
  */
 export async function runConsumer(surroundings: ConsumerSurroundings): Promise<RunningConsumer> {
-  const { definition, log, pool, decoder, opener, logger, metrics, onFailure, cacheRows = 100_000 } = surroundings;
+  const { definition, log, logger, onFailure, lookMilliseconds = 1_000 } = surroundings;
   const owner = `${hostname()}:${process.pid}:${randomUUID().slice(0, 8)}`;
-  const { watchdog, parkedLimit } = surroundings;
-  const others = surroundings.decoderOfOthers ?? decoder;
   const patience = new Patience({ logger });
-  const fed: Fed[] = [];
-  for (const projection of definition.project) {
-    validateProjection(projection);
-    const layout = layOut(projection);
-    const build = await buildFor(pool, projection);
-    const derived = Object.keys(projection.derived ?? {}).length > 0;
-    const keeper = derived ? new DerivedKeeper({ pool, build, layout, owner, logger }) : undefined;
-    fed.push({
-      layout,
-      build,
-      topics: topicsOfProjections([projection]),
-      keeper,
-      writer: new BuildWriter({ pool, layout, build, patience, ...(metrics ? { metrics } : {}) }),
-      loader: new Loader(pool, layout, build),
-      decisions: surroundings.decisionLog && new Decisions(surroundings.decisionLog, projection.name),
-      lanes: 0,
-    });
-  }
+  for (const projection of definition.project) validateProjection(projection);
+  const feeds = new Feeds(definition.project, { ...surroundings, owner, patience });
+  await feeds.look();
+  feeds.assertComplete();
+  // Postgres may be away: then it is looked again later.
+  const watch = setInterval(() => void feeds.look().catch(() => {}), lookMilliseconds);
+  watch.unref();
 
-  const requests = new RequestWatch(
-    pool,
-    fed.map(({ build }) => build),
-  );
+  const requests = new RequestWatch(surroundings.pool, () => feeds.all.map(({ build }) => build));
   const laneOf = (topic: string, partition: number): LaneHandler => {
-    const here = fed.filter(({ topics }) => topics.includes(topic));
-    const foreign = here.some(({ layout }) => layout.definition.topic !== undefined);
-    const reading = { topic, partition, decoder: foreign ? others : decoder, published: !foreign, patience };
-    const lanes = here.map((projection) => {
-      const { layout, build, writer, loader, decisions } = projection;
-      const watch = watchdog?.lane({ projection: layout.name, topic, partition });
-      const { published } = reading;
-      const shared = { layout, pool, opener, published, logger, ...(watch ? { watch } : {}) };
-      const place = { build, topic, partition };
-      const operations =
-        decisions && new ParkedOperations({ ...shared, place, log, decoder: reading.decoder, decisions });
-      return new ProjectionLane({
-        ...shared,
-        ...place,
-        writer,
-        loader,
-        again: (from, to) => readEventsOf(log.read(topic, partition, from, to), readContext(reading)),
-        cacheRows: () => cacheRows / Math.max(1, projection.lanes),
-        owner,
-        onFailure,
-        patience,
-        ...(metrics ? { metrics } : {}),
-        ...(operations && decisions ? { operations, decisions: decisions.of(topic, partition) } : {}),
-        ...(parkedLimit === undefined ? {} : { parkedLimit }),
-      });
-    });
-    const inner = new ConsumerLane({ ...reading, lanes });
-    const lane = attended(
+    feeds.assertComplete();
+    // A topic is ours or of others, whatever is folded from it.
+    const reading = (feeds.of(topic)[0] as FedBuild).reading(topic, partition);
+    const builds = () => feeds.of(topic);
+    const inner = new FedPartition({ topic, partition, log, reading, builds, look: () => feeds.look() });
+    return attended(
       inner,
       () => inner.attend(),
-      () => requests.concerns(topic, partition),
+      async () => inner.isBehind() || (await requests.concerns(topic, partition)),
     );
-    // A keyed table has one topic, so its projection has one partition 0.
-    const keepers = partition === 0 ? here.flatMap(({ keeper }) => (keeper ? [keeper] : [])) : [];
-    return accompanied(lane, here, keepers);
   };
 
   const subscription = await log.subscribe({
@@ -211,12 +144,17 @@ export async function runConsumer(surroundings: ConsumerSurroundings): Promise<R
     live: () => subscription.idleMilliseconds() < longestIdleMilliseconds,
     ready: () => subscription.assignment().length > 0,
     state: () => ({
-      projections: fed.map(({ build }) => ({ name: build.projection, build: build.build, schema: build.schema })),
+      projections: feeds.all.map(({ build }) => ({
+        name: build.projection,
+        build: build.build,
+        schema: build.schema,
+      })),
       partitions: subscription.assignment(),
     }),
     async close() {
+      clearInterval(watch);
       await subscription.close();
-      await Promise.all(fed.map(({ keeper }) => keeper?.stop()));
+      await Promise.all(feeds.all.map(({ keeper }) => keeper?.stop()));
     },
   };
 }

@@ -22,10 +22,13 @@ export const decoderOf = (codec: Codec): Decoder => ({
 
 /** A consumer at work. DATABASE_URL is that of its own role; `prepareConsumer` has made builds and role before. */
 export async function startConsumer(name: string, surroundings: Surroundings): Promise<RunningService> {
-  return startDefinition(await loadConsumer(name), surroundings);
+  const definition = await loadConsumer(name);
+  if (!definition.notarize) return startDefinition(definition, surroundings);
+  const { startNotaryProcess } = await import("./notary-process.js");
+  return startNotaryProcess(definition, surroundings);
 }
 
-/** The same for a definition at hand. */
+/** The same for a projecting definition at hand. */
 export async function startDefinition(
   definition: ConsumerDefinition,
   { settings, logger, metrics, fail }: Surroundings,

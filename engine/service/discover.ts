@@ -87,3 +87,19 @@ export async function allProjections(): Promise<AnyProjection[]> {
   const consumers = await Promise.all(consumerNames().map(loadConsumer));
   return consumers.flatMap(({ project }) => project);
 }
+
+/** The consumer that keeps a projection, and the projection. @throws TRIB_SERVICE_NOT_FOUND naming those there are. */
+export async function projectionNamed(
+  name: string,
+): Promise<{ readonly consumer: ConsumerDefinition; readonly projection: AnyProjection }> {
+  const consumers = await Promise.all(consumerNames().map(loadConsumer));
+  for (const consumer of consumers) {
+    const projection = consumer.project.find((one) => one.name === name);
+    if (projection) return { consumer, projection };
+  }
+  const names = consumers.flatMap(({ project }) => project.map((projection) => projection.name));
+  throw new TributaryError(
+    "TRIB_SERVICE_NOT_FOUND",
+    `No consumer keeps a projection ${name}. There are: ${names.join(", ") || "none"}.`,
+  );
+}

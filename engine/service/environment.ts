@@ -28,14 +28,15 @@ const byKind: Readonly<Record<ProcessKind, readonly string[]>> = {
     "TRIBUTARY_KEK",
     "TRIBUTARY_KEK_FILE",
     "INTAKE_UNIT_LIMIT",
-    "CONNECTOR_HOST",
-    "CONNECTOR_PORTS",
   ],
   publisher: ["DATABASE_URL", "INTAKE_UNIT_LIMIT"],
   consumer: ["DATABASE_URL", "TRIBUTARY_KEK", "TRIBUTARY_KEK_FILE", "PROJECTION_PARKED_LIMIT", "FOLD_SECONDS"],
   console: ["DATABASE_URL"],
   supervisor: [],
 };
+
+/** The signing key is the notary's alone. */
+const notary = ["TRIBUTARY_NOTARY_KEY", "TRIBUTARY_NOTARY_KEY_FILE", "NOTARY_FOLDER", "NOTARY_SECONDS"];
 
 /**
  * The environment of one process: least privilege. A consumer without restricted columns gets no key-encryption key,
@@ -44,13 +45,18 @@ const byKind: Readonly<Record<ProcessKind, readonly string[]>> = {
  * @param overrides for instance the process's own database role.
  */
 export function environmentFor(
-  process: { readonly kind: ProcessKind; readonly name: string; readonly opensSealed?: boolean },
+  process: {
+    readonly kind: ProcessKind;
+    readonly name: string;
+    readonly opensSealed?: boolean;
+    readonly notarizes?: boolean;
+  },
   given: Readonly<Record<string, string>>,
   overrides: Readonly<Record<string, string>> = {},
 ): Record<string, string> {
-  const names = new Set([...shared, ...byKind[process.kind]]);
+  const names = new Set([...shared, ...byKind[process.kind], ...(process.notarizes ? notary : [])]);
   const prefixes =
-    process.kind === "connector" ? [...sharedPrefixes, `${process.name.toUpperCase()}_`] : sharedPrefixes;
+    process.kind === "connector" ? [...sharedPrefixes, "CONNECTOR_", `${process.name.toUpperCase()}_`] : sharedPrefixes;
   const environment: Record<string, string> = {};
   for (const [name, value] of Object.entries(given)) {
     if (process.kind === "consumer" && !process.opensSealed && name.startsWith("TRIBUTARY_KEK")) continue;

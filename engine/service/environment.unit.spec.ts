@@ -7,6 +7,7 @@ const given = {
   DATABASE_URL: "postgres://owner:secret@db:5432/tributary",
   TRIBUTARY_SECRET_FILE: "/s",
   TRIBUTARY_KEK_FILE: "/k",
+  TRIBUTARY_NOTARY_KEY_FILE: "/n",
   HL7V2_PORT: "2575",
   X12_PORT: "8080",
   AWS_SECRET_ACCESS_KEY: "x",
@@ -25,6 +26,18 @@ describe("the environment of a process", () => {
     const opening = environmentFor({ kind: "consumer", name: "patients", opensSealed: true }, given);
     expect(opening).toHaveProperty("TRIBUTARY_KEK_FILE");
     expect(opening).not.toHaveProperty("TRIBUTARY_SECRET_FILE");
+  });
+
+  it("gives the signing key to the notary alone", () => {
+    const others = [
+      environmentFor({ kind: "connector", name: "hl7v2" }, given),
+      environmentFor({ kind: "publisher", name: "publisher" }, given),
+      environmentFor({ kind: "consumer", name: "patients", opensSealed: true }, given),
+    ];
+    for (const other of others) expect(other).not.toHaveProperty("TRIBUTARY_NOTARY_KEY_FILE");
+    const notary = environmentFor({ kind: "consumer", name: "notary", notarizes: true }, given);
+    expect(notary).toHaveProperty("TRIBUTARY_NOTARY_KEY_FILE", "/n");
+    expect(notary).not.toHaveProperty("TRIBUTARY_KEK_FILE");
   });
 
   it("names another role of the same database", () => {

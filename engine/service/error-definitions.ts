@@ -1,4 +1,5 @@
 import { again, final } from "./error-kinds.js";
+import { receptionErrorDefinitions } from "./reception-error-definitions.js";
 import { stackErrorDefinitions } from "./stack-error-definitions.js";
 
 /**
@@ -21,6 +22,38 @@ export interface ErrorDefinition {
 }
 
 export const errorDefinitions = {
+  TRIB_AUDIT_CHAIN_BROKEN: {
+    summary: "A hash that the notary needs is gone from its chain.",
+    remedy:
+      "Somebody changed `engine.notary_chain`: `tributary audit verify` names the first place; restore the table.",
+    ...final(74),
+  },
+  TRIB_AUDIT_FENCE_LOST: {
+    summary: "Another notary writes the chain of a partition that was given to this one.",
+    remedy: "Two installations share a database: give each its own, or its own TOPIC_PREFIX.",
+    ...again(75),
+  },
+  TRIB_AUDIT_HISTORY_DIVERGED: {
+    summary: "What the notary signed before, kept in the second place, isn't what the database says.",
+    remedy:
+      "Never resume by itself: the database was restored to an older state or rewritten. `tributary audit verify` shows where.",
+    ...final(74),
+  },
+  TRIB_AUDIT_JOURNAL_CHANGED: {
+    summary: "The notary's chain belongs to another journal than the log's.",
+    remedy: "The topics were made anew: keep the old chain as evidence, and give the new log a database of its own.",
+    ...final(74),
+  },
+  TRIB_AUDIT_NOT_SIGNED: {
+    summary: "The notary has not signed a record that is to be proven.",
+    remedy: "See that it runs (`tributary run notary`); it signs every NOTARY_SECONDS. Then try again.",
+    ...again(75),
+  },
+  TRIB_AUDIT_PACKAGE_TOO_LARGE: {
+    summary: "More records fall into the period than go into one package.",
+    remedy: "Make several packages of shorter periods.",
+    ...final(64, 400),
+  },
   TRIB_CLI_FILE_UNREADABLE: {
     summary: "A file given to a command can't be read.",
     remedy: "Check the path and your right to read it.",
@@ -56,10 +89,21 @@ export const errorDefinitions = {
     remedy: "Start it (`tributary run <connector>`), or see its address in `tributary status`.",
     ...again(1, 502),
   },
+  TRIB_HL7V2_FILE_TOO_LARGE: {
+    summary: "A dropped file is over the size limit.",
+    remedy: "Drop it in parts, or raise `HL7V2_FILE_LIMIT`.",
+    ...final(2, 413),
+  },
   TRIB_HL7V2_UNREACHABLE: {
     summary: "No MLLP server answers at the connector's address.",
     remedy: "Start the connector (`tributary run hl7v2`), or see its address in `tributary status`.",
     ...again(1, 502),
+  },
+  TRIB_LOG_BATCH_UNREADABLE: {
+    summary: "What the log holds at a place is no record any more.",
+    remedy:
+      "The broker's disk is damaged or was tampered with: `tributary audit verify` names the first place; restore it.",
+    ...final(74),
   },
   TRIB_LOG_FIELD_INVALID: {
     summary: "A record doesn't fit its schema.",
@@ -239,6 +283,11 @@ export const errorDefinitions = {
       "Run `tributary schemas register`, check SCHEMA_REGISTRY_URL, or upgrade; to go on without the event, decide it: `tributary parked park` with the place named.",
     ...again(69),
   },
+  TRIB_PROJECT_SWAP_TIMEOUT: {
+    summary: "The views of a read model could not be put on another build in time.",
+    remedy: "See in `tributary projections list` whether the build catches up, and end queries that run for long.",
+    ...again(1),
+  },
   TRIB_PROJECT_TOO_MANY_PARKED: {
     summary: "A projection holds back as many keys as it may; it stops rather than park one more.",
     remedy:
@@ -260,6 +309,27 @@ export const errorDefinitions = {
     remedy: "See it with `tributary parked show`; mend the fold or the table.",
     ...final(65),
   },
+  TRIB_REPLAY_BUSY: {
+    summary: "The build is in other hands: another process rebuilds it, or its consumer feeds it.",
+    remedy: "Wait for the other process or end it; `tributary projections list` shows every build.",
+    ...again(75),
+  },
+  TRIB_REPLAY_COMPARE_TIMEOUT: {
+    summary: "Two builds were never seen at the same position, so they could not be compared.",
+    remedy: "See that the consumer runs and both builds move (`tributary projections list`), then call it again.",
+    ...again(1),
+  },
+  TRIB_REPLAY_INTERRUPTED: {
+    summary: "A rebuild was ended before it was done.",
+    remedy: "Call it again: it goes on where it was.",
+    ...again(75),
+  },
+  TRIB_REPLAY_NOT_TAKEN_UP: {
+    summary: "A rebuilt build was handed over, and no consumer feeds it.",
+    remedy: "Start the consumer (`tributary run <consumer>`) and call it again: it goes on where it was.",
+    ...again(1),
+  },
+  ...receptionErrorDefinitions,
   TRIB_SERVICE_NOT_FOUND: {
     summary: "There is no such connector or consumer.",
     remedy: "`tributary producers list` and `tributary consumers list` show what there is; `new` makes a folder.",

@@ -7,6 +7,11 @@ export const metricDefinitions = {
     help: "Units received, by verdict.",
     labels: ["connector", "partner", "verdict", "code"],
   },
+  tributary_unit_flags_total: {
+    type: "counter",
+    help: "What was unusual about units, and what of them is only kept (`CONTENT_KEPT`, `CHARGES_KEPT`), by flag.",
+    labels: ["connector", "flag"],
+  },
   tributary_answer_seconds: {
     type: "histogram",
     help: "From a unit whole and judged until the log has it and it may be answered.",
@@ -32,6 +37,16 @@ export const metricDefinitions = {
     type: "gauge",
     help: "Records not yet handled.",
     labels: ["projection", "topic", "partition"],
+  },
+  tributary_notarised_records_total: {
+    type: "counter",
+    help: "Records chained by the notary.",
+    labels: ["topic", "partition"],
+  },
+  tributary_notary_lag_records: {
+    type: "gauge",
+    help: "Records that the notary has not yet chained.",
+    labels: ["topic", "partition"],
   },
   tributary_parked_keys: { type: "gauge", help: "Keys held back.", labels: ["projection", "topic", "partition"] },
 } as const satisfies Record<

@@ -1,3 +1,4 @@
+import { applyNotaryGrants } from "../audit/roles.js";
 import { applyConnectorGrants, applyPublisherGrants, connectorRole, publisherRole } from "../intake/roles.js";
 import { registerSchemas } from "../log/registry.js";
 import { applyTopics } from "../log/topics.js";
@@ -62,7 +63,9 @@ async function prepareRole(
 /** Makes builds and role of one consumer; gives the address of the database as that role. */
 export const prepareConsumerRole = (installation: OwnedInstallation, definition: ConsumerDefinition): Promise<string> =>
   prepareRole(installation, consumerRole(definition.name), (admin, password) =>
-    prepareConsumer(admin, definition, { password }),
+    definition.notarize
+      ? applyNotaryGrants(admin, definition.name, password)
+      : prepareConsumer(admin, definition, { password }),
   );
 
 /** Makes the role of one connector; gives the address of the database as that role. */
@@ -79,10 +82,11 @@ export async function consumerSpec(installation: OwnedInstallation, name: string
   const definition = await loadConsumer(name);
   const url = await prepareConsumerRole(installation, definition);
   const opensSealed = openedEventTypes(definition).length > 0;
+  const notarizes = definition.notarize !== undefined;
   return {
     kind: "consumer",
     name,
-    environment: environmentFor({ kind: "consumer", name, opensSealed }, installation.environment, {
+    environment: environmentFor({ kind: "consumer", name, opensSealed, notarizes }, installation.environment, {
       DATABASE_URL: url,
     }),
   };

@@ -38,6 +38,11 @@ export const settingsSchema = z.object({
     .regex(/^[0-9a-fA-F]{64}$/, "64 hexadecimal digits")
     .optional()
     .describe("Key-encryption key of the vault. Given as a file: `TRIBUTARY_KEK_FILE`."),
+  TRIBUTARY_NOTARY_KEY: z
+    .string()
+    .regex(/^[0-9a-fA-F]{64}$/, "64 hexadecimal digits")
+    .optional()
+    .describe("Ed25519 key with which the notary signs. Given as a file: `TRIBUTARY_NOTARY_KEY_FILE`."),
   KAFKA_BROKERS: list.optional().describe("Kafka brokers, `host:port`, separated by commas."),
   KAFKA_SASL_MECHANISM: z.enum(["plain", "scram-sha-256", "scram-sha-512"]).optional().describe("SASL mechanism."),
   KAFKA_SASL_USERNAME: z.string().optional().describe("SASL user name."),
@@ -107,12 +112,32 @@ export const settingsSchema = z.object({
     .min(0)
     .default(10_000)
     .describe("Most keys that a build of a read model holds back; before one more its consumer stops."),
+  REBUILD_MEMORY_MB: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .default(400)
+    .describe(
+      "Memory in megabytes for rows that a rebuild folds before it writes them; what does not fit is updated in Postgres.",
+    ),
   FOLD_SECONDS: z.coerce
     .number()
     .positive()
     .max(3600)
     .default(30)
     .describe("Longest time in seconds that folding one event may take; then the consumer's process ends."),
+  NOTARY_FOLDER: z
+    .string()
+    .optional()
+    .describe(
+      "Second place of what the notary signs, outside of the database: a folder, best on a bucket that keeps what is written; default `notary` under `TRIBUTARY_HOME`.",
+    ),
+  NOTARY_SECONDS: z.coerce
+    .number()
+    .positive()
+    .max(86_400)
+    .default(60)
+    .describe("Longest time in seconds that a record in the log stays without the notary's signature."),
   CONNECTOR_HOST: z
     .string()
     .default("127.0.0.1")
@@ -123,6 +148,56 @@ export const settingsSchema = z.object({
     .pipe(z.record(z.string(), port))
     .optional()
     .describe("Their ports, `connector=port`, separated by commas; a connector not named takes a free one."),
+  CONNECTOR_URLS: list
+    .pipe(z.array(z.string().regex(/^[a-z][a-z0-9-]*=https?:\/\/\S+[^/]$/, "`connector=https://host`")))
+    .transform((pairs) =>
+      Object.fromEntries(pairs.map((pair) => [pair.split("=", 1)[0], pair.slice(pair.indexOf("=") + 1)])),
+    )
+    .pipe(z.record(z.string(), z.url()))
+    .optional()
+    .describe("Their addresses as partners know them, where a proxy stands before, `connector=https://host`."),
+  CONNECTOR_TLS_CERT_FILE: z
+    .string()
+    .optional()
+    .describe("Certificate of the connectors' HTTP servers, a PEM file; without it HTTP is plain."),
+  CONNECTOR_TLS_KEY_FILE: z.string().optional().describe("Key of that certificate, a PEM file."),
+  CONNECTOR_TLS_CA_FILE: z.string().optional().describe("Authority of partners' client certificates, a PEM file."),
+  CONNECTOR_CREDENTIALS: z
+    .string()
+    .optional()
+    .describe(
+      "Folder of the credentials that partner profiles name, one file each; default `credentials` under `TRIBUTARY_HOME`.",
+    ),
+  CONNECTOR_BODY_LIMIT: z.coerce
+    .number()
+    .int()
+    .min(1024)
+    .default(50_000_000)
+    .describe("Largest body in bytes as sent that the connectors' HTTP servers take."),
+  CONNECTOR_DECODED_LIMIT: z.coerce
+    .number()
+    .int()
+    .min(1024)
+    .default(200_000_000)
+    .describe("Largest body in bytes after decompression that they take."),
+  CONNECTOR_BYTES_IN_HAND: z.coerce
+    .number()
+    .int()
+    .min(1024)
+    .default(256_000_000)
+    .describe("Most bytes of bodies that a connector holds at once; above it senders get 503 and come again."),
+  CONNECTOR_REQUESTS_IN_HAND: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .default(256)
+    .describe("Most requests that a connector handles at once; above it senders get 503 and come again."),
+  CONNECTOR_REQUEST_SECONDS: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .default(60)
+    .describe("Longest time in seconds that a request may take to arrive."),
   HL7V2_HOST: z.string().default("127.0.0.1").describe("Address of the MLLP server."),
   HL7V2_PORT: port.default(0).describe("Port of the MLLP server; 0 takes a free one."),
   HL7V2_TLS_CERT_FILE: z
@@ -140,6 +215,40 @@ export const settingsSchema = z.object({
     .min(1)
     .default(300)
     .describe("An MLLP connection idle for longer is closed."),
+  HL7V2_BLOCK_SECONDS: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .default(60)
+    .describe("Longest time in seconds from the first byte of an MLLP block to its last."),
+  HL7V2_CONNECTIONS: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .default(1000)
+    .describe("Most MLLP connections at once; a further one is closed."),
+  HL7V2_BYTES_IN_HAND: z.coerce
+    .number()
+    .int()
+    .min(1_000_000)
+    .default(128_000_000)
+    .describe(
+      "Most bytes of all MLLP connections in memory at once; above it no partner is read until the log has taken some.",
+    ),
+  HL7V2_INBOX: z
+    .string()
+    .optional()
+    .describe("Folder of dropped HL7 v2 files, one sub-folder a partner; default `hl7v2` under `TRIBUTARY_HOME`."),
+  HL7V2_FILE_LIMIT: z.coerce
+    .number()
+    .int()
+    .min(1024)
+    .default(200_000_000)
+    .describe("Largest dropped HL7 v2 file in bytes."),
+  FHIR_INBOX: z
+    .string()
+    .optional()
+    .describe("Folder of dropped FHIR bulk files, one sub-folder a partner; default `fhir` under `TRIBUTARY_HOME`."),
   X12_HOST: z.string().default("127.0.0.1").describe("Address of the X12 HTTP server."),
   X12_PORT: port.default(0).describe("Port of the X12 HTTP server; 0 takes a free one."),
   X12_BODY_LIMIT: z.coerce
@@ -152,6 +261,10 @@ export const settingsSchema = z.object({
     .string()
     .optional()
     .describe("Folder of dropped X12 files, one sub-folder a partner; default `x12` under `TRIBUTARY_HOME`."),
+  CSV_INBOX: z
+    .string()
+    .optional()
+    .describe("Folder of dropped CSV files, one sub-folder a partner; default `csv` under `TRIBUTARY_HOME`."),
 });
 
 export type Settings = Readonly<z.output<typeof settingsSchema>>;

@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { closeSync, mkdirSync, openSync } from "node:fs";
 import { join } from "node:path";
 import type { Logger } from "pino";
-import { nodeFlags } from "./node-flags.js";
+import { nodeFlagsFor } from "./node-flags.js";
 import { type ProcessKind, type Registration, registered } from "./registration.js";
 import { builtRoot } from "./root.js";
 
@@ -71,7 +71,13 @@ export function startSupervisor(options: SupervisorOptions): Supervisor {
     const log = openSync(join(home, "logs", `${spec.name}.log`), "a");
     const child = spawn(
       process.execPath,
-      [...nodeFlags, "--enable-source-maps", join(builtRoot, "engine/service/main.js"), spec.kind, spec.name],
+      [
+        ...nodeFlagsFor(spec.kind),
+        "--enable-source-maps",
+        join(builtRoot, "engine/service/main.js"),
+        spec.kind,
+        spec.name,
+      ],
       {
         env: spec.environment,
         stdio: ["ignore", log, log],

@@ -14,15 +14,20 @@ CREATE TABLE engine.builds (
   consumer text NOT NULL,
   consumer_role name NOT NULL,
   created_at timestamp with time zone NOT NULL DEFAULT now(),
-  current_since timestamp with time zone
+  current_since timestamp with time zone,
+  feed text NOT NULL DEFAULT 'consumer'::text,
+  indexed boolean NOT NULL DEFAULT true
 );
 ALTER TABLE engine.builds ADD CONSTRAINT builds_build_check CHECK ((build > 0));
+ALTER TABLE engine.builds ADD CONSTRAINT builds_feed_check CHECK ((feed = ANY (ARRAY['consumer'::text, 'rebuild'::text, 'nobody'::text])));
 ALTER TABLE engine.builds ADD CONSTRAINT builds_pkey PRIMARY KEY (projection, build);
 ALTER TABLE engine.builds ADD CONSTRAINT builds_schema_name_key UNIQUE (schema_name);
 ALTER TABLE engine.builds ADD CONSTRAINT builds_state_check CHECK ((state = ANY (ARRAY['building'::text, 'current'::text, 'previous'::text])));
 CREATE UNIQUE INDEX builds_one_current ON engine.builds USING btree (projection) WHERE (state = 'current'::text);
 ALTER TABLE engine.builds ENABLE ROW LEVEL SECURITY;
 CREATE POLICY own_builds ON engine.builds FOR SELECT TO PUBLIC USING ((consumer_role = CURRENT_USER)) WITH CHECK ();
+COMMENT ON COLUMN engine.builds.feed IS 'Whose lanes write it. rebuild: the command that fills it. nobody: it is about to be dropped.';
+COMMENT ON COLUMN engine.builds.indexed IS 'Whether its tables have their keys and indexes yet: without them they can only be filled.';
 COMMENT ON COLUMN engine.builds.layout_hash IS 'Of tables, columns and keys: a change of them needs a new version of the projection.';
 COMMENT ON COLUMN engine.builds.views IS 'Views made on it, in the order made; none unless it is current.';
 COMMENT ON COLUMN engine.builds.views_hash IS 'Of views and comments: a change of them makes the views anew.';
@@ -147,6 +152,49 @@ CREATE TABLE engine.migrations_lock (
   is_locked integer
 );
 ALTER TABLE engine.migrations_lock ADD CONSTRAINT migrations_lock_pkey PRIMARY KEY (index);
+CREATE TABLE engine.notary_chain (
+  topic text NOT NULL,
+  partition integer NOT NULL,
+  log_offset bigint NOT NULL,
+  hash bytea NOT NULL
+);
+ALTER TABLE engine.notary_chain ADD CONSTRAINT notary_chain_hash_check CHECK ((octet_length(hash) = 32));
+ALTER TABLE engine.notary_chain ADD CONSTRAINT notary_chain_pkey PRIMARY KEY (topic, partition, log_offset);
+COMMENT ON TABLE engine.notary_chain IS 'One row a record of the log: SHA-256 of the hash before it and of the record (offset, append time, key, value, headers).';
+GRANT SELECT ON engine.notary_chain TO tributary_auditor;
+CREATE TABLE engine.notary_checkpoints (
+  topic text NOT NULL,
+  partition integer NOT NULL,
+  size bigint NOT NULL,
+  root bytea NOT NULL,
+  signature bytea NOT NULL,
+  signed_at timestamp with time zone NOT NULL,
+  public_key bytea NOT NULL
+);
+ALTER TABLE engine.notary_checkpoints ADD CONSTRAINT notary_checkpoints_pkey PRIMARY KEY (topic, partition, size);
+ALTER TABLE engine.notary_checkpoints ADD CONSTRAINT notary_checkpoints_public_key_check CHECK ((octet_length(public_key) = 32));
+ALTER TABLE engine.notary_checkpoints ADD CONSTRAINT notary_checkpoints_root_check CHECK ((octet_length(root) = 32));
+ALTER TABLE engine.notary_checkpoints ADD CONSTRAINT notary_checkpoints_signature_check CHECK ((octet_length(signature) = 64));
+ALTER TABLE engine.notary_checkpoints ADD CONSTRAINT notary_checkpoints_size_check CHECK ((size > 0));
+COMMENT ON COLUMN engine.notary_checkpoints.signature IS 'Ed25519 over the checkpoint as text: origin, size, root, time.';
+COMMENT ON COLUMN engine.notary_checkpoints.size IS 'Records in the tree: those with offsets below.';
+COMMENT ON TABLE engine.notary_checkpoints IS 'Signed heads of the Merkle tree (RFC 6962) whose leaves are the hashes of notary_chain. The same are written outside of the database.';
+GRANT SELECT ON engine.notary_checkpoints TO tributary_auditor;
+CREATE TABLE engine.notary_lanes (
+  topic text NOT NULL,
+  partition integer NOT NULL,
+  journal text NOT NULL,
+  next_offset bigint NOT NULL DEFAULT 0,
+  epoch bigint NOT NULL DEFAULT 0,
+  owner text NOT NULL,
+  frontier bytea NOT NULL DEFAULT '\x'::bytea,
+  signed_size bigint NOT NULL DEFAULT 0,
+  updated_at timestamp with time zone NOT NULL DEFAULT now()
+);
+ALTER TABLE engine.notary_lanes ADD CONSTRAINT notary_lanes_pkey PRIMARY KEY (topic, partition);
+COMMENT ON COLUMN engine.notary_lanes.frontier IS 'Full subtrees of the tree so far, largest first, 32 bytes each: all that is needed to go on.';
+COMMENT ON TABLE engine.notary_lanes IS 'How far the notary has come in a partition, in the same statement as its hashes. epoch is the fence.';
+GRANT SELECT ON engine.notary_lanes TO tributary_auditor;
 CREATE TABLE engine.parked_keys (
   projection text NOT NULL,
   build integer NOT NULL,

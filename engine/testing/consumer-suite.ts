@@ -27,9 +27,12 @@ export function exerciseConsumer(folder: string, consumer: ConsumerDefinition): 
       expect(consumer.name).toBe(folder);
       expect(existsSync(inCheckout("consumers", folder, "README.md"))).toBe(true);
     });
+    it("projects, or notarizes topics", () => {
+      expect(consumer.project.length > 0).toBe(consumer.notarize === undefined);
+      expect(consumer.notarize?.topics.length).not.toBe(0);
+    });
     it("projects folders of projections/, each once", () => {
       const names = consumer.project.map(({ name }) => name);
-      expect(names.length).toBeGreaterThan(0);
       expect(new Set(names).size).toBe(names.length);
       for (const name of names) expect(existsSync(inCheckout("projections", name, "projection.ts")), name).toBe(true);
     });

@@ -5,6 +5,7 @@ import { TributaryError } from "../service/errors.js";
 import { openPool } from "../store/pool.js";
 import { runCrashConsumer } from "./crash-consumer.js";
 import type { BrokerCall, ChildResult, ChildWork } from "./crash-process.js";
+import { runCrashRebuild } from "./crash-rebuild.js";
 import { CallSeam, countedLog, countedPool, countedProducer } from "./failpoints.js";
 import { type MemoryLog, memoryLog } from "./memory-log.js";
 
@@ -87,7 +88,8 @@ async function publish(work: ChildWork, log: MemoryLog, seam: CallSeam): Promise
 process.once("message", async (work: ChildWork) => {
   const seam = CallSeam.ofEnvironment();
   const log = await filled(work);
-  if (work.kind === "consumer") await runCrashConsumer(work.databaseUrl, log, seam);
+  if (work.kind === "rebuild") await runCrashRebuild(work.databaseUrl, log, seam);
+  else if (work.kind === "consumer") await runCrashConsumer(work.databaseUrl, log, seam);
   else await publish(work, log, seam);
   process.send?.({ calls: seam.calls } satisfies ChildResult, () => process.exit(0));
 });

@@ -7,7 +7,7 @@ import type { MemoryLog } from "./memory-log.js";
 
 /** What a child process of the crash specs is to do. */
 export interface ChildWork {
-  readonly kind: "consumer" | "publisher";
+  readonly kind: "consumer" | "publisher" | "rebuild";
   readonly databaseUrl: string;
   readonly partitions: number;
   readonly batchRecords: number;

@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { dropBuild } from "../projector/build.js";
+import { dropBuild } from "../projector/swap.js";
 import { migrateUp } from "../store/migrate.js";
 import { openPool, type Pool } from "../store/pool.js";
 

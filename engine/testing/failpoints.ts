@@ -15,7 +15,7 @@ export interface FailPoint {
 
 /** One input or output call that was made. */
 export interface SeenCall {
-  readonly kind: "statement" | "send" | "hand-over of a batch" | "schema look-up" | "vault call";
+  readonly kind: "statement" | "copy" | "send" | "hand-over of a batch" | "schema look-up" | "vault call";
   /** Whether it is something that can be under way: a process can die halfway. */
   readonly divisible: boolean;
 }
@@ -57,6 +57,17 @@ export class CallSeam {
     return new CallSeam(call && moment ? { call: Number(call), moment: moment as Moment } : undefined);
   }
 
+  /** A call that gives a stream at once. Halfway: some of what is written to it may have arrived; after: all of it has. */
+  stream<Stream>(kind: SeenCall["kind"], call: () => Stream): Stream {
+    const number = this.calls.push({ kind, divisible: true });
+    const moment = this.#strike?.call === number ? this.#strike.moment : undefined;
+    if (moment === "before") die(kind);
+    const stream = call();
+    if (moment === "after") (stream as NodeJS.EventEmitter).once("finish", () => die(kind));
+    if (moment === "halfway") (stream as NodeJS.EventEmitter).once("pipe", () => setTimeout(() => die(kind), 1));
+    return stream;
+  }
+
   /** @param part what of the call is done when the process dies halfway; without it the call is not divisible. */
   async pass<Result>(
     kind: SeenCall["kind"],
@@ -77,6 +88,9 @@ export class CallSeam {
     }
   }
 }
+
+/** What streams into or out of a statement, which is no promise. */
+const isStream = (given: unknown) => typeof (given as { submit?: unknown } | undefined)?.submit === "function";
 
 type Query = (...parameters: unknown[]) => Promise<unknown>;
 
@@ -99,7 +113,10 @@ export function countedPool(pool: Pool, seam: CallSeam): Pool {
     query: counted(pool.query.bind(pool) as Query),
     async connect() {
       const client = await pool.connect();
-      const query = counted(client.query.bind(client) as Query);
+      const plain = client.query.bind(client) as Query;
+      const statement = counted(plain);
+      const query = (...parameters: unknown[]) =>
+        isStream(parameters[0]) ? seam.stream("copy", () => plain(...parameters)) : statement(...parameters);
       return new Proxy(client, {
         get: (target, name) => {
           const value: unknown = name === "query" ? query : Reflect.get(target, name);

@@ -1,4 +1,4 @@
-import { createCipheriv, createDecipheriv, randomBytes } from "node:crypto";
+import { createCipheriv, createDecipheriv, randomFillSync } from "node:crypto";
 import { TributaryError } from "../service/errors.js";
 
 const version = 1;
@@ -7,6 +7,20 @@ const tagLength = 16;
 /** Bytes that sealing adds: one of version, the nonce, the tag. */
 export const sealOverhead = 1 + nonceLength + tagLength;
 
+/** Random bytes drawn together: a call of the generator for each nonce costs as much as the encryption itself. */
+const drawn = Buffer.allocUnsafe(nonceLength * 512);
+let used = drawn.length;
+
+/** Bytes that were never given out before; a view, to be copied before the next call. */
+function freshNonce(): Buffer {
+  if (used === drawn.length) {
+    randomFillSync(drawn);
+    used = 0;
+  }
+  used += nonceLength;
+  return drawn.subarray(used - nonceLength, used);
+}
+
 /**
  * AES-256-GCM (NIST SP 800-38D) with a random nonce.
  * @param key 32 bytes.
@@ -14,12 +28,17 @@ export const sealOverhead = 1 + nonceLength + tagLength;
  * @returns 1 byte version, 12 bytes nonce, the ciphertext, 16 bytes tag.
  */
 export function seal(key: Buffer, additionalData: Buffer, plaintext: Uint8Array): Buffer {
-  const nonce = randomBytes(nonceLength);
+  const nonce = freshNonce();
   const cipher = createCipheriv("aes-256-gcm", key, nonce, { authTagLength: tagLength });
   cipher.setAAD(additionalData);
   const ciphertext = cipher.update(plaintext);
   cipher.final();
-  return Buffer.concat([Buffer.of(version), nonce, ciphertext, cipher.getAuthTag()]);
+  const sealed = Buffer.allocUnsafe(sealOverhead + ciphertext.length);
+  sealed[0] = version;
+  nonce.copy(sealed, 1);
+  ciphertext.copy(sealed, 1 + nonceLength);
+  cipher.getAuthTag().copy(sealed, 1 + nonceLength + ciphertext.length);
+  return sealed;
 }
 
 /** @throws TRIB_VAULT_TAMPERED when key, additional data and content don't belong together. */

@@ -1,9 +1,11 @@
 import { createHash } from "node:crypto";
 import type { Verdict } from "../../engine/intake/connector.js";
+import type { AcknowledgmentCode } from "./acknowledgments.js";
 import { formatInstant } from "./datetime.js";
 import { type Delimiters, standardDelimiters } from "./delimiters.js";
 import { component, type Message, rawField, type Segment } from "./message.js";
-import { type AnswerCode, conditionTexts } from "./reasons.js";
+
+import { conditionTexts } from "./reasons.js";
 
 /** What of a message its answer repeats. All texts as sent, in the message's own delimiters. */
 export interface Addressed {
@@ -53,21 +55,17 @@ export function addressOf(message: Message): Addressed {
 /** An answer to be written. */
 export interface AnswerRequest {
   readonly to: Addressed;
-  readonly code: AnswerCode;
+  readonly code: AcknowledgmentCode;
   readonly verdict: Verdict;
   /** Name of the reason, for ERR-5; ours, stable. */
   readonly reason?: string;
-  /** Answer in enhanced mode: CA, CE, CR. */
-  readonly enhanced: boolean;
+  /** An application acknowledgment of the enhanced mode: it wants no acknowledgment itself (MSH-15 and MSH-16 NE). */
+  readonly secondary?: boolean;
   /** The message answered: the same bytes get an answer with the same control id. */
   readonly content: Uint8Array;
   /** Epoch milliseconds, for MSH-7. */
   readonly at: number;
 }
-
-/** MSA-1: HL7 table 0008. */
-export const acknowledgmentCode = (code: AnswerCode, enhanced: boolean): string =>
-  enhanced ? code.replace("A", "C") : code;
 
 /**
  * Writes an acknowledgment: MSH, MSA, and for a refusal an ERR that names the place and the condition (table 0357),
@@ -76,7 +74,10 @@ export const acknowledgmentCode = (code: AnswerCode, enhanced: boolean): string 
 export function writeAnswer(request: AnswerRequest): Buffer {
   const { to, verdict } = request;
   const { field, component: part, repetition, escape: mark, subcomponent, truncation } = to.delimiters;
-  const id = createHash("sha256").update(request.content).digest("hex").slice(0, 20).toUpperCase();
+  const hash = createHash("sha256").update(request.content);
+  // Two acknowledgments of one message are two messages.
+  if (request.secondary) hash.update("application");
+  const id = hash.digest("hex").slice(0, 20).toUpperCase();
   const type = to.trigger === "" ? "ACK" : ["ACK", to.trigger, "ACK"].join(part);
   const msh = [
     "MSH",
@@ -91,10 +92,14 @@ export function writeAnswer(request: AnswerRequest): Buffer {
     id,
     to.processingId,
     to.version,
-    ...(to.charset === "" ? [] : ["", "", "", "", "", to.charset]),
-  ].join(field);
-  const msa = ["MSA", acknowledgmentCode(request.code, request.enhanced), to.controlId].join(field);
-  const segments = verdict.accepted ? [msh, msa] : [msh, msa, errorSegment(request, verdict.code, verdict.location)];
+    ...(request.secondary ? ["", "", "NE", "NE", ""] : ["", "", "", "", ""]),
+    to.charset,
+  ];
+  while (msh.at(-1) === "") msh.pop();
+  const header = msh.join(field);
+  const msa = ["MSA", request.code, to.controlId].join(field);
+  const told = verdict.accepted || request.code === "CA";
+  const segments = told ? [header, msa] : [header, msa, errorSegment(request, verdict.code, verdict.location)];
   return encode(`${segments.join("\r")}\r`, to.charset);
 }
 

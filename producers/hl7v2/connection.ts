@@ -2,6 +2,7 @@ import type { Duplex } from "node:stream";
 import type { Logger } from "pino";
 import type { Intake, ReceivedUnit, SubmittedUnit } from "../../engine/intake/connector.js";
 import { TributaryError } from "../../engine/service/errors.js";
+import type { Allowance } from "./allowance.js";
 import { frame, MllpFramer, type MllpPiece } from "./mllp.js";
 import type { Profile } from "./profile.js";
 import { readCutOff, readNoise } from "./remainder.js";
@@ -22,6 +23,10 @@ export interface ConnectionOptions {
   readonly bound?: string | undefined;
   /** Most bytes of a block. */
   readonly blockLimit: number;
+  /** Longest time in milliseconds from the first byte of a block to its last. */
+  readonly blockTime: number;
+  /** Shared by all connections. */
+  readonly allowance: Allowance;
   /** The clock, epoch milliseconds. */
   readonly now: () => number;
 }
@@ -39,12 +44,15 @@ export interface Connection {
  * may be under way at once, so a sender that doesn't wait for each answer is as fast as the journal.
  */
 export function serve(socket: Duplex, options: ConnectionOptions): Connection {
-  const { intake, profiles, logger, now, bound } = options;
+  const { intake, profiles, logger, now, bound, allowance } = options;
   const framer = new MllpFramer(options.blockLimit);
   let inFlight = 0;
   let inFlightBytes = 0;
   let noise = 0;
   let closing = false;
+  /** Bytes of the block that is still coming, as the allowance counts them. */
+  let held = 0;
+  let blockTimer: NodeJS.Timeout | undefined;
   /** The answers written so far: each waits for the one before. */
   let written: Promise<void> = Promise.resolve();
   let finished: () => void = () => {};
@@ -55,6 +63,36 @@ export function serve(socket: Duplex, options: ConnectionOptions): Connection {
   const onFailure = (error: unknown) =>
     logger.error({ err: error }, "a message could not be translated: rejected and kept");
   const full = () => inFlight >= IN_FLIGHT_BLOCKS || inFlightBytes >= IN_FLIGHT_BYTES;
+
+  /** Reads on when there is room, for this connection and for all. */
+  function proceed(): void {
+    if (full() || closing) return;
+    if (!allowance.isSpent) socket.resume();
+    else allowance.whenRoom(proceed);
+  }
+
+  function countHeld(): void {
+    const kept = framer.kept;
+    if (kept > held) allowance.hold(kept - held);
+    else if (kept < held) allowance.release(held - kept);
+    held = kept;
+  }
+
+  /** A block that never ends would be kept for ever: its sender has to begin anew. */
+  function watchBlock(): void {
+    if (!framer.open) {
+      clearTimeout(blockTimer);
+      blockTimer = undefined;
+    } else blockTimer ??= setTimeout(() => giveUp("a block takes too long"), options.blockTime).unref();
+  }
+
+  function giveUp(reason: string): void {
+    logger.warn(
+      { ...(bound && { partner: bound }), reason },
+      "a connection is closed, and its sender has to begin anew",
+    );
+    void close();
+  }
 
   /** Journals units; gives undefined when nothing is durable. */
   async function submit(units: readonly ReceivedUnit[]): Promise<readonly SubmittedUnit[] | undefined> {
@@ -68,17 +106,23 @@ export function serve(socket: Duplex, options: ConnectionOptions): Connection {
   }
 
   /** Submits at once, so that the order of the calls is the order of the stream, and answers in turn. */
-  function take(units: readonly ReceivedUnit[], answer: (journalled: readonly SubmittedUnit[] | undefined) => Buffer) {
+  function take(
+    units: readonly ReceivedUnit[],
+    answer: (journalled: readonly SubmittedUnit[] | undefined) => readonly Buffer[],
+  ) {
     const bytes = units.reduce((sum, unit) => sum + unit.bytes.length, 0);
     inFlight++;
     inFlightBytes += bytes;
+    allowance.move(bytes);
     const journalled = submit(units);
     written = written.then(async () => {
       const content = answer(await journalled);
       inFlight--;
       inFlightBytes -= bytes;
-      if (content.length > 0) await write(frame(content));
-      if (!full() && !closing) socket.resume();
+      allowance.moved(bytes);
+      if (content.length > 0)
+        await write(content.length === 1 ? frame(content[0] as Buffer) : Buffer.concat(content.map(frame)));
+      proceed();
     });
     if (full()) socket.pause();
   }
@@ -111,7 +155,7 @@ export function serve(socket: Duplex, options: ConnectionOptions): Connection {
       take([cut.unit], (journalled) => (journalled ? cut.answer(cut.unit.verdict) : cut.tryAgain()));
       return;
     }
-    take([readNoise(piece, context)], () => Buffer.alloc(0));
+    take([readNoise(piece, context)], () => []);
     if (piece.kind === "noise" && ++noise >= NOISE_LIMIT) void close();
   }
 
@@ -119,7 +163,9 @@ export function serve(socket: Duplex, options: ConnectionOptions): Connection {
     if (!closing) {
       closing = true;
       socket.pause();
+      clearTimeout(blockTimer);
       for (const piece of framer.end()) handle(piece);
+      countHeld();
       void written.then(() => {
         socket.end();
         socket.resume();
@@ -133,12 +179,23 @@ export function serve(socket: Duplex, options: ConnectionOptions): Connection {
   socket.on("data", (chunk: Buffer) => {
     if (closing) return;
     for (const piece of framer.push(chunk)) handle(piece);
+    countHeld();
+    watchBlock();
+    if (closing || !allowance.isSpent) return;
+    if (allowance.isStuck && held > 0) giveUp("too much is still coming");
+    else {
+      socket.pause();
+      allowance.whenRoom(proceed);
+    }
   });
   socket.on("end", () => void close());
   socket.on("error", (error) => logger.info({ err: error }, "connection lost"));
   socket.on("close", () => {
     // What was begun goes on into the journal: the partner will send it again and it will be known.
     closing = true;
+    clearTimeout(blockTimer);
+    allowance.release(held);
+    held = 0;
     void written.then(finished);
   });
   return {

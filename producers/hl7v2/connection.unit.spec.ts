@@ -4,7 +4,8 @@ import { describe, expect, it } from "vitest";
 import type { ReceivedUnit } from "../../engine/intake/connector.js";
 import { TributaryError } from "../../engine/service/errors.js";
 import { type RecordingIntake, recordingIntake } from "../../engine/testing/recording-intake.js";
-import { type Connection, serve } from "./connection.js";
+import { Allowance } from "./allowance.js";
+import { type Connection, type ConnectionOptions, serve } from "./connection.js";
 import { frame, MllpFramer } from "./mllp.js";
 import { profileSchema } from "./profile.js";
 import { readAcknowledgment } from "./receipt.js";
@@ -19,7 +20,7 @@ interface Bench {
   readonly ended: Promise<void>;
 }
 
-function bench(): Bench {
+function bench(given: Partial<ConnectionOptions> = {}): Bench {
   const [partner, ours] = duplexPair();
   const intake = recordingIntake();
   const connection = serve(ours, {
@@ -27,7 +28,10 @@ function bench(): Bench {
     profiles: new Map([["generic", profileSchema.parse({})]]),
     logger: pino({ level: "silent" }),
     blockLimit: 100_000,
+    blockTime: 60_000,
+    allowance: new Allowance(1_000_000_000),
     now: () => 1_700_000_000_000,
+    ...given,
   });
   const framer = new MllpFramer(1_000_000);
   const answers: Buffer[] = [];
@@ -129,6 +133,48 @@ describe("a connection", () => {
       expect(answeredId(await answer())).toBe(String(answered++));
     }
     await send;
+  });
+
+  it("is not read while all connections together have too much under way, and goes on as the log takes it", async () => {
+    const allowance = new Allowance(2_000);
+    const [one, other] = [bench({ allowance }), bench({ allowance })];
+    const gates = [gated(one.intake), gated(other.intake)] as const;
+    for (let at = 0; at < 20; at++) {
+      one.partner.write(block(`a${at}`));
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    other.partner.write(block("b0"));
+    await new Promise((resolve) => setImmediate(resolve));
+    const under = gates[0].started.length + gates[1].started.length;
+    expect(under).toBeGreaterThan(0);
+    expect(under).toBeLessThan(21);
+    let answered = 0;
+    const count = async (from: Bench) => {
+      await from.answer();
+      answered++;
+    };
+    for (let at = 0; at < 20; at++) void count(one);
+    void count(other);
+    await expect
+      .poll(() => {
+        for (const gate of gates) for (const id of gate.started.splice(0)) gate.open(id);
+        return answered;
+      })
+      .toBe(21);
+  });
+
+  it("is closed when the blocks still coming fill all the room, or one takes too long", async () => {
+    const allowance = new Allowance(5_000);
+    const full = bench({ allowance });
+    full.partner.write(`\x0bMSH|${"x".repeat(6_000)}`);
+    await full.ended;
+    expect(full.intake.units).toMatchObject([{ flags: ["MLLP_FRAME_NOT_CLOSED"] }]);
+    await expect.poll(() => allowance.isSpent).toBe(false);
+    const slow = bench({ blockTime: 20 });
+    slow.partner.write(block("1"));
+    expect(codeOf(await slow.answer())).toBe("AA");
+    slow.partner.write("\x0bMSH|");
+    await slow.ended;
   });
 
   it("records noise and blocks cut off, without an answer, and goes on", async () => {

@@ -112,18 +112,31 @@ export function clearIdentifier(
   return { identifierId: id, authority, type, strong: isStrong(identifier, own, speaker) };
 }
 
-/** A visit as a message names it (PV1-19). */
+/** A visit as a message names it. */
 export interface VisitIdentity {
   readonly id: string;
   readonly authority: string;
   readonly number: string;
 }
 
-/** @returns undefined when the message names no visit. */
-export function visitOf(message: Message, pv1: Segment | undefined, speaker: Speaker): VisitIdentity | undefined {
-  const sent = orNull(component(pv1, 19, 1));
+/** The visit that a field of type CX names. @returns undefined when it names none. */
+function visitIn(
+  message: Message,
+  segment: Segment | undefined,
+  field: number,
+  speaker: Speaker,
+): VisitIdentity | undefined {
+  const sent = orNull(component(segment, field, 1));
   if (sent === null) return undefined;
-  const { name } = authorityOf(component(pv1, 19, 4), message, speaker.facility);
+  const { name } = authorityOf(component(segment, field, 4), message, speaker.facility);
   const number = undoEscapes(sent, message.delimiters);
   return { id: speaker.surrogate("visit", name, "", number), authority: name, number };
 }
+
+/** The visit of a message: PV1-19. */
+export const visitOf = (message: Message, pv1: Segment | undefined, speaker: Speaker): VisitIdentity | undefined =>
+  visitIn(message, pv1, 19, speaker);
+
+/** The visit that a merge segment names as the one before: MRG-5. */
+export const priorVisitOf = (message: Message, mrg: Segment, speaker: Speaker): VisitIdentity | undefined =>
+  visitIn(message, mrg, 5, speaker);

@@ -19,7 +19,14 @@ export interface Merge {
   readonly surviving: readonly PatientIdentifier[];
   /** Identifiers of the MRG that really change, the facility's own first. */
   readonly retired: readonly PatientIdentifier[];
-  readonly pairs: readonly { readonly retired: PatientIdentifier; readonly surviving: PatientIdentifier }[];
+  readonly pairs: readonly Pair[];
+  /** The identifiers are of different types: nothing is merged, and a person has to decide. */
+  readonly held: boolean;
+}
+
+interface Pair {
+  readonly retired: PatientIdentifier;
+  readonly surviving: PatientIdentifier;
 }
 
 export interface Merges {
@@ -46,7 +53,7 @@ export function readMerges(message: Message, speaker: Speaker): Merges {
     if (surviving.length === 0) problems.push({ reason: "NO_PID3", place: placeOf(message, pid, 3) });
     else if (given.length === 0) problems.push({ reason: "NO_MRG1", place: placeOf(message, segment, 1) });
     else {
-      const merge = pairUp(pid, surviving, given, speaker);
+      const merge = pairUp(message, pid, surviving, given, speaker);
       if (merge === undefined) problems.push({ reason: "SELF_MERGE", place: placeOf(message, segment, 1) });
       else merges.push(merge);
     }
@@ -55,21 +62,32 @@ export function readMerges(message: Message, speaker: Speaker): Merges {
   return { merges, problems };
 }
 
+/** A record number is not merged into a national one: where both sides name a type, it is the same. */
+const typesDiffer = ({ retired, surviving }: Pair): boolean =>
+  retired.type !== "" && surviving.type !== "" && retired.type !== surviving.type;
+
+/** Triggers that put another identifier, maybe of another type, in the place of one. */
+const CHANGES_OF_ID = new Set(["A46", "A47"]);
+
 /** @returns undefined when nothing would change: the retired patient is the surviving one. */
 function pairUp(
+  message: Message,
   pid: Segment,
   sent: readonly PatientIdentifier[],
   given: readonly PatientIdentifier[],
   speaker: Speaker,
 ): Merge | undefined {
   const surviving = ownFirst(sent, speaker.profile);
-  const pairs = ownFirst(given, speaker.profile)
+  const all = ownFirst(given, speaker.profile)
     .map((retired) => ({ retired, surviving: partnerOf(retired, sent) }))
     // An identifier that both sides share stays as it is.
     .filter(({ retired, surviving: other }) => retired.id !== other.id);
-  const first = pairs[0];
+  const first = all[0];
   if (first === undefined || first.retired.id === surviving[0]?.id) return undefined;
-  return { pid, surviving, retired: pairs.map(({ retired }) => retired), pairs };
+  const mayDiffer = CHANGES_OF_ID.has(component(message.header, 9, 2));
+  const pairs = mayDiffer ? all : all.filter((pair) => !typesDiffer(pair));
+  const held = !pairs.includes(first);
+  return { pid, surviving, retired: all.map(({ retired }) => retired), pairs: held ? all : pairs, held };
 }
 
 function partnerOf(retired: PatientIdentifier, surviving: readonly PatientIdentifier[]): PatientIdentifier {
@@ -80,11 +98,18 @@ function partnerOf(retired: PatientIdentifier, surviving: readonly PatientIdenti
   );
 }
 
-/** The two events of a merge: one on the patient that remains, one on the patient that is retired. */
+/**
+ * The two events of a merge: one on the patient that remains, one on the patient that is retired. A merge that is held has
+ * one, on the patient that would be retired.
+ */
 export function mergeEvents(merge: Merge, speaker: Speaker, time: EventTime, flags: readonly string[]): EventDraft[] {
   const own = merge.surviving[0] as PatientIdentifier;
   const survivingPatientId = own.id;
   const retiredPatientId = (merge.retired[0] as PatientIdentifier).id;
+  if (merge.held) {
+    const fields = { facility: speaker.facility, survivingPatientId, reason: "TYPES_DIFFER" as const, flags };
+    return [{ type: "PatientMergeHeld", subject: retiredPatientId, ...time, fields }];
+  }
   const merges = merge.pairs.map(({ retired, surviving }) => ({
     retired: clearIdentifier(retired, own, speaker),
     surviving: clearIdentifier(surviving, own, speaker),

@@ -1,16 +1,17 @@
-import { Hl7Context, type Hl7Field, Hl7Segment } from "@medplum/core";
+import { Hl7Context, Hl7Field } from "@medplum/core";
 import type { Delimiters } from "./delimiters.js";
 import { undoEscapes } from "./escape.js";
 
 /**
  * A segment. Splitting and escapes are ours (the library takes raw breaks for segments, and leaves escapes alone); taking
- * the segment apart is the library's, and done when a field is first asked for: most segments of a message never are.
+ * a field apart is the library's, and done when it is first asked for: most fields of a message never are.
  */
 export class Segment {
   readonly name: string;
   readonly text: string;
   readonly #context: Hl7Context;
-  #parsed: Hl7Segment | undefined;
+  #texts: readonly string[] | undefined;
+  readonly #fields: (Hl7Field | undefined)[] = [];
 
   constructor(text: string, context: Hl7Context) {
     const end = text.indexOf(context.fieldSeparator);
@@ -19,10 +20,21 @@ export class Segment {
     this.#context = context;
   }
 
-  /** A field, undefined when absent. Counts as the standard does: MSH-1 is the separator. */
-  field(number: number): Hl7Field | undefined {
-    this.#parsed ??= Hl7Segment.parse(this.text, this.#context);
-    return this.#parsed.getField(number);
+  /** A field as sent, undefined when absent. Counts as the standard does: MSH-1 is the separator. */
+  fieldText(number: number): string | undefined {
+    this.#texts ??= this.text.split(this.#context.fieldSeparator);
+    if (this.name !== "MSH") return this.#texts[number];
+    return number === 1 ? this.#context.fieldSeparator : this.#texts[number - 1];
+  }
+
+  /** A field's repetitions, each as its components; undefined when absent. */
+  repetitions(number: number): readonly (readonly string[])[] | undefined {
+    const text = this.fieldText(number);
+    if (text === undefined || text === "") return undefined;
+    // MSH-1 and MSH-2 are delimiters, not values that contain some.
+    if (this.name === "MSH" && number <= 2) return [[text]];
+    this.#fields[number] ??= Hl7Field.parse(text, this.#context);
+    return this.#fields[number].components;
   }
 }
 
@@ -46,12 +58,12 @@ export const segmentNamed = (message: Message, name: string): Segment | undefine
 
 /** A field as sent, with its delimiters; empty when absent. Fields count as the standard counts them (MSH-1 is the separator). */
 export function rawField(segment: Segment | undefined, number: number): string {
-  return segment?.field(number)?.toString() ?? "";
+  return segment?.fieldText(number) ?? "";
 }
 
 /** Repetitions of a field, each as its components. */
 export function repetitions(segment: Segment | undefined, number: number): readonly (readonly string[])[] {
-  return segment?.field(number)?.components ?? [];
+  return segment?.repetitions(number) ?? [];
 }
 
 /** A component of a field's first repetition, as sent and trimmed; empty when absent. Counts from 1. */

@@ -58,6 +58,11 @@ export class MllpFramer {
     return this.#inside;
   }
 
+  /** Bytes kept of a block that is still coming. */
+  get kept(): number {
+    return this.#kept;
+  }
+
   #readOutside(chunk: Buffer, from: number, pieces: MllpPiece[]): number {
     const start = chunk.indexOf(START_BLOCK, from);
     let at = from;

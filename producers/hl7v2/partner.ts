@@ -18,25 +18,62 @@ function exactness(profile: Profile, application: string, facility: string): num
   return best;
 }
 
-/**
- * Whose message it is: the connection's partner where it has one (own port, client certificate), else the profile that
- * matches MSH-3 and MSH-4 most exactly, else `generic`.
- * @returns undefined for an unknown sender where there is no `generic` (production).
- */
-export function partnerOf(
+/** Whose message it is, and what keeps it from being taken as theirs. */
+export type Sender =
+  | { readonly partner: Partner; readonly problem?: undefined }
+  | { readonly partner: Partner; readonly problem: "SENDER_MISMATCH" }
+  | { readonly partner: undefined; readonly problem: "UNKNOWN_SENDER" | "CREDENTIAL_MISSING" };
+
+/** Whether a partner comes in by its own certificate or port only. */
+const isBound = ({ certificate, port }: Profile): boolean => certificate !== undefined || port !== undefined;
+
+function bestMatch(
   profiles: ReadonlyMap<string, Profile>,
   application: string,
   facility: string,
-  bound?: string,
-): Partner | undefined {
-  const boundProfile = bound === undefined ? undefined : profiles.get(bound);
-  if (bound !== undefined && boundProfile !== undefined) return { name: bound, profile: boundProfile };
+): (Partner & { readonly worth: number }) | undefined {
   let best: (Partner & { worth: number }) | undefined;
   for (const [name, profile] of profiles) {
     const worth = exactness(profile, application, facility);
     if (worth !== undefined && (best === undefined || worth > best.worth)) best = { name, profile, worth };
   }
-  if (best) return { name: best.name, profile: best.profile };
+  return best;
+}
+
+/**
+ * Whose message it is: the connection's partner where it has one (client certificate, own port), else the profile that
+ * matches MSH-3 and MSH-4 most exactly, else `generic`.
+ *
+ * A connection's partner speaks only for the senders that its profile matches, where it names any; and nobody is taken
+ * for a partner that has a certificate or a port of its own by the header alone.
+ */
+export function senderOf(
+  profiles: ReadonlyMap<string, Profile>,
+  application: string,
+  facility: string,
+  bound?: string,
+): Sender {
+  const profile = bound === undefined ? undefined : profiles.get(bound);
+  if (bound !== undefined && profile !== undefined) {
+    const partner = { name: bound, profile };
+    const speaks = profile.match.length === 0 || exactness(profile, application, facility) !== undefined;
+    return speaks ? { partner } : { partner, problem: "SENDER_MISMATCH" };
+  }
+  const best = bestMatch(profiles, application, facility);
+  if (best && isBound(best.profile)) return { partner: undefined, problem: "CREDENTIAL_MISSING" };
   const generic = profiles.get("generic");
-  return generic && { name: "generic", profile: generic };
+  if (best) return { partner: { name: best.name, profile: best.profile } };
+  return generic
+    ? { partner: { name: "generic", profile: generic } }
+    : { partner: undefined, problem: "UNKNOWN_SENDER" };
+}
+
+/** Whose bytes these are when no header can be read: the connection's partner, else `generic`. */
+export function partnerOfConnection(
+  profiles: ReadonlyMap<string, Profile>,
+  bound: string | undefined,
+): Partner | undefined {
+  const name = bound ?? "generic";
+  const profile = profiles.get(name);
+  return profile && { name, profile };
 }

@@ -69,9 +69,24 @@ export function patientEvent(
       birthDate: birth === undefined ? null : dateOf(birth),
       address: addressOf(pid, message.delimiters),
       telecom,
+      extensions: extensionsOf(message, speaker),
     },
     sealFor: own.id,
   };
+}
+
+/** Fields of the sender's own segments, under the names that its profile gives them. */
+function extensionsOf(message: Message, speaker: Speaker): { name: string; value: string }[] {
+  const found: { name: string; value: string }[] = [];
+  for (const [segmentName, fields] of Object.entries(speaker.profile.zSegments)) {
+    const segment = message.segments.find(({ name }) => name === segmentName);
+    if (segment === undefined) continue;
+    for (const [number, name] of Object.entries(fields)) {
+      const sent = orNull(rawField(segment, Number(number)));
+      if (sent !== null) found.push({ name, value: undoEscapes(sent, message.delimiters) });
+    }
+  }
+  return found;
 }
 
 function nullable(message: Message, sent: string, name: string, cleared: string[]): string | null {

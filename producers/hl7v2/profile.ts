@@ -1,5 +1,7 @@
 import { z } from "zod";
 import { isZone } from "../../engine/intake/zone.js";
+import { authenticationField } from "../../engine/reception/authentication.js";
+import { ackConditions } from "./acknowledgments.js";
 import { isCharset } from "./charset.js";
 import { negotiableReasons } from "./reasons.js";
 
@@ -28,10 +30,12 @@ export const profileSchema = z.strictObject({
     .optional()
     .describe("A port of its own: what comes in there is from this partner, whatever the header says."),
   certificate: z
-    .string()
-    .min(1)
+    .union([z.string().min(1), z.array(z.string().min(1)).min(1)])
     .optional()
-    .describe("Common name of its client certificate: such a connection is this partner, whatever the header says."),
+    .describe(
+      "Its client certificates over MLLP: common name, or SHA-256 fingerprint (`AA:BB:…`); several while they change. Such a connection is this partner, and this partner comes in by no other.",
+    ),
+  authentication: authenticationField,
   identifiers: z
     .strictObject({
       order: z
@@ -71,9 +75,19 @@ export const profileSchema = z.strictObject({
   ackPolicy: z
     .strictObject({
       mode: z
-        .enum(["original", "enhanced"])
+        .enum(["original", "header", "enhanced"])
         .default("original")
-        .describe("`enhanced` answers with CA, CE, CR instead of AA, AE, AR."),
+        .describe(
+          "`original`: one AA, AE or AR a message, whatever MSH-15 and MSH-16 say. `header`: as they say, original where both are empty. `enhanced`: as they say, else as `accept` and `application` do.",
+        ),
+      accept: z
+        .enum(ackConditions)
+        .default("AL")
+        .describe("In `enhanced` mode, where MSH-15 is empty: when CA, CE or CR is sent."),
+      application: z
+        .enum(ackConditions)
+        .default("NE")
+        .describe("In `enhanced` mode, where MSH-16 is empty: when AA, AE or AR is sent."),
       answers: z
         .partialRecord(z.enum(negotiableReasons), z.enum(["AA", "AE", "AR"]))
         .default({})

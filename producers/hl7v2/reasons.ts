@@ -22,6 +22,18 @@ export const reasons = {
   NO_MSH9: { answer: "AR", code: "101", negotiable: false, summary: "The message type is missing." },
   NO_MSH10: { answer: "AR", code: "101", negotiable: false, summary: "The message control id is missing." },
   UNKNOWN_SENDER: { answer: "AR", code: "204", negotiable: false, summary: "No partner is known by this name." },
+  CREDENTIAL_MISSING: {
+    answer: "AR",
+    code: "204",
+    negotiable: false,
+    summary: "This sender comes in by its own certificate or port only.",
+  },
+  SENDER_MISMATCH: {
+    answer: "AR",
+    code: "204",
+    negotiable: true,
+    summary: "The header names another sender than the certificate or port.",
+  },
   UNKNOWN_TYPE: { answer: "AR", code: "200", negotiable: true, summary: "HL7 has no such message type." },
   UNKNOWN_TRIGGER: { answer: "AR", code: "201", negotiable: true, summary: "HL7 has no such trigger event." },
   BAD_PROCESSING_ID: { answer: "AR", code: "202", negotiable: true, summary: "The processing id is not accepted." },

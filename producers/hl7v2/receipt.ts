@@ -29,8 +29,33 @@ export function readAcknowledgment(answer: Buffer | undefined, message: Buffer):
   };
 }
 
-function controlIdOf(message: Buffer): string | null {
+/** A field of the message header as sent; empty when there is none. */
+function headerField(message: Buffer, number: number): string {
   const header = segmentMessage(message.toString("utf8")).segments[0] ?? "";
   const separator = header.startsWith("MSH") ? header[3] : undefined;
-  return (separator === undefined ? undefined : header.split(separator)[9]?.trim()) || null;
+  return (separator === undefined ? undefined : header.split(separator)[number - 1]?.trim()) ?? "";
+}
+
+const controlIdOf = (message: Buffer): string | null => headerField(message, 10) || null;
+
+/** How long a sender waits for an answer to a message, in milliseconds. */
+export interface Patience {
+  readonly first: number;
+  /** After a CA: for the application acknowledgment. */
+  readonly second: number;
+}
+
+const long = 60_000;
+/** A receiver that has nothing more to say can't be told from a slow one; ours sends both answers together. */
+const short = 300;
+
+/** What a message lets its sender expect (MSH-15 and MSH-16): a receiver in original mode answers all the same. */
+export function patienceWith(message: Buffer): Patience {
+  const unanswered = /^ACK/.test(headerField(message, 9));
+  const [accept, application] = [headerField(message, 15), headerField(message, 16)];
+  const silent = accept === "NE" && application === "NE";
+  return {
+    first: unanswered || silent || [accept, application].some((word) => word === "ER" || word === "SU") ? 5_000 : long,
+    second: application === "AL" ? long : application === "NE" ? 0 : short,
+  };
 }

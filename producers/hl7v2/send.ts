@@ -5,10 +5,7 @@ import type { Address, SendLine, SendRequest } from "../../engine/intake/connect
 import { TributaryError } from "../../engine/service/errors.js";
 import { frame, MllpFramer } from "./mllp.js";
 import { readOutbox } from "./outbox.js";
-import { readAcknowledgment } from "./receipt.js";
-
-/** How long a partner waits for an answer before it gives the message up. */
-const ANSWER_MILLISECONDS = 60_000;
+import { patienceWith, readAcknowledgment } from "./receipt.js";
 
 /**
  * Sends a file's messages as a partner would: over MLLP, each after the answer to the one before.
@@ -43,8 +40,8 @@ export async function* sendMllp(request: SendRequest): AsyncGenerator<SendLine> 
 }
 
 function addressFor({ addresses, partner }: SendRequest): Address {
-  const address =
-    addresses.find((one) => one.partner === partner) ?? addresses.find((one) => one.partner === undefined);
+  const overMllp = addresses.filter(({ url }) => /^mllps?:/.test(url));
+  const address = overMllp.find((one) => one.partner === partner) ?? overMllp.find((one) => one.partner === undefined);
   if (address === undefined) throw new TributaryError("TRIB_HL7V2_UNREACHABLE");
   return address;
 }
@@ -94,11 +91,30 @@ class Wire {
     return new Wire(socket);
   }
 
-  /** @returns undefined when no answer came. */
+  /**
+   * Sends a message and waits for its answer: in enhanced mode the application acknowledgment, where one follows the CA.
+   * @returns undefined when no answer came; then the connection is given up, since a late answer would be taken for the next.
+   */
   async exchange(message: Buffer): Promise<Buffer | undefined> {
+    const { first, second } = patienceWith(message);
     this.#socket.write(frame(message));
-    const timer = setTimeout(() => this.#socket.destroy(), ANSWER_MILLISECONDS);
-    while (this.#answers.length === 0 && !this.lost) {
+    const answer = await this.#next(first);
+    if (answer === undefined) {
+      this.#socket.destroy();
+      this.lost = true;
+      return undefined;
+    }
+    const accepted = readAcknowledgment(answer, message).answer === "CA";
+    return (accepted && second > 0 ? await this.#next(second) : undefined) ?? answer;
+  }
+
+  async #next(milliseconds: number): Promise<Buffer | undefined> {
+    let late = false;
+    const timer = setTimeout(() => {
+      late = true;
+      this.#wake();
+    }, milliseconds);
+    while (this.#answers.length === 0 && !this.lost && !late) {
       await new Promise<void>((resolve) => {
         this.#wake = resolve;
       });

@@ -1,28 +1,31 @@
 import { execFileSync } from "node:child_process";
-import { mkdtempSync, readFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { connect as connectTls } from "node:tls";
 import pino from "pino";
-import { afterEach, describe, expect, it } from "vitest";
+import { afterAll, afterEach, describe, expect, it } from "vitest";
 import type { Receiver, SendLine } from "../../engine/intake/connector.js";
+import { TributaryError } from "../../engine/service/errors.js";
 import { readSettings } from "../../engine/service/settings.js";
 import { recordingIntake } from "../../engine/testing/recording-intake.js";
 import connector from "./connector.js";
 import { frame } from "./mllp.js";
 import { messageOf } from "./testing/messages.js";
 
+const home = mkdtempSync(join(tmpdir(), "tributary-hl7v2-"));
 const open: Receiver[] = [];
 afterEach(async () => {
   await Promise.all(open.splice(0).map((receiver) => receiver.close()));
 });
+afterAll(() => rmSync(home, { recursive: true, force: true }));
 
 async function start(environment: Record<string, string> = {}, profiles: Record<string, unknown> = { generic: {} }) {
   const intake = recordingIntake();
   const receiver = await connector.receive({
     intake,
-    settings: readSettings(environment),
+    settings: readSettings({ TRIBUTARY_HOME: home, ...environment }),
     profiles: new Map(Object.entries(profiles).map(([name, profile]) => [name, connector.profile.parse(profile)])),
     logger: pino({ level: "silent" }),
   });
@@ -59,6 +62,24 @@ describe("sending to the connector", () => {
       { file: "file.hl7", index: 2, controlId: "3", accepted: false, code: "203", location: "MSH-12", answer: "AR" },
     ]);
     expect(intake.units.map(({ bytes }) => Buffer.from(bytes).toString())).toEqual(file);
+  });
+
+  it("waits for the acknowledgment of the application, where one follows the CA", async () => {
+    const { receiver } = await start({}, { generic: { ackPolicy: { mode: "header" } } });
+    const asking = (controlId: string, accept: string, application: string, pid?: string) =>
+      messageOf({ controlId, ...(pid && { pid }) }).replace("|P|2.5.1", `|P|2.5.1|||${accept}|${application}`);
+    const lines = await send(
+      receiver,
+      [asking("1", "AL", "AL"), asking("2", "AL", "ER"), asking("3", "AL", "ER", "1||||Doe"), asking("4", "", "")].join(
+        "",
+      ),
+    );
+    expect(lines.map(({ controlId, answer, accepted }) => [controlId, answer, accepted])).toEqual([
+      ["1", "AA", true],
+      ["2", "CA", true],
+      ["3", "AE", false],
+      ["4", "AA", true],
+    ]);
   });
 
   it("takes complete blocks out of a framed file", async () => {
@@ -101,13 +122,30 @@ describe("the MLLP server", () => {
     const port = portOf(free.receiver);
     await free.receiver.close();
     const { intake, receiver } = await start({}, { generic: {}, special: { port } });
-    expect(receiver.addresses).toEqual([
+    expect(receiver.addresses.filter(({ protocol }) => protocol === "mllp")).toEqual([
       { protocol: "mllp", url: expect.stringMatching(/^mllp:\/\/127\.0\.0\.1:\d+$/) },
       { protocol: "mllp", url: `mllp://127.0.0.1:${port}`, partner: "special" },
     ]);
     await send(receiver, messageOf(), "special");
     await send(receiver, messageOf(), "other");
     expect(intake.units.map(({ partner }) => partner)).toEqual(["special", "generic"]);
+  });
+
+  it("turns away one connection too many", async () => {
+    const { receiver } = await start({ HL7V2_CONNECTIONS: "1" });
+    const first = connect(portOf(receiver), "127.0.0.1");
+    first.on("error", () => {}).resume();
+    await new Promise((resolve) => first.on("connect", resolve));
+    const second = connect(portOf(receiver), "127.0.0.1");
+    second.on("error", () => {}).resume();
+    await new Promise((resolve) => second.on("close", resolve));
+    expect(
+      await new Promise((resolve) => {
+        first.once("data", (chunk: Buffer) => resolve(chunk.toString()));
+        first.write(frame(Buffer.from(messageOf())));
+      }),
+    ).toContain("MSA|AA");
+    first.destroy();
   });
 
   it("answers a partner that has closed its sending side", async () => {
@@ -139,6 +177,86 @@ describe("the MLLP server", () => {
   it("refuses to start on a port that is taken", async () => {
     const { receiver } = await start();
     await expect(start({ HL7V2_PORT: String(portOf(receiver)) })).rejects.toMatchObject({ code: "EADDRINUSE" });
+  });
+});
+
+describe("HL7 v2 over HTTP", () => {
+  const post = async (receiver: Receiver, body: string, headers: Record<string, string> = {}) => {
+    const url = receiver.addresses.find(({ protocol }) => protocol === "http")?.url ?? "";
+    const response = await fetch(url, {
+      method: "POST",
+      body,
+      headers: { "content-type": "x-application/hl7-v2+er7", ...headers },
+    });
+    return { status: response.status, text: await response.text(), type: response.headers.get("content-type") };
+  };
+
+  it("answers with the acknowledgment, and with a status that says the same", async () => {
+    const { intake, receiver } = await start();
+    expect(await post(receiver, messageOf())).toMatchObject({
+      status: 200,
+      text: expect.stringContaining("MSA|AA|C1"),
+      type: "x-application/hl7-v2+er7",
+    });
+    expect(await post(receiver, messageOf({ pid: "1||||Doe" }))).toMatchObject({
+      status: 422,
+      text: expect.stringContaining("ERR||PID^1^3|101^"),
+    });
+    expect((await post(receiver, "no message")).status).toBe(400);
+    expect((await post(receiver, "{}", { "content-type": "application/json" })).status).toBe(415);
+    expect(intake.units.map(({ partner }) => partner)).toEqual(["generic", "generic", "generic"]);
+    intake.beforeSubmit = () => Promise.reject(new TributaryError("TRIB_INTAKE_UNAVAILABLE"));
+    expect(await post(receiver, messageOf())).toMatchObject({
+      status: 503,
+      text: expect.stringContaining("|207^Application internal error"),
+    });
+  });
+
+  it("takes what comes to a partner's address for that partner's, from the senders that its profile names", async () => {
+    const profile = { match: [{ application: "NADT", facility: "NORTH" }] };
+    const { intake, receiver } = await start({}, { north: profile });
+    expect((await post(receiver, messageOf())).status).toBe(200);
+    expect((await post(receiver, messageOf({ facility: "SOUTH" }))).text).toContain("|SENDER_MISMATCH");
+    expect(intake.units.map(({ partner }) => partner)).toEqual(["north", "north"]);
+  });
+});
+
+describe("dropped files of HL7 v2", () => {
+  const drop = async (content: string | Buffer, name: string, environment: Record<string, string> = {}) => {
+    const inbox = mkdtempSync(join(home, "inbox-"));
+    const bench = await start({ HL7V2_INBOX: inbox, ...environment });
+    const path = (folder: string, file = name) => join(inbox, "generic", folder, file);
+    writeFileSync(path("in", `.${name}`), content);
+    renameSync(path("in", `.${name}`), path("in"));
+    return { ...bench, path };
+  };
+
+  it("are answered message by message, with batch envelopes or without", async () => {
+    const messages = [messageOf({ controlId: "1" }), "MSH|broken\r", messageOf({ controlId: "3" })].join("");
+    const { intake, path } = await drop(`FHS|^~\\&|A\rBHS|^~\\&|A\r${messages}BTS|3\rFTS|1\r`, "batch.hl7");
+    await expect.poll(() => existsSync(path("failed")), { timeout: 5000 }).toBe(true);
+    const answers = [...readFileSync(path("out", "batch.hl7.ack"), "latin1").matchAll(/MSA\|(\w\w)/g)];
+    expect(answers.map(([, code]) => code)).toEqual(["AA", "AR", "AA"]);
+    expect(intake.units.map(({ entry }) => entry)).toEqual([
+      ...["ENVELOPE", "ENVELOPE", "UNIT", "UNIT", "UNIT", "ENVELOPE", "ENVELOPE", "CLOSING"],
+    ]);
+    expect(intake.units.at(-1)).toMatchObject({ flags: [], closing: { units: 3 } });
+  });
+
+  it("may be blocks of MLLP, and belong in done/ when all of them were accepted", async () => {
+    const { path } = await drop(
+      Buffer.concat([frame(Buffer.from(messageOf())), frame(Buffer.from(messageOf({ controlId: "2" })))]),
+      "a.hl7",
+    );
+    await expect.poll(() => existsSync(path("done")), { timeout: 5000 }).toBe(true);
+    expect(readFileSync(path("done", "a.hl7.ack"), "latin1").match(/MSA\|AA/g)?.length).toBe(2);
+  });
+
+  it("over the limit are refused by name of the limit", async () => {
+    const { intake, path } = await drop(messageOf().repeat(20), "big.hl7", { HL7V2_FILE_LIMIT: "1024" });
+    await expect.poll(() => existsSync(path("failed")), { timeout: 5000 }).toBe(true);
+    expect(readFileSync(path("out", "big.hl7.problem.json"), "utf8")).toContain("TRIB_HL7V2_FILE_TOO_LARGE");
+    expect(intake.units).toEqual([]);
   });
 });
 
@@ -181,10 +299,10 @@ describe("MLLP over TLS", () => {
         HL7V2_TLS_KEY_FILE: path("server.key"),
         HL7V2_TLS_CA_FILE: path("client.pem"),
       },
-      { generic: {}, north: { certificate: "north-engine" } },
+      { generic: {}, north: { certificate: ["old-engine", "north-engine"], match: [{ facility: "NORTH" }] } },
     );
     expect(receiver.addresses[0]?.url).toMatch(/^mllps:/);
-    const dial = (certificate: object) =>
+    const dial = (certificate: object, message = messageOf()) =>
       new Promise<string>((resolve, reject) => {
         const socket = connectTls({
           port: portOf(receiver),
@@ -197,11 +315,16 @@ describe("MLLP over TLS", () => {
           received += chunk.toString();
         });
         socket.on("error", reject).on("close", () => resolve(received));
-        socket.end(frame(Buffer.from(messageOf())));
+        socket.end(frame(Buffer.from(message)));
       });
     const answer = await dial({ cert: readFileSync(path("client.pem")), key: readFileSync(path("client.key")) });
     expect(answer).toContain("MSA|AA");
     expect(intake.units.map(({ partner }) => partner)).toEqual(["north"]);
+    const own = { cert: readFileSync(path("client.pem")), key: readFileSync(path("client.key")) };
+    expect(await dial(own, messageOf({ facility: "SOUTH" }))).toContain(
+      "|204^Unknown key identifier^HL70357|E|SENDER_MISMATCH",
+    );
+    intake.units.splice(1);
     await dial({}).catch(() => {});
     expect(intake.units.length).toBe(1);
   });

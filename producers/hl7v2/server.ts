@@ -3,6 +3,7 @@ import { createServer, type Server, type Socket } from "node:net";
 import { createServer as createTlsServer, type TLSSocket } from "node:tls";
 import type { Address, ReceiveContext, Receiver } from "../../engine/intake/connector.js";
 import type { Settings } from "../../engine/service/settings.js";
+import { Allowance } from "./allowance.js";
 import { type Connection, serve } from "./connection.js";
 import type { Profile } from "./profile.js";
 
@@ -22,9 +23,10 @@ function readTls(settings: Settings): Tls | undefined {
 /** The partner whose client certificate this is. */
 function certified(socket: Socket, profiles: ReadonlyMap<string, Profile>): string | undefined {
   const certificate = (socket as Partial<TLSSocket>).getPeerCertificate?.();
-  const name = certificate?.subject?.CN;
-  if (typeof name !== "string") return undefined;
-  for (const [partner, profile] of profiles) if (profile.certificate === name) return partner;
+  const names = [certificate?.subject?.CN, certificate?.fingerprint256].flat();
+  for (const [partner, { certificate: given }] of profiles) {
+    if ([given ?? []].flat().some((name) => names.includes(name))) return partner;
+  }
   return undefined;
 }
 
@@ -37,10 +39,16 @@ export async function receiveMllp(context: ReceiveContext<Profile>): Promise<Rec
   const { settings, profiles, logger, intake } = context;
   const tls = readTls(settings);
   const connections = new Set<Connection>();
+  const allowance = new Allowance(settings.HL7V2_BYTES_IN_HAND);
   const blockLimit = Math.max(...[...profiles.values()].map(({ messageLimit }) => messageLimit), 1);
   let closing = false;
 
   function accept(socket: Socket, portOwner: string | undefined): void {
+    if (connections.size >= settings.HL7V2_CONNECTIONS) {
+      logger.warn({ connections: connections.size }, "one connection too many");
+      socket.destroy();
+      return;
+    }
     socket.setNoDelay(true);
     const connection = serve(socket, {
       intake,
@@ -48,6 +56,8 @@ export async function receiveMllp(context: ReceiveContext<Profile>): Promise<Rec
       logger,
       bound: portOwner ?? certified(socket, profiles),
       blockLimit: Math.min(blockLimit, settings.INTAKE_UNIT_LIMIT),
+      blockTime: settings.HL7V2_BLOCK_SECONDS * 1000,
+      allowance,
       now: Date.now,
     });
     connections.add(connection);

@@ -1,9 +1,18 @@
 import type { EventDraft } from "../../engine/intake/connector.js";
-import { ownFirst, patientIdentifiers, type Speaker, visitOf } from "./identify.js";
+import {
+  identifiersOf,
+  ownFirst,
+  type PatientIdentifier,
+  patientIdentifiers,
+  type Speaker,
+  visitOf,
+} from "./identify.js";
+import { linkEvents, type NamedPatient, patientsNamed } from "./link.js";
 import { isMerge, mergeEvents, readMerges } from "./merge.js";
 import { component, type Message, segmentNamed } from "./message.js";
+import { moveEvents } from "./move.js";
 import { patientEvent } from "./patient.js";
-import { eventTime } from "./time.js";
+import { type EventTime, eventTime } from "./time.js";
 import { bodyProblems, type Problem, warnings } from "./validate.js";
 import { visitEvent } from "./visit.js";
 
@@ -15,6 +24,9 @@ export interface Meaning {
   readonly problems: readonly Problem[];
   readonly flags: readonly string[];
 }
+
+/** Triggers whose messages are about more than one patient without a merge. */
+const SEVERAL_PATIENTS = new Set(["A17", "A24", "A37"]);
 
 /**
  * Translates a message into events: the patient's, those of its merges, the visit's. A message without PID-3 or PV1-19
@@ -29,11 +41,15 @@ export function interpret(message: Message, speaker: Speaker, receivedAt: number
   const merges = isMerge(message) ? readMerges(message, speaker) : undefined;
   const problems = bodyProblems(message, speaker.profile, identifiers, merges);
   const notes = [...flags, ...warnings(message, identifiers)];
-  const changesId = ["A46", "A47"].includes(component(message.header, 9, 2));
+  const trigger = component(message.header, 9, 2);
+  const changesId = ["A46", "A47"].includes(trigger);
   if (merges && changesId) notes.push("CHANGE_OF_ID");
   for (const { reason } of problems) notes.push(reason);
 
   const time = eventTime(message, speaker.profile.timezone, receivedAt);
+  const named = patientsNamed(message, speaker);
+  if (merges?.merges.some(({ held }) => held)) notes.push("MERGE_HELD");
+  if (named.length > 1 && !merges && !SEVERAL_PATIENTS.has(trigger)) notes.push("FURTHER_PATIENTS");
   const events: EventDraft[] = [];
   const patients = new Set<string>();
   const own = identifiers[0];
@@ -48,10 +64,50 @@ export function interpret(message: Message, speaker: Speaker, receivedAt: number
     events.push(...mergeEvents(merge, speaker, time, notes));
     patients.add(surviving.id).add(retired.id);
   }
+  events.push(...linkEvents(message, named, speaker, time, notes));
   const visit = visitOf(message, pv1, speaker);
   if (pv1 !== undefined && visit !== undefined) {
     events.push(visitEvent(message, pv1, visit, own?.id ?? null, speaker, time, notes));
-    if (patients.size === 0) patients.add(visit.id);
   }
-  return { events, patients: [...patients], problems, flags: notes };
+  events.push(...moveEvents(message, own?.id ?? null, speaker, time, notes));
+  if (trigger === "A17") events.push(...swappedWith(message, named, speaker, time, notes));
+  // Whoever is named anywhere in a message can have it destroyed, used or not.
+  for (const one of named) patients.add((one.identifiers[0] as PatientIdentifier).id);
+  for (const mrg of message.segments) {
+    if (mrg.name !== "MRG") continue;
+    const [before] = ownFirst(identifiersOf(message, mrg, 1, speaker), speaker.profile);
+    if (before) patients.add(before.id);
+  }
+  if (patients.size === 0 && visit !== undefined) patients.add(visit.id);
+  return { events, patients: [...patients], problems, flags: [...notes, ...keptOnly(message)] };
+}
+
+/** The second of two patients who change places (A17), with the visit of the PV1 after it. */
+function swappedWith(
+  message: Message,
+  named: readonly NamedPatient[],
+  speaker: Speaker,
+  time: EventTime,
+  notes: readonly string[],
+): EventDraft[] {
+  const second = named[1];
+  if (second === undefined) return [];
+  const { pid, identifiers } = second;
+  const pv1 = message.segments.slice(message.segments.indexOf(pid)).find(({ name }) => name === "PV1");
+  const visit = visitOf(message, pv1, speaker);
+  const events = [patientEvent(message, pid, identifiers, speaker, time, notes)];
+  const patientId = (identifiers[0] as PatientIdentifier).id;
+  if (pv1 && visit) events.push(visitEvent(message, pv1, visit, patientId, speaker, time, notes));
+  return events;
+}
+
+/** Triggers that are about accounts and alternate numbers, of which nothing is made. */
+const ACCOUNTS = new Set(["A35", "A41", "A43", "A44", "A49", "A51", "A60"]);
+
+/** What of a message is kept in the journal and makes no event: a flag, so that it is counted. */
+function keptOnly(message: Message): string[] {
+  const type = component(message.header, 9, 1);
+  if (type === "ADT") return ACCOUNTS.has(component(message.header, 9, 2)) ? ["CONTENT_KEPT"] : [];
+  if (type === "ACK") return [];
+  return segmentNamed(message, "FT1") ? ["CONTENT_KEPT", "CHARGES_KEPT"] : ["CONTENT_KEPT"];
 }

@@ -1,27 +1,6 @@
 import { describe, expect, it } from "vitest";
-import type { EventDraft, ReceivedUnit } from "../../engine/intake/connector.js";
-import { testSurrogate } from "../../engine/testing/recording-intake.js";
-import { type Profile, profileSchema } from "./profile.js";
-import { messageOf, type Sketch } from "./testing/messages.js";
-import { readMessage } from "./unit.js";
-
-const RECEIVED = Date.UTC(2030, 0, 1);
-
-function unitOf(sketch: Sketch, profile: Parameters<typeof profileSchema.parse>[0] = {}): ReceivedUnit {
-  const profiles = new Map<string, Profile>([["generic", profileSchema.parse(profile)]]);
-  const bytes = Buffer.from(messageOf(sketch));
-  return readMessage(bytes, { profiles, surrogate: testSurrogate, receivedAt: RECEIVED }).unit;
-}
-
-const eventsOf = (sketch: Sketch, profile = {}) => unitOf(sketch, profile).events;
-function only<Type extends EventDraft["type"]>(sketch: Sketch, type: Type, profile = {}) {
-  const found = eventsOf(sketch, profile).filter((event) => event.type === type);
-  expect(found.length).toBe(1);
-  return found[0] as Extract<EventDraft, { type: Type }>;
-}
-
-const patient = (authority: string, type: string, value: string) => testSurrogate("patient", authority, type, value);
-const visit = (authority: string, value: string) => testSurrogate("visit", authority, "", value);
+import { eventsOf, only, patient, unitOf, visit } from "./testing/events.js";
+import type { Sketch } from "./testing/messages.js";
 
 describe("the visit of a message", () => {
   it.each([
@@ -103,6 +82,7 @@ describe("the patient of a message", () => {
       birthDate: "1980-02",
       address: "1 Main St, Boston, MA, 02101, US",
       telecom: ["555-0100", "j@x.org", "555-0199"],
+      extensions: [],
     });
     expect(JSON.stringify(event.fields)).not.toMatch(/N1|Hara|Jane|Boston|555|02-/);
   });
@@ -166,105 +146,45 @@ describe("the patient of a message", () => {
 
   it("is that of the first PID", () => {
     const more = ["PID|2||N2^^^NORTH^MR"];
-    expect(eventsOf({ type: "ADT^A24", pv1: null, more }).map(({ subject }) => subject)).toEqual([
+    expect(eventsOf({ type: "ADT^A31", pv1: null, more }).map(({ subject }) => subject)).toEqual([
       patient("NORTH", "MR", "N1"),
     ]);
   });
 });
 
-describe("a merge", () => {
-  const merge = (pid: string, mrg: string, ...more: string[]): Sketch => ({
-    type: "ADT^A40",
-    pid: `1||${pid}`,
-    pv1: null,
-    more: [`MRG|${mrg}`, ...more],
-  });
-
-  it.each(["A18", "A30", "A34", "A36", "A39", "A40", "A46", "A47"])(
-    "is what ADT^%s says, on both patients",
-    (trigger) => {
-      const unit = unitOf({ ...merge("N1^^^NORTH^MR", "N2^^^NORTH^MR"), type: `ADT^${trigger}` });
-      const [survivor, retired] = [patient("NORTH", "MR", "N1"), patient("NORTH", "MR", "N2")];
-      expect(unit.events.map(({ type, subject }) => [type, subject])).toEqual([
-        ["PatientUpdated", survivor],
-        ["PatientsMerged", survivor],
-        ["PatientsMerged", retired],
-      ]);
-      expect(unit.events.slice(1).map(({ fields, sealed, sealFor }) => ({ fields, sealed, sealFor }))).toMatchObject([
-        {
-          fields: { role: "SURVIVING", survivingPatientId: survivor, retiredPatientId: retired },
-          sealed: { values: ["N1"] },
-          sealFor: survivor,
-        },
-        {
-          fields: { role: "RETIRED", survivingPatientId: survivor, retiredPatientId: retired },
-          sealed: { values: ["N2"] },
-          sealFor: retired,
-        },
-      ]);
-      expect(unit.sealFor).toEqual([survivor, retired]);
-    },
-  );
-
-  it("pairs identifiers of the same authority and type, else the same authority, else the first as sent", () => {
-    const events = eventsOf(merge("N1^^^NORTH^MR~E1^^^MPI^PI", "N2^^^NORTH^MR~E2^^^MPI^XX~Q2^^^OTHER^MR"));
-    const merged = events.find((event) => event.type === "PatientsMerged");
-    if (merged?.type !== "PatientsMerged") throw new Error("no merge");
-    expect(merged.fields.merges?.map(({ retired, surviving }) => [retired.authority, surviving.authority])).toEqual([
-      ["NORTH", "NORTH"],
-      ["MPI", "MPI"],
-      ["OTHER", "NORTH"],
+describe("what makes no event", () => {
+  it("is kept, and flagged so that it is counted", () => {
+    expect(unitOf({ type: "ORU^R01", more: ["OBX|1|TX|||x"] }).flags).toEqual(["CONTENT_KEPT"]);
+    expect(unitOf({ type: "DFT^P03", more: ["FT1|1|||20240101||CG|99213"] }).flags).toEqual([
+      "CONTENT_KEPT",
+      "CHARGES_KEPT",
     ]);
-    expect(merged.sealed).toEqual({ values: ["N1", "E1", "N1"] });
+    expect(unitOf({ type: "ADT^A49", more: ["MRG|N1^^^NORTH^MR||A1"] }).flags).toEqual(["CONTENT_KEPT"]);
+    expect(unitOf({}).flags).toEqual([]);
   });
 
-  it("falls back to the first identifier as sent, also where it is not the facility's own", () => {
-    const merged = eventsOf(merge("E1^^^MPI^PI~N1^^^NORTH^MR", "Q2^^^OTHER^MR")).find(
-      ({ type }) => type === "PatientsMerged",
-    );
-    expect(merged).toMatchObject({ subject: patient("NORTH", "MR", "N1"), sealed: { values: ["E1"] } });
+  it("is a bed status, which names no patient", () => {
+    const sketch = { type: "ADT^A20", pid: null, pv1: null, more: ["NPU|ICU^1|C"] };
+    expect(unitOf(sketch)).toMatchObject({ verdict: { accepted: true }, events: [] });
   });
+});
 
-  it("of several pairs gives each MRG to the PID before it", () => {
-    const events = eventsOf(merge("N1^^^NORTH^MR", "N2^^^NORTH^MR", "PID|2||N3^^^NORTH^MR", "MRG|N4^^^NORTH^MR"));
-    const pairs = events.flatMap(({ type, fields }) =>
-      type === "PatientsMerged" && "role" in fields && fields.role === "RETIRED"
-        ? [[fields.retiredPatientId, fields.survivingPatientId]]
-        : [],
-    );
-    expect(pairs).toEqual([
-      [patient("NORTH", "MR", "N2"), patient("NORTH", "MR", "N1")],
-      [patient("NORTH", "MR", "N4"), patient("NORTH", "MR", "N3")],
+describe("the sender's own segments", () => {
+  const more = ["ZPD|1|VIP|A\\T\\B", 'ZIN|7|""'];
+
+  it("are facts under the names of the profile, sealed with the patient's", () => {
+    const zSegments = { ZPD: { "2": "status", "3": "team" }, ZIN: { "1": "insurer", "2": "none" }, ZZZ: { "1": "x" } };
+    expect(only({ more }, "PatientRegistered", { zSegments }).sealed?.extensions).toEqual([
+      { name: "status", value: "VIP" },
+      { name: "team", value: "A&B" },
+      { name: "insurer", value: "7" },
     ]);
-    expect(events.filter(({ type }) => type === "PatientUpdated").length).toBe(2);
   });
 
-  it("leaves out an identifier that both sides share", () => {
-    const merged = eventsOf(merge("N1^^^NORTH^MR~E1^^^MPI^PI", "N2^^^NORTH^MR~E1^^^MPI^PI")).find(
-      ({ type }) => type === "PatientsMerged",
-    );
-    expect(merged?.sealed).toEqual({ values: ["N1"] });
-  });
-
-  it("into itself is refused, and so is one without anything to retire", () => {
-    const verdict = (sketch: Sketch) => unitOf(sketch).verdict;
-    expect(verdict(merge("N1^^^NORTH^MR", "N1^^^NORTH^MR"))).toEqual({
-      accepted: false,
-      code: "205",
-      location: "MRG-1",
-    });
-    expect(verdict(merge("N1^^^NORTH^MR", ""))).toEqual({ accepted: false, code: "101", location: "MRG-1" });
-    expect(verdict({ type: "ADT^A40", pv1: null })).toEqual({ accepted: false, code: "100", location: "MRG" });
-    expect(verdict(merge("N1^^^NORTH^MR", "N2^^^NORTH^MR", "PID|2||", "MRG|N4"))).toMatchObject({
-      location: "PID[2]-3",
-    });
-  });
-
-  it("that moves something else than a patient is none", () => {
-    for (const trigger of ["A43", "A45", "A35"]) {
-      const events = eventsOf({ type: `ADT^${trigger}`, pv1: null, more: ["MRG|N2^^^NORTH^MR"] });
-      expect(events.map(({ type }) => type)).toEqual(["PatientUpdated"]);
-    }
+  it("are only kept where the profile says nothing of them", () => {
+    const unit = unitOf({ more });
+    expect(unit.flags).toEqual(["Z_SEGMENT"]);
+    expect(unit.events[0]).toMatchObject({ sealed: { extensions: [] } });
   });
 });
 

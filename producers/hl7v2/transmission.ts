@@ -5,8 +5,8 @@ import { type ReadingContext, type ReadMessage, readMessage } from "./unit.js";
 /** The content of one block, ready for the journal. */
 export interface Transmission {
   readonly units: readonly ReceivedUnit[];
-  /** The answer to the block, from what became of each unit; undefined: nothing is durable. */
-  readonly answer: (journalled: readonly SubmittedUnit[] | undefined) => Buffer;
+  /** The blocks that answer it, in order, from what became of each unit; undefined: nothing is durable. */
+  readonly answer: (journalled: readonly SubmittedUnit[] | undefined) => readonly Buffer[];
 }
 
 /**
@@ -22,8 +22,60 @@ export function readTransmission(bytes: Buffer, context: ReadingContext, newRece
   return readBatch(bytes, slices, context, newReceiptId());
 }
 
-function answerOf(message: ReadMessage, journalled: SubmittedUnit | undefined): Buffer {
+function answerOf(message: ReadMessage, journalled: SubmittedUnit | undefined): readonly Buffer[] {
   return journalled === undefined ? message.tryAgain() : message.answer(journalled.verdict);
+}
+
+/** A unit, envelope or closing entry of a batch, and the message that it is, if it is one. */
+export interface BatchEntry {
+  readonly unit: ReceivedUnit;
+  readonly message: ReadMessage | undefined;
+}
+
+/**
+ * The entries of a batch in order, read as they are asked for, the closing entry last.
+ * @param bytes the whole batch.
+ */
+export function* readEntries(
+  bytes: Buffer,
+  slices: readonly Slice[],
+  context: ReadingContext,
+  transmissionId: string,
+): Generator<BatchEntry> {
+  const messageAt = ({ start, end }: Slice) => readMessage(bytes.subarray(start, end), context);
+  // The whole batch goes one way, in the order of its first message's feed.
+  const first = slices.find(({ kind }) => kind !== "envelope");
+  const leader = first && messageAt(first).unit;
+  const partner = leader?.partner ?? context.bound ?? "unknown";
+  const feed = leader?.feed ?? `${partner}/`;
+  const flags = countFlags(bytes, slices);
+  let units = 0;
+  for (const [ordinal, slice] of slices.entries()) {
+    const transport = { transmissionId, ordinal, byteOffset: slice.start };
+    if (slice.kind !== "envelope") {
+      const message = messageAt(slice);
+      units++;
+      yield { unit: { ...message.unit, transport }, message };
+      continue;
+    }
+    const unit: ReceivedUnit = {
+      ...entry(partner, feed, flags),
+      entry: "ENVELOPE",
+      format: bytes.toString("latin1", slice.start, slice.start + 3),
+      bytes: bytes.subarray(slice.start, slice.end),
+      transport,
+    };
+    yield { unit, message: undefined };
+  }
+  const closing: ReceivedUnit = {
+    ...entry(partner, feed, flags),
+    entry: "CLOSING",
+    format: "BATCH",
+    bytes: new Uint8Array(0),
+    transport: { transmissionId, ordinal: slices.length, byteOffset: bytes.length },
+    closing: { entries: slices.length, units, bytes: bytes.length, content: [bytes] },
+  };
+  yield { unit: closing, message: undefined };
 }
 
 function readBatch(
@@ -32,37 +84,13 @@ function readBatch(
   context: ReadingContext,
   transmissionId: string,
 ): Transmission {
-  const messages = new Map<number, ReadMessage>();
-  slices.forEach((slice, ordinal) => {
-    if (slice.kind !== "envelope") messages.set(ordinal, readMessage(bytes.subarray(slice.start, slice.end), context));
-  });
-  // The whole batch goes one way, in the order of its first message's feed.
-  const leader = [...messages.values()][0]?.unit;
-  const partner = leader?.partner ?? context.bound ?? "unknown";
-  const feed = leader?.feed ?? `${partner}/`;
-  const flags = countFlags(bytes, slices);
-  const around = (slice: Slice): ReceivedUnit => ({
-    ...entry(partner, feed, flags),
-    entry: "ENVELOPE",
-    format: bytes.toString("latin1", slice.start, slice.start + 3),
-    bytes: bytes.subarray(slice.start, slice.end),
-  });
-  const units: ReceivedUnit[] = slices.map((slice, ordinal) => ({
-    ...(messages.get(ordinal)?.unit ?? around(slice)),
-    transport: { transmissionId, ordinal, byteOffset: slice.start },
-  }));
-  units.push({
-    ...entry(partner, feed, flags),
-    entry: "CLOSING",
-    format: "BATCH",
-    bytes: new Uint8Array(0),
-    transport: { transmissionId, ordinal: slices.length, byteOffset: bytes.length },
-    closing: { entries: slices.length, units: messages.size, bytes: bytes.length, content: [bytes] },
-  });
+  const entries = [...readEntries(bytes, slices, context, transmissionId)];
   return {
-    units,
-    answer: (journalled) =>
-      Buffer.concat([...messages].map(([ordinal, message]) => answerOf(message, journalled?.[ordinal]))),
+    units: entries.map(({ unit }) => unit),
+    answer: (journalled) => {
+      const all = entries.flatMap(({ message }, index) => (message ? answerOf(message, journalled?.[index]) : []));
+      return all.length > 0 ? [Buffer.concat(all)] : [];
+    },
   };
 }
 

@@ -1,9 +1,10 @@
 import type { ReceivedUnit, Surrogate, Verdict } from "../../engine/intake/connector.js";
-import { type Addressed, acknowledgmentCode, addressOf, unaddressed, writeAnswer } from "./answer.js";
+import { type AcknowledgmentCode, acknowledgmentsFor, wantedAcknowledgments } from "./acknowledgments.js";
+import { type Addressed, addressOf, unaddressed, writeAnswer } from "./answer.js";
 import { decodeSegments } from "./charset.js";
 import { readDelimiters } from "./delimiters.js";
 import { component, type Message, parseMessage, placeOf, rawField } from "./message.js";
-import { type Partner, partnerOf } from "./partner.js";
+import { type Partner, partnerOfConnection, senderOf } from "./partner.js";
 import type { Profile } from "./profile.js";
 import { type AnswerCode, type ReasonName, reasonNames, reasons } from "./reasons.js";
 import { normalisedContent, segmentMessage } from "./split.js";
@@ -27,10 +28,10 @@ export interface ReadingContext {
 /** A message read: what goes to the journal, and how it is answered. */
 export interface ReadMessage {
   readonly unit: ReceivedUnit;
-  /** The acknowledgment for a verdict: the unit's own, or the one that the journal came to. */
-  readonly answer: (verdict: Verdict) => Buffer;
+  /** The acknowledgments for a verdict, the unit's own or the one that the journal came to, in the order to be sent. */
+  readonly answer: (verdict: Verdict) => readonly Buffer[];
   /** The acknowledgment when nothing could be made durable: rejected with 207, to be sent again. */
-  readonly tryAgain: () => Buffer;
+  readonly tryAgain: () => readonly Buffer[];
 }
 
 /** Everything known of a message when its unit is put together. */
@@ -54,7 +55,7 @@ export function readMessage(bytes: Uint8Array, context: ReadingContext): ReadMes
     return read(bytes, context);
   } catch (error) {
     context.onFailure?.(error);
-    const partner = partnerOf(context.profiles, "", "", context.bound);
+    const partner = partnerOfConnection(context.profiles, context.bound);
     const problems: Problem[] = [{ reason: "UNTRANSLATABLE", place: "MSH" }];
     const content = Buffer.from(bytes);
     return assemble(context, {
@@ -75,7 +76,7 @@ function read(bytes: Uint8Array, context: ReadingContext): ReadMessage {
   const split = segmentMessage(raw);
   const content = normalisedContent(split);
   const header = split.segments[0] ?? "";
-  const nobody = () => partnerOf(context.profiles, "", "", context.bound);
+  const nobody = () => partnerOfConnection(context.profiles, context.bound);
   const unreadable = (reason: ReasonName, place: string, partner = nobody()): ReadMessage =>
     assemble(context, {
       bytes,
@@ -95,7 +96,8 @@ function read(bytes: Uint8Array, context: ReadingContext): ReadMessage {
   const fields = header.split(delimiters.field);
   const first = (field: number) => (fields[field - 1] ?? "").split(delimiters.repetition)[0] ?? "";
   const name = (field: number) => (first(field).split(delimiters.component)[0] ?? "").trim();
-  const partner = partnerOf(context.profiles, name(3), name(4), context.bound);
+  const sender = senderOf(context.profiles, name(3), name(4), context.bound);
+  const { partner } = sender;
   if (fields.length < 9) return unreadable("SHORT_MSH", "MSH-9", partner);
   const charset = partner?.profile.charset ?? "detect";
   const decoded = decodeSegments(split.segments, name(18), charset, delimiters.field);
@@ -103,11 +105,12 @@ function read(bytes: Uint8Array, context: ReadingContext): ReadMessage {
   const flags = [...split.flags, ...declared.flags, ...decoded.flags];
   const findings = { bytes, content, message, partner, flags };
   if (partner === undefined) {
-    const problems: Problem[] = [{ reason: "UNKNOWN_SENDER", place: "MSH-4" }];
+    const problems: Problem[] = [{ reason: sender.problem, place: "MSH-4" }];
     return assemble(context, { ...findings, problems, sealFor: [], events: [] });
   }
 
   const problems: Problem[] = headerProblems(message, partner.profile);
+  if (sender.problem) problems.push({ reason: sender.problem, place: "MSH-4" });
   if (context.cutOff || bytes.byteLength > partner.profile.messageLimit)
     problems.push({ reason: "TOO_LARGE", place: "MSH" });
   if (decoded.problem) {
@@ -157,7 +160,10 @@ function assemble(context: ReadingContext, findings: Findings): ReadMessage {
   const verdict: Verdict = refusal
     ? { accepted: false, code: reasons[refusal.reason].code, location: refusal.place }
     : { accepted: true };
-  const enhanced = profile?.ackPolicy.mode === "enhanced";
+  const asked = (field: number) => (message ? component(message.header, field, 1) : "");
+  const wanted = profile && wantedAcknowledgments(profile.ackPolicy, asked(15), asked(16));
+  // Acknowledgments are never acknowledged, or two systems would go on for ever.
+  const isAnswered = message === undefined || component(message.header, 9, 1) !== "ACK";
   const to: Addressed = message ? addressOf(message) : unaddressed;
   const isOwn = (given: Verdict) => !given.accepted && !verdict.accepted && given.code === verdict.code;
   const codeOf = (given: Verdict): AnswerCode => {
@@ -165,8 +171,16 @@ function assemble(context: ReadingContext, findings: Findings): ReadMessage {
     // A refusal by the journal (a unit over its limit) comes back the same whenever it is sent: an error, not a retry.
     return isOwn(given) && refusal ? refusal.answer : "AE";
   };
-  const write = (code: AnswerCode, given: Verdict, reason?: string) =>
-    writeAnswer({ to, code, verdict: given, enhanced, content, at: context.receivedAt, ...(reason && { reason }) });
+  const codesOf = (code: AnswerCode, durable: boolean): readonly AcknowledgmentCode[] =>
+    isAnswered ? acknowledgmentsFor(code, durable, wanted) : [];
+  const write = (codes: readonly AcknowledgmentCode[], given: Verdict, reason?: string): Buffer[] =>
+    codes.map((code) => {
+      const secondary = wanted !== undefined && code.startsWith("A");
+      return writeAnswer({
+        ...{ to, code, verdict: given, secondary, content, at: context.receivedAt },
+        ...(reason && { reason }),
+      });
+    });
 
   const name = partner?.name ?? "unknown";
   const facility = message ? component(message.header, 4, 1).slice(0, 64) : "";
@@ -181,7 +195,7 @@ function assemble(context: ReadingContext, findings: Findings): ReadMessage {
     bytes: findings.bytes,
     verdict,
     flags,
-    answer: (given) => acknowledgmentCode(codeOf(given), enhanced),
+    answer: (given) => codesOf(codeOf(given), true).join(" ") || "none",
     sealFor: findings.sealFor,
     events: verdict.accepted ? findings.events : [],
     ...(message && controlId !== "" && { controlId: controlIdOf(message, name, controlId) }),
@@ -189,8 +203,8 @@ function assemble(context: ReadingContext, findings: Findings): ReadMessage {
   };
   return {
     unit,
-    answer: (given) => write(codeOf(given), given, isOwn(given) ? refusal?.reason : undefined),
-    tryAgain: () => write("AR", { accepted: false, code: "207" }, "NOT_DURABLE"),
+    answer: (given) => write(codesOf(codeOf(given), true), given, isOwn(given) ? refusal?.reason : undefined),
+    tryAgain: () => write(codesOf("AR", false), { accepted: false, code: "207" }, "NOT_DURABLE"),
   };
 }
 

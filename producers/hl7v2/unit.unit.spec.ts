@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { testSurrogate } from "../../engine/testing/recording-intake.js";
-import { partnerOf } from "./partner.js";
+import { senderOf } from "./partner.js";
 import { type Profile, profileSchema } from "./profile.js";
 import { messageOf, type Sketch } from "./testing/messages.js";
 import { type ReadingContext, readMessage } from "./unit.js";
@@ -17,7 +17,7 @@ const read = (message: string | Buffer, profile?: Parameters<typeof profileSchem
     contextOf(profileSchema.parse(profile ?? {})),
   );
 const readSketch = (sketch: Sketch, profile = {}) => read(messageOf(sketch), profile);
-const answerText = (message: ReturnType<typeof read>) => message.answer(message.unit.verdict).toString();
+const answerText = (message: ReturnType<typeof read>) => message.answer(message.unit.verdict).map(String).join("\n");
 
 const NAME = (name: string, charset: string) => {
   const text = messageOf({ charset, pid: "1||N1^^^NORTH^MR||@^Jane" });
@@ -194,14 +194,37 @@ describe("an answer", () => {
     );
   });
 
-  it("may be in enhanced mode", () => {
+  it("may be in enhanced mode: CA as the journal has it, then what was made of it, each a message of its own", () => {
+    const profile = { ackPolicy: { mode: "enhanced", application: "AL" } } as const;
+    const good = readSketch({}, profile);
+    const [accept = "", application = ""] = good.answer(good.unit.verdict).map(String);
+    expect(accept).toContain("MSA|CA|C1");
+    expect(application).toContain("|P|2.5.1|||NE|NE\rMSA|AA|C1");
+    expect(accept.split("|")[9]).not.toBe(application.split("|")[9]);
+    expect(good.unit.answer(good.unit.verdict)).toBe("CA AA");
+    const bad = readSketch({ pid: "1||||Doe" }, profile);
+    const [taken = "", error = ""] = bad.answer(bad.unit.verdict).map(String);
+    expect([
+      taken.includes("MSA|CA|"),
+      taken.includes("ERR"),
+      error.includes("MSA|AE|"),
+      error.includes("PID^1^3"),
+    ]).toEqual([true, false, true, true]);
     expect(answerText(readSketch({}, { ackPolicy: { mode: "enhanced" } }))).toContain("MSA|CA|C1");
+    expect(good.tryAgain().map(String)).toEqual([expect.stringContaining("MSA|CR|C1")]);
+  });
+
+  it("is none to an acknowledgment", () => {
+    const message = readSketch({ type: "ACK^A01", pid: null, pv1: null, evn: null, more: ["MSA|AA|7"] });
+    expect(message.unit).toMatchObject({ verdict: { accepted: true }, events: [] });
+    expect(message.unit.answer(message.unit.verdict)).toBe("none");
+    expect([...message.answer(message.unit.verdict), ...message.tryAgain()]).toEqual([]);
   });
 
   it("is in the message's character set", () => {
     const bytes = Buffer.from(messageOf({ charset: "8859/1", facility: "SÜD" }), "latin1");
     const message = read(bytes);
-    expect(message.answer({ accepted: true }).toString("latin1")).toMatch(/\|NADT\|SÜD\|.*\|8859\/1\r/);
+    expect(message.answer({ accepted: true })[0]?.toString("latin1")).toMatch(/\|NADT\|SÜD\|.*\|8859\/1\r/);
   });
 
   it("asks for another try when nothing is durable", () => {
@@ -218,16 +241,33 @@ describe("partners", () => {
       any: { match: [{ facility: "NORTH" }] },
       exact: { match: [{ application: "NADT", facility: "NORTH" }] },
       own: { port: 2600, match: [{ application: "X" }] },
+      free: { certificate: "free-engine" },
     }).map(([name, profile]) => [name, profileSchema.parse(profile)]),
   );
+  const sender = (application: string, facility: string, bound?: string) => {
+    const { partner, problem } = senderOf(profiles, application, facility, bound);
+    return [partner?.name, problem];
+  };
 
   it("are found by the most exact match, else generic", () => {
-    const name = (application: string, facility: string, bound?: string) =>
-      partnerOf(profiles, application, facility, bound)?.name;
-    expect(name("NADT", "NORTH")).toBe("exact");
-    expect(name("OTHER", "NORTH")).toBe("any");
-    expect(name("OTHER", "SOUTH")).toBe("generic");
-    expect(name("NADT", "NORTH", "own")).toBe("own");
+    expect(sender("NADT", "NORTH")).toEqual(["exact", undefined]);
+    expect(sender("OTHER", "NORTH")).toEqual(["any", undefined]);
+    expect(sender("OTHER", "SOUTH")).toEqual(["generic", undefined]);
+  });
+
+  it("that a connection belongs to speak for the senders their profile names, or for any where it names none", () => {
+    expect(sender("X", "NORTH", "own")).toEqual(["own", undefined]);
+    expect(sender("NADT", "NORTH", "own")).toEqual(["own", "SENDER_MISMATCH"]);
+    expect(sender("NADT", "NORTH", "free")).toEqual(["free", undefined]);
+  });
+
+  it("with a certificate or port of their own are not believed by the header", () => {
+    expect(sender("X", "SOUTH")).toEqual([undefined, "CREDENTIAL_MISSING"]);
+    const { unit } = readMessage(Buffer.from(messageOf({ application: "X", facility: "SOUTH" })), {
+      ...contextOf(),
+      profiles,
+    });
+    expect(unit).toMatchObject({ partner: "unknown", verdict: { code: "204", location: "MSH-4" }, events: [] });
   });
 
   it("that nobody knows are rejected where there is no generic", () => {

@@ -57,6 +57,7 @@ export function bodyProblems(
   const report = (reason: ReasonName, place: string) => problems.push({ reason, place });
   const pid = segmentNamed(message, "PID");
   const type = component(message.header, 9, 1);
+  const trigger = component(message.header, 9, 2);
   for (const segment of message.segments) {
     // A malformed id is not repeated: its characters may be a value that a raw line break cut off.
     if (!SEGMENT_ID.test(segment.name)) report("BAD_SEGMENT_ID", `segment ${message.segments.indexOf(segment) + 1}`);
@@ -70,15 +71,15 @@ export function bodyProblems(
     }
   }
   if (pid === undefined) {
-    if (patientMessageTypes.has(type)) report("NO_PID", "PID");
+    // A20 is about a bed, and names no patient.
+    if (patientMessageTypes.has(type) && trigger !== "A20") report("NO_PID", "PID");
   } else {
     if (identifiers.length === 0) report("NO_PID3", "PID-3");
     // An ADT that stops before the required PID-5, with nothing after: the rest was lost on the way.
-    if (type === "ADT" && !isMerge(message) && message.segments.at(-1) === pid && pid.field(5) === undefined) {
+    if (type === "ADT" && !isMerge(message) && message.segments.at(-1) === pid && pid.fieldText(5) === undefined) {
       report("TRUNCATED", "PID");
     }
   }
-  const trigger = component(message.header, 9, 2);
   if (mergeSegmentTriggers.has(trigger) && segmentNamed(message, "MRG") === undefined) report("NO_MRG", "MRG");
   else if (merges) problems.push(...merges.problems);
   return problems;

@@ -5,7 +5,7 @@ import { mergeTriggers } from "./tables.js";
 import { type EventTime, instantField } from "./time.js";
 
 /** Identity events and undone ones of other kinds: they mention the visit, and say nothing of it. */
-const REFERRING = new Set([...mergeTriggers, "A24", "A25", "A26", "A28", "A29", "A31", "A37", "A43"]);
+const REFERRING = new Set([...mergeTriggers, "A24", "A25", "A26", "A28", "A29", "A31", "A37", "A42", "A43", "A50"]);
 
 /**
  * The visit event of a message, by its trigger.
@@ -60,6 +60,8 @@ export function visitEvent(
       };
     }
     case "A02":
+    // Two patients change places: each group names the place that its patient has now.
+    case "A17":
       return { ...draft, type: "VisitTransferred", fields: { ...fields, class: visitClass, location } };
     case "A03":
       return {
@@ -78,6 +80,8 @@ export function visitEvent(
     case "A27":
     case "A38":
       return { ...draft, type: "VisitCancelled", fields: { ...fields, cancels: "PRE_ADMISSION" } };
+    case "A23":
+      return { ...draft, type: "VisitCancelled", fields: { ...fields, cancels: "VISIT" } };
     case "A12":
       return { ...draft, type: "TransferCancelled", fields };
     case "A13":

@@ -6,24 +6,31 @@ import { acknowledgmentOf, isAcknowledged, isRejected, setCodes } from "./verdic
 /** IK502, AK905 and IK304 take at most five codes. */
 const MOST_CODES = 5;
 
-/** Writes segments with the delimiters of the interchange answered: what is repeated of it can't contain them. */
+/**
+ * Writes segments with the delimiters of the interchange answered. What is repeated of it may only contain them where an
+ * ISA is wrong: a blank stands for them then.
+ */
 class Writer {
   readonly #element: string;
   readonly #terminator: string;
   readonly component: string;
+  readonly #delimiters: RegExp;
   #text = "";
 
   constructor(header: InterchangeHeader) {
     this.#element = String.fromCharCode(header.delimiters.element);
     this.#terminator = String.fromCharCode(header.delimiters.terminator);
     this.component = String.fromCharCode(header.delimiters.component);
+    const code = (byte: number) => `\\x${byte.toString(16).padStart(2, "0")}`;
+    this.#delimiters = new RegExp(`[${code(header.delimiters.element)}${code(header.delimiters.terminator)}]`, "g");
   }
 
   /** Adds a segment; empty elements at its end are left out, as X12.6 asks. */
   add(...elements: readonly (string | number)[]): void {
     let length = elements.length;
     while (length > 1 && elements[length - 1] === "") length -= 1;
-    this.#text += elements.slice(0, length).join(this.#element) + this.#terminator;
+    const written = elements.slice(0, length).map((element) => String(element).replace(this.#delimiters, " "));
+    this.#text += written.join(this.#element) + this.#terminator;
   }
 
   get text(): string {
@@ -50,7 +57,9 @@ export function answerTo(interchange: InterchangeReport, options: AnswerOptions)
   const { header } = interchange;
   const rejected = interchange.note !== "000";
   const groups = interchange.groups.filter((group) => isAnswered(interchange, group));
-  const acknowledge = rejected || header.acknowledgementRequested || options.alwaysAcknowledge;
+  // An answer is never answered, whatever its header asks for: two that always answer would go on for ever.
+  const onlyAnswers = interchange.acknowledges && interchange.groups.length === 0;
+  const acknowledge = rejected || (!onlyAnswers && (header.acknowledgementRequested || options.alwaysAcknowledge));
   if (groups.length === 0 && !acknowledge) return null;
   const writer = new Writer(header);
   const day = options.now.toISOString().slice(0, 10).replaceAll("-", "");
@@ -129,7 +138,8 @@ function writeSet(
   component: string,
 ): void {
   const letter = form === "999" ? "IK" : "AK";
-  add("AK2", set.header.set, set.header.control, form === "999" ? set.header.guide : "");
+  // AK201 has three characters, whatever the set that nobody knows was called.
+  add("AK2", set.header.set.slice(0, 3), set.header.control, form === "999" ? set.header.guide : "");
   for (const error of set.errors) writeError(add, error, letter, component);
   const codes = [...new Set(setCodes(set))].slice(0, MOST_CODES);
   // A 997 does not know the implementation codes (I5, I6): its nearest is 5.

@@ -46,6 +46,8 @@ export interface InterchangeReport {
   readonly groups: GroupReport[];
   /** SHA-256 of the segments, line breaks between them left out. Set when the interchange has ended. */
   digest: string;
+  /** It holds a TA1: an answer to an interchange of ours. */
+  acknowledges: boolean;
   /** IEA was read. */
   complete: boolean;
   readonly byteOrderMark: boolean;
@@ -74,6 +76,8 @@ export class InterchangeCheck {
   readonly report: FileReport = { interchanges: [], problem: null };
   readonly #options: CheckOptions;
   #hash: Hash | null = null;
+  /** Bytes not yet digested. */
+  #run: { readonly chunk: Buffer; readonly from: number; to: number } | null = null;
   #interchange: InterchangeReport | null = null;
   #group: GroupReport | null = null;
   #set: SetReport | null = null;
@@ -87,13 +91,11 @@ export class InterchangeCheck {
 
   accept(token: Token, byteOrderMark = false): void {
     if (!isSegment(token)) return;
-    if (token.id === "ISA" && token.kind === "segment") this.#begin(token, byteOrderMark);
-    this.#hash?.update(token.lead === 0 ? token.bytes : token.bytes.subarray(token.lead));
-    if (token.kind === "truncated") return;
+    if (token.opens) this.#begin(token, byteOrderMark);
+    this.#digest(token);
+    if (token.kind === "truncated" || token.opens) return;
     const position = this.#set ? this.#set.segments + 1 : 0;
     switch (token.id) {
-      case "ISA":
-        break;
       case "IEA":
         this.#endInterchange(token);
         break;
@@ -114,10 +116,27 @@ export class InterchangeCheck {
     }
   }
 
+  /** Adds a segment's content to the digest; runs of one chunk at once, since a call costs more than its bytes. */
+  #digest({ chunk, from, to, lead }: Segment): void {
+    if (!this.#hash) return;
+    if (this.#run?.chunk === chunk && lead === 0 && this.#run.to === from) {
+      this.#run.to = to;
+      return;
+    }
+    this.#digestRun();
+    this.#run = { chunk, from: from + lead, to };
+  }
+
+  #digestRun(): void {
+    if (this.#run) this.#hash?.update(this.#run.chunk.subarray(this.#run.from, this.#run.to));
+    this.#run = null;
+  }
+
   #inside(segment: Segment, position: number): void {
     if (!this.#set) {
       // Only a TA1 may stand outside a set, between ISA and the first GS (X12.5).
       if (segment.id !== "TA1" || this.#group) this.#note("024");
+      else if (this.#interchange) this.#interchange.acknowledges = true;
       return;
     }
     this.#set.segments = position;
@@ -144,7 +163,15 @@ export class InterchangeCheck {
     this.#illegal = this.#options.extended(header)
       ? null
       : new RegExp(`[^\\x20-\\x7e${literally(element)}${literally(component)}${literally(repetition)}]`);
-    this.#interchange = { header, note: "000", groups: [], digest: "", complete: false, byteOrderMark };
+    this.#interchange = {
+      header,
+      note: "000",
+      groups: [],
+      digest: "",
+      acknowledges: false,
+      complete: false,
+      byteOrderMark,
+    };
     this.report.interchanges.push(this.#interchange);
     this.#hash = createHash("sha256");
     if (!/^00[345]\d\d$/.test(header.version)) this.#note("017");
@@ -157,6 +184,7 @@ export class InterchangeCheck {
     if (!this.#interchange) return;
     this.#cutGroup();
     if (!this.#interchange.complete) this.#note("023");
+    this.#digestRun();
     this.#interchange.digest = this.#hash!.digest("hex");
     this.#interchange = null;
     this.#hash = null;

@@ -6,6 +6,8 @@ import type { Segment } from "./tokenizer.js";
 export interface ClaimContext {
   readonly date: string;
   readonly time: string;
+  /** BHT03: the submitter's number of the batch. */
+  readonly reference: string;
   readonly provider: Provider;
   readonly subscriber: Person | null;
   readonly dependent: Person | null;
@@ -27,6 +29,7 @@ const noProvider: Provider = { npi: null, taxId: "" };
 export const emptyClaimContext: ClaimContext = {
   date: "",
   time: "",
+  reference: "",
   provider: noProvider,
   subscriber: null,
   dependent: null,
@@ -46,9 +49,12 @@ export function readContext(context: ClaimContext, segment: Segment, profile: Pr
     case "ST":
       return emptyClaimContext;
     case "BHT":
-      return { ...context, date: at(4), time: at(5) };
+      return { ...context, reference: at(3), date: at(4), time: at(5) };
     case "HL":
-      if (at(3) === "20") return { ...emptyClaimContext, date: context.date, time: context.time };
+      if (at(3) === "20") {
+        const { reference, date, time } = context;
+        return { ...emptyClaimContext, reference, date, time };
+      }
       if (at(3) === "22") return { ...context, subscriber: null, dependent: null, payer: "", loop: "" };
       return { ...context, dependent: null, loop: "" };
     case "NM1":

@@ -1,7 +1,7 @@
 import { join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import type { Address, ConnectorDefinition, ReceiveContext, Receiver } from "../../engine/intake/connector.js";
-import { startDropFolder } from "./dropfolder.js";
+import { startDroppedFiles } from "./dropped-files.js";
 import { type Profile, profileSchema } from "./profile.js";
 import { RecentInterchanges } from "./recent.js";
 import type { Desk } from "./reception.js";
@@ -17,7 +17,7 @@ async function listen({ intake, settings, profiles, logger }: ReceiveContext<Pro
     now: () => new Date(),
   };
   const inbox = resolve(settings.X12_INBOX ?? join(settings.TRIBUTARY_HOME, "x12"));
-  const folder = await startDropFolder(desk, { inbox, logger });
+  const folder = await startDroppedFiles(desk, { inbox, logger });
   const server = await startServer(desk, {
     host: settings.X12_HOST,
     port: settings.X12_PORT,

@@ -3,11 +3,15 @@ import type { ReceivedUnit, Surrogate, UnitIdentity, Verdict } from "../../engin
 import type { GroupReport, InterchangeReport, SetReport } from "./check.js";
 import { type ClaimContext, emptyClaimContext } from "./claim-context.js";
 import { formatOf } from "./envelope.js";
+import { emptyHierarchyContext, type HierarchyContext, readHierarchy } from "./hierarchy-context.js";
 import type { Profile } from "./profile.js";
 import { type Slice, unitKinds } from "./splitter.js";
 import { nothing, type Surroundings, type Translation } from "./surroundings.js";
 import type { Segment } from "./tokenizer.js";
+import { translateGroupAcknowledgment, translateTa1 } from "./translate-acknowledgment.js";
+import { type MemberContext, readEnrolment, translateMember } from "./translate-member.js";
 import { translatePayment } from "./translate-payment.js";
+import { translateStatus, translateStatusHead } from "./translate277.js";
 import { type Remittance, translateRemittance } from "./translate835.js";
 import { translate837 } from "./translate837.js";
 import { type Judgement, judgeInterchange, judgeSet } from "./verdict.js";
@@ -69,7 +73,10 @@ export class InterchangeEntries {
   /** How often each of the sender's numbers came in the set so far. */
   #occurrences = new Map<string, number>();
   #claims: ClaimContext = emptyClaimContext;
+  #hierarchy: HierarchyContext = emptyHierarchyContext;
+  #enrolment: MemberContext | null = null;
   #remittance: Remittance | null = null;
+  #surroundings: Surroundings | null = null;
 
   constructor(report: InterchangeReport, options: EntryOptions) {
     this.#report = report;
@@ -80,6 +87,11 @@ export class InterchangeEntries {
   /** The set that the last slice belonged to. */
   get set(): SetReport | null {
     return this.#set;
+  }
+
+  /** Follows a slice without making an entry of it; only for a reader that makes none of what surrounds it either. */
+  pass(slice: Slice): void {
+    this.#advance(slice);
   }
 
   entry(slice: Slice): ReceivedUnit {
@@ -152,7 +164,10 @@ export class InterchangeEntries {
       this.#ordinalInSet = 0;
       this.#occurrences = new Map();
       this.#claims = emptyClaimContext;
+      this.#hierarchy = emptyHierarchyContext;
+      this.#enrolment = null;
       this.#remittance = null;
+      this.#surroundings = this.#set && this.#surroundingsOf(this.#group, this.#set);
     } else if (first.id === "GE" || first.id === "IEA") {
       this.#set = null;
       if (first.id === "IEA") this.#group = null;
@@ -164,34 +179,90 @@ export class InterchangeEntries {
     return judgeInterchange(this.#report);
   }
 
-  #translate(slice: Slice): Translation {
-    if (!this.#group || !this.#set || slice.continued) return nothing;
-    const surroundings: Surroundings = {
+  #surroundingsOf(group: GroupReport, set: SetReport): Surroundings {
+    return {
       interchange: this.#report.header,
-      group: this.#group.header,
-      set: this.#set.header,
-      format: formatOf(this.#set.header, this.#group.header),
+      group: group.header,
+      set: set.header,
+      format: formatOf(set.header, group.header),
       profile: this.#options.profile,
       surrogate: this.#options.surrogate,
-      totals: this.#set.totals,
+      totals: set.totals,
     };
-    switch (slice.kind) {
-      case "heading":
+  }
+
+  #translate({ kind, segments, continued }: Slice): Translation {
+    if (continued) return nothing;
+    if (kind === "acknowledgment") {
+      const { profile, surrogate } = this.#options;
+      return translateTa1(segments, { interchange: this.#report.header, profile, surrogate });
+    }
+    const surroundings = this.#set && this.#surroundings;
+    if (!surroundings) return nothing;
+    switch (kind) {
       case "subscriber":
-      case "claim": {
-        const reading = translate837(slice.segments, this.#claims, surroundings);
-        this.#claims = reading.context;
-        return reading.translation ?? nothing;
-      }
+      case "claim":
+        return this.#translateClaim(segments, surroundings);
       case "remittance": {
-        const { remittance, translation } = translateRemittance(slice.segments, surroundings);
+        const { remittance, translation } = translateRemittance(segments, surroundings);
         this.#remittance = remittance;
         return translation;
       }
       case "payment":
-        return this.#remittance ? translatePayment(slice.segments, this.#remittance, surroundings) : nothing;
+        return this.#remittance ? translatePayment(segments, this.#remittance, surroundings) : nothing;
+      case "heading":
+        if (surroundings.set.set === "837") return this.#translateClaim(segments, surroundings);
+        this.#hierarchy = readHierarchy(this.#hierarchy, segments);
+        return nothing;
+      case "set":
+        return this.#translateSet(segments, surroundings);
+      case "member":
+        return this.#translateMember(segments, surroundings);
       default:
         return nothing;
+    }
+  }
+
+  #translateClaim(segments: readonly Segment[], surroundings: Surroundings): Translation {
+    const reading = translate837(segments, this.#claims, surroundings);
+    this.#claims = reading.context;
+    return reading.translation ?? nothing;
+  }
+
+  /** A set as a whole, or its head where people follow. */
+  #translateSet(segments: readonly Segment[], surroundings: Surroundings): Translation {
+    switch (surroundings.set.set) {
+      case "997":
+      case "999":
+        return translateGroupAcknowledgment(segments, surroundings);
+      case "270":
+      case "271":
+      case "276":
+        this.#hierarchy = readHierarchy(this.#hierarchy, segments);
+        return nothing;
+      case "277":
+        this.#hierarchy = readHierarchy(this.#hierarchy, segments);
+        return translateStatusHead(segments, this.#hierarchy, surroundings);
+      case "834":
+        this.#enrolment = readEnrolment(segments);
+        return nothing;
+      default:
+        return nothing;
+    }
+  }
+
+  #translateMember(segments: readonly Segment[], surroundings: Surroundings): Translation {
+    const { date, time, source } = this.#hierarchy;
+    switch (surroundings.set.set) {
+      case "277":
+        return translateStatus(segments, this.#hierarchy, surroundings);
+      case "834":
+        return this.#enrolment ? translateMember(segments, this.#enrolment, surroundings) : nothing;
+      default: {
+        const told = translateMember(segments, { date, time, payer: source }, surroundings);
+        // Only the payer's answer tells facts; an inquiry says whom it asks about.
+        return surroundings.set.set === "271" ? told : { ...told, events: [], flags: [] };
+      }
     }
   }
 

@@ -18,11 +18,13 @@ export interface Outbox {
   readonly interchanges: readonly { readonly control: string; readonly acknowledgments: boolean }[];
 }
 
-/** Number of a unit: of the claim, the payment, or the remittance. */
+/** Number of a unit: of the claim, the payment, the remittance, or what a status is traced by. */
 const NUMBERS: Readonly<Record<string, { readonly segment: string; readonly at: number }>> = {
   claim: { segment: "CLM", at: 1 },
   payment: { segment: "CLP", at: 1 },
   remittance: { segment: "TRN", at: 2 },
+  member: { segment: "TRN", at: 2 },
+  set: { segment: "AK1", at: 2 },
 };
 
 export function readOutbox(bytes: Buffer): Outbox {
@@ -36,7 +38,7 @@ export function readOutbox(bytes: Buffer): Outbox {
   for (const slice of [...splitter.push([...tokenizer.push(bytes), ...tokenizer.end()]), ...splitter.end()]) {
     const first = slice.segments[0];
     const at = (index: number): string => (first?.elements[index] ?? "").trim();
-    if (first?.id === "ISA") {
+    if (slice.kind === "isa" && first) {
       interchanges.push({ control: at(13), acknowledgments: true });
       group = "";
     } else if (first?.id === "GS") {

@@ -41,6 +41,11 @@ export interface Reception {
 const SLICE_SHARE = 0.7;
 const BATCH_ENTRIES = 256;
 const BATCH_BYTES = 1_048_576;
+/** Batches on their way to the log while the next is read; more would only cost memory. */
+const BATCHES_ABROAD = 1;
+/** Part of the record limit, and bytes, below which a claim or a person's unit is surely taken. */
+const SMALL_SHARE = 1 / 16;
+const SMALL_BYTES = 65_536;
 
 /**
  * Takes a file or body in: checks it in a first pass, journals it in a second, and makes the answer.
@@ -115,9 +120,13 @@ async function examine(
       entries = entriesOf(interchange, choice, desk, "");
     }
     if (!entries) return;
+    if (!unitKinds.has(slice.kind) || isSurelyTaken(slice, desk)) {
+      entries.pass(slice);
+      return;
+    }
     const entry = entries.entry(slice);
     const { set } = entries;
-    if (!set || !unitKinds.has(slice.kind)) return;
+    if (!set) return;
     const verdict: Verdict = slice.continued ? { accepted: false, code: "UNIT_TOO_LARGE" } : desk.intake.check(entry);
     if (!verdict.accepted)
       set.refusal ??= { code: verdict.code, location: verdict.location ?? slice.segments[0]?.id ?? "ST" };
@@ -130,6 +139,19 @@ async function examine(
   take(tokenizer.end());
   for (const slice of splitter.end()) inspect(slice);
   return check.end(tokenizer.problem);
+}
+
+/**
+ * Whether the journal takes a unit whatever is in it, so that the first pass need not make it. What the syntax lets through
+ * always encodes, and an event is a few times the size of its bytes at most. Payments and remittances are always made:
+ * their sums might not fit an amount. Would one be refused all the same, the second pass would still see it.
+ */
+function isSurelyTaken({ kind, bytes, continued }: Slice, { unitLimit }: Desk): boolean {
+  return (
+    !continued &&
+    (kind === "claim" || kind === "member") &&
+    bytes.length < Math.min(SMALL_BYTES, unitLimit * SMALL_SHARE)
+  );
 }
 
 function sliceLimit(desk: Desk): number {
@@ -196,8 +218,10 @@ async function journal(
     }
   };
   for await (const chunk of source.chunks()) {
-    for (const slice of splitter.push(tokenizer.push(chunk))) put(slice);
-    await writer.flushWhenFull();
+    for (const slice of splitter.push(tokenizer.push(chunk))) {
+      put(slice);
+      if (writer.isFull) await writer.flushFull();
+    }
   }
   for (const slice of [...splitter.push(tokenizer.end()), ...splitter.end()]) put(slice);
   const last = entries as InterchangeEntries | null;
@@ -222,12 +246,21 @@ function unreadable(slice: Slice, partner: string, report: FileReport): Received
   };
 }
 
-/** Journals in order, a batch at a time, and notes on the sets what the intake refused after all. */
+interface WaitingEntry {
+  readonly entry: ReceivedUnit;
+  readonly set: InterchangeEntries["set"];
+}
+
+/**
+ * Journals in order, a batch at a time, and notes on the sets what the intake refused after all. A few batches are on
+ * their way while the next is read: what is submitted first is journalled first.
+ */
 class BatchWriter {
   units = 0;
   readonly #intake: Intake;
-  #batch: { readonly entry: ReceivedUnit; readonly set: InterchangeEntries["set"] }[] = [];
+  #batch: WaitingEntry[] = [];
   #bytes = 0;
+  #abroad: Promise<void>[] = [];
 
   constructor(intake: Intake) {
     this.#intake = intake;
@@ -239,21 +272,38 @@ class BatchWriter {
     if (entry.entry === "UNIT") this.units += 1;
   }
 
-  async flushWhenFull(): Promise<void> {
-    if (this.#batch.length >= BATCH_ENTRIES || this.#bytes >= BATCH_BYTES) await this.flush();
+  get isFull(): boolean {
+    return this.#batch.length >= BATCH_ENTRIES || this.#bytes >= BATCH_BYTES;
+  }
+
+  /** Sends what is there, and waits until few enough batches are on their way. */
+  async flushFull(): Promise<void> {
+    this.#send();
+    while (this.#abroad.length > BATCHES_ABROAD) await this.#abroad.shift();
   }
 
   async flush(): Promise<void> {
+    if (this.#batch.length > 0) this.#send();
+    for (const sent of this.#abroad.splice(0)) await sent;
+  }
+
+  #send(): void {
     const batch = this.#batch;
-    if (batch.length === 0) return;
     this.#batch = [];
     this.#bytes = 0;
-    const submitted = await this.#intake.submit(batch.map(({ entry }) => entry));
-    for (const [index, { entry, set }] of batch.entries()) {
-      const verdict = submitted[index]?.verdict;
-      if (verdict && !verdict.accepted && entry.verdict.accepted && set && isAcknowledged(set)) {
-        set.refusal ??= { code: verdict.code, location: verdict.location ?? "ST" };
-      }
+    const sent = submitBatch(this.#intake, batch);
+    // The first to fail is thrown where it is waited for; those after it failed with it.
+    sent.catch(() => undefined);
+    this.#abroad.push(sent);
+  }
+}
+
+async function submitBatch(intake: Intake, batch: readonly WaitingEntry[]): Promise<void> {
+  const submitted = await intake.submit(batch.map(({ entry }) => entry));
+  for (const [index, { entry, set }] of batch.entries()) {
+    const verdict = submitted[index]?.verdict;
+    if (verdict && !verdict.accepted && entry.verdict.accepted && set && isAcknowledged(set)) {
+      set.refusal ??= { code: verdict.code, location: verdict.location ?? "ST" };
     }
   }
 }

@@ -158,7 +158,10 @@ describe("a reception", () => {
     const desk = deskOf();
     desk.intake.refuse = (unit) =>
       unit.controlId?.value.endsWith("C2") ? { accepted: false, code: "UNIT_TOO_LARGE" } : { accepted: true };
-    const { accepted, answer } = await take(claimsOf("000000012"), desk);
+    // Small claims are taken without asking: what can be refused is large.
+    const long = Array.from({ length: 1_000 }, (_, index) => `NTE*ADD*${"x".repeat(70)}${index}`);
+    const large = claimBody.flatMap((one) => (one.startsWith("CLM*C2") ? [one, ...long] : [one]));
+    const { accepted, answer } = await take(interchange([claims837(...large)], { control: "000000012" }), desk);
     expect(accepted).toBe(false);
     expect(text(answer)).toContain("IK5*R*5~AK9*R*1*1*0~");
     expect(events(desk)).toEqual([]);

@@ -1,74 +1,10 @@
-import { createReadStream } from "node:fs";
-import { mkdtemp, open, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { TributaryError } from "../../engine/service/errors.js";
+import { spool as spoolStream } from "../../engine/reception/byte-source.js";
 
-/** Bytes that can be read more than once: the interchange is checked in a first pass and journalled in a second. */
-export interface ByteSource {
-  readonly size: number;
-  chunks(): AsyncIterable<Buffer> | Iterable<Buffer>;
-}
-
-const CHUNK = 262_144;
-/** Bodies up to this size stay in memory. */
-const IN_MEMORY = 1_048_576;
-
-export function bufferSource(bytes: Buffer): ByteSource {
-  return {
-    size: bytes.length,
-    *chunks() {
-      for (let at = 0; at < bytes.length; at += CHUNK) yield bytes.subarray(at, at + CHUNK);
-    },
-  };
-}
-
-/** A file, read anew in each pass. @param size bytes at the time it was claimed. */
-export function fileSource(path: string, size: number): ByteSource {
-  return { size, chunks: () => createReadStream(path, { highWaterMark: CHUNK }) as AsyncIterable<Buffer> };
-}
-
-/** A body that was taken in; `release` removes its temporary file. */
-export interface SpooledSource extends ByteSource {
-  release(): Promise<void>;
-}
+export { type ByteSource, bufferSource, type SpooledSource } from "../../engine/reception/byte-source.js";
 
 /**
- * Takes a stream in: in memory up to 1 MiB, else in a temporary file that only this user can read.
+ * Takes a body in.
  * @throws TRIB_X12_BODY_TOO_LARGE when it is larger than `limit` bytes.
  */
-export async function spool(stream: AsyncIterable<Buffer>, limit: number): Promise<SpooledSource> {
-  const held: Buffer[] = [];
-  let size = 0;
-  let file: {
-    readonly path: string;
-    readonly folder: string;
-    readonly handle: Awaited<ReturnType<typeof open>>;
-  } | null = null;
-  const release = async (): Promise<void> => {
-    if (file) await rm(file.folder, { recursive: true, force: true });
-  };
-  try {
-    for await (const chunk of stream) {
-      size += chunk.length;
-      if (size > limit) {
-        throw new TributaryError("TRIB_X12_BODY_TOO_LARGE", undefined, { limit });
-      }
-      if (!file && size > IN_MEMORY) {
-        const folder = await mkdtemp(join(tmpdir(), "tributary-x12-"));
-        const path = join(folder, "body");
-        file = { path, folder, handle: await open(path, "wx", 0o600) };
-        for (const one of held.splice(0)) await file.handle.appendFile(one);
-      }
-      if (file) await file.handle.appendFile(chunk);
-      else held.push(chunk);
-    }
-  } catch (error) {
-    await file?.handle.close();
-    await release();
-    throw error;
-  }
-  await file?.handle.close();
-  const source = file ? fileSource(file.path, size) : bufferSource(Buffer.concat(held, size));
-  return { size: source.size, chunks: () => source.chunks(), release };
-}
+export const spool = (stream: AsyncIterable<Buffer>, limit: number) =>
+  spoolStream(stream, { limit, tooLarge: "TRIB_X12_BODY_TOO_LARGE" });

@@ -105,6 +105,33 @@ describe("the tokenizer", () => {
     expect(Buffer.concat(tokens.map((token) => token.bytes)).equals(endless)).toBe(true);
   });
 
+  it("finds the interchange after one that was cut off in a segment, after noise, and after a broken ISA", () => {
+    const next = withDelimiters("|", "!", "'");
+    const short = Buffer.from(plain.toString("latin1").replace("00*          ", "00*         "), "latin1");
+    const cut = plain.subarray(0, plain.indexOf("LX*1") + 3);
+    const name = Buffer.from(plain.toString("latin1").replace("LX*1", "LX*ISABELLA"), "latin1");
+    for (const before of [
+      cut,
+      Buffer.concat([plain, Buffer.from("garbage ISA")]),
+      short,
+      plain.subarray(0, 60),
+      name,
+    ]) {
+      const stream = Buffer.concat([before, next]);
+      fc.assert(
+        fc.property(fc.array(fc.nat(stream.length), { maxLength: 12 }), (cuts) => {
+          const { tokens } = read(stream, cuts);
+          expect(Buffer.concat(tokens.map((token) => token.bytes)).equals(stream)).toBe(true);
+          const found = tokens
+            .filter(isSegment)
+            .filter(({ id, delimiters }) => id === "IEA" && delimiters.element === 124);
+          expect(found).toHaveLength(1);
+        }),
+        { numRuns: 60 },
+      );
+    }
+  });
+
   it("tells a segment that the end of the stream cut off", () => {
     const { tokens } = read(plain.subarray(0, plain.indexOf("LX*1") + 3));
     expect(tokens.at(-1)).toMatchObject({ kind: "truncated", id: "LX" });

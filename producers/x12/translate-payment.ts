@@ -1,5 +1,6 @@
 import type { EventDraft } from "../../engine/intake/connector.js";
 import type { EventInputs } from "../../schemas/events.generated.js";
+import { type Adjudication, readAdjudication } from "./adjudication.js";
 import { contentHash } from "./content-hash.js";
 import { cents, readDate } from "./element.js";
 import { type Person, personOf, subscriberId } from "./people.js";
@@ -25,6 +26,7 @@ interface PaymentBody {
   patient: Person | null;
   insured: Person | null;
   allowed: number | null;
+  readonly adjudication: Adjudication;
   readonly adjustments: Adjustment[];
   readonly lines: PaidLine[];
 }
@@ -42,7 +44,7 @@ export function translatePayment(
   let body: PaymentBody | null = null;
   for (const segment of segments) {
     if (segment.id === "CLP" && body === null) {
-      body = { clp: segment, patient: null, insured: null, allowed: null, adjustments: [], lines: [] };
+      body = bodyOf(segment);
     } else if (body) readPayment(body, segment, remittance, surroundings);
   }
   const at = (index: number): string => (body?.clp.elements[index] ?? "").trim();
@@ -55,6 +57,7 @@ export function translatePayment(
   const owner = patientId ?? claimId;
   const facts = fieldsOf(body, at, remittance, occurrence, patientId, surroundings);
   const flags = facts.balanced ? [] : ["PAYMENT_UNBALANCED"];
+  if (!body.lines.every((one) => isLineBalanced(one, body.adjustments))) flags.push("LINE_UNBALANCED");
   if (patientId === null) flags.push("PATIENT_UNIDENTIFIED");
   const event: EventDraft = {
     type: at(2) === "22" ? "ClaimPaymentReversed" : "ClaimAdjudicated",
@@ -73,6 +76,11 @@ export function translatePayment(
     sealFor: owner,
   };
   return { events: [event], flags, sealFor: [owner], number: at(1) };
+}
+
+function bodyOf(clp: Segment): PaymentBody {
+  const adjudication = { remarkCodes: [], values: [] };
+  return { clp, patient: null, insured: null, allowed: null, adjudication, adjustments: [], lines: [] };
 }
 
 /**
@@ -103,9 +111,17 @@ function readPayment(body: PaymentBody, segment: Segment, remittance: Remittance
         paidAmount: cents(at(3)) ?? 0,
         allowedAmount: null,
         serviceDate: null,
+        remarkCodes: [],
       });
       return;
     }
+    case "MIA":
+    case "MOA":
+      readAdjudication(body.adjudication, segment);
+      return;
+    case "LQ":
+      if (line && at(1) === "HE" && at(2) !== "") line.remarkCodes = [...(line.remarkCodes ?? []), at(2)];
+      return;
     case "DTM":
       if (line && (at(1) === "472" || at(1) === "150")) line.serviceDate = readDate(at(2));
       return;
@@ -138,6 +154,15 @@ function readAdjustments(body: PaymentBody, segment: Segment, lineNumber: number
   }
 }
 
+/** The first of the three equations of an 835 (005010X221, 1.10.2.1): SVC02 less the line's CAS is SVC03. */
+function isLineBalanced(
+  { lineNumber, chargeAmount, paidAmount }: PaidLine,
+  adjustments: readonly Adjustment[],
+): boolean {
+  const own = adjustments.filter((one) => one.lineNumber === lineNumber);
+  return chargeAmount - own.reduce((sum, { amount }) => sum + amount, 0) === paidAmount;
+}
+
 function fieldsOf(
   body: PaymentBody,
   at: (index: number) => string,
@@ -166,6 +191,8 @@ function fieldsOf(
     frequencyCode: at(9) || null,
     adjustments: body.adjustments,
     lines: body.lines,
+    remarkCodes: body.adjudication.remarkCodes,
+    adjudication: body.adjudication.values,
     balanced: chargeAmount - adjusted === paidAmount,
     payerControlNumberHash: payerControlNumberHash(surroundings.surrogate, remittance.payee, at(7)),
     paidAt: remittance.paidAt,

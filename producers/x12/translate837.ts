@@ -9,6 +9,7 @@ import { decodeText } from "./profile.js";
 import { type ClaimLine, daysOf, lineOf, readLine } from "./service-line.js";
 import { payerControlNumberHash, payerId, type Surroundings, type Translation } from "./surroundings.js";
 import type { Segment } from "./tokenizer.js";
+import { transmissionOf } from "./transmission.js";
 
 /** Code list qualifiers (element 1270) of diagnoses; HI also carries procedures, occurrences, values and conditions. */
 const DIAGNOSES = new Set(["ABK", "BK", "ABF", "BF", "ABJ", "BJ", "APR", "PR", "ABN", "BN"]);
@@ -123,7 +124,8 @@ function claimTranslation(
   if (flags.includes("MISSING_PAYER_CONTROL_NUMBER")) return { events: [], flags, sealFor, number: claim.number };
 
   const facts = fieldsOf(claim, context, surroundings, provider, payer, patient);
-  const fields: ClaimFields = { ...facts, contentHash: contentHash(facts), flags };
+  const transmission = transmissionOf(surroundings, context.reference);
+  const fields: ClaimFields = { ...facts, contentHash: contentHash(facts), transmission, flags };
   const submitted = instantOf(context.date, context.time, profile.timeZone) ?? { time: 0, precision: "DAY" as const };
   const person = context.dependent ?? context.subscriber;
   const text = (value: string): string | null => (value === "" ? null : decodeText(profile, value));
@@ -166,7 +168,7 @@ function fieldsOf(
   provider: string,
   payer: string,
   patient: string | null,
-): Omit<ClaimFields, "contentHash" | "flags"> {
+): Omit<ClaimFields, "contentHash" | "transmission" | "flags"> {
   // A dental line without a date of its own was served on the claim's (005010X224, 2300 DTP*472).
   const dental = surroundings.format === "837D";
   return {

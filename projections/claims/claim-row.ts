@@ -1,8 +1,18 @@
 import type { ColumnValue, KeyedRows, Row } from "../../engine/projector/definition.js";
-import { billingOf, claimState, inOrder, inPaymentOrder, type Payment, type Submission } from "./claim-state.js";
+import {
+  type Acknowledgment,
+  billingOf,
+  claimState,
+  inAcknowledgmentOrder,
+  inOrder,
+  inPaymentOrder,
+  type Payment,
+  type Submission,
+} from "./claim-state.js";
 
 export type SubmissionRow = Row & Submission;
 export type PaymentRow = Row & Payment;
+type AcknowledgmentRow = Row & Acknowledgment;
 
 export const submissionsOf = (rows: KeyedRows): readonly SubmissionRow[] =>
   inOrder(rows.all() as readonly SubmissionRow[]);
@@ -14,11 +24,50 @@ function latest(rows: readonly Row[], column: string): ColumnValue {
   return rows.findLast((row) => row[column] !== null)?.[column] ?? null;
 }
 
-/** The row of `claims`, made anew from the claim's submissions and payments, both in their order. */
-export function claimRow(submissions: readonly SubmissionRow[], payments: readonly PaymentRow[]): Row {
-  const { status, money, submittedAt, adjudicatedAt } = claimState(submissions, payments);
+/** The tables that a claim's row is made from, and the one it is put in. */
+interface ClaimRows {
+  readonly claims: KeyedRows;
+  readonly claim_submissions: KeyedRows;
+  readonly claim_payments: KeyedRows;
+  readonly claim_acknowledgments: KeyedRows;
+  readonly claim_status_reports: KeyedRows;
+}
+
+/** Makes the row of `claims` anew from everything known of the claim. */
+export function putClaim(tables: ClaimRows): void {
+  const acknowledgments = inAcknowledgmentOrder(tables.claim_acknowledgments.all() as readonly AcknowledgmentRow[]);
+  const row = claimRow(
+    submissionsOf(tables.claim_submissions),
+    paymentsOf(tables.claim_payments),
+    acknowledgments,
+    tables.claim_status_reports.all(),
+  );
+  tables.claims.put(row);
+}
+
+/** All lists in their order. */
+function claimRow(
+  submissions: readonly SubmissionRow[],
+  payments: readonly PaymentRow[],
+  acknowledgments: readonly AcknowledgmentRow[],
+  reports: readonly Row[],
+): Row {
+  const { status, money, submittedAt, acknowledgedAt, adjudicatedAt } = claimState(
+    submissions,
+    payments,
+    acknowledgments,
+  );
   const billing = billingOf(submissions);
-  const either = (column: string) => latest(submissions, column) ?? latest(payments, column);
+  // A payer's answer to what never came here names the claim too; what decides it comes before what only tells of it.
+  const sources: readonly (readonly Row[])[] = [submissions, payments, acknowledgments, reports];
+  const first = (from: readonly (readonly Row[])[], column: string): ColumnValue => {
+    for (const rows of from) {
+      const value = latest(rows, column);
+      if (value !== null) return value;
+    }
+    return null;
+  };
+  const either = (column: string) => first(sources, column);
   return {
     patient_id: either("patient_id"),
     visit_id: latest(submissions, "visit_id"),
@@ -36,13 +85,13 @@ export function claimRow(submissions: readonly SubmissionRow[], payments: readon
     balanced: money.balanced,
     submission_missing: submissions.length === 0,
     submitted_at: submittedAt,
-    acknowledged_at: null,
+    acknowledged_at: acknowledgedAt,
     adjudicated_at: adjudicatedAt,
     facility_code: billing?.facility_code ?? null,
     diagnosis_codes: billing?.diagnosis_codes ?? null,
     patient_control_number: either("patient_control_number"),
     // A replacement names the number of what it replaces, so the payer's own word comes first.
-    payer_control_number: latest(payments, "payer_control_number") ?? latest(submissions, "payer_control_number"),
+    payer_control_number: first([payments, acknowledgments, reports, submissions], "payer_control_number"),
     member_id: either("member_id"),
   };
 }

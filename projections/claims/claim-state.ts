@@ -18,6 +18,19 @@ export interface Submission {
   readonly submitted_at: number;
   readonly content_hash: string;
   readonly voids: boolean;
+  /** Batch (BHT03) that held it, when known. */
+  readonly batch_id: string | null;
+}
+
+/** A payer's acknowledgment of a claim (277CA), as kept in `claim_acknowledgments`. */
+export interface Acknowledgment {
+  readonly answer_id: string;
+  readonly acknowledged_at: number;
+  readonly content_hash: string;
+  readonly verdict: "accepted" | "rejected" | null;
+  readonly batch_id: string | null;
+  /** Its time is the start of its day, for want of a time. */
+  readonly day_only: boolean;
 }
 
 /** A payer's decision, payment or reversal, as kept in `claim_payments`. */
@@ -57,6 +70,16 @@ export function inPaymentOrder<P extends Payment>(payments: readonly P[]): reado
       byText(left.content_hash, right.content_hash) ||
       byText(left.remittance_id, right.remittance_id) ||
       left.occurrence - right.occurrence,
+  );
+}
+
+/** Acknowledgments by their business clock (BHT04/05), equal ones by content. */
+export function inAcknowledgmentOrder<A extends Acknowledgment>(acknowledgments: readonly A[]): readonly A[] {
+  return [...acknowledgments].sort(
+    (left, right) =>
+      left.acknowledged_at - right.acknowledged_at ||
+      byText(left.content_hash, right.content_hash) ||
+      byText(left.answer_id, right.answer_id),
   );
 }
 
@@ -109,24 +132,66 @@ export interface ClaimState {
   readonly status: ClaimStatus;
   readonly money: ClaimMoney;
   readonly submittedAt: number | null;
+  readonly acknowledgedAt: number | null;
   readonly adjudicatedAt: number | null;
 }
 
 /**
+ * The acknowledgment of the last submission: the last that names its batch; where none does, the last that came after it
+ * and names the batch of no other submission.
+ */
+function acknowledgmentOf(
+  submissions: readonly Submission[],
+  acknowledgments: readonly Acknowledgment[],
+): Acknowledgment | undefined {
+  const submission = submissions.at(-1);
+  if (!submission) return acknowledgments.at(-1);
+  const own = acknowledgments.findLast(({ batch_id }) => batch_id !== null && batch_id === submission.batch_id);
+  if (own) return own;
+  return acknowledgments.findLast(
+    ({ acknowledged_at, batch_id, day_only }) =>
+      (day_only ? day(acknowledged_at) >= day(submission.submitted_at) : acknowledged_at >= submission.submitted_at) &&
+      !submissions.some((other) => batch_id !== null && other.batch_id === batch_id),
+  );
+}
+
+function statusOf(
+  submission: Submission | undefined,
+  payment: Payment | undefined,
+  acknowledgment: Acknowledgment | undefined,
+): ClaimStatus {
+  const accepted = acknowledgment?.verdict === "accepted";
+  const acknowledgedOn = acknowledgment ? day(acknowledgment.acknowledged_at) : Number.NEGATIVE_INFINITY;
+  // The payer takes back what it paid for a claim withdrawn, so the reversal after it is not the last word.
+  const paidAfter = payment && !payment.reversal && day(payment.paid_at) > acknowledgedOn;
+  if (submission?.voids && accepted && !paidAfter) return "voided";
+  const answered = payment && (!submission || day(submission.submitted_at) <= day(payment.paid_at));
+  const refusedAfter = acknowledgment?.verdict === "rejected" && payment && acknowledgedOn > day(payment.paid_at);
+  if (answered && !refusedAfter) return decided(payment);
+  if (accepted) return "acknowledged";
+  return acknowledgment?.verdict === "rejected" ? "rejected" : "submitted";
+}
+
+/**
  * Status and money of a claim: a function of the set of its facts, so every order of arrival gives the same row.
- * Takes both lists in their order.
+ * Takes all lists in their order.
  *
  * The last fact has the word. Payments carry a day, submissions a time: on one day a payment comes after a submission,
- * since it answers one.
+ * since it answers one. An acknowledgment stands for the submission it answers: a payment that answers the same
+ * submission is further on, unless the acknowledgment is a refusal of a later day.
  */
-export function claimState(submissions: readonly Submission[], payments: readonly Payment[]): ClaimState {
+export function claimState(
+  submissions: readonly Submission[],
+  payments: readonly Payment[],
+  acknowledgments: readonly Acknowledgment[],
+): ClaimState {
   const submission = submissions.at(-1);
   const payment = payments.at(-1);
-  const answered = payment && (!submission || day(submission.submitted_at) <= day(payment.paid_at));
   return {
-    status: answered ? decided(payment) : "submitted",
+    status: statusOf(submission, payment, acknowledgmentOf(submissions, acknowledgments)),
     money: moneyOf(payments),
     submittedAt: submission?.submitted_at ?? null,
+    acknowledgedAt: acknowledgments.at(-1)?.acknowledged_at ?? null,
     adjudicatedAt: payment?.paid_at ?? null,
   };
 }

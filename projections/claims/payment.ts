@@ -1,6 +1,6 @@
 import type { FoldContext, Row } from "../../engine/projector/definition.js";
 import { openedText } from "../opened.js";
-import { claimRow, type PaymentRow, paymentsOf, submissionsOf, withDetails } from "./claim-row.js";
+import { type PaymentRow, putClaim, withDetails } from "./claim-row.js";
 import { rememberNumber } from "./numbers.js";
 import type { claimTables } from "./tables.js";
 
@@ -29,12 +29,13 @@ export function pay(context: PaymentContext): undefined {
   if (event.payerControlNumberHash !== null) {
     rememberNumber(tables.claim_numbers, "known", event.payerControlNumberHash, event.paidAt);
   }
-  tables.claims.put(claimRow(submissionsOf(tables.claim_submissions), paymentsOf(tables.claim_payments)));
+  putClaim(tables);
 }
 
 function paymentRow({ type, event, sealed }: PaymentContext): Row {
   const reversal = type === "ClaimPaymentReversed";
   const sum = (adjustments: typeof event.adjustments) => adjustments.reduce((total, { amount }) => total + amount, 0);
+  const adjusted = sum(event.adjustments);
   const patient = sum(event.adjustments.filter(({ group }) => group === "PR"));
   return {
     remittance_id: event.remittanceId,
@@ -52,8 +53,11 @@ function paymentRow({ type, event, sealed }: PaymentContext): Row {
     // Many payers leave CLP05 out of a reversal; what the patient no longer owes is then in its adjustments.
     patient_amount: reversal && event.patientAmount === 0 ? patient : event.patientAmount,
     allowed_amount: event.allowedAmount,
-    adjusted_amount: sum(event.adjustments),
+    adjusted_amount: adjusted,
     balanced: event.balanced,
+    difference: event.balanced ? 0 : event.paidAmount - (event.chargeAmount - adjusted),
+    remark_codes: event.remarkCodes,
+    adjudication: Object.fromEntries(event.adjudication.map(({ element, value }) => [element, value])),
     content_hash: event.contentHash,
     detail: event.lines.length + event.adjustments.length,
     patient_control_number: openedText(sealed?.patientControlNumber),
@@ -91,6 +95,9 @@ function putLines({ event, tables: { claim_payment_lines } }: PaymentContext): v
   const place = { remittance_id: event.remittanceId, occurrence: event.occurrence };
   for (const row of claim_payment_lines.all()) if (isAt(row, place)) claim_payment_lines.delete(row);
   for (const line of event.lines) {
+    const own = event.adjustments.filter(({ lineNumber }) => lineNumber === line.lineNumber);
+    const adjusted = own.reduce((total, { amount }) => total + amount, 0);
+    const difference = line.paidAmount - (line.chargeAmount - adjusted);
     claim_payment_lines.put({
       ...place,
       line_number: line.lineNumber,
@@ -100,6 +107,10 @@ function putLines({ event, tables: { claim_payment_lines } }: PaymentContext): v
       paid_amount: line.paidAmount,
       allowed_amount: line.allowedAmount,
       service_date: line.serviceDate,
+      adjusted_amount: adjusted,
+      balanced: difference === 0,
+      difference,
+      remark_codes: line.remarkCodes,
     });
   }
 }

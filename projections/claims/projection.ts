@@ -1,13 +1,16 @@
 import { oneOf, projection, uuid } from "../../engine/projector/definition.js";
+import { acknowledge, acknowledgeTransmission, report } from "./answers.js";
+import { ladderView } from "./ladder.js";
 import { pay } from "./payment.js";
 import { receiveRemittance, remittanceTables } from "./remittances.js";
 import { replacementsOf } from "./replacements.js";
 import { submit } from "./submission.js";
 import { claimTables } from "./tables.js";
+import { unbalancedView } from "./unbalanced.js";
 
 export default projection({
   name: "claims",
-  version: 1,
+  version: 2,
   tables: { ...claimTables, ...remittanceTables },
   fold: {
     ClaimSubmitted: submit,
@@ -16,7 +19,11 @@ export default projection({
     ClaimAdjudicated: pay,
     ClaimPaymentReversed: pay,
     RemittanceReceived: receiveRemittance,
+    ClaimAcknowledged: acknowledge,
+    ClaimStatusReported: report,
+    InterchangeAcknowledged: acknowledgeTransmission,
   },
+  views: { acknowledgment_ladder: ladderView, unbalanced_amounts: unbalancedView },
   derived: {
     claim_replacements: {
       comment: "Claims that replace another, or are replaced.",

@@ -1,6 +1,6 @@
-import type { FoldContext } from "../../engine/projector/definition.js";
+import type { FoldContext, Row } from "../../engine/projector/definition.js";
 import { openedText } from "../opened.js";
-import { claimRow, paymentsOf, submissionsOf, withDetails } from "./claim-row.js";
+import { putClaim, submissionsOf, withDetails } from "./claim-row.js";
 import { billingOf } from "./claim-state.js";
 import { rememberNumber } from "./numbers.js";
 import type { claimKinds, claimTables } from "./tables.js";
@@ -36,19 +36,52 @@ export function submit(context: SubmissionContext): undefined {
     billed_amount: event.billedAmount,
     facility_code: event.facilityCode,
     diagnosis_codes: event.diagnoses.map(({ code }) => code),
+    ...routeOf(event.transmission),
     content_hash: event.contentHash,
     patient_control_number: openedText(sealed?.patientControlNumber),
     payer_control_number: openedText(sealed?.payerControlNumber),
     member_id: openedText(sealed?.memberId),
   };
   const before = tables.claim_submissions.get({ submission_id: id });
-  tables.claim_submissions.put(before ? withDetails(row, before) : row);
+  tables.claim_submissions.put(before ? { ...withDetails(row, before), ...laterRoute(row, before) } : row);
   if (amends && event.payerControlNumberHash !== null) {
     rememberNumber(tables.claim_numbers, "replaces", event.payerControlNumberHash, event.meta.time);
   }
   const submissions = submissionsOf(tables.claim_submissions);
   if (!before && billingOf(submissions)?.submission_id === id) putLines(context);
-  tables.claims.put(claimRow(submissions, paymentsOf(tables.claim_payments)));
+  putClaim(tables);
+}
+
+const routeColumns = [
+  "interchange_control",
+  "group_control",
+  "set_control",
+  "interchange_id",
+  "group_id",
+  "batch_id",
+  "batch_reference",
+  "acknowledgment_requested",
+] as const;
+
+/** How a submission travelled. */
+function routeOf(transmission: SubmissionContext["event"]["transmission"]): Row {
+  return {
+    interchange_control: transmission?.interchangeControl ?? null,
+    group_control: transmission?.groupControl ?? null,
+    set_control: transmission?.setControl ?? null,
+    interchange_id: transmission?.interchangeId ?? null,
+    group_id: transmission?.groupId ?? null,
+    batch_id: transmission?.batchId ?? null,
+    batch_reference: transmission?.batchReference ?? null,
+    acknowledgment_requested: transmission?.acknowledgmentRequested ?? null,
+  };
+}
+
+/** Of two ways of one submission (sent again in another interchange) the same one stays, whichever came first. */
+function laterRoute(row: Row, before: Row): Row {
+  const order = (one: Row) => JSON.stringify(routeColumns.map((column) => one[column] ?? ""));
+  const kept = order(row) > order(before) ? row : before;
+  return Object.fromEntries(routeColumns.map((column) => [column, kept[column] ?? null]));
 }
 
 function putLines({ event, tables: { claim_lines } }: SubmissionContext): void {

@@ -5,22 +5,30 @@ import {
   indexed,
   instant,
   integer,
+  json,
   money,
   oneOf,
-  restricted,
   table,
   text,
   texts,
   uuid,
 } from "../../engine/projector/definition.js";
+import { answerTables } from "./answer-tables.js";
 import { claimStatuses } from "./claim-state.js";
+import { details } from "./details.js";
 
 export const claimKinds = ["professional", "institutional", "dental", "pharmacy"] as const;
 
-const details = {
-  patient_control_number: restricted(text("The provider's number of the claim (CLM01, CLP01).")),
-  payer_control_number: restricted(text("The payer's number of the claim (CLP07, else REF*F8).")),
-  member_id: restricted(text("Member id of the subscriber.")),
+/** How a submission travelled: what its acknowledgments name it by. Null where it came otherwise than by X12. */
+const transmissionColumns = {
+  interchange_id: indexed(uuid("The interchange: sender, receiver, ISA13.")),
+  group_id: indexed(uuid("The functional group: sender, receiver, GS01, GS06.")),
+  batch_id: uuid("The batch: sender, receiver, BHT03."),
+  interchange_control: text("ISA13."),
+  group_control: text("GS06."),
+  set_control: text("ST02."),
+  batch_reference: text("BHT03."),
+  acknowledgment_requested: boolean("Whether a TA1 was asked for (ISA14)."),
 };
 
 const claims = table({
@@ -94,6 +102,7 @@ const claim_submissions = table({
     billed_amount: money("CLM02."),
     facility_code: text("CLM05-1."),
     diagnosis_codes: texts("Diagnoses in order."),
+    ...transmissionColumns,
     content_hash: hidden(text("Decides between submissions of equal time.")),
     ...details,
   },
@@ -120,6 +129,9 @@ const claim_payments = table({
     allowed_amount: money("Allowed amount as stated."),
     adjusted_amount: money("Sum of its adjustments (CAS)."),
     balanced: boolean("Whether CLP03 less all adjustments is CLP04."),
+    difference: money("CLP04 less (CLP03 less all adjustments); 0 when balanced."),
+    remark_codes: texts("Remittance advice remark codes of the claim (MIA, MOA)."),
+    adjudication: json("Days, rates and amounts of MIA and MOA by their place, as sent."),
     content_hash: hidden(text("Decides between payments of equal day.")),
     detail: hidden(integer("How many lines and adjustments it came with.")),
     ...details,
@@ -140,6 +152,10 @@ const claim_payment_lines = table({
     paid_amount: money("Line payment."),
     allowed_amount: money("Allowed amount as stated."),
     service_date: date("Day of service."),
+    adjusted_amount: money("Sum of the line's adjustments (CAS)."),
+    balanced: boolean("Whether SVC02 less the line's adjustments is SVC03."),
+    difference: money("SVC03 less (SVC02 less the line's adjustments); 0 when balanced."),
+    remark_codes: texts("Remittance advice remark codes of the line (LQ*HE)."),
   },
 });
 
@@ -179,4 +195,5 @@ export const claimTables = {
   claim_payment_lines,
   claim_adjustments,
   claim_numbers,
+  ...answerTables,
 } as const;

@@ -18,7 +18,18 @@ const sealedAttributes = ({ sealed }: Told): readonly Attribute[] => [
   ["birth_date", "birthDate", openedDay(sealed?.birthDate)],
   ["address", "address", openedText(sealed?.address)],
   ["telecom", "telecom", openedTexts(sealed?.telecom)],
+  ["extensions", "extensions", openedExtensions(sealed?.extensions)],
 ];
+
+/** Names and values as one object; what Postgres can't hold as text is left out, as everywhere in sealed content. */
+function openedExtensions(extensions: readonly { name: string; value: string }[] | undefined): ColumnValue {
+  const texts: Record<string, string> = {};
+  for (const { name, value } of extensions ?? []) {
+    const [key, content] = [openedText(name), openedText(value)];
+    if (key !== null && content !== null) texts[key] = content;
+  }
+  return Object.keys(texts).length > 0 ? texts : null;
+}
 
 function latest(
   told: Told,

@@ -44,6 +44,7 @@ export function identifierSurvivorsOf(merges: readonly Row[], identifiers: reado
   const next = new Map<string, Edge>();
   const retired = new Map<string, Edge>();
   for (const row of merges) {
+    if (row.stands !== true) continue;
     const id = row.old_identifier_id as string;
     const from = nodeOf(id, row.old_authority as string);
     const to = nodeOf(row.new_identifier_id as string, row.new_authority as string);
@@ -51,7 +52,8 @@ export function identifierSurvivorsOf(merges: readonly Row[], identifiers: reado
     const edge = { from, to, at: row.at as unknown as Clock, row };
     const latest = next.get(from);
     if (!latest || compareClocks(latest.at, edge.at) < 0) next.set(from, edge);
-    retired.set(id, edge);
+    const before = retired.get(id);
+    if (!before || compareClocks(before.at, edge.at) < 0) retired.set(id, edge);
   }
 
   const survivors: Row[] = [];

@@ -17,6 +17,8 @@ const merge = (from: string, to: string, time: number) => {
     new_identifier_id: idOf(to),
     new_authority,
     new_type,
+    new_patient_id: idOf(to),
+    stands: true,
     at: [time, 0, time, 0],
   };
 };

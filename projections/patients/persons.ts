@@ -30,13 +30,21 @@ class Sets {
 /**
  * Patients that are one person: merged into each other, or linked by a strong identifier, which also links the record
  * that it names (an enterprise index that tells of its own numbers).
- * Takes rows of `patients` (patient_id, merged_into) and `patient_identifiers` (patient_id, identifier_id, strong).
+ * Takes rows of `patients` (patient_id, merged_into), `patient_identifiers` (patient_id, identifier_id, strong) and
+ * `patient_links` (patient_id, other_patient_id, linked).
  * @returns rows of `persons`; the smallest patient id names the person.
  */
-export function personsOf(patients: readonly Row[], identifiers: readonly Row[]): readonly Row[] {
+export function personsOf(
+  patients: readonly Row[],
+  identifiers: readonly Row[],
+  links: readonly Row[] = [],
+): readonly Row[] {
   const sets = new Sets();
   for (const { patient_id, merged_into } of patients) {
     if (merged_into) sets.join(patient_id as string, merged_into as string);
+  }
+  for (const { patient_id, other_patient_id, linked } of links) {
+    if (linked) sets.join(patient_id as string, other_patient_id as string);
   }
   const holders = new Map<string, Set<string>>();
   for (const { patient_id, identifier_id, strong } of identifiers) {

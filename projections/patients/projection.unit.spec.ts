@@ -42,6 +42,20 @@ const merged = (time: number, retired: string, surviving: string, one = 1, other
     sealed: { values: [role === "RETIRED" ? `N${one}` : `N${other}`] },
   }));
 
+/** An event on the keys of both records. */
+const both = (type: "PatientsUnmerged" | "PatientsLinked", time: number, one: string, other: string): Given[] =>
+  [
+    [one, other],
+    [other, one],
+  ].map(([key, otherPatientId]) => ({ type, key, time, fields: { facility: "NORTH", otherPatientId } }) as Given);
+const held = (time: number, retired: string, survivingPatientId: string): Given =>
+  ({
+    type: "PatientMergeHeld",
+    key: retired,
+    time,
+    fields: { facility: "NORTH", survivingPatientId, reason: "TYPES_DIFFER" },
+  }) as Given;
+
 const fold = (...events: readonly Given[]) => foldAll(patients, recorded(events));
 const rowOf = (...events: readonly Given[]) => fold(...events).patients?.[0];
 
@@ -158,6 +172,80 @@ describe("a merge", () => {
   });
 });
 
+describe("a merge that was undone", () => {
+  it("leaves both in use, as if it had never been", () => {
+    const tables = fold(...merged(10, ann, bob), ...both("PatientsUnmerged", 20, ann, bob));
+    expect(tables.patients).toMatchObject([
+      { patient_id: ann, status: "active", merged_into: null },
+      { patient_id: bob, status: "active" },
+    ]);
+    expect(tables.identifier_survivors).toEqual([]);
+    expect(tables.patient_survivors).toEqual([]);
+    expect(tables.persons).toHaveLength(2);
+  });
+
+  it("counts by event time, goes back to the merge before, and may be made again", () => {
+    const into = (...events: readonly Given[]) => rowOf(...events)?.merged_into;
+    const undone = both("PatientsUnmerged", 20, ann, bob);
+    expect(into(...undone, ...merged(10, ann, bob))).toBeNull();
+    expect(into(...undone, ...merged(30, ann, bob))).toBe(bob);
+    expect(into(...merged(5, ann, eve, 1, 3), ...merged(10, ann, bob), ...undone)).toBe(eve);
+    expect(into(...merged(10, ann, eve, 1, 3), ...undone)).toBe(eve);
+    const tables = fold(...merged(5, ann, eve, 1, 3), ...merged(10, ann, bob), ...undone);
+    expect(tables.identifier_survivors).toMatchObject([{ value: "N1", survivor_value: "N3" }]);
+  });
+});
+
+describe("a merged record", () => {
+  it("is known to stand for the one at the end of its chain, and flagged when a later message still names it", () => {
+    const tables = fold(
+      ...merged(10, ann, bob),
+      ...merged(20, bob, eve, 2, 3),
+      told(ann, 15, { sex: "M" }),
+      told(bob, 5, {}),
+    );
+    expect(tables.patients).toMatchObject([{ used_after_merge_at: 15 }, { used_after_merge_at: null }, {}]);
+    expect(tables.patient_survivors).toEqual([
+      { patient_id: ann, surviving_patient_id: eve },
+      { patient_id: bob, surviving_patient_id: eve },
+    ]);
+  });
+});
+
+describe("a merge that waits for a person", () => {
+  it("merges nothing and is listed with its reason, until it is sent as it should have been", () => {
+    const waiting = { patient_id: ann, surviving_patient_id: bob, reason: "types_differ", held_at: 10 };
+    const tables = fold(held(10, ann, bob));
+    expect(tables.patients).toMatchObject([{ patient_id: ann, status: "active", merged_into: null }]);
+    expect(tables.held_merges).toEqual([waiting]);
+    expect(fold(held(10, ann, bob), ...merged(20, ann, bob)).held_merges).toEqual([]);
+    expect(fold(held(30, ann, bob), ...merged(20, ann, bob)).held_merges).toMatchObject([{ held_at: 30 }]);
+  });
+
+  it("is one that runs in a circle, too, not one that only leads there", () => {
+    const circle = [...merged(10, ann, bob), ...merged(20, bob, ann, 2, 1), ...merged(30, eve, ann, 3, 1)];
+    const pairs = fold(...circle).held_merges?.map((row) => [row.patient_id, row.surviving_patient_id, row.reason]);
+    expect(pairs).toEqual(
+      expect.arrayContaining([
+        [ann, bob, "circle"],
+        [bob, ann, "circle"],
+      ]),
+    );
+    expect(pairs).toHaveLength(2);
+    expect(fold(...circle, ...both("PatientsUnmerged", 40, ann, bob)).held_merges).toEqual([]);
+  });
+});
+
+describe("a link", () => {
+  it("makes one person of two records that both stay in use, until it is undone", () => {
+    const linked = both("PatientsLinked", 10, ann, bob);
+    const tables = fold(...linked);
+    expect(tables.patients).toMatchObject([{ status: "active" }, { status: "active" }]);
+    expect(tables.persons).toEqual([{ person_id: ann, patient_ids: [ann, bob] }]);
+    expect(fold(...linked, ...both("PatientsUnmerged", 20, ann, bob)).persons).toHaveLength(2);
+  });
+});
+
 const someone = fc.constantFrom(ann, bob, eve);
 const anyTold = fc
   .record({
@@ -183,7 +271,16 @@ const anyTold = fc
 const anyMerge = fc
   .tuple(fc.nat(3), someone, someone, fc.nat(3), fc.nat(3))
   .map(([time, retired, surviving, one, other]) => merged(time, retired, surviving, one, other));
-const anyEvents = fc.array(fc.oneof(anyTold, anyMerge), { minLength: 1, maxLength: 8 }).map((given) => given.flat());
+const anyOther = fc
+  .tuple(fc.nat(3), someone, someone, fc.constantFrom("PatientsUnmerged", "PatientsLinked", "PatientMergeHeld"))
+  .map(([time, one, other, type]) =>
+    type === "PatientMergeHeld"
+      ? [held(time, one, other)]
+      : both(type as "PatientsUnmerged" | "PatientsLinked", time, one, other),
+  );
+const anyEvents = fc
+  .array(fc.oneof(anyTold, anyMerge, anyOther), { minLength: 1, maxLength: 8 })
+  .map((given) => given.flat());
 
 describe("any events of patients", () => {
   it("give the same rows in any order of arrival", () => {

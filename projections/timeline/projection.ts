@@ -45,8 +45,9 @@ function subjects({ type, event, key }: Entry) {
   const patient = "patientId" in event ? event.patientId : null;
   const remittance = "remittanceId" in event ? event.remittanceId : null;
   const visit = "visitId" in event ? event.visitId : null;
-  // The only event of the claims' topic that is about no single claim.
+  // Events of the claims' topic that are about no single claim.
   if (type === "RemittanceReceived") return { remittance_id: key };
+  if (type === "InterchangeAcknowledged") return {};
   return {
     patient_id: entity === "patient" ? key : patient,
     visit_id: entity === "visit" ? key : visit,

@@ -36,6 +36,7 @@ const tables = {
       authority: text("Assigning authority of the visit number."),
       started_at: instant("Start as stated (PV1-44), else the time of the admission or registration; UTC."),
       ended_at: instant("End as stated (PV1-45), else the time of the discharge; null when not finished; UTC."),
+      replaced_by: indexed(uuid("The visit whose number stands for this one now (A42, A50); null as a rule.")),
       cancelled_at: instant("Time of the cancel; null unless cancelled; UTC."),
       visit_number: restricted(text("Visit number as the facility writes it.")),
       steps: hidden(json("Steps that status and location follow from, by their clocks.")),
@@ -52,12 +53,15 @@ type VisitType =
   | "VisitEnded"
   | "VisitCancelled"
   | "TransferCancelled"
-  | "EndCancelled";
+  | "EndCancelled"
+  | "VisitMoved"
+  | "VisitsMerged";
 type VisitContext = FoldContext<typeof tables, VisitType>;
 
 interface Clocks {
   readonly class?: Clock;
   readonly patient?: Clock;
+  readonly replaced?: Clock;
   /** Whether the sender's message was about the visit itself, and when. */
   readonly sender?: readonly [about: number, ...Clock];
 }
@@ -67,6 +71,8 @@ interface Told {
   readonly step?: Omit<VisitStep, "at">;
   readonly class?: string | null;
   readonly mention?: boolean;
+  /** The visit that stands for this one from now on. */
+  readonly replacedBy?: string;
 }
 
 /** Leaves out what wasn't given, since a hidden column is paid for with every write. */
@@ -94,6 +100,7 @@ function tell(context: VisitContext, told: Told): undefined {
   const sends = isLatestSender(sender, clocks.sender);
   const names = event.patientId !== null && isLatest(at, clocks.patient);
   const classes = Boolean(told.class) && isLatest(at, clocks.class);
+  const replaces = told.replacedBy !== undefined && isLatest(at, clocks.replaced);
 
   rows.visits.put({
     patient_id: names ? event.patientId : (row?.patient_id ?? null),
@@ -106,6 +113,7 @@ function tell(context: VisitContext, told: Told): undefined {
     started_at: state.startedAt,
     ended_at: state.endedAt,
     cancelled_at: state.cancelledAt,
+    replaced_by: replaces ? (told.replacedBy ?? null) : (row?.replaced_by ?? null),
     visit_number: row?.visit_number ?? openedText(sealed?.visitNumber),
     steps: steps as unknown as JsonValue,
     clocks: {
@@ -113,6 +121,7 @@ function tell(context: VisitContext, told: Told): undefined {
       ...(classes ? { class: at } : {}),
       ...(names ? { patient: at } : {}),
       ...(sends ? { sender } : {}),
+      ...(replaces ? { replaced: at } : {}),
     },
   });
   return undefined;
@@ -120,7 +129,7 @@ function tell(context: VisitContext, told: Told): undefined {
 
 export default projection({
   name: "visits",
-  version: 1,
+  version: 2,
   tables,
   fold: {
     VisitPreAdmitted: (context) => {
@@ -148,7 +157,15 @@ export default projection({
     VisitCancelled: (context) => {
       const { cancels } = context.event;
       if (cancels === "UNKNOWN") return tell(context, {});
-      return tell(context, { step: step(cancels === "START" ? "cancel-start" : "cancel-preadmission") });
+      const steps = { START: "cancel-start", PRE_ADMISSION: "cancel-preadmission", VISIT: "cancel-visit" } as const;
+      return tell(context, { step: step(steps[cancels]) });
+    },
+    // Whose visit it is changes with the patient that every message names; the step is that somebody says so.
+    VisitMoved: (context) => tell(context, {}),
+    VisitsMerged: (context) => {
+      const { event } = context;
+      const retired = event.role === "RETIRED" && event.survivingVisitId !== event.retiredVisitId;
+      return tell(context, { mention: true, ...(retired ? { replacedBy: event.survivingVisitId } : {}) });
     },
     TransferCancelled: (context) => tell(context, { step: step("cancel-move") }),
     EndCancelled: (context) => tell(context, { step: step("cancel-end") }),

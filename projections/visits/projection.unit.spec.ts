@@ -57,6 +57,36 @@ describe("a visit", () => {
     expect(row).toMatchObject({ status: "finished", class: "I", location: "W9" });
   });
 
+  it("is called off by the deletion of the visit, whatever its state", () => {
+    const deleted = told("VisitCancelled", 50, { cancels: "VISIT" });
+    const started = told("VisitStarted", 10, { admission: "ADMITTED", class: "I", location: "W1" });
+    expect(rowOf(started, told("VisitEnded", 40), deleted)).toMatchObject({ status: "cancelled", cancelled_at: 50 });
+    expect(rowOf(deleted, started)).toMatchObject({ status: "cancelled", location: "W1" });
+    expect(rowOf(started, deleted, told("VisitStarted", 60, { admission: "ADMITTED" }))).toMatchObject({
+      status: "in_progress",
+    });
+  });
+
+  it("is the patient's to whom it was moved, by event time", () => {
+    const moved = told("VisitMoved", 20, { patientId: otherPatient, fromPatientId: patient });
+    const started = told("VisitStarted", 10, { admission: "ADMITTED", class: "I" });
+    for (const events of [
+      [started, moved],
+      [moved, started],
+    ]) {
+      expect(rowOf(...events)).toMatchObject({ patient_id: otherPatient, status: "in_progress", class: "I" });
+    }
+  });
+
+  it("names the visit whose number stands for it, and goes on as it was", () => {
+    const survivingVisitId = "00000000-0000-0000-0000-0000000000a2";
+    const merged = (role: string) => told("VisitsMerged", 20, { role, survivingVisitId, retiredVisitId: visit });
+    const started = told("VisitStarted", 10, { admission: "ADMITTED", class: "I" });
+    expect(rowOf(started, merged("RETIRED"))).toMatchObject({ replaced_by: survivingVisitId, status: "in_progress" });
+    expect(rowOf(merged("RETIRED"), started)).toMatchObject({ replaced_by: survivingVisitId });
+    expect(rowOf(merged("SURVIVING"))).toMatchObject({ replaced_by: null, status: "referenced" });
+  });
+
   it("honours each cancel", () => {
     const start = told("VisitStarted", 10, { admission: "REGISTERED", location: "A" });
     expect(rowOf(start, told("VisitCancelled", 20, { cancels: "START" }))).toMatchObject({
@@ -101,6 +131,7 @@ const anyEvent: fc.Arbitrary<Given> = fc
       "VisitCancelled",
       "TransferCancelled",
       "EndCancelled",
+      "VisitMoved",
     ),
     time: fc.nat(4),
     class: fc.constantFrom("I", "O", null),
@@ -109,7 +140,7 @@ const anyEvent: fc.Arbitrary<Given> = fc
     pending: fc.boolean(),
     referenceOnly: fc.boolean(),
     admission: fc.constantFrom("ADMITTED", "REGISTERED"),
-    cancels: fc.constantFrom("START", "PRE_ADMISSION"),
+    cancels: fc.constantFrom("START", "PRE_ADMISSION", "VISIT"),
     startedAt: fc.option(fc.nat(9)),
     source: fc.constantFrom("north", "lab"),
   })

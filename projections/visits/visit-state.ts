@@ -15,6 +15,7 @@ export type VisitStepKind =
   | "locate"
   | "cancel-start"
   | "cancel-preadmission"
+  | "cancel-visit"
   | "cancel-move"
   | "cancel-end";
 
@@ -81,6 +82,10 @@ class Walk {
       case "locate":
         if (step.location) this.#locations.splice(-1, 1, step.location);
         return;
+      case "cancel-visit":
+        if (this.phase !== "cancelled") this.#below.push(this.phase);
+        this.#cancel(step);
+        return;
       case "cancel-move":
         if (this.#locations.length > 1) this.#locations.pop();
         return;
@@ -134,7 +139,7 @@ class Walk {
  * The state of a visit after its steps, which are in the order of their clocks.
  *
  * HL7 v2 chapter 3: A11 undoes a start, A12 goes back to the location before, A13 to the status before the discharge,
- * A38 and A27 call off what was only announced; a cancel of what isn't the case changes nothing. A start that is called
+ * A38 and A27 call off what was only announced, A23 the visit in whatever state; a cancel of what isn't the case changes nothing. A start that is called
  * off keeps its time. A start counts from the time last stated (PV1-44), else from its first message.
  */
 export function visitState(steps: readonly VisitStep[]): VisitState {

@@ -58,7 +58,7 @@ export interface TransferCancelledInput {
 }
 
 /** What was cancelled. */
-export type CancelledStep = "UNKNOWN" | "START" | "PRE_ADMISSION";
+export type CancelledStep = "UNKNOWN" | "START" | "PRE_ADMISSION" | "VISIT";
 
 /** A visit or its announcement was called off. */
 export interface VisitCancelled {
@@ -70,7 +70,7 @@ export interface VisitCancelled {
   readonly facility: string;
   /** Assigning authority of the visit number. */
   readonly authority: string;
-  /** START (A11) or PRE_ADMISSION (A38, A27). */
+  /** START (A11), PRE_ADMISSION (A38, A27) or VISIT, whatever its state (A23). */
   readonly cancels: CancelledStep;
   /** What was unusual about the source, as stable upper-case codes. */
   readonly flags: readonly string[];
@@ -86,7 +86,7 @@ export interface VisitCancelledInput {
   readonly facility: string;
   /** Assigning authority of the visit number. */
   readonly authority: string;
-  /** START (A11) or PRE_ADMISSION (A38, A27). */
+  /** START (A11), PRE_ADMISSION (A38, A27) or VISIT, whatever its state (A23). */
   readonly cancels?: CancelledStep | undefined;
   /** What was unusual about the source, as stable upper-case codes. */
   readonly flags?: readonly string[] | undefined;
@@ -136,6 +136,38 @@ export interface VisitEndedInput {
   readonly class?: string | null | undefined;
   /** Stated end (PV1-45); else the event's time counts. Epoch milliseconds, UTC. */
   readonly endedAt?: number | null | undefined;
+  /** What was unusual about the source, as stable upper-case codes. */
+  readonly flags?: readonly string[] | undefined;
+}
+
+/** The visit turned out to be of another patient (A45). */
+export interface VisitMoved {
+  /** Where the event comes from and when it happened. */
+  readonly meta: EventMeta;
+  /** The patient, when the message named one. */
+  readonly patientId: string | null;
+  /** The patient it was booked on before, when the message named one. */
+  readonly fromPatientId: string | null;
+  /** Sending facility. */
+  readonly facility: string;
+  /** Assigning authority of the visit number. */
+  readonly authority: string;
+  /** What was unusual about the source, as stable upper-case codes. */
+  readonly flags: readonly string[];
+  /** A health.visit.VisitDetails record, encrypted under the subject's data key; null when nothing in it identifies a person. */
+  readonly sealed: Buffer | null;
+}
+
+/** Input form of {@link VisitMoved}: fields with a default may be left out. */
+export interface VisitMovedInput {
+  /** The patient, when the message named one. */
+  readonly patientId?: string | null | undefined;
+  /** The patient it was booked on before, when the message named one. */
+  readonly fromPatientId?: string | null | undefined;
+  /** Sending facility. */
+  readonly facility: string;
+  /** Assigning authority of the visit number. */
+  readonly authority: string;
   /** What was unusual about the source, as stable upper-case codes. */
   readonly flags?: readonly string[] | undefined;
 }
@@ -303,6 +335,49 @@ export interface VisitUpdatedInput {
   readonly class?: string | null | undefined;
   /** Assigned location (PV1-3) as sent. */
   readonly location?: string | null | undefined;
+  /** What was unusual about the source, as stable upper-case codes. */
+  readonly flags?: readonly string[] | undefined;
+}
+
+/** Which side of the merge the event's key is. */
+export type VisitMergeRole = "UNKNOWN" | "SURVIVING" | "RETIRED";
+
+/** One visit number stands for another from now on (A42, A50, A45); sent on both keys. */
+export interface VisitsMerged {
+  /** Where the event comes from and when it happened. */
+  readonly meta: EventMeta;
+  /** Which side this event's key is. */
+  readonly role: VisitMergeRole;
+  /** The visit that remains. */
+  readonly survivingVisitId: string;
+  /** The visit whose number is retired. */
+  readonly retiredVisitId: string;
+  /** The patient, when the message named one. */
+  readonly patientId: string | null;
+  /** Sending facility. */
+  readonly facility: string;
+  /** Assigning authority of the visit number. */
+  readonly authority: string;
+  /** What was unusual about the source, as stable upper-case codes. */
+  readonly flags: readonly string[];
+  /** A health.visit.VisitDetails record, encrypted under the subject's data key; null when nothing in it identifies a person. */
+  readonly sealed: Buffer | null;
+}
+
+/** Input form of {@link VisitsMerged}: fields with a default may be left out. */
+export interface VisitsMergedInput {
+  /** Which side this event's key is. */
+  readonly role?: VisitMergeRole | undefined;
+  /** The visit that remains. */
+  readonly survivingVisitId: string;
+  /** The visit whose number is retired. */
+  readonly retiredVisitId: string;
+  /** The patient, when the message named one. */
+  readonly patientId?: string | null | undefined;
+  /** Sending facility. */
+  readonly facility: string;
+  /** Assigning authority of the visit number. */
+  readonly authority: string;
   /** What was unusual about the source, as stable upper-case codes. */
   readonly flags?: readonly string[] | undefined;
 }

@@ -13,7 +13,7 @@ import { ensureSoftware } from "./software.js";
 
 /** Where the services of a local stack are reached, whether they run or not. */
 export function localServices(home: string, state: StackState): StackServices {
-  const { secretFile, kekFile, databasePasswordFile } = ensureSecrets(home);
+  const { secretFile, kekFile, notaryKeyFile, databasePasswordFile } = ensureSecrets(home);
   const { kafka, registry, postgres } = state.ports;
   return {
     mode: "local",
@@ -22,6 +22,7 @@ export function localServices(home: string, state: StackState): StackServices {
     databaseUrl: `postgres://${database.user}:${readSecret(databasePasswordFile)}@127.0.0.1:${postgres}/${database.name}`,
     secretFile,
     kekFile,
+    notaryKeyFile,
   };
 }
 

@@ -70,7 +70,8 @@ export async function publisherChaos(
     return story.ends.reduce((sum, end, partition) => sum + Math.max(0, end - (next.get(partition) ?? 1)), 0);
   };
   const busy = async () => (await unpublished()) > 0;
-  const owns = async (publisher: SupervisedPublisher) => (await rows()).some(({ owner }) => owner === publisher.owner);
+  const owns = async (publisher: SupervisedPublisher) =>
+    (await rows()).some(({ owner }) => owner.startsWith(`${publisher.owner}/`));
 
   const writing = (async () => {
     const producer = await log.producer();

@@ -11,6 +11,8 @@ export interface ClaimStep {
   readonly charge: string;
   readonly paid?: string;
   readonly icn?: string;
+  /** Category of the 277CA that answered a submission; a 999 that refused its set comes instead of one. */
+  readonly "277CA"?: string;
 }
 
 export interface TrueClaim {
@@ -50,12 +52,9 @@ export function centsOf(amount: string): number {
 export const dayOf = (name: string): number =>
   Date.UTC(2000 + Number(name.slice(1, 3)), Number(name.slice(3, 5)) - 1, Number(name.slice(5, 7)));
 
-/** What submissions and remittances alone can say of each final state: no 277CA is read. */
+/** How the read models call each final state. */
 export function statusOf({ final, net_paid }: TrueClaim): string {
-  // The payer's reversal is the last word until its 277CA tells that the void was accepted.
-  if (final === "voided") return "reversed";
-  // Told by the 277CA only.
-  if (final === "rejected" || final === "accepted-unanswered") return "submitted";
+  if (final === "accepted-unanswered") return "acknowledged";
   // The generator calls a claim paid that was processed (CLP02 1) with a payment of nothing.
   return final === "paid" && centsOf(net_paid) === 0 ? "adjudicated" : final;
 }

@@ -8,7 +8,7 @@ export type Answered = Omit<SendLine, "ms">;
 /** Sends a file over the running connector's own protocol, as `tributary send` does. */
 export async function sendFile(
   installation: TestInstallation,
-  connector: "hl7v2" | "x12",
+  connector: "hl7v2" | "x12" | "fhir",
   file: string,
   bytes: Buffer,
 ): Promise<Answered[]> {

@@ -3,7 +3,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pino } from "pino";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { type DropFolder, startDropFolder } from "./dropfolder.js";
+import type { DropFolder } from "../../engine/reception/dropfolder.js";
+import { startDroppedFiles } from "./dropped-files.js";
 import { receive } from "./reception.js";
 import { bufferSource } from "./source.js";
 import { deskOf, type TestDesk, take } from "./testing/corpus.js";
@@ -26,7 +27,7 @@ afterEach(async () => {
 const path = (...parts: string[]) => join(inbox, "generic", ...parts);
 const names = (of: string) => readdirSync(path(of)).sort();
 const start = async () => {
-  folder = await startDropFolder(desk, { inbox, logger: pino({ level: "silent" }), interval: 10, retryAfter: 10 });
+  folder = await startDroppedFiles(desk, { inbox, logger: pino({ level: "silent" }), interval: 10, retryAfter: 10 });
 };
 const drop = (name: string, bytes: Buffer) => writeFileSync(path("in", name), bytes);
 const until = (check: () => void) => vi.waitFor(check, { timeout: 5000, interval: 10 });

@@ -2,14 +2,44 @@ import { constants } from "node:fs";
 import { access, mkdir, readdir, rename, stat } from "node:fs/promises";
 import { join } from "node:path";
 import type { Logger } from "pino";
-import { TributaryError } from "../../engine/service/errors.js";
-import { writeDurably } from "./durable-file.js";
-import { type Desk, type Reception, receive } from "./reception.js";
-import { fileSource } from "./source.js";
+import { TributaryError } from "../service/errors.js";
+import { type FileContent, writeDurably } from "./durable-file.js";
+
+/** A file of a partner that was claimed. */
+export interface DroppedFile {
+  readonly partner: string;
+  /** Name under which it was claimed. */
+  readonly name: string;
+  readonly path: string;
+  /** Bytes. */
+  readonly size: number;
+}
+
+/** What became of a dropped file. */
+export interface TakenFile {
+  /** Everything in it was accepted: it belongs in `done/`, else in `failed/`. */
+  readonly accepted: boolean;
+  /** What its sender is told, each in a file `<name><ending>`, written in this order. */
+  readonly answers: readonly { readonly ending: string; readonly content: FileContent }[];
+  /** Called when the answers stand in their files, before the file is moved. What it throws is only logged. */
+  answered?(): Promise<void>;
+  /** Called when the file has been moved, or could not be. */
+  release?(): Promise<void>;
+}
 
 export interface DropFolderOptions {
   /** Folder of the partners' folders. */
   readonly inbox: string;
+  readonly partners: Iterable<string>;
+  /** Endings of the files with the answer; where one of them stands, its file has been answered. */
+  readonly answers: readonly string[];
+  /** Endings of further files, written before the answer. */
+  readonly besides?: readonly string[];
+  /**
+   * Journals a file and says what its sender is told.
+   * @throws a retriable {@link TributaryError} when it could not be made durable: it is taken again.
+   */
+  readonly take: (file: DroppedFile) => Promise<TakenFile>;
   readonly logger: Logger;
   /** Milliseconds between two looks. Default 500. */
   readonly interval?: number;
@@ -23,23 +53,21 @@ export interface DropFolder {
 }
 
 const FOLDERS = ["in", "working", "done", "failed", "out"] as const;
-const ANSWERS = [".999", ".problem.json"] as const;
 
 /**
  * Takes files from `<inbox>/<partner>/in`, one after another for a partner, by name.
  *
  * A file is taken when its size has not changed between two looks and its name is not hidden, `.tmp` or `.part`. It is
- * claimed by a rename into `working/`, journalled, answered by `<name>.999` in `out/` and beside the file, and moved to
- * `done/` when everything in it was accepted, else to `failed/`. What can't be read as X12 gets `<name>.problem.json`
- * instead. Nothing is ever overwritten: a name that was used before gets a number. A file found in `working/` at the start
- * is taken in again; the answer that it may have beside its next place already stays as it is. Where the log can't be reached the file waits in
- * `working/`, without an answer.
+ * claimed by a rename into `working/`, journalled, answered by files in `out/` and beside the file, and moved to `done/`
+ * when everything in it was accepted, else to `failed/`. Nothing is ever overwritten: a name that was used before gets a
+ * number. A file found in `working/` at the start is taken in again; the answer that it may have beside its next place
+ * already stays as it is. Where the log can't be reached the file waits in `working/`, without an answer.
  */
-export async function startDropFolder(desk: Desk, options: DropFolderOptions): Promise<DropFolder> {
+export async function startDropFolder(options: DropFolderOptions): Promise<DropFolder> {
   const stop = new AbortController();
   const lanes: Promise<void>[] = [];
-  for (const partner of desk.profiles.keys()) {
-    const lane = new Lane(partner, desk, options, stop.signal);
+  for (const partner of options.partners) {
+    const lane = new Lane(partner, options, stop.signal);
     await lane.prepare();
     lanes.push(lane.run());
   }
@@ -54,14 +82,12 @@ export async function startDropFolder(desk: Desk, options: DropFolderOptions): P
 /** The files of one partner, in order. */
 class Lane {
   readonly #partner: string;
-  readonly #desk: Desk;
   readonly #options: DropFolderOptions;
   readonly #stop: AbortSignal;
   readonly #sizes = new Map<string, string>();
 
-  constructor(partner: string, desk: Desk, options: DropFolderOptions, stop: AbortSignal) {
+  constructor(partner: string, options: DropFolderOptions, stop: AbortSignal) {
     this.#partner = partner;
-    this.#desk = desk;
     this.#options = options;
     this.#stop = stop;
   }
@@ -130,15 +156,17 @@ class Lane {
 
   async #taken(name: string): Promise<boolean> {
     if (await exists(this.#path("working", name))) return true;
+    const { answers, besides = [] } = this.#options;
     for (const folder of ["done", "failed", "out"] as const)
-      for (const ending of ["", ...ANSWERS]) if (await exists(this.#path(folder, name + ending))) return true;
+      for (const ending of ["", ...answers, ...besides])
+        if (await exists(this.#path(folder, name + ending))) return true;
     return false;
   }
 
   /** Where a file belongs whose answer a process wrote before it was killed. */
   async #answeredIn(name: string): Promise<"done" | "failed" | null> {
     for (const folder of ["done", "failed"] as const)
-      for (const ending of ANSWERS) if (await exists(this.#path(folder, name + ending))) return folder;
+      for (const ending of this.#options.answers) if (await exists(this.#path(folder, name + ending))) return folder;
     return null;
   }
 
@@ -147,9 +175,13 @@ class Lane {
     while (!this.#stop.aborted) {
       try {
         const path = this.#path("working", name);
-        const source = fileSource(path, (await stat(path)).size);
-        const reception = await receive(source, this.#partner, this.#desk);
-        await this.#answer(name, reception);
+        const file = { partner: this.#partner, name, path, size: (await stat(path)).size };
+        const taken = await this.#options.take(file);
+        try {
+          await this.#answer(name, taken);
+        } finally {
+          await taken.release?.();
+        }
         return;
       } catch (error) {
         const retriable = error instanceof TributaryError && error.definition.retriable;
@@ -164,20 +196,14 @@ class Lane {
    * First the answer, then the note in the journal that it was given, then the move. Killed before the note, the file is
    * taken in as if for the first time; killed after it, the file would be its own duplicate, but for the answer it has.
    */
-  async #answer(name: string, reception: Reception): Promise<void> {
-    const { problem } = reception.report;
+  async #answer(name: string, taken: TakenFile): Promise<void> {
     const before = await this.#answeredIn(name);
-    const folder = before ?? (reception.accepted ? "done" : "failed");
-    if (!before && reception.answer.length > 0) {
-      await writeDurably(this.#path("out", `${name}.999`), reception.answer);
-      await writeDurably(this.#path(folder, `${name}.999`), reception.answer);
+    const folder = before ?? (taken.accepted ? "done" : "failed");
+    for (const { ending, content } of before ? [] : taken.answers) {
+      await writeDurably(this.#path("out", name + ending), content);
+      await writeDurably(this.#path(folder, name + ending), content);
     }
-    if (!before && problem) {
-      const facts = { code: "TRIB_X12_UNREADABLE", reason: `X12_${problem.code}`, offset: problem.offset };
-      await writeDurably(this.#path("out", `${name}.problem.json`), Buffer.from(`${JSON.stringify(facts)}\n`));
-      await writeDurably(this.#path(folder, `${name}.problem.json`), Buffer.from(`${JSON.stringify(facts)}\n`));
-    }
-    await reception.answered().catch((error: unknown) => {
+    await taken.answered?.().catch((error: unknown) => {
       this.#options.logger.warn({ err: error, partner: this.#partner }, "An answer given could not be journalled");
     });
     await rename(this.#path("working", name), this.#path(folder, name));

@@ -1,12 +1,15 @@
 import { open, rename } from "node:fs/promises";
 import { dirname } from "node:path";
 
+/** Bytes of a file: as a whole, or made anew in pieces for every file that is written. */
+export type FileContent = Buffer | (() => AsyncIterable<Buffer> | Iterable<Buffer>);
+
 /** Writes a file so that after a crash it is there as a whole or not at all: temporary file, fsync, rename, fsync of the folder. */
-export async function writeDurably(path: string, bytes: Buffer): Promise<void> {
+export async function writeDurably(path: string, content: FileContent): Promise<void> {
   const temporary = `${path}.tmp`;
   const file = await open(temporary, "w", 0o600);
   try {
-    await file.writeFile(bytes);
+    for await (const bytes of typeof content === "function" ? content() : [content]) await file.writeFile(bytes);
     await file.sync();
   } finally {
     await file.close();

@@ -1,0 +1,162 @@
+import { writeFileSync } from "node:fs";
+import { Argument, type Command } from "commander";
+import { auditRecords, disclosuresOf, isAccess, recordAccess } from "../engine/audit/access.js";
+import { auditEventOf } from "../engine/audit/audit-event.js";
+import { fingerprint, notaryKey } from "../engine/audit/checkpoint.js";
+import { makePackage } from "../engine/audit/package.js";
+import { recordsOfPeriod } from "../engine/audit/period.js";
+import type { PlacedRecord } from "../engine/audit/read-places.js";
+import { type Trail, trailKinds, trailOf } from "../engine/audit/trail.js";
+import { fetchSchema } from "../engine/log/registry.js";
+import { readJournalId } from "../engine/log/topics.js";
+import { TributaryError } from "../engine/service/errors.js";
+import { requireSetting } from "../engine/service/settings.js";
+import { type AuditParts, actorOf, surrogateOf, trailKindOf, withAudit } from "./audit-source.js";
+import { print, printJson } from "./output.js";
+
+interface PackageOptions {
+  readonly out?: string;
+  readonly open?: boolean;
+  readonly scan?: boolean;
+  readonly reason?: string;
+  readonly recipient?: string;
+  readonly by?: string;
+  readonly timeout: string;
+  readonly json?: boolean;
+}
+
+function instantOf(text: string | undefined): number {
+  const instant = Date.parse(text ?? "");
+  if (Number.isNaN(instant)) {
+    throw new TributaryError("TRIB_CONFIG_INVALID", "A period has a beginning and an end, as 2026-01-31T00:00:00Z.");
+  }
+  return instant;
+}
+
+interface Gathered {
+  readonly subject: { readonly kind: string; readonly id: string };
+  readonly records: readonly PlacedRecord[];
+  readonly trail: Trail | undefined;
+}
+
+async function gather(
+  { source, log }: AuditParts,
+  kind: string,
+  given: string,
+  until: string | undefined,
+): Promise<Gathered> {
+  if (kind === "period") {
+    const [from, to] = [instantOf(given), instantOf(until)];
+    const id = `${new Date(from).toISOString()}/${new Date(to).toISOString()}`;
+    return { subject: { kind, id }, records: await recordsOfPeriod(log, from, to), trail: undefined };
+  }
+  const id = surrogateOf(given);
+  const { trail, records } = await trailOf(source, trailKindOf(kind), id);
+  return { subject: { kind, id }, records, trail };
+}
+
+/** Files beside records and proofs. */
+async function furtherFiles({ log, codec }: AuditParts, { subject, trail }: Gathered, journal: string) {
+  const files = new Map<string, Uint8Array>();
+  const text = (lines: readonly object[]) => Buffer.from(lines.map((line) => `${JSON.stringify(line)}\n`).join(""));
+  if (trail) {
+    const units = trail.units.map(({ bytes, ...unit }) => ({
+      ...unit,
+      file: bytes ? `units/${unit.place.replace("/", "-")}.bin` : null,
+    }));
+    files.set("trail.json", Buffer.from(`${JSON.stringify({ ...trail, units }, undefined, 2)}\n`));
+    for (const { place, bytes } of trail.units) if (bytes) files.set(`units/${place.replace("/", "-")}.bin`, bytes);
+  }
+  const accesses = [];
+  const patients = new Set(trail?.patients);
+  if (patients.size > 0) accesses.push(...(await disclosuresOf(log, codec, patients, 0)));
+  else
+    for await (const each of auditRecords(log, codec))
+      if (isAccess(each) && each.value.subject.id === subject.id) accesses.push(each);
+  files.set("access.jsonl", text(accesses.map((access) => auditEventOf(access, journal))));
+  return files;
+}
+
+export function registerAuditPackage(command: Command): void {
+  command
+    .command("package")
+    .addArgument(new Argument("<kind>", "what it is about").choices([...trailKinds, "period"]))
+    .argument("<id>", "surrogate id; the beginning of a period, by the log's clock")
+    .argument("[until]", "end of a period, exclusive")
+    .description(
+      "one archive that proves itself: records as text and as the log has them, schemas, units, proofs, log of accesses, a signed manifest and a verifier for browsers and Node; recorded as an export",
+    )
+    .option("--out <file>", "default audit-<kind>-<id>.zip")
+    .option("--open", "take along what is sealed, opened: units as received, names, identifiers")
+    .option("--reason <text>", "why; needed to open what is sealed")
+    .option("--recipient <name>", "who is given it")
+    .option("--scan", "read the whole log, although there is a timeline")
+    .option("--by <name>", "who asks; default the user of the system")
+    .option("--timeout <seconds>", "how long to wait for the notary's signature", "120")
+    .option("--json", "one JSON object")
+    .action((kind: string, id: string, until: string | undefined, options: PackageOptions) =>
+      withAudit(options, async (parts) => {
+        const { log, codec, pool, settings } = parts;
+        const key = notaryKey(requireSetting(settings, "TRIBUTARY_NOTARY_KEY"));
+        const journal = await readJournalId(log);
+        const gathered = await gather(parts, kind, id, until);
+        const { subject, records, trail } = gathered;
+        const madeBy = actorOf(options.by);
+        await recordAccess(log, codec, {
+          action: "EXPORT",
+          command: "audit package",
+          subject,
+          patients: trail?.patients ?? [],
+          events: trail?.events.length ?? records.length,
+          units: options.open ? (trail?.units.length ?? 0) : 0,
+          reason: options.reason,
+          recipient: options.recipient,
+          actor: madeBy,
+        });
+        const archive = await makePackage(
+          {
+            pool,
+            journal,
+            key,
+            schemaOf: (schema) => fetchSchema(settings, schema),
+            timeout: Number(options.timeout) * 1000,
+          },
+          {
+            subject,
+            records,
+            files: await furtherFiles(parts, gathered, journal),
+            madeBy,
+            madeAt: Date.now(),
+            reason: options.reason ?? null,
+            recipient: options.recipient ?? null,
+          },
+        );
+        const file = options.out ?? `audit-${subject.kind}-${subject.id.replace(/[^0-9a-zA-Z-]+/g, "_")}.zip`;
+        writeFileSync(file, archive, { mode: 0o600 });
+        const made = {
+          file,
+          bytes: archive.length,
+          records: records.length,
+          publicKey: key.publicKey.toString("hex"),
+          fingerprint: fingerprint(key.publicKey),
+        };
+        if (options.json) printJson(made);
+        else {
+          print(`${file}  ${made.bytes} bytes, ${made.records} records`);
+          print(`signed by the key ${made.publicKey} (fingerprint ${made.fingerprint})`);
+          print("check it with the verify.html or verify.mjs inside, or with one that you have from elsewhere");
+        }
+      }),
+    );
+  command
+    .command("verifier")
+    .argument("<folder>", "where verify.mjs and verify.html are written")
+    .description("the verifier of packages alone, to be given to who shall check one without trusting what is inside")
+    .action(async (folder: string) => {
+      const { nodeVerifier, pageVerifier } = await import("../engine/audit/verifier/bundle.js");
+      writeFileSync(`${folder}/verify.mjs`, nodeVerifier());
+      writeFileSync(`${folder}/verify.html`, pageVerifier());
+      print(`${folder}/verify.mjs`);
+      print(`${folder}/verify.html`);
+    });
+}

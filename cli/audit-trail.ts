@@ -1,0 +1,83 @@
+import type { Command } from "commander";
+import { recordAccess } from "../engine/audit/access.js";
+import { type Trail, type TrailEvent, type TrailKind, trailOf } from "../engine/audit/trail.js";
+import type { TrailUnit } from "../engine/audit/trail-units.js";
+import { actorOf, surrogateOf, trailKindOf, withAudit } from "./audit-source.js";
+import { print, printJson } from "./output.js";
+
+interface TrailOptions {
+  readonly open?: boolean;
+  readonly scan?: boolean;
+  readonly reason?: string;
+  readonly by?: string;
+  readonly json?: boolean;
+}
+
+const instant = (milliseconds: number): string => new Date(milliseconds).toISOString();
+const shown = (value: unknown): string =>
+  value === null || value === undefined ? "-" : typeof value === "object" ? JSON.stringify(value) : String(value);
+
+function printUnit(unit: TrailUnit): void {
+  const verdict = unit.accepted ? "accepted" : `REJECTED ${unit.code} ${unit.location ?? ""}`;
+  print(`${instant(unit.receivedAt)}  unit ${unit.place}  ${unit.partner}  ${unit.format}  ${verdict}`);
+  print(`    answered ${unit.answer ?? "-"}  ${unit.size} bytes  ${unit.sha256 ? `sha256 ${unit.sha256}` : "sealed"}`);
+  if (unit.bytes) for (const line of unit.bytes.toString("latin1").split(/\r\n?|\n/)) print(`    | ${line}`);
+}
+
+function printEvent(event: TrailEvent): void {
+  print(`  ${instant(event.occurredAt)}  ${event.type}  ${event.place}`);
+  for (const { projection, table, row, change, columns } of event.changes) {
+    print(`    ${change} ${projection}.${table} ${row}`);
+    for (const [column, [before, after]] of Object.entries(columns)) {
+      print(`      ${column}: ${change === "made" ? shown(after) : `${shown(before)} -> ${shown(after)}`}`);
+    }
+  }
+  for (const name of event.parked) print(`    PARKED in ${name}`);
+}
+
+/** Units in the order received, each with the events made of it, each with the rows that it changed. */
+function printTrail({ subject, patients, by, units, events, deliveries }: Trail): void {
+  print(`${subject.kind} ${subject.id}  (${events.length} events of ${units.length} units, by ${by})`);
+  if (subject.kind === "patient" && patients.length > 1) print(`merged or named with: ${patients.join(" ")}`);
+  for (const unit of units) {
+    print();
+    printUnit(unit);
+    for (const event of events) if (event.unit === unit.place) printEvent(event);
+  }
+  print();
+  print(`deliveries to partners: ${deliveries.length}`);
+}
+
+export function registerAuditTrail(command: Command): void {
+  command
+    .command("trail")
+    .argument("<kind>", "claim, visit or patient", trailKindOf)
+    .argument("<id>", "its surrogate id", surrogateOf)
+    .description(
+      "everything that happened: units as received and the answers given, the events made of them, the rows and columns that these changed; recorded as an access",
+    )
+    .option("--open", "open what is sealed: bytes as received, names, identifiers")
+    .option("--reason <text>", "why; needed to open what is sealed")
+    .option("--scan", "read the whole log, although there is a timeline")
+    .option("--by <name>", "who asks; default the user of the system")
+    .option("--json", "one JSON object; bytes in base64")
+    .action((kind: TrailKind, id: string, options: TrailOptions) =>
+      withAudit(options, async ({ log, codec, source }) => {
+        const { trail } = await trailOf(source, kind, id);
+        await recordAccess(log, codec, {
+          action: options.open ? "OPEN" : "READ",
+          command: "audit trail",
+          subject: { kind, id },
+          patients: trail.patients,
+          events: trail.events.length,
+          units: options.open ? trail.units.length : 0,
+          reason: options.reason,
+          actor: actorOf(options.by),
+        });
+        if (options.json) {
+          const units = trail.units.map((unit) => ({ ...unit, bytes: unit.bytes?.toString("base64") ?? null }));
+          printJson({ ...trail, units });
+        } else printTrail(trail);
+      }),
+    );
+}

@@ -1,0 +1,12 @@
+import type { Command } from "commander";
+import { registerAuditAccess } from "./audit-access.js";
+import { registerAuditPackage } from "./audit-package.js";
+import { registerAuditTrail } from "./audit-trail.js";
+import { registerAuditVerify } from "./audit-verify.js";
+
+export function registerAudit(command: Command): void {
+  registerAuditTrail(command);
+  registerAuditVerify(command);
+  registerAuditPackage(command);
+  registerAuditAccess(command);
+}

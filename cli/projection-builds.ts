@@ -1,0 +1,186 @@
+import { type Command, InvalidArgumentError } from "commander";
+import { codecOfOthers } from "../engine/log/codec-of-others.js";
+import { connectCodec } from "../engine/log/registry.js";
+import { auditDecisions } from "../engine/projector/audit-decisions.js";
+import { type Build, listBuilds } from "../engine/projector/build.js";
+import { FoldWatchdog } from "../engine/projector/fold-watch.js";
+import type { Decoder } from "../engine/projector/ports.js";
+import { openedEventTypes } from "../engine/projector/roles.js";
+import { dropBuild, swapBuild } from "../engine/projector/swap.js";
+import { claimBuild } from "../engine/replay/claim.js";
+import { rebuildProjection } from "../engine/replay/rebuild.js";
+import { decoderOf } from "../engine/service/consumer-process.js";
+import { projectionNamed } from "../engine/service/discover.js";
+import { TributaryError } from "../engine/service/errors.js";
+import { rebuildFlags } from "../engine/service/node-flags.js";
+import { closedOpener, sealedOpener } from "../engine/service/sealed-opener.js";
+import { requireSetting } from "../engine/service/settings.js";
+import { openPool, type Pool } from "../engine/store/pool.js";
+import { confirm } from "./confirm.js";
+import { commandLogger, withLog } from "./log.js";
+import { print, printJson, printTable } from "./output.js";
+import { ranWithFlags } from "./own-process.js";
+import { withPool } from "./pool.js";
+import { RebuildReport } from "./rebuild-report.js";
+
+function wholeNumber(text: string): number {
+  const value = Number(text);
+  if (!Number.isSafeInteger(value) || value < 1) throw new InvalidArgumentError("a whole number above zero is needed.");
+  return value;
+}
+
+const notFound = (what: string) => new TributaryError("TRIB_CLI_NOT_FOUND", what);
+
+interface RebuildOptions {
+  readonly swap: boolean;
+  readonly rate?: number;
+  readonly connections: number;
+  readonly json?: boolean;
+}
+
+async function rebuild(name: string, options: RebuildOptions): Promise<void> {
+  if (await ranWithFlags(rebuildFlags)) return;
+  const { consumer, projection } = await projectionNamed(name);
+  await withLog(async ({ log, settings }) => {
+    const codec = await connectCodec(settings);
+    // Besides those that write: one that holds the claim, one for all else.
+    const pool = openPool(requireSetting(settings, "DATABASE_URL"), {
+      applicationName: `tributary rebuild ${name}`,
+      max: options.connections + 2,
+    });
+    const opensSealed = openedEventTypes({ ...consumer, project: [projection] }).length > 0;
+    const opener = opensSealed ? sealedOpener(pool, requireSetting(settings, "TRIBUTARY_KEK"), codec) : closedOpener;
+    const watchdog = new FoldWatchdog(settings.FOLD_SECONDS, consumer.name);
+    const ending = new AbortController();
+    const end = () => ending.abort(new TributaryError("TRIB_REPLAY_INTERRUPTED"));
+    process.once("SIGINT", end);
+    process.once("SIGTERM", end);
+    const report = new RebuildReport(options.json !== true);
+    try {
+      const rebuilt = await rebuildProjection({
+        consumer,
+        projection,
+        log,
+        pool,
+        decoder: projection.topic === undefined ? decoderOf(codec) : (codecOfOthers(settings) as Decoder),
+        opener,
+        logger: commandLogger(),
+        decisionLog: auditDecisions(log, codec),
+        watchdog,
+        memoryBytes: settings.REBUILD_MEMORY_MB * 1e6,
+        parkedLimit: settings.PROJECTION_PARKED_LIMIT,
+        connections: options.connections,
+        swap: options.swap,
+        signal: ending.signal,
+        progress: (progress) => report.tell(progress),
+        ...(options.rate === undefined ? {} : { rate: options.rate }),
+      });
+      report.end();
+      const { build, filledEvents, comparison, swapped } = rebuilt;
+      const differences = comparison?.differences ?? [];
+      if (options.json) {
+        const { build: number, schema } = build;
+        printJson({ name, build: number, schema, events: filledEvents, swapped, compared: comparison ?? null });
+      } else {
+        if (comparison) printTable(Object.entries(comparison.rows).map(([table, rows]) => ({ table, rows })));
+        if (differences.length > 0) printTable(differences.map((row) => ({ ...row, rows: row.rows.join(" / ") })));
+        const then = swapped ? "is current" : differences.length > 0 ? "differs and was not put in place" : "is ready";
+        print(`build ${build.build} of ${name} ${then}`);
+      }
+      if (differences.length > 0) process.exitCode = 2;
+    } finally {
+      process.off("SIGINT", end);
+      process.off("SIGTERM", end);
+      opener.close();
+      await watchdog.close();
+      await pool.end();
+    }
+  });
+}
+
+/** The build asked for, else the last one in the state. */
+async function chosen(pool: Pool, name: string, number: number | undefined, state: Build["state"]): Promise<Build> {
+  const builds = await listBuilds(pool, name);
+  const found =
+    number === undefined ? builds.filter((one) => one.state === state) : builds.filter((one) => one.build === number);
+  const build = state === "previous" ? lastCurrent(found) : found.at(-1);
+  if (!build) throw notFound(`Projection ${name} has no build ${number ?? `that is ${state}`}.`);
+  return build;
+}
+
+const lastCurrent = (builds: readonly Build[]): Build | undefined =>
+  [...builds].sort((left, right) => (left.currentSince ?? 0) - (right.currentSince ?? 0)).at(-1);
+
+async function putInPlace(name: string, number: number | undefined, state: "building" | "previous"): Promise<void> {
+  const { projection } = await projectionNamed(name);
+  await withPool(async (pool) => {
+    const build = await chosen(pool, name, number, state);
+    if (build.version !== projection.version) {
+      throw notFound(
+        `Build ${build.build} of ${name} is of version ${build.version}, which this checkout can't feed: it has version ${projection.version}.`,
+      );
+    }
+    await swapBuild(pool, projection, build.build);
+    print(`build ${build.build} of ${name} is current`);
+  });
+}
+
+interface BuildOptions {
+  readonly build?: number;
+  readonly yes?: boolean;
+}
+
+async function drop(name: string, options: BuildOptions): Promise<void> {
+  await withPool(async (pool) => {
+    const builds = (await listBuilds(pool, name)).filter(({ build, state }) =>
+      options.build === undefined ? state === "previous" : build === options.build,
+    );
+    if (builds.length === 0) throw notFound(`Projection ${name} has no build ${options.build ?? "that is previous"}.`);
+    if (builds.some(({ state }) => state === "current"))
+      throw notFound(`Build ${options.build} of ${name} is current: swap or roll back first.`);
+    const numbers = builds.map(({ build }) => build).join(", ");
+    await confirm(`Build ${numbers} of ${name} will be gone, and with it the way back to it.`, options.yes);
+    for (const build of builds) {
+      const claim = await claimBuild(pool, build);
+      try {
+        if (!(await dropBuild(pool, name, build.build)))
+          throw notFound(`Build ${build.build} of ${name} is no more to be dropped.`);
+      } finally {
+        claim.release();
+      }
+      print(`build ${build.build} of ${name} is dropped`);
+    }
+  });
+}
+
+export function registerProjectionBuilds(command: Command): void {
+  command
+    .command("rebuild")
+    .argument("<name>", "projection")
+    .description(
+      "make a build anew from the whole log beside the current one, compare the two, and put the views on it; exit code 2 when they differ. Called again it goes on where it was ended",
+    )
+    .option("--no-swap", "stop before the views are put on it")
+    .option("--rate <n>", "most events a second", wholeNumber)
+    .option("--connections <n>", "most connections that write at once", wholeNumber, 2)
+    .option("--json", "one JSON object in the end")
+    .action(rebuild);
+  command
+    .command("swap")
+    .argument("<name>", "projection")
+    .description("put the views on the build that was made last, in one transaction; the one before is fed on")
+    .option("--build <n>", "another build", wholeNumber)
+    .action((name: string, options: BuildOptions) => putInPlace(name, options.build, "building"));
+  command
+    .command("rollback")
+    .argument("<name>", "projection")
+    .description("put the views back on the build that was current before, which is as fresh")
+    .action((name: string) => putInPlace(name, undefined, "previous"));
+  command
+    .command("drop")
+    .argument("<name>", "projection")
+    .description("drop the builds that were current before: there is no way back to them")
+    .option("--build <n>", "another build that is not current", wholeNumber)
+    .option("--yes", "don't ask")
+    .action(drop);
+}

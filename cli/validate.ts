@@ -1,0 +1,59 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { Command } from "commander";
+import { dryIntake } from "../engine/intake/dry-intake.js";
+import { loadConnector, loadProfiles } from "../engine/service/discover.js";
+import { TributaryError } from "../engine/service/errors.js";
+import { createLogger } from "../engine/service/logger.js";
+import { readSettings } from "../engine/service/settings.js";
+import { print, printJson } from "./output.js";
+import { lineOf, readInput } from "./send.js";
+
+export function registerValidate(command: Command): void {
+  command
+    .argument("<file...>", "files to check, in this order")
+    .requiredOption("--to <connector>", "connector (see `producers list`)")
+    .option("--partner <partner>", "partner that would send", "generic")
+    .option("--json", "one JSON object a unit")
+    .addHelpText(
+      "after",
+      "\nNothing is stored, and nothing needs to run. Exit code 0: every unit would be accepted; 2: some would be rejected.",
+    )
+    .action(async (files: string[], options: { to: string; partner: string; json?: boolean }) => {
+      const connector = await loadConnector(options.to);
+      const home = mkdtempSync(join(tmpdir(), "tributary-validate-"));
+      const settings = readSettings({ TRIBUTARY_HOME: home });
+      const intake = dryIntake(connector, settings.INTAKE_UNIT_LIMIT);
+      const profiles = loadProfiles(connector, false);
+      if (!profiles.has(options.partner)) {
+        throw new TributaryError("TRIB_CLI_NOT_FOUND", `There is no partner ${options.partner}.`);
+      }
+      // The connector itself, on free ports, over its own protocol: what is told here is what a partner would be told.
+      const receiver = await connector.receive({
+        intake,
+        settings,
+        profiles,
+        logger: createLogger("validate", "silent"),
+      });
+      let rejected = 0;
+      try {
+        for (const file of files) {
+          const request = { addresses: receiver.addresses, partner: options.partner, file, bytes: readInput(file) };
+          for await (const line of connector.send(request)) {
+            if (!line.accepted) rejected += 1;
+            if (options.json) printJson(line);
+            else print(lineOf(line));
+          }
+        }
+      } finally {
+        await receiver.close();
+        rmSync(home, { recursive: true, force: true });
+      }
+      if (!options.json) {
+        for (const [flag, count] of intake.flags) print(`flagged ${flag}: ${count}`);
+        for (const [type, count] of intake.events) print(`would make ${type}: ${count}`);
+      }
+      process.exitCode = rejected > 0 ? 2 : 0;
+    });
+}

@@ -1,0 +1,107 @@
+import type { AccessRecorded, EventPlace } from "../../schemas/audit/audit.generated.js";
+import { type AuditRecord, isAccess } from "./access.js";
+
+/** A FHIR R4 AuditEvent, as far as we fill it in. */
+type Resource = Readonly<Record<string, unknown>>;
+
+const dicom = "http://dicom.nema.org/resources/ontology/DCM";
+const balp = "https://profiles.ihe.net/ITI/BALP/StructureDefinition";
+const coding = (system: string, code: string, display: string) => ({ system, code, display });
+const restfulRead = {
+  type: coding("http://terminology.hl7.org/CodeSystem/audit-event-type", "rest", "RESTful Operation"),
+  subtype: [coding("http://hl7.org/fhir/restful-interaction", "read", "read")],
+};
+
+/** What an access is in DICOM's words, which FHIR takes over, and in those of the IHE profile of basic audit logs. */
+const kinds: Readonly<Record<string, { readonly action: string; readonly profile?: string } & Resource>> = {
+  READ: { ...restfulRead, action: "R", profile: `${balp}/IHE.BasicAudit.PatientRead` },
+  OPEN: { ...restfulRead, action: "R", profile: `${balp}/IHE.BasicAudit.PatientRead` },
+  EXPORT: {
+    type: coding(dicom, "110106", "Export"),
+    action: "R",
+    profile: `${balp}/IHE.BasicAudit.PrivacyDisclosure.Source`,
+  },
+  REPLAY: { type: coding(dicom, "110100", "Application Activity"), action: "E" },
+};
+/** Decisions of operators about single events. */
+const decisions: Readonly<Record<string, string>> = {
+  EventParked: "park",
+  EventSkipped: "skip",
+  ParkRetried: "retry",
+};
+
+const entity = (what: string, code: string, display: string, role: readonly [string, string]) => ({
+  what: { identifier: { value: what } },
+  type: coding("http://terminology.hl7.org/CodeSystem/audit-entity-type", code, display),
+  role: coding("http://terminology.hl7.org/CodeSystem/object-role", role[0], role[1]),
+});
+
+function accessEntities({ subject, patients, command, recipient }: AccessRecorded) {
+  return [
+    ...patients.map((id) => entity(id, "1", "Person", ["1", "Patient"])),
+    {
+      ...entity(subject.id, "2", "System Object", ["4", "Domain Resource"]),
+      name: subject.kind,
+      detail: [
+        { type: "command", valueString: command },
+        ...(recipient === null ? [] : [{ type: "recipient", valueString: recipient }]),
+      ],
+    },
+  ];
+}
+
+function decisionEntities({ event }: { readonly event?: EventPlace }) {
+  if (!event) return [];
+  const place = `${event.topic}/${event.partition}/${event.offset}`;
+  return [{ ...entity(place, "2", "System Object", ["4", "Domain Resource"]), name: event.projection }];
+}
+
+/**
+ * A record of the audit topic as a FHIR R4 AuditEvent. Accesses claim the profiles of IHE BALP (Basic Audit Log Patterns)
+ * where one fits; patients are named by surrogate ids.
+ * @param installation id of the journal: who observed it.
+ */
+export function auditEventOf(found: AuditRecord, installation: string): Resource {
+  const { meta, reason } = found.value as AuditRecord["value"] & { readonly reason?: string | null };
+  const kind = isAccess(found)
+    ? (kinds[found.value.action] ?? kinds.READ)
+    : {
+        type: coding(dicom, "110100", "Application Activity"),
+        subtype: [{ display: decisions[found.type] ?? found.type }],
+        action: "U",
+      };
+  const { profile, ...described } = kind as { readonly profile?: string };
+  return {
+    resourceType: "AuditEvent",
+    id: meta.id,
+    ...(profile === undefined ? {} : { meta: { profile: [profile] } }),
+    ...described,
+    recorded: new Date(meta.time).toISOString(),
+    outcome: "0",
+    ...(reason ? { purposeOfEvent: [{ text: reason }] } : {}),
+    agent: [
+      {
+        type: {
+          coding: [
+            coding("http://terminology.hl7.org/CodeSystem/v3-ParticipationType", "IRCP", "information recipient"),
+          ],
+        },
+        who: { identifier: { value: meta.actor } },
+        requestor: true,
+      },
+      {
+        type: { coding: [coding(dicom, "110153", "Source Role ID")] },
+        who: { display: "Tributary" },
+        requestor: false,
+      },
+    ],
+    source: {
+      site: installation,
+      observer: { display: "Tributary" },
+      type: [coding("http://terminology.hl7.org/CodeSystem/security-source-type", "4", "Application Server")],
+    },
+    entity: isAccess(found)
+      ? accessEntities(found.value)
+      : decisionEntities(found.value as { readonly event?: EventPlace }),
+  };
+}

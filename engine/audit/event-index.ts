@@ -1,0 +1,167 @@
+import { type EventType, eventCatalog } from "../../schemas/events.generated.js";
+import type { Codec } from "../log/codec.js";
+import type { Log } from "../log/log.js";
+import { parsePosition, positionHeader } from "../log/position.js";
+import { entities, eventsTopic } from "../log/schemas.js";
+import { Positions } from "../projector/positions.js";
+import { TributaryError } from "../service/errors.js";
+import type { Pool } from "../store/pool.js";
+import { decodeWith } from "./decode.js";
+
+/** Surrogate ids by what they name. */
+export interface Subjects {
+  readonly patients: ReadonlySet<string>;
+  readonly visits: ReadonlySet<string>;
+  readonly claims: ReadonlySet<string>;
+  readonly remittances: ReadonlySet<string>;
+}
+
+/** Where an event is, and whom it is about. */
+export interface EventPlace {
+  readonly topic: string;
+  readonly partition: number;
+  readonly offset: number;
+  /** Null where it wasn't looked at. */
+  readonly eventId: string | null;
+  readonly type: string;
+  readonly patientId: string | null;
+  readonly visitId: string | null;
+  readonly claimId: string | null;
+  readonly remittanceId: string | null;
+}
+
+/** Finds the events about any of the subjects, once each. */
+export type FindEvents = (subjects: Subjects) => Promise<EventPlace[]>;
+
+/** Next offset that the timeline has not seen, by topic and partition; undefined without a current build. */
+async function timelineVector(pool: Pool): Promise<ReadonlyMap<string, number> | undefined> {
+  const { rows } = await pool.query<{ topic: string | null; partition: number; next: number }>(
+    `SELECT topic, partition, next_offset AS next
+     FROM engine.builds LEFT JOIN engine.checkpoints USING (projection, build)
+     WHERE projection = 'timeline' AND state = 'current'`,
+  );
+  if (rows.length === 0) return undefined;
+  return new Map(
+    rows.flatMap(({ topic, partition, next }) => (topic === null ? [] : [[`${topic}/${partition}`, next]])),
+  );
+}
+
+const list = (ids: ReadonlySet<string>): string[] => [...ids];
+
+async function inTimeline(pool: Pool, { patients, visits, claims, remittances }: Subjects): Promise<EventPlace[]> {
+  const { rows } = await pool.query<EventPlace>(
+    `SELECT topic, partition, "offset", event_id AS "eventId", event_type AS type, patient_id AS "patientId",
+       visit_id AS "visitId", claim_id AS "claimId", remittance_id AS "remittanceId"
+     FROM projections.timeline
+     WHERE patient_id = ANY ($1::uuid[]) OR visit_id = ANY ($2::uuid[]) OR claim_id = ANY ($3::uuid[])`,
+    [list(patients), list(visits), list(claims)],
+  );
+  return remittances.size === 0 ? rows : [...rows, ...(await remittanceEvents(pool, remittances))];
+}
+
+/** The timeline has no index on remittances; their own table says where each one's event is. */
+async function remittanceEvents(pool: Pool, remittances: ReadonlySet<string>): Promise<EventPlace[]> {
+  const { rows } = await pool.query<EventPlace>(
+    `SELECT $2 AS topic, source_partition AS partition, source_offset AS "offset", NULL AS "eventId",
+       'RemittanceReceived' AS type, NULL AS "patientId", NULL AS "visitId", NULL AS "claimId",
+       remittance_id AS "remittanceId"
+     FROM projections.remittances WHERE remittance_id = ANY ($1::uuid[])`,
+    [list(remittances), eventsTopic("claim")],
+  );
+  return rows;
+}
+
+/** Whom an event is about: as the timeline has it. */
+function subjectsOf(type: EventType, key: string, event: object) {
+  const named = event as {
+    readonly patientId?: string | null;
+    readonly visitId?: string | null;
+    readonly remittanceId?: string | null;
+  };
+  const { entity } = eventCatalog[type];
+  const nobody = { patientId: null, visitId: null, claimId: null };
+  if (type === "RemittanceReceived") return { ...nobody, remittanceId: key };
+  return {
+    patientId: entity === "patient" ? key : (named.patientId ?? null),
+    visitId: entity === "visit" ? key : (named.visitId ?? null),
+    claimId: entity === "claim" ? key : null,
+    remittanceId: named.remittanceId ?? null,
+  };
+}
+
+/** Whether an event is about one of the subjects. */
+const concerns = (
+  { patients, visits, claims, remittances }: Subjects,
+  { type, patientId, visitId, claimId, remittanceId }: EventPlace,
+): boolean =>
+  patients.has(patientId ?? "") ||
+  visits.has(visitId ?? "") ||
+  claims.has(claimId ?? "") ||
+  (type === "RemittanceReceived" && remittances.has(remittanceId ?? ""));
+
+/** What can't be decoded is about nobody; its key is parked in the read models. */
+function undecodable(error: unknown): undefined {
+  if (error instanceof TributaryError && error.code === "TRIB_LOG_UNDECODABLE") return undefined;
+  throw error;
+}
+
+/** Reads what the log has from an offset on; repetitions of the publisher are left out. */
+async function inLog(
+  log: Pick<Log, "read" | "watermarks">,
+  codec: Codec,
+  subjects: Subjects,
+  from: (topic: string, partition: number) => number,
+): Promise<EventPlace[]> {
+  const found: EventPlace[] = [];
+  for (const topic of entities.map(eventsTopic)) {
+    for (const { partition, low, high } of await log.watermarks(topic)) {
+      const positions = new Positions(undefined, "{}");
+      for await (const records of log.read(topic, partition, Math.max(low, from(topic, partition)), high)) {
+        for (const { offset, key, value, headers } of records) {
+          const position = parsePosition(headers[positionHeader] ?? "");
+          if (!value || !position) continue;
+          const decoded = await decodeWith(codec, value).catch(undecodable);
+          if (!decoded) continue;
+          const { type, event } = decoded;
+          if (!positions.take(position, event.meta.id)) continue;
+          const place = { topic, partition, offset, eventId: event.meta.id, type, ...subjectsOf(type, key, event) };
+          if (concerns(subjects, place)) found.push(place);
+        }
+      }
+    }
+  }
+  return found;
+}
+
+/**
+ * By the timeline as far as it has come, and by reading the rest of the log; without a timeline by reading all of it.
+ * @param scan reads the log in any case.
+ */
+export async function eventIndex(
+  parts: { readonly log: Pick<Log, "read" | "watermarks">; readonly pool: Pool; readonly codec: Codec },
+  scan = false,
+): Promise<{ readonly find: FindEvents; readonly by: "timeline" | "log" }> {
+  const { log, pool, codec } = parts;
+  const vector = scan ? undefined : await timelineVector(pool);
+  if (!vector) return { by: "log", find: (subjects) => inLog(log, codec, subjects, () => 0) };
+  const from = (topic: string, partition: number) => vector.get(`${topic}/${partition}`) ?? 0;
+  return {
+    by: "timeline",
+    async find(subjects) {
+      const known = await inTimeline(pool, subjects);
+      // What the publisher repeated since is known already.
+      const ids = new Set(known.map(({ eventId }) => eventId));
+      const later = await inLog(log, codec, subjects, from);
+      return [...known, ...later.filter(({ eventId }) => !ids.has(eventId))];
+    },
+  };
+}
+
+const noone: ReadonlySet<string> = new Set();
+export const subjectsWith = (some: Partial<Subjects>): Subjects => ({
+  patients: noone,
+  visits: noone,
+  claims: noone,
+  remittances: noone,
+  ...some,
+});

@@ -1,0 +1,44 @@
+/** Something that is not as the notary saw it, at its first place. */
+export interface Finding {
+  readonly topic: string;
+  readonly partition: number;
+  /** Offset of the first record that it can be about. */
+  readonly offset: number;
+  readonly what:
+    | "record changed"
+    | "record missing"
+    | "record unreadable"
+    | "chain changed"
+    | "chain missing"
+    | "checkpoint not ours"
+    | "checkpoint contradicts"
+    | "checkpoint unreadable"
+    | "checkpoint missing";
+  /** In plain words, for who reads the report; names no content. */
+  readonly detail: string;
+}
+
+/** What was compared of a partition. */
+export interface PartitionReport {
+  readonly topic: string;
+  readonly partition: number;
+  /** In the log when it was read. */
+  readonly records: number;
+  /** Of these, chained by the notary and compared. */
+  readonly chained: number;
+  /** Of these, under a valid signature. */
+  readonly signed: number;
+  /** Of these, under a valid signature that is kept outside of the database. */
+  readonly witnessed: number;
+  /** First the one that tells most. */
+  readonly findings: readonly Finding[];
+}
+
+export interface AuditReport {
+  readonly ok: boolean;
+  /** The first record that is not as it was, in the order of topics, partitions and offsets; else the first finding. */
+  readonly first: Finding | null;
+  /** Fingerprints of the keys whose signatures were taken. */
+  readonly keys: readonly string[];
+  readonly partitions: readonly PartitionReport[];
+}

@@ -1,0 +1,240 @@
+import { randomUUID } from "node:crypto";
+import type { IncomingRecord, LaneContext, LaneHandler } from "../log/log.js";
+import { failureOf } from "../projector/failure.js";
+import type { Patience } from "../projector/patience.js";
+import type { ProjectorLogger } from "../projector/ports.js";
+import { TributaryError } from "../service/errors.js";
+import type { Metrics } from "../service/metrics.js";
+import type { Pool } from "../store/pool.js";
+import { type NotaryKey, signHead } from "./checkpoint.js";
+import { Frontier, leafHash } from "./merkle.js";
+import { type ChainStep, type LaneStanding, signedHeads, takeAgain, takeOver, writeStep } from "./notary-store.js";
+import { type ChainPlace, chained } from "./record-chain.js";
+import { exportHeads, type SecondPlace } from "./second-place.js";
+
+export interface NotaryLaneOptions {
+  readonly place: ChainPlace;
+  readonly pool: Pool;
+  readonly key: NotaryKey;
+  readonly second: SecondPlace;
+  readonly owner: string;
+  readonly logger: ProjectorLogger;
+  readonly patience: Patience;
+  /** Told when the lane can't go on outside of a batch: the process must exit. */
+  readonly onFailure: (error: Error) => void;
+  readonly metrics?: Metrics;
+  /** Longest time that a record stays without a signature, in milliseconds. */
+  readonly signMilliseconds: number;
+  /** Records after which a head is signed while there is more to read; default 100,000. */
+  readonly signRecords?: number;
+  /** Records written at once; default 10,000. */
+  readonly batchRecords?: number;
+  /** Milliseconds that a lost fence may go unexplained; default 30,000. */
+  readonly fencePatience?: number;
+}
+
+/** The notary's part of one partition: chains the records in order, and signs what it has seen. */
+export class NotaryLane implements LaneHandler {
+  readonly #options: NotaryLaneOptions;
+  #standing: LaneStanding | undefined;
+  #owner = "";
+  #signedAt = 0;
+  #exported = 0;
+  #timer: NodeJS.Timeout | undefined;
+  #lostTimer: NodeJS.Timeout | undefined;
+  /** Batches and signing by the clock take turns. */
+  #turn: Promise<void> = Promise.resolve();
+  #closed = false;
+
+  constructor(options: NotaryLaneOptions) {
+    this.#options = options;
+  }
+
+  /** @throws TRIB_AUDIT_HISTORY_DIVERGED when the second place knows of records that the database has lost. */
+  async open(): Promise<number> {
+    const { pool, place, owner, patience, second, signMilliseconds } = this.#options;
+    this.#closed = false;
+    this.#owner = `${owner}/${randomUUID()}`;
+    const standing = await patience.until("take over a partition", () => takeOver(pool, place, this.#owner));
+    this.#standing = standing;
+    this.#exported = (await second.sizes(place)).at(-1) ?? 0;
+    await patience.until("compare with the second place", () => this.#assertSameHistory(standing));
+    await this.#export();
+    this.#timer = setInterval(() => this.#signByClock(), Math.min(signMilliseconds, 60_000));
+    this.#timer.unref();
+    return standing.nextOffset;
+  }
+
+  /** What the second place knows must be what the database knows: else it was restored to an older state, or rewritten. */
+  async #assertSameHistory({ nextOffset }: LaneStanding): Promise<void> {
+    const { pool, place, second } = this.#options;
+    const size = this.#exported;
+    if (size === 0) return;
+    const outside = await second.read(place, size);
+    const [inside] = await signedHeads(pool, place, size);
+    const same = inside?.size === size && (!outside || outside.root.equals(inside.root));
+    if (size <= nextOffset && same) return;
+    const { topic, partition } = place;
+    throw new TributaryError("TRIB_AUDIT_HISTORY_DIVERGED", undefined, { topic, partition, size, nextOffset });
+  }
+
+  async batch(records: readonly IncomingRecord[], context: LaneContext): Promise<void> {
+    await this.#inTurn(async () => {
+      const { batchRecords = 10_000, metrics, place } = this.#options;
+      for (let at = 0; at < records.length; at += batchRecords) {
+        await this.#take(records.slice(at, at + batchRecords), context);
+      }
+      const { topic, partition } = place;
+      const lag = Math.max(0, context.highWatermark - (this.#standing?.nextOffset ?? context.highWatermark));
+      metrics?.set("tributary_notary_lag_records", { topic, partition }, lag);
+    });
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    clearInterval(this.#timer);
+    clearTimeout(this.#lostTimer);
+    await this.#turn;
+    this.#standing = undefined;
+  }
+
+  async #inTurn(work: () => Promise<void>): Promise<void> {
+    const turn = this.#turn.then(work);
+    this.#turn = turn.catch(() => {});
+    await turn;
+  }
+
+  async #take(given: readonly IncomingRecord[], context: LaneContext): Promise<void> {
+    for (;;) {
+      const standing = this.#standing;
+      const records = standing ? given.filter(({ offset }) => offset >= standing.nextOffset) : [];
+      const [first] = records;
+      if (!standing || !first) return;
+      if (first.offset !== standing.nextOffset) {
+        const { topic, partition } = this.#options.place;
+        const facts = { topic, partition, expected: standing.nextOffset, found: first.offset };
+        throw new TributaryError("TRIB_LOG_TRUNCATED", undefined, facts);
+      }
+      const { hashes, frontier } = grown(standing, records);
+      const isEnd = frontier.size >= context.highWatermark;
+      await this.#write(standing, hashes, frontier, this.#isDue(frontier.size, isEnd), context);
+    }
+  }
+
+  #isDue(size: number, isEnd: boolean): boolean {
+    const { signRecords = 100_000, signMilliseconds } = this.#options;
+    const waiting = size - (this.#standing?.signedSize ?? size);
+    if (waiting <= 0) return false;
+    return waiting >= signRecords || (isEnd && Date.now() - this.#signedAt >= signMilliseconds);
+  }
+
+  /** Afterwards the lane stands where it really is: behind the records, where it was, or nowhere. */
+  async #write(
+    standing: LaneStanding,
+    hashes: readonly Buffer[],
+    frontier: Frontier,
+    isDue: boolean,
+    context?: LaneContext,
+  ): Promise<void> {
+    const { pool, place, key, metrics } = this.#options;
+    const now = Date.now();
+    const head = { ...place, size: frontier.size, root: frontier.root(), signedAt: now };
+    const step: ChainStep = {
+      epoch: standing.epoch,
+      first: standing.nextOffset,
+      hashes,
+      frontier,
+      ...(isDue ? { signed: { ...signHead(key, head), publicKey: key.publicKey } } : {}),
+    };
+    let written: boolean;
+    try {
+      written = await writeStep(pool, place, step);
+    } catch (error) {
+      await this.#afterDoubt(error, context);
+      return;
+    }
+    if (!written) {
+      this.#lose();
+      return;
+    }
+    this.#standing = {
+      ...standing,
+      nextOffset: frontier.size,
+      head: hashes.at(-1) ?? standing.head,
+      frontier,
+      signedSize: isDue ? frontier.size : standing.signedSize,
+    };
+    metrics?.count(
+      "tributary_notarised_records_total",
+      { topic: place.topic, partition: place.partition },
+      hashes.length,
+    );
+    if (isDue) {
+      this.#signedAt = now;
+      await this.#export();
+    }
+  }
+
+  /** A statement that failed may have been committed: the lane reads where it stands, which shuts that statement out. */
+  async #afterDoubt(error: unknown, context?: LaneContext): Promise<void> {
+    const { pool, place, patience } = this.#options;
+    const { kind } = failureOf(error);
+    if (kind !== "again" && kind !== "doubt") throw error;
+    await patience.wait("write hashes", error, 0, context);
+    const again = await patience.until("read the checkpoint again", () => takeAgain(pool, place, this.#owner), context);
+    if (again) this.#standing = again;
+    else this.#lose();
+  }
+
+  /** The second place is brought up again with the next head when it can't be written now: the chain goes on. */
+  async #export(): Promise<void> {
+    const { pool, place, second, logger } = this.#options;
+    const { topic, partition } = place;
+    try {
+      this.#exported = await exportHeads(pool, place, second, this.#exported);
+    } catch (error) {
+      if (error instanceof TributaryError && error.code === "TRIB_AUDIT_HISTORY_DIVERGED") throw error;
+      logger.error({ err: error, topic, partition, exported: this.#exported }, "signed heads could not be exported");
+    }
+  }
+
+  /** Signs what no later record took along. */
+  #signByClock(): void {
+    const work = async () => {
+      const standing = this.#standing;
+      if (this.#closed || !standing) return;
+      if (this.#isDue(standing.nextOffset, true)) await this.#write(standing, [], standing.frontier, true);
+      else if (this.#exported < standing.signedSize) await this.#export();
+    };
+    this.#inTurn(work).catch((error: Error) => {
+      if (!this.#closed) this.#options.onFailure(error);
+    });
+  }
+
+  /** As a rule the group takes the partition away next; when it doesn't, the process must not go on in vain. */
+  #lose(): void {
+    const { place, logger, onFailure, fencePatience = 30_000 } = this.#options;
+    const { topic, partition } = place;
+    this.#standing = undefined;
+    logger.warn({ topic, partition, code: "TRIB_AUDIT_FENCE_LOST" }, "another notary has taken over this partition");
+    this.#lostTimer = setTimeout(
+      () => onFailure(new TributaryError("TRIB_AUDIT_FENCE_LOST", undefined, { topic, partition })),
+      fencePatience,
+    );
+  }
+}
+
+/** The chain after each record, and the tree with them. The tree given stays as it is: the write may fail. */
+function grown(standing: LaneStanding, records: readonly IncomingRecord[]) {
+  const frontier = new Frontier(standing.frontier.size, standing.frontier.bytes());
+  const hashes: Buffer[] = [];
+  let head = standing.head;
+  for (const [index, record] of records.entries()) {
+    // A gap inside of a batch is one as well: nothing of ours is compacted.
+    if (record.offset !== standing.nextOffset + index) break;
+    head = chained(head, record);
+    hashes.push(head);
+    frontier.append(leafHash(head));
+  }
+  return { hashes, frontier };
+}

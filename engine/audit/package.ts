@@ -1,0 +1,188 @@
+import { createHash, sign } from "node:crypto";
+import { zipSync } from "fflate";
+import { exactBytes } from "../log/log.js";
+import { TributaryError } from "../service/errors.js";
+import type { Pool } from "../store/pool.js";
+import type { NotaryKey, SignedTreeHead } from "./checkpoint.js";
+import { signedHeads } from "./notary-store.js";
+import { inclusionProofs } from "./proofs.js";
+import type { PlacedRecord } from "./read-places.js";
+import { canonicalJson, schemaIdIn } from "./verifier/avro.js";
+import { nodeVerifier, pageVerifier } from "./verifier/bundle.js";
+import {
+  type PackedCheckpoint,
+  type PackedProof,
+  type PackedRecord,
+  packageFormat,
+  shownOf,
+} from "./verifier/check.js";
+
+/** What a package is made of. */
+export interface PackageContent {
+  readonly subject: { readonly kind: string; readonly id: string };
+  /** In the order in which they are shown. */
+  readonly records: readonly PlacedRecord[];
+  /** Further files, by name: the trail, units that were opened, the log of accesses. */
+  readonly files: ReadonlyMap<string, Uint8Array>;
+  readonly madeBy: string;
+  readonly madeAt: number;
+  readonly reason: string | null;
+  readonly recipient: string | null;
+}
+
+export interface PackageParts {
+  readonly pool: Pool;
+  readonly journal: string;
+  readonly key: NotaryKey;
+  /** The schema of an id on the wire, from the registry. */
+  readonly schemaOf: (id: number) => Promise<object>;
+  /** Milliseconds to wait until the notary has signed the last of the records; default 120,000. */
+  readonly timeout?: number;
+}
+
+const base64 = (bytes: Buffer | null): string | null => bytes?.toString("base64") ?? null;
+const utf8 = (text: string): Buffer => Buffer.from(text);
+const lines = (texts: readonly string[]): Buffer => utf8(texts.map((text) => `${text}\n`).join(""));
+
+function packed({ topic, partition, record }: PlacedRecord): PackedRecord {
+  const { key, value, headers } = exactBytes(record);
+  return {
+    topic,
+    partition,
+    offset: record.offset,
+    timestamp: record.timestamp,
+    key: base64(key),
+    value: base64(value),
+    headers: headers.map(([name, content]) => [name.toString("base64"), base64(content)]),
+  };
+}
+
+/** The smallest signed tree with a record in it. @throws TRIB_AUDIT_NOT_SIGNED when none comes in time. */
+async function headOver(
+  { pool, journal, key, timeout = 120_000 }: PackageParts,
+  { topic, partition, offset }: PlacedRecord,
+): Promise<SignedTreeHead> {
+  const until = Date.now() + timeout;
+  for (;;) {
+    const heads = await signedHeads(pool, { journal, topic, partition }, offset + 1);
+    const head = heads.find(({ publicKey }) => publicKey.equals(key.publicKey));
+    if (head) return head;
+    if (Date.now() >= until) throw new TributaryError("TRIB_AUDIT_NOT_SIGNED", undefined, { topic, partition, offset });
+    await new Promise((resolve) => setTimeout(resolve, 500));
+  }
+}
+
+interface Proven {
+  readonly proofs: ReadonlyMap<PlacedRecord, PackedProof>;
+  readonly checkpoints: readonly PackedCheckpoint[];
+}
+
+async function proven(parts: PackageParts, records: readonly PlacedRecord[]): Promise<Proven> {
+  const proofs = new Map<PlacedRecord, PackedProof>();
+  const checkpoints: PackedCheckpoint[] = [];
+  const partitions = new Map<string, PlacedRecord[]>();
+  for (const record of records) {
+    const name = `${record.topic}/${record.partition}`;
+    const group = partitions.get(name);
+    if (group) group.push(record);
+    else partitions.set(name, [record]);
+  }
+  for (const group of partitions.values()) {
+    const last = group.reduce((left, right) => (right.offset > left.offset ? right : left));
+    const head = await headOver(parts, last);
+    const { topic, partition, size, root, signedAt, signature } = head;
+    const found = await inclusionProofs(
+      parts.pool,
+      head,
+      size,
+      group.map(({ offset }) => offset),
+    );
+    for (const [index, { before, path }] of found.entries()) {
+      proofs.set(group[index] as PlacedRecord, {
+        size,
+        before: before.toString("base64"),
+        path: path.map((hash) => hash.toString("base64")),
+      });
+    }
+    checkpoints.push({
+      topic,
+      partition,
+      size,
+      root: root.toString("base64"),
+      time: new Date(signedAt).toISOString(),
+      signature: signature.toString("base64"),
+    });
+  }
+  return { proofs, checkpoints };
+}
+
+/** 1 January 1980 in the zone of the machine, in which the library writes it: the same bytes everywhere. */
+const zipDate = new Date(1980, 0, 1);
+
+/**
+ * Makes one archive: records as they are and as text, schemas, proofs, what else is given, a signed manifest, and a
+ * verifier. A reader needs nothing but the archive.
+ * @throws TRIB_AUDIT_NOT_SIGNED
+ */
+export async function makePackage(parts: PackageParts, content: PackageContent): Promise<Buffer> {
+  const { records } = content;
+  const { proofs, checkpoints } = await proven(parts, records);
+  const files = new Map<string, Uint8Array>();
+  const raw = records.map(packed);
+  for (const { value } of raw) {
+    const id = schemaIdIn(Buffer.from(value ?? "", "base64"));
+    const name = `schemas/${id}.json`;
+    if (!files.has(name)) files.set(name, utf8(`${JSON.stringify(await parts.schemaOf(id), undefined, 2)}\n`));
+  }
+  files.set("records.jsonl", lines(raw.map((record) => JSON.stringify(record))));
+  files.set("events.jsonl", lines(raw.map((record) => shownOf(record, files))));
+  files.set("proofs.jsonl", lines(records.map((record) => JSON.stringify(proofs.get(record)))));
+  files.set("checkpoints.jsonl", lines(checkpoints.map((checkpoint) => JSON.stringify(checkpoint))));
+  for (const [name, bytes] of content.files) files.set(name, bytes);
+  files.set("verify.mjs", utf8(nodeVerifier()));
+  files.set("verify.html", utf8(pageVerifier()));
+  files.set("README.txt", utf8(readme(content)));
+  const manifest = utf8(
+    `${canonicalJson({
+      format: packageFormat,
+      subject: content.subject,
+      madeAt: new Date(content.madeAt).toISOString(),
+      madeBy: content.madeBy,
+      reason: content.reason,
+      recipient: content.recipient,
+      installation: parts.journal,
+      publicKey: parts.key.publicKey.toString("hex"),
+      files: [...files].map(([name, bytes]) => ({
+        name,
+        bytes: bytes.length,
+        sha256: createHash("sha256").update(bytes).digest("hex"),
+      })),
+    })}\n`,
+  );
+  const all = new Map<string, Uint8Array>([
+    ["manifest.json", manifest],
+    ["manifest.sig", sign(null, manifest, parts.key.privateKey)],
+    ...files,
+  ]);
+  return zipped(all);
+}
+
+/** One archive as the verifier wants it: stored, in the order given, without dates. */
+export const zipped = (files: ReadonlyMap<string, Uint8Array>): Buffer =>
+  Buffer.from(zipSync(Object.fromEntries(files), { level: 0, mtime: zipDate, os: 0, attrs: 0 }));
+
+const readme = ({ subject }: PackageContent): string => `Audit package about the ${subject.kind} ${subject.id}
+
+Check it:    open verify.html in a browser and choose this archive, or: node verify.mjs PACKAGE [PUBLIC-KEY]
+             A verifier and a public key that you got from elsewhere prove more than those in here.
+
+events.jsonl       what each record says, one line a record
+records.jsonl      the same records as the log has them, bytes in base64
+schemas/           Avro schemas of the records, by the id in front of each
+proofs.jsonl       that each record stands in the log, one line a record (RFC 6962)
+checkpoints.jsonl  the signed states of the log that the proofs lead to
+trail.json         units, events and the rows that they changed, in order
+access.jsonl       who was shown or given any of it (FHIR AuditEvent)
+units/             units as received, where they were opened
+manifest.json      all files with their SHA-256; manifest.sig is its Ed25519 signature
+`;

@@ -1,0 +1,88 @@
+import type { AnyProjection } from "../projector/definition.js";
+import type { FoldInput } from "../projector/fold.js";
+import { PureFold } from "../projector/pure.js";
+import { valuesEqual } from "../projector/values.js";
+
+/** What an event did to a row of a read model. */
+export interface RowChange {
+  readonly projection: string;
+  readonly table: string;
+  /** Key of the row, its columns joined by a space. */
+  readonly row: string;
+  readonly change: "made" | "changed" | "removed";
+  /** Columns with their values before and after. */
+  readonly columns: Readonly<Record<string, readonly [before: unknown, after: unknown]>>;
+}
+
+export interface FoldedChanges {
+  readonly changes: readonly RowChange[];
+  /** Read models that hold the key back from this event on. */
+  readonly parked: readonly string[];
+}
+
+type Rows = ReadonlyMap<string, Readonly<Record<string, unknown>>>;
+
+/** Folds the events of some entities, all of them from their first, and tells what each changed in the keyed tables. */
+export class ChangeTeller {
+  readonly #folds: readonly { readonly fold: PureFold; readonly name: string; seen: Map<string, Rows> }[];
+  readonly #showsRestricted: boolean;
+
+  /** @param showsRestricted whether columns that identify a person are told too: their content must be opened then. */
+  constructor(projections: readonly AnyProjection[], showsRestricted: boolean) {
+    this.#showsRestricted = showsRestricted;
+    this.#folds = projections
+      .map((projection) => ({ fold: new PureFold(projection), name: projection.name, seen: new Map<string, Rows>() }))
+      .filter(({ fold }) => fold.layout.keyed.length > 0);
+  }
+
+  /** The next event; those of one partition in its order. */
+  apply(event: FoldInput): FoldedChanges {
+    const changes: RowChange[] = [];
+    const parked: string[] = [];
+    for (const projection of this.#folds) {
+      const { fold, name, seen } = projection;
+      if (!fold.layout.eventTypes.includes(event.type)) continue;
+      const held = fold.parked.length;
+      fold.apply(event);
+      if (fold.parked.length > held) parked.push(name);
+      for (const table of fold.layout.keyed) {
+        const before: Rows = seen.get(table.name) ?? new Map();
+        const after: Rows = new Map(
+          fold
+            .rows(table.name)
+            .map(({ row }) => [table.definition.key.map((column) => String(row[column])).join(" "), row]),
+        );
+        seen.set(table.name, after);
+        const columns = table.columns
+          .filter(({ column, inKey }) => !inKey && !column.hidden && (this.#showsRestricted || !column.restricted))
+          .map(({ name: column }) => column);
+        if (table.definition.hidden || (table.definition.restricted && !this.#showsRestricted)) continue;
+        changes.push(
+          ...differences(before, after, columns).map((change) => ({ projection: name, table: table.name, ...change })),
+        );
+      }
+    }
+    return { changes, parked };
+  }
+}
+
+function* rowNames(before: Rows, after: Rows): Iterable<string> {
+  yield* before.keys();
+  for (const name of after.keys()) if (!before.has(name)) yield name;
+}
+
+function differences(before: Rows, after: Rows, columns: readonly string[]): Omit<RowChange, "projection" | "table">[] {
+  const found: Omit<RowChange, "projection" | "table">[] = [];
+  for (const row of rowNames(before, after)) {
+    const [old, now] = [before.get(row), after.get(row)];
+    if (old === now) continue;
+    const changed: Record<string, readonly [unknown, unknown]> = {};
+    for (const column of columns) {
+      const [left, right] = [old?.[column] ?? null, now?.[column] ?? null];
+      if (!valuesEqual(left as never, right as never)) changed[column] = [left, right];
+    }
+    const change = !old ? "made" : now ? "changed" : "removed";
+    if (change !== "changed" || Object.keys(changed).length > 0) found.push({ row, change, columns: changed });
+  }
+  return found;
+}

@@ -1,0 +1,155 @@
+import { mkdir, open, readdir, readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { z } from "zod";
+import { TributaryError } from "../service/errors.js";
+import type { Pool } from "../store/pool.js";
+import type { SignedTreeHead } from "./checkpoint.js";
+import { chainHashes, signedHeads } from "./notary-store.js";
+import { type ChainPlace, chainOrigin } from "./record-chain.js";
+
+/** A signed head as it is kept outside of the database. */
+export interface ExportedHead extends SignedTreeHead {
+  /** Raw public key of who signed it, 32 bytes. */
+  readonly publicKey: Buffer;
+  /** Size of the head exported before; 0 for the first. */
+  readonly previous: number;
+  /** First four bytes of the chain after each record from `previous` on: they tell which record is the first that differs. */
+  readonly marks: Buffer;
+}
+
+/** Bytes of the chain that are exported for each record. */
+export const markBytes = 4;
+
+const base64 = z.base64().transform((text) => Buffer.from(text, "base64"));
+const exportedSchema = z.strictObject({
+  origin: z.string(),
+  size: z.number().int().positive(),
+  root: base64,
+  time: z.iso.datetime(),
+  signature: base64,
+  publicKey: base64,
+  previous: z.number().int().min(0),
+  marks: base64,
+});
+
+function textOf(head: ExportedHead): string {
+  const fields: z.input<typeof exportedSchema> = {
+    origin: chainOrigin(head),
+    size: head.size,
+    root: head.root.toString("base64"),
+    time: new Date(head.signedAt).toISOString(),
+    signature: head.signature.toString("base64"),
+    publicKey: head.publicKey.toString("base64"),
+    previous: head.previous,
+    marks: head.marks.toString("base64"),
+  };
+  return `${JSON.stringify(fields)}\n`;
+}
+
+function headOf(place: ChainPlace, text: string): ExportedHead | undefined {
+  try {
+    const { origin, time, ...fields } = exportedSchema.parse(JSON.parse(text));
+    return origin === chainOrigin(place) ? { ...place, ...fields, signedAt: Date.parse(time) } : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** What is found in the second place about a partition. */
+export interface Exported {
+  /** Smallest first. */
+  readonly heads: readonly ExportedHead[];
+  /** Sizes whose file can't be read as a head of this partition. */
+  readonly unreadable: readonly number[];
+}
+
+/**
+ * The second place of signed heads: a folder, which may be a bucket in which nothing is changed or deleted. A file a
+ * head, `<journal>/<topic>/<partition>/<size>.json`, written once and never opened for writing again.
+ */
+export class SecondPlace {
+  readonly folder: string;
+
+  constructor(folder: string) {
+    this.folder = folder;
+  }
+
+  #folderOf({ journal, topic, partition }: ChainPlace): string {
+    return join(this.folder, journal, topic, String(partition));
+  }
+
+  #pathOf(place: ChainPlace, size: number): string {
+    return join(this.#folderOf(place), `${String(size).padStart(12, "0")}.json`);
+  }
+
+  /** Sizes that have a file, smallest first; none where there is no folder. */
+  async sizes(place: ChainPlace): Promise<number[]> {
+    const names = await readdir(this.#folderOf(place)).catch((error: NodeJS.ErrnoException) => {
+      if (error.code === "ENOENT") return [];
+      throw error;
+    });
+    return names
+      .flatMap((name) => /^(\d{12,})\.json$/.exec(name)?.[1] ?? [])
+      .map(Number)
+      .sort((left, right) => left - right);
+  }
+
+  /** Undefined when the file is no head of this partition. */
+  async read(place: ChainPlace, size: number): Promise<ExportedHead | undefined> {
+    const head = headOf(place, await readFile(this.#pathOf(place, size), "utf8"));
+    return head?.size === size ? head : undefined;
+  }
+
+  async readAll(place: ChainPlace): Promise<Exported> {
+    const heads: ExportedHead[] = [];
+    const unreadable: number[] = [];
+    for (const size of await this.sizes(place)) {
+      const head = await this.read(place, size);
+      if (head) heads.push(head);
+      else unreadable.push(size);
+    }
+    return { heads, unreadable };
+  }
+
+  /** Keeps a head, once. @throws TRIB_AUDIT_HISTORY_DIVERGED when another one of the same size is there. */
+  async keep(head: ExportedHead): Promise<void> {
+    const path = this.#pathOf(head, head.size);
+    await mkdir(this.#folderOf(head), { recursive: true });
+    const text = textOf(head);
+    try {
+      const file = await open(path, "wx", 0o444);
+      try {
+        await file.writeFile(text);
+        await file.sync();
+      } finally {
+        await file.close();
+      }
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
+      const there = await this.read(head, head.size);
+      // A file that a crash cut off stays as it is: the next head vouches for all that this one did.
+      if (there && !(there.root.equals(head.root) && there.previous === head.previous)) {
+        const { topic, partition, size } = head;
+        throw new TributaryError("TRIB_AUDIT_HISTORY_DIVERGED", undefined, { topic, partition, size });
+      }
+    }
+  }
+}
+
+/**
+ * Brings the second place up to what is signed.
+ * @param after size of the last head known to be there.
+ * @returns size of the last head there now.
+ */
+export async function exportHeads(pool: Pool, place: ChainPlace, second: SecondPlace, after: number): Promise<number> {
+  let previous = after;
+  for (const head of await signedHeads(pool, place, after + 1)) {
+    const marks: Buffer[] = [];
+    for await (const piece of chainHashes(pool, place, previous, head.size)) {
+      for (const { hash } of piece) marks.push(hash.subarray(0, markBytes));
+    }
+    await second.keep({ ...head, previous, marks: Buffer.concat(marks) });
+    previous = head.size;
+  }
+  return previous;
+}

@@ -1,0 +1,83 @@
+import { createHash } from "node:crypto";
+import { decodeEntries } from "../intake/decode-entries.js";
+import type { Codec } from "../log/codec.js";
+import { type DataKey, keyText } from "../vault/data-key.js";
+import { openUnit } from "../vault/sealed-unit.js";
+import type { Vault } from "../vault/vault.js";
+import type { PlacedRecord } from "./read-places.js";
+
+/** A unit as received, with the answer given. */
+export interface TrailUnit {
+  /** Place in the journal, `partition/offset`. */
+  readonly place: string;
+  readonly partner: string;
+  readonly feed: string;
+  readonly connector: string;
+  readonly connectorVersion: string;
+  readonly format: string;
+  readonly receiptId: string;
+  /** When the engine had the whole unit, and when the log took it; epoch milliseconds. */
+  readonly receivedAt: number;
+  readonly recordedAt: number;
+  readonly accepted: boolean;
+  readonly code: string | null;
+  readonly location: string | null;
+  readonly flags: readonly string[];
+  /** In short, as the partner got it. */
+  readonly answer: string | null;
+  readonly size: number;
+  /** Keyed hash of the exact bytes, hexadecimal. */
+  readonly contentHash: string;
+  /** Hexadecimal; null where the unit isn't opened or is erased. */
+  readonly sha256: string | null;
+  readonly controlId: string | null;
+  /** Exact bytes; only where they were opened. */
+  readonly bytes: Buffer | null;
+  readonly events: readonly string[];
+}
+
+/** @param vault given only where the reader may open units. */
+export async function unitsOf(
+  codec: Codec,
+  journal: readonly PlacedRecord[],
+  vault: Vault | undefined,
+): Promise<TrailUnit[]> {
+  const entries = await decodeEntries(
+    codec,
+    journal.map(({ record }) => record),
+  );
+  const keys = vault && (await vault.openKeys(entries.flatMap(({ sealedFor }) => sealedFor)));
+  const units = entries.map((entry, index): TrailUnit => {
+    const { partition, offset, record } = journal[index] as PlacedRecord;
+    const chain = entry.sealedFor.flatMap((name): DataKey[] => {
+      const key = keys?.get(keyText(name));
+      return key ? [key] : [];
+    });
+    // One of several keys is gone when a patient was erased: then nobody opens the unit any more.
+    const content =
+      keys && chain.length === entry.sealedFor.length ? openUnit(entry.receiptId, chain, entry.sealedUnit) : undefined;
+    return {
+      place: `${partition}/${offset}`,
+      partner: entry.partner,
+      feed: entry.feed,
+      connector: entry.connector,
+      connectorVersion: entry.connectorVersion,
+      format: entry.format,
+      receiptId: entry.receiptId,
+      receivedAt: entry.receivedAt,
+      recordedAt: record.timestamp,
+      accepted: entry.accepted,
+      code: entry.code,
+      location: entry.location,
+      flags: entry.flags,
+      answer: entry.answer,
+      size: entry.size,
+      contentHash: entry.contentHash.toString("hex"),
+      sha256: content ? createHash("sha256").update(content.bytes).digest("hex") : null,
+      controlId: content?.controlId ?? null,
+      bytes: content?.bytes ?? null,
+      events: entry.events.map(({ id }) => id),
+    };
+  });
+  return units.sort((left, right) => left.receivedAt - right.receivedAt || left.recordedAt - right.recordedAt);
+}

@@ -1,0 +1,212 @@
+import { type EventType, eventCatalog } from "../../schemas/events.generated.js";
+import type { Codec } from "../log/codec.js";
+import type { Log } from "../log/log.js";
+import { type EventPosition, parsePosition, positionHeader } from "../log/position.js";
+import { journalTopic } from "../log/schemas.js";
+import type { AnyProjection } from "../projector/definition.js";
+import type { Opener } from "../projector/ports.js";
+import { TributaryError } from "../service/errors.js";
+import type { Pool } from "../store/pool.js";
+import type { Vault } from "../vault/vault.js";
+import { decodeWith } from "./decode.js";
+import { type EventPlace, eventIndex, type FindEvents, subjectsWith } from "./event-index.js";
+import { type PlacedRecord, placeName, readPlaces } from "./read-places.js";
+import { ChangeTeller, type RowChange } from "./row-changes.js";
+import { type TrailUnit, unitsOf } from "./trail-units.js";
+
+export const trailKinds = ["claim", "visit", "patient"] as const;
+export type TrailKind = (typeof trailKinds)[number];
+
+/** An event with all that hangs on it. Instants are epoch milliseconds, money is in cents. */
+export interface TrailEvent {
+  /** `topic/partition/offset`. */
+  readonly place: string;
+  readonly type: string;
+  readonly eventId: string;
+  readonly key: string;
+  readonly partner: string;
+  /** By the message's own time. */
+  readonly occurredAt: number;
+  readonly recordedAt: number;
+  /** Place of its unit in the journal, `partition/offset`. */
+  readonly unit: string;
+  /** The clear part of the event. */
+  readonly event: Readonly<Record<string, unknown>>;
+  /** What identifies a person; null when it isn't opened, is erased, or there is none. */
+  readonly opened: object | null;
+  readonly changes: readonly RowChange[];
+  /** Read models that hold the key back from this event on. */
+  readonly parked: readonly string[];
+}
+
+export interface Trail {
+  readonly subject: { readonly kind: TrailKind; readonly id: string };
+  /** All patients concerned: for a patient those of merged records too. */
+  readonly patients: readonly string[];
+  /** How the events were found. */
+  readonly by: "timeline" | "log";
+  /** In the order in which they were received. */
+  readonly units: readonly TrailUnit[];
+  /** In the order in which they were recorded. */
+  readonly events: readonly TrailEvent[];
+  /** Deliveries to partners. */
+  readonly deliveries: readonly never[];
+}
+
+/** A trail with the records that it was made of. */
+export interface TrailRecords {
+  readonly trail: Trail;
+  /** Events and journal entries as the log has them. */
+  readonly records: readonly PlacedRecord[];
+}
+
+export interface TrailSource {
+  readonly log: Pick<Log, "read" | "watermarks">;
+  readonly pool: Pool;
+  readonly codec: Codec;
+  readonly projections: readonly AnyProjection[];
+  /** Reads the whole log although there is a timeline. */
+  readonly scan?: boolean;
+  /** Given only where the reader may open what is sealed. */
+  readonly open?: { readonly vault: Vault; readonly opener: Opener };
+}
+
+/** Events of a subject, and for a patient all ids that were merged with it. */
+async function placesOf(find: FindEvents, source: TrailSource, kind: TrailKind, id: string) {
+  const ids = (places: readonly EventPlace[], pick: (place: EventPlace) => string | null) =>
+    new Set(places.flatMap((place) => pick(place) ?? []));
+  if (kind === "visit")
+    return { places: await find(subjectsWith({ visits: new Set([id]) })), patients: new Set<string>() };
+  if (kind === "claim") {
+    const places = await find(subjectsWith({ claims: new Set([id]) }));
+    const remittances = ids(places, ({ remittanceId }) => remittanceId);
+    if (remittances.size > 0) places.push(...(await find(subjectsWith({ remittances }))));
+    return { places, patients: new Set<string>() };
+  }
+  const patients = await closure(find, source, id);
+  const named = await find(subjectsWith({ patients }));
+  const visits = ids(named, ({ visitId }) => visitId);
+  const claims = ids(named, ({ claimId }) => claimId);
+  return { places: await find(subjectsWith({ patients, visits, claims })), patients };
+}
+
+/** A patient and all whose records were merged with its own, whichever way. */
+async function closure(find: FindEvents, source: TrailSource, id: string): Promise<Set<string>> {
+  let patients = new Set([id]);
+  for (;;) {
+    const merged = new Set([...patients, ...(await mergedWith(source, await find(subjectsWith({ patients }))))]);
+    if (merged.size === patients.size) return patients;
+    patients = merged;
+  }
+}
+
+/** The same, for who asks about a patient by any of its ids. */
+export async function mergedPatients(source: TrailSource, id: string): Promise<ReadonlySet<string>> {
+  const { find } = await eventIndex(source, source.scan);
+  return closure(find, source, id);
+}
+
+/** Both sides of the merges among some events. */
+async function mergedWith({ log, codec }: TrailSource, places: readonly EventPlace[]): Promise<string[]> {
+  const merges = places.filter(({ type }) => type === "PatientsMerged");
+  const found: string[] = [];
+  for (const { record } of await readPlaces(log, merges)) {
+    const decoded = await decodeWith(codec, record.value ?? Buffer.alloc(0));
+    if (decoded.type !== "PatientsMerged") continue;
+    found.push(decoded.event.survivingPatientId, decoded.event.retiredPatientId);
+  }
+  return found;
+}
+
+interface Decoded extends PlacedRecord {
+  readonly type: EventType;
+  readonly event: Readonly<Record<string, unknown>> & {
+    readonly meta: { readonly id: string; readonly source: string; readonly time: number };
+    readonly sealed?: Buffer | null;
+  };
+  readonly position: EventPosition;
+}
+
+async function decoded(codec: Codec, placed: PlacedRecord): Promise<Decoded> {
+  const { record } = placed;
+  const { type, event } = await decodeWith(codec, record.value ?? Buffer.alloc(0));
+  const position = parsePosition(record.headers[positionHeader] ?? "");
+  if (!position) throw new TributaryError("TRIB_CLI_NOT_FOUND", `${placeName(placed)} has no journal position.`);
+  return { ...placed, type, event: event as unknown as Decoded["event"], position };
+}
+
+async function openedOf(events: readonly Decoded[], opener: Opener | undefined): Promise<ReadonlyMap<Decoded, object>> {
+  const sealed = events.filter(({ event, type }) => event.sealed && eventCatalog[type].sealed !== null);
+  if (!opener || sealed.length === 0) return new Map();
+  const opened = await opener.open(
+    sealed.map(({ type, event }) => ({ type, eventId: event.meta.id, sealed: event.sealed as Buffer })),
+  );
+  return new Map(sealed.flatMap((event, index) => (opened[index] ? [[event, opened[index]] as const] : [])));
+}
+
+/**
+ * Everything that happened to a claim, a visit or a patient: units as received, events, what they changed.
+ * @throws TRIB_CLI_NOT_FOUND when the log has no event about it.
+ */
+export async function trailOf(source: TrailSource, kind: TrailKind, id: string): Promise<TrailRecords> {
+  const { log, codec, projections, open } = source;
+  const { find, by } = await eventIndex(source, source.scan);
+  const { places, patients } = await placesOf(find, source, kind, id);
+  if (places.length === 0) throw new TributaryError("TRIB_CLI_NOT_FOUND", `The log has no event about ${kind} ${id}.`);
+  const records = await readPlaces(log, places);
+  const events: Decoded[] = [];
+  for (const record of records) events.push(await decoded(codec, record));
+  const opened = await openedOf(events, open?.opener);
+
+  const teller = new ChangeTeller(projections, open !== undefined);
+  const told = events.map((each): [Decoded, TrailEvent] => {
+    const { topic, partition, offset, record, type, event, position } = each;
+    const { sealed: _sealed, ...clear } = event;
+    const content = opened.get(each) ?? null;
+    const folded = teller.apply({
+      type,
+      key: record.key,
+      event,
+      sealed: content,
+      position,
+      source: { topic, partition, offset },
+    });
+    const about: TrailEvent = {
+      place: placeName(each),
+      type,
+      eventId: event.meta.id,
+      key: record.key,
+      partner: event.meta.source,
+      occurredAt: event.meta.time,
+      recordedAt: position.recordedAt,
+      unit: `${position.partition}/${position.offset}`,
+      event: clear,
+      opened: content,
+      ...folded,
+    };
+    return [each, about];
+  });
+  told.sort(
+    ([{ position: left }], [{ position: right }]) =>
+      left.recordedAt - right.recordedAt ||
+      left.partition - right.partition ||
+      left.offset - right.offset ||
+      left.index - right.index,
+  );
+  const journal = await readPlaces(
+    log,
+    events.map(({ position: { partition, offset } }) => ({ topic: journalTopic, partition, offset })),
+  );
+  for (const { patientId } of places) if (patientId) patients.add(patientId);
+  return {
+    trail: {
+      subject: { kind, id },
+      patients: [...patients].sort(),
+      by,
+      units: await unitsOf(codec, journal, open?.vault),
+      events: told.map(([, about]) => about),
+      deliveries: [],
+    },
+    records: [...records, ...journal],
+  };
+}

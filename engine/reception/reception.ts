@@ -1,0 +1,270 @@
+import { setMaxListeners } from "node:events";
+import { readFileSync } from "node:fs";
+import type { IncomingHttpHeaders } from "node:http";
+import { join } from "node:path";
+import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest, type HTTPMethods } from "fastify";
+import type { Logger } from "pino";
+import type { Address } from "../intake/connector.js";
+import { TributaryError } from "../service/errors.js";
+import type { Settings } from "../service/settings.js";
+import { AccessTokens } from "./access-tokens.js";
+import type { GuardedProfile } from "./authentication.js";
+import { type BodyLimits, bodyStream, type HeldBody, holdBody } from "./body.js";
+import { credentialsIn } from "./credentials.js";
+import { admit, type Door, doorOf, isSignedBy } from "./doorkeeper.js";
+import { type Answer, type ProblemWriter, plainProblem, problemAnswer } from "./problem.js";
+import { Room } from "./room.js";
+import { openTokenEndpoint } from "./token-endpoint.js";
+
+/** A request of a partner that has proven who it is. */
+export interface PartnerRequest<Profile> {
+  readonly partner: string;
+  readonly profile: Profile;
+  /** Parts of the path that the route names, e.g. `id` of `/Patient/:id`. */
+  readonly parameters: Readonly<Record<string, string>>;
+  readonly query: URLSearchParams;
+  readonly headers: IncomingHttpHeaders;
+  /** Media type in lower case without parameters; empty when none is said. */
+  readonly mediaType: string;
+  /** Base of the partner's own addresses, as partners know it. */
+  readonly base: string;
+}
+
+/** A route of partners. It takes bodies as a whole, as a stream, or by their media type in either way. */
+export interface Route<Profile> {
+  readonly method: HTTPMethods;
+  /** Path below `/partners/<partner>`, with `:name` for what varies; empty for that address itself. */
+  readonly path: string;
+  /** Answers a body that was read to its end. What it throws is told in the connector's words for problems. */
+  take?(request: PartnerRequest<Profile>, body: Buffer): Promise<Answer>;
+  /**
+   * Answers a body that need not fit the memory: the sender is read no faster than it is taken. A signed one is read to
+   * its end before.
+   */
+  stream?(request: PartnerRequest<Profile>, body: AsyncIterable<Buffer>): Promise<Answer>;
+  /** Where a route has both: whether a media type is streamed. */
+  streams?(mediaType: string): boolean;
+}
+
+/** A route that anybody may ask, e.g. what this server can do. Never with a body. */
+export interface PublicRoute {
+  readonly path: string;
+  show(base: string): Answer;
+}
+
+export interface ReceptionOptions<Profile extends GuardedProfile> {
+  /** Folder name of the connector: `CONNECTOR_PORTS` and `CONNECTOR_URLS` name it so. */
+  readonly connector: string;
+  readonly settings: Settings;
+  readonly profiles: ReadonlyMap<string, Profile>;
+  readonly logger: Logger;
+  readonly routes: readonly Route<Profile>[];
+  /** Routes below a partner's address that need no proof. */
+  readonly shown?: readonly PublicRoute[];
+  /** How problems are told; default: RFC 9457. */
+  readonly problem?: ProblemWriter;
+}
+
+/** A reception that is open. */
+export interface Reception {
+  /** One a partner: `http(s)://host:port/partners/<partner>`. */
+  readonly addresses: readonly Address[];
+  /** Turns away what comes and what is still arriving, answers what is in hand, closes. */
+  close(): Promise<void>;
+}
+
+/** What the handling of a request stands on. */
+interface Desk<Profile extends GuardedProfile> extends ReceptionOptions<Profile> {
+  readonly doors: ReadonlyMap<string, Door>;
+  readonly tokens: AccessTokens;
+  readonly room: Room;
+  readonly limits: BodyLimits;
+  readonly closing: AbortController;
+  base(partner: string): string;
+}
+
+/**
+ * Opens a server for partners over HTTP, over TLS where the settings name a certificate. Every address is below
+ * `/partners/<partner>`: the partner is bound to its address, and proves by one of its profile's ways that it is the one.
+ * Bodies are limited before and after decompression, in time, and in what is in hand at once; what is too much is turned
+ * away with 503 and Retry-After. Errors name codes, places and limits, never what was sent.
+ * @throws TRIB_RECEPTION_CREDENTIAL_MISSING naming a credential that can't be read.
+ */
+export async function openReception<Profile extends GuardedProfile>(
+  options: ReceptionOptions<Profile>,
+): Promise<Reception> {
+  const { connector, settings, profiles, logger } = options;
+  const production = settings.TRIBUTARY_ENV === "production";
+  const credentials = credentialsIn(settings.CONNECTOR_CREDENTIALS ?? join(settings.TRIBUTARY_HOME, "credentials"));
+  const doors = new Map<string, Door>();
+  for (const [partner, profile] of profiles) {
+    doors.set(partner, doorOf(partner, profile, credentials, production));
+    if (production && profile.authentication.length === 0)
+      logger.warn({ partner }, "The partner's profile lists no authentication: it is let in nowhere");
+  }
+  let url = settings.CONNECTOR_URLS?.[connector];
+  const desk: Desk<Profile> = {
+    ...options,
+    doors,
+    tokens: new AccessTokens(connector, settings.TRIBUTARY_SECRET),
+    room: new Room(settings.CONNECTOR_REQUESTS_IN_HAND, settings.CONNECTOR_BYTES_IN_HAND),
+    limits: { sent: settings.CONNECTOR_BODY_LIMIT, decoded: settings.CONNECTOR_DECODED_LIMIT },
+    closing: new AbortController(),
+    base: (partner) => `${url}/partners/${encodeURIComponent(partner)}`,
+  };
+  // One listener a request in hand is no leak.
+  setMaxListeners(settings.CONNECTOR_REQUESTS_IN_HAND + 10, desk.closing.signal);
+  const app = serverFor(settings);
+  app.addHook("onRequest", async (_request, reply) => {
+    // A connection kept for the next request would hold a closing server open.
+    reply.raw.once("close", () => {
+      if (desk.closing.signal.aborted) app.server.closeIdleConnections();
+    });
+  });
+  // Bodies are taken as streams here, whatever they are.
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser("*", (_request, _payload, done) => done(null));
+  for (const route of options.routes) {
+    app.route({
+      method: route.method,
+      url: `/partners/:partner${route.path}`,
+      handler: (request, reply) => serve(desk, route, request, reply),
+    });
+  }
+  for (const { path, show } of options.shown ?? []) {
+    app.get(`/partners/:partner${path}`, (request, reply) => {
+      const { partner } = request.params as { readonly partner: string };
+      return profiles.has(partner)
+        ? give(reply, show(desk.base(partner)))
+        : refuse(desk, request, reply, new TributaryError("TRIB_RECEPTION_PARTNER_UNKNOWN"));
+    });
+  }
+  openTokenEndpoint(app, desk);
+  app.setNotFoundHandler((request, reply) =>
+    refuse(desk, request, reply, new TributaryError("TRIB_RECEPTION_NO_SUCH_ADDRESS")),
+  );
+  app.setErrorHandler((error, request, reply) => refuse(desk, request, reply, error));
+  await app.listen({ host: settings.CONNECTOR_HOST, port: settings.CONNECTOR_PORTS?.[connector] ?? 0 });
+  const address = app.server.address();
+  const port = typeof address === "object" && address ? address.port : 0;
+  const host = settings.CONNECTOR_HOST.includes(":") ? `[${settings.CONNECTOR_HOST}]` : settings.CONNECTOR_HOST;
+  const protocol = settings.CONNECTOR_TLS_CERT_FILE === undefined ? "http" : "https";
+  const here = `${protocol}://${host}:${port}`;
+  url ??= here;
+  return {
+    addresses: [...profiles.keys()].map((partner) => ({
+      protocol,
+      url: `${here}/partners/${encodeURIComponent(partner)}`,
+      partner,
+    })),
+    async close() {
+      desk.closing.abort();
+      await app.close();
+    },
+  };
+}
+
+function serverFor(settings: Settings): FastifyInstance {
+  const { CONNECTOR_TLS_CERT_FILE: cert, CONNECTOR_TLS_KEY_FILE: key, CONNECTOR_TLS_CA_FILE: ca } = settings;
+  const options = {
+    forceCloseConnections: "idle" as const,
+    requestTimeout: settings.CONNECTOR_REQUEST_SECONDS * 1000,
+    routerOptions: { maxParamLength: 256 },
+    exposeHeadRoutes: false,
+  };
+  if (cert === undefined || key === undefined) return Fastify(options);
+  const https = {
+    cert: readFileSync(cert),
+    key: readFileSync(key),
+    // A client without a certificate may prove itself in another way, so the door decides, not the handshake.
+    requestCert: true,
+    rejectUnauthorized: false,
+    minVersion: "TLSv1.2" as const,
+    ...(ca !== undefined && { ca: readFileSync(ca) }),
+  };
+  return Fastify({ ...options, https }) as unknown as FastifyInstance;
+}
+
+async function serve<Profile extends GuardedProfile>(
+  desk: Desk<Profile>,
+  route: Route<Profile>,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): Promise<FastifyReply> {
+  if (!desk.room.enter()) return refuse(desk, request, reply, new TributaryError("TRIB_RECEPTION_BUSY"));
+  let held: HeldBody | undefined;
+  try {
+    const { partner, ...parameters } = request.params as Record<string, string> & { readonly partner: string };
+    const door = desk.doors.get(partner);
+    const profile = desk.profiles.get(partner);
+    if (!door || !profile) throw new TributaryError("TRIB_RECEPTION_PARTNER_UNKNOWN");
+    const admission = await admit(
+      door,
+      { headers: request.headers, socket: request.raw.socket },
+      desk.tokens,
+      Date.now(),
+    );
+    if (admission === "out") throw new TributaryError("TRIB_RECEPTION_UNAUTHENTICATED");
+    if (Number(request.headers["content-length"] ?? "0") > desk.limits.sent)
+      throw new TributaryError("TRIB_RECEPTION_BODY_TOO_LARGE");
+    const chunks = bodyStream(request.raw, request.headers["content-encoding"], desk.limits, desk.closing.signal);
+    const mediaType = (request.headers["content-type"] ?? "").split(";", 1)[0]!.trim().toLowerCase();
+    const streams = route.stream !== undefined && (route.take === undefined || route.streams?.(mediaType) === true);
+    if (admission === "signature" || !streams) held = await holdBody(chunks, desk.room);
+    if (admission === "signature" && !isSignedBy(door, request.headers, held!.bytes, Date.now()))
+      throw new TributaryError("TRIB_RECEPTION_UNAUTHENTICATED");
+    const asked: PartnerRequest<Profile> = {
+      partner,
+      profile,
+      parameters,
+      query: new URLSearchParams(request.url.split("?", 2)[1] ?? ""),
+      headers: request.headers,
+      mediaType,
+      base: desk.base(partner),
+    };
+    const answer = streams
+      ? await route.stream!(asked, held ? oneChunk(held.bytes) : chunks)
+      : await route.take!(asked, held!.bytes);
+    return give(reply, answer, request);
+  } catch (error) {
+    return refuse(desk, request, reply, error);
+  } finally {
+    held?.release();
+    desk.room.leave();
+  }
+}
+
+async function* oneChunk(bytes: Buffer): AsyncGenerator<Buffer> {
+  yield bytes;
+}
+
+function give(reply: FastifyReply, answer: Answer, request?: FastifyRequest): FastifyReply {
+  if (answer.left) reply.raw.once("finish", answer.left);
+  // What is left of a body that nobody reads would hold the connection.
+  if (request && !request.raw.readableEnded) {
+    request.raw.resume();
+    reply.header("connection", "close");
+  }
+  reply.code(answer.status);
+  if (answer.headers) reply.headers(answer.headers);
+  if (answer.type) reply.type(answer.type);
+  const { body } = answer;
+  return reply.send(body instanceof Uint8Array ? Buffer.from(body) : body);
+}
+
+/** Tells an error, and lets go of a connection whose request was not read to its end. */
+function refuse<Profile extends GuardedProfile>(
+  desk: Desk<Profile>,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  error: unknown,
+): FastifyReply {
+  const { partner } = (request.params ?? {}) as { readonly partner?: string };
+  const known = error instanceof TributaryError ? error : undefined;
+  const code = known?.code ?? "TRIB_SERVICE_UNEXPECTED";
+  const who = partner !== undefined && desk.profiles.has(partner) ? { partner } : {};
+  if (!known) desk.logger.error({ err: error, ...who }, "A request could not be taken in");
+  else desk.logger.debug({ code, ...who }, "A request was turned away");
+  if (code === "TRIB_RECEPTION_UNAUTHENTICATED") reply.header("www-authenticate", 'Bearer, Basic realm="tributary"');
+  return give(reply, problemAnswer(code, known?.facts ?? {}, desk.problem ?? plainProblem), request);
+}

@@ -1,0 +1,177 @@
+import { setTimeout as pause } from "node:timers/promises";
+import type { Build } from "../projector/build.js";
+import type { AnyProjection, Column } from "../projector/definition.js";
+import { layOut, type TableLayout } from "../projector/layout.js";
+import { quoted } from "../projector/names.js";
+import { topicsOfProjections } from "../projector/roles.js";
+import { TributaryError } from "../service/errors.js";
+import type { Pool } from "../store/pool.js";
+
+/** What two builds have in one table of one partition. */
+export interface TableDifference {
+  readonly table: string;
+  readonly topic: string;
+  readonly partition: number;
+  /** Rows in the one and the other. */
+  readonly rows: readonly [number, number];
+  /** `clear` columns, or only `restricted` ones, hash otherwise. */
+  readonly what: "clear" | "restricted";
+}
+
+export interface Comparison {
+  /** Rows compared, by table. */
+  readonly rows: Readonly<Record<string, number>>;
+  readonly parkedKeys: number;
+  readonly differences: readonly TableDifference[];
+}
+
+export interface CompareOptions {
+  readonly pool: Pool;
+  readonly projection: AnyProjection;
+  /** Usually the current build and the new one. */
+  readonly builds: readonly [Build, Build];
+  /** Milliseconds in which every partition has to be met at one position in both; default 120,000. */
+  readonly timeout?: number;
+  readonly signal?: AbortSignal;
+}
+
+/** Row count and hashes of a table in a partition. The sum of rows' hashes knows no order. */
+interface Digest {
+  readonly rows: number;
+  readonly clear: string;
+  readonly restricted: string;
+}
+
+interface Place {
+  readonly topic: string;
+  readonly partition: number;
+}
+
+type Queryable = { query(text: string, values: unknown[]): Promise<{ readonly rows: readonly unknown[] }> };
+
+const longestPause = 40;
+
+/** Texts of JSON differ in what doesn't count. */
+const hashed = (name: string, column: Column | undefined) =>
+  column?.kind === "json" ? `t.${quoted(name)}::jsonb` : `t.${quoted(name)}`;
+
+const sumOf = (expressions: readonly string[]) =>
+  expressions.length === 0
+    ? "'0'"
+    : `coalesce(sum(hashtextextended(ROW(${expressions.join(", ")})::text, 0)::numeric), 0)::text`;
+
+function digestText(table: TableLayout, build: Build): string {
+  const isRestricted = (column: Column) => table.definition.restricted === true || column.restricted === true;
+  const expressions = (restricted: boolean) =>
+    table.columns
+      .filter(({ column }) => isRestricted(column) === restricted)
+      .map(({ name, column }) => hashed(name, column));
+  const engine = {
+    keyed: ["recorded_at", "source_offset"],
+    summed: [],
+    appended: ["source_offset", "source_ordinal"],
+  }[table.kind].map((name) => `t.${name}`);
+  // A keyed table has one topic, and its rows don't say which.
+  const topic = table.kind === "keyed" ? "" : "t.source_topic = $1 AND ";
+  return `SELECT count(*) AS rows, ${sumOf([...expressions(false), ...engine])} AS clear, ${sumOf(expressions(true))} AS restricted
+    FROM ${quoted(build.schema)}.${quoted(table.name)} t
+    WHERE ${topic}t.source_partition = $2 AND $1::text IS NOT NULL`;
+}
+
+const parkedText = `SELECT count(*) AS rows, ${sumOf(["t.log_offset", "t.key", "t.code", "t.event_id", "t.event_type"])} AS clear, '0' AS restricted
+  FROM engine.parked_keys t WHERE topic = $1 AND partition = $2 AND projection = $3 AND build = $4 AND state <> 'done'`;
+
+async function digestOf(reader: Queryable, text: string, values: unknown[]): Promise<Digest> {
+  const { rows } = await reader.query(text, values);
+  const { rows: count, clear, restricted } = rows[0] as Digest;
+  return { rows: Number(count), clear, restricted };
+}
+
+/** Where both builds stand at the same positions, in the snapshot. */
+async function equalPlaces(reader: Queryable, [one, other]: readonly [Build, Build]): Promise<ReadonlySet<string>> {
+  const { rows } = await reader.query(
+    `SELECT a.topic, a.partition FROM engine.checkpoints a
+     JOIN engine.checkpoints b USING (projection, topic, partition, next_offset)
+     WHERE a.projection = $1 AND a.build = $2 AND b.build = $3`,
+    [one.projection, one.build, other.build],
+  );
+  return new Set((rows as Place[]).map(({ topic, partition }) => `${topic}/${partition}`));
+}
+
+async function placesOf(
+  pool: Pool,
+  projection: AnyProjection,
+  [one, other]: readonly [Build, Build],
+): Promise<Place[]> {
+  const { rows } = await pool.query<Place>(
+    `SELECT DISTINCT topic, partition FROM engine.checkpoints
+     WHERE projection = $1 AND build = ANY ($2) AND topic = ANY ($3) ORDER BY 1, 2`,
+    [projection.name, [one.build, other.build], topicsOfProjections([projection])],
+  );
+  return rows;
+}
+
+/**
+ * Compares two builds of one version, all hidden and restricted columns included, while both are fed: each partition when a
+ * snapshot meets both at the same position. What is derived from the tables is not compared: it is a function of them.
+ *
+ * @throws TRIB_REPLAY_COMPARE_TIMEOUT when some partition was never met so.
+ */
+export async function compareBuilds(options: CompareOptions): Promise<Comparison> {
+  const { pool, projection, builds, timeout = 120_000, signal } = options;
+  const layout = layOut(projection);
+  const deadline = performance.now() + timeout;
+  const rows: Record<string, number> = Object.fromEntries(layout.tables.map(({ name }) => [name, 0]));
+  const differences: TableDifference[] = [];
+  let parkedKeys = 0;
+  let left = await placesOf(pool, projection, builds);
+
+  const compare = async (reader: Queryable, { topic, partition }: Place): Promise<void> => {
+    const take = async (table: string, digest: (build: Build) => Promise<Digest>): Promise<Digest> => {
+      const [one, other] = [await digest(builds[0]), await digest(builds[1])];
+      const clear = one.rows === other.rows && one.clear === other.clear;
+      if (!clear || one.restricted !== other.restricted) {
+        const what = clear ? "restricted" : "clear";
+        differences.push({ table, topic, partition, rows: [one.rows, other.rows], what });
+      }
+      return other;
+    };
+    for (const table of layout.tables) {
+      const found = await take(table.name, (build) => digestOf(reader, digestText(table, build), [topic, partition]));
+      rows[table.name] = (rows[table.name] ?? 0) + found.rows;
+    }
+    const parked = await take("parked keys", (build) =>
+      digestOf(reader, parkedText, [topic, partition, build.projection, build.build]),
+    );
+    parkedKeys += parked.rows;
+  };
+
+  while (left.length > 0) {
+    signal?.throwIfAborted();
+    const client = await pool.connect();
+    let broken = true;
+    try {
+      await client.query("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY");
+      const equal = await equalPlaces(client, builds);
+      const met = left.filter(({ topic, partition }) => equal.has(`${topic}/${partition}`));
+      for (const place of met) await compare(client, place);
+      await client.query("COMMIT");
+      broken = false;
+      left = left.filter((place) => !met.includes(place));
+    } finally {
+      client.release(broken);
+    }
+    if (left.length === 0) break;
+    if (performance.now() > deadline) {
+      const [first] = left as [Place, ...Place[]];
+      throw new TributaryError(
+        "TRIB_REPLAY_COMPARE_TIMEOUT",
+        `Builds ${builds[0].build} and ${builds[1].build} of ${projection.name} were never seen at one position of ${first.topic}/${first.partition}.`,
+        { projection: projection.name, ...first },
+      );
+    }
+    // Any time: two writers that take turns evenly must not be met at the same moment always.
+    await pause(1 + Math.random() * longestPause);
+  }
+  return { rows, parkedKeys, differences };
+}

@@ -1,0 +1,261 @@
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
+import { standaloneCodec } from "../log/codec.js";
+import type { LogProducer } from "../log/log.js";
+import { type OwnTopics, ownTopics } from "../log/own-topics.js";
+import { formatPosition, positionHeader } from "../log/position.js";
+import { type Build, currentBuild, listBuilds } from "../projector/build.js";
+import type { Decoder } from "../projector/ports.js";
+import { prepareConsumer, type RunningConsumer, runConsumer } from "../projector/runner.js";
+import { dropBuild, swapBuild } from "../projector/swap.js";
+import { createLogger } from "../service/logger.js";
+import { closedOpener } from "../service/sealed-opener.js";
+import { watchVersions } from "../service/version-swaps.js";
+import { openPool, type Pool } from "../store/pool.js";
+import { stateOfBuild } from "../testing/build-state.js";
+import { type FreshDatabase, freshDatabase } from "../testing/database.js";
+import { recorded } from "../testing/events.js";
+import { keyOf, type Note, notes, topic } from "../testing/notes.js";
+import { memoryDecisions } from "../testing/projection-bench.js";
+import { type RebuildOptions, rebuildProjection } from "./rebuild.js";
+
+const logger = createLogger("spec", "silent");
+const codec = standaloneCodec();
+const decoder: Decoder = { decodeEvent: (value) => codec.decodeEvent(value), learn: async () => {} };
+const consumer = { name: "notes", project: [notes] };
+const partitions = 3;
+const keys = 300;
+
+let own: OwnTopics;
+let database: FreshDatabase;
+let consumerPool: Pool;
+let running: RunningConsumer;
+const failures: Error[] = [];
+
+/** Events of one journal partition, as many a second as asked for, until it is stopped. */
+class Traffic {
+  written = 0;
+  #stopped = false;
+  #done: Promise<void> = Promise.resolve();
+  #producer: Promise<LogProducer> | undefined;
+
+  async append(count: number): Promise<void> {
+    this.#producer ??= own.log.producer();
+    const inputs = recorded(
+      Array.from({ length: count }, (_, index) => {
+        const number = this.written + index;
+        const act: Note["act"] = number % 7 === 3 ? "line" : "set";
+        const key = (number * 11) % keys;
+        const poisoned = key === 7 && number > 400;
+        const note: Note = { act: poisoned ? "park" : act, value: String(number) };
+        const fields = { facility: JSON.stringify(note), authority: "spec" };
+        return { type: "VisitUpdated" as const, key: keyOf(key), fields };
+      }),
+      this.written + 1,
+    );
+    this.written += count;
+    await (await this.#producer).append(
+      inputs.map(({ key, event, position }) => ({
+        topic,
+        partition: Number(key.slice(-4)) % partitions,
+        key,
+        value: codec.encodeEvent("VisitUpdated", event as never),
+        headers: { [positionHeader]: formatPosition(position) },
+      })),
+    );
+  }
+
+  start(perSecond: number): void {
+    this.#done = (async () => {
+      for (const from = Date.now(), before = this.written; !this.#stopped; ) {
+        const due = Math.floor(((Date.now() - from) / 1000) * perSecond) - (this.written - before);
+        if (due > 0) await this.append(Math.min(due, 200));
+        await new Promise((resolve) => setTimeout(resolve, 5));
+      }
+    })();
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    await this.#done;
+  }
+}
+
+/** What an analyst's screen would show, again and again, and what it should never have shown. */
+class Dashboard {
+  readonly wrong: string[] = [];
+  looks = 0;
+  #stopped = false;
+  readonly #done: Promise<void>;
+
+  constructor(pool: Pool) {
+    let seen = { rows: 0, history: 0, events: 0 };
+    this.#done = (async () => {
+      while (!this.#stopped) {
+        try {
+          const { rows } = await pool.query<{ rows: number; history: number; events: number }>(
+            `SELECT (SELECT count(*) FROM projections.notes) AS rows, (SELECT count(*) FROM projections.history) AS history,
+               (SELECT sum(events) FROM projections.acts) AS events`,
+          );
+          const [now] = rows as [typeof seen];
+          for (const name of ["rows", "history", "events"] as const) {
+            if (Number(now[name]) < Number(seen[name])) this.wrong.push(`${name} from ${seen[name]} to ${now[name]}`);
+            if (Number(now[name]) === 0) this.wrong.push(`no ${name}`);
+          }
+          seen = now;
+          this.looks++;
+        } catch (error) {
+          this.wrong.push(String(error));
+        }
+      }
+    })();
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    await this.#done;
+  }
+}
+
+async function startConsumer(pool: Pool = consumerPool, projection = notes): Promise<RunningConsumer> {
+  return runConsumer({
+    definition: { name: "notes", project: [projection] },
+    log: own.log,
+    pool,
+    decoder,
+    opener: closedOpener,
+    logger,
+    decisionLog: memoryDecisions([]),
+    onFailure: (error) => failures.push(error),
+    lookMilliseconds: 100,
+  });
+}
+
+const end = async () => (await own.log.watermarks(topic)).reduce((sum, { high }) => sum + high, 0);
+async function at(build: number): Promise<number> {
+  const { rows } = await database.pool.query<{ next: number }>(
+    "SELECT coalesce(sum(next_offset), 0)::int AS next FROM engine.checkpoints WHERE projection = 'notes' AND build = $1",
+    [build],
+  );
+  return Number(rows[0]?.next);
+}
+const states = async () =>
+  Object.fromEntries((await listBuilds(database.pool, "notes")).map(({ build, state }) => [build, state]));
+
+const options = (changes: Partial<RebuildOptions> = {}): RebuildOptions => ({
+  consumer,
+  projection: notes,
+  log: own.log,
+  pool: database.pool,
+  decoder,
+  opener: closedOpener,
+  logger,
+  decisionLog: memoryDecisions([]),
+  ...changes,
+});
+
+beforeAll(async () => {
+  [own, database] = await Promise.all([ownTopics(), freshDatabase()]);
+  await own.create(topic, partitions);
+  await prepareConsumer(database.pool, consumer, { password: "secret" });
+  consumerPool = openPool(database.urlAs("tributary_notes", "secret"), { applicationName: "spec consumer" });
+});
+afterAll(async () => {
+  await running?.close();
+  await consumerPool?.end();
+  await own?.dispose();
+  await database?.drop();
+});
+
+describe("a rebuild under traffic", () => {
+  it("swap, roll-back and drop show a dashboard no error, no empty table and no step back", async () => {
+    const traffic = new Traffic();
+    await traffic.append(2_000);
+    running = await startConsumer();
+    const before = await end();
+    await vi.waitUntil(async () => (await at(1)) === before, { timeout: 30_000 });
+    traffic.start(1_000);
+    const dashboard = new Dashboard(database.pool);
+    const steps: string[] = [];
+    const rebuilt = await rebuildProjection(
+      options({ progress: ({ step }) => steps.at(-1) !== step && steps.push(step) }),
+    );
+    expect(steps).toEqual(["fill", "catch up", "hand over", "compare", "swap"]);
+    expect(rebuilt.filledEvents).toBeGreaterThanOrEqual(2_000);
+    expect(rebuilt.comparison).toMatchObject({ differences: [], parkedKeys: 1 });
+    expect(rebuilt.comparison?.rows.notes).toBeGreaterThan(200);
+    expect(await states()).toEqual({ 1: "previous", 2: "current" });
+
+    await swapBuild(database.pool, notes, 1);
+    expect((await currentBuild(database.pool, "notes"))?.build).toBe(1);
+    await swapBuild(database.pool, notes, 2);
+    const wanted = traffic.written;
+    await traffic.stop();
+    expect(wanted).toBeGreaterThan(2_500);
+    const last = await end();
+    // The one before is fed on, until it is dropped.
+    for (const build of [1, 2]) await vi.waitUntil(async () => (await at(build)) === last, { timeout: 10_000 });
+    const [one, two] = (await listBuilds(database.pool, "notes")) as [Build, Build];
+    expect(await stateOfBuild(database.pool, two)).toEqual(await stateOfBuild(database.pool, one));
+
+    expect(await dropBuild(database.pool, "notes", 1)).toBe(true);
+    await traffic.append(300);
+    const after = await end();
+    await vi.waitUntil(async () => (await at(2)) === after, { timeout: 10_000 });
+    await dashboard.stop();
+    expect(dashboard.wrong).toEqual([]);
+    expect(dashboard.looks).toBeGreaterThan(50);
+    expect(failures).toEqual([]);
+  });
+
+  it("is gone on with where an earlier one was ended, and stops before the swap when told so", async () => {
+    const ending = new AbortController();
+    const ended = rebuildProjection(
+      options({ signal: ending.signal, progress: ({ step }) => step === "fill" && ending.abort(new Error("ended")) }),
+    );
+    await expect(ended).rejects.toThrow("ended");
+    expect(await states()).toEqual({ 2: "current", 3: "building" });
+    const rebuilt = await rebuildProjection(options({ swap: false }));
+    expect(rebuilt).toMatchObject({ swapped: false, build: { build: 3 } });
+    expect(await states()).toEqual({ 2: "current", 3: "building" });
+    expect(await rebuildProjection(options())).toMatchObject({ swapped: true, filledEvents: 0, build: { build: 3 } });
+    expect(await dropBuild(database.pool, "notes", 2)).toBe(true);
+  });
+
+  it("that differs is told, and not put in place", async () => {
+    const ready = await rebuildProjection(options({ swap: false }));
+    const { build, schema } = ready.build;
+    await database.pool.query(`UPDATE "${schema}".notes SET note = 'changed by hand' WHERE visit_id = $1`, [keyOf(5)]);
+    const { swapped, comparison } = await rebuildProjection(options());
+    expect(swapped).toBe(false);
+    expect(comparison?.differences).toEqual([
+      expect.objectContaining({ table: "notes", topic, partition: 5 % partitions, what: "clear" }),
+    ]);
+    expect((await states())[build]).toBe("building");
+    expect(await dropBuild(database.pool, "notes", build)).toBe(true);
+    expect(failures).toEqual([]);
+  });
+});
+
+describe("a new version of a definition", () => {
+  it("is built beside the old one and takes its place when it has caught up", async () => {
+    await running.close();
+    const two: typeof notes = { ...notes, version: 2 };
+    const dashboard = new Dashboard(database.pool);
+    await prepareConsumer(database.pool, { name: "notes", project: [two] }, { password: "secret" });
+    const before = (await currentBuild(database.pool, "notes"))?.build;
+    running = await startConsumer(consumerPool, two);
+    const versions = watchVersions({ pool: database.pool, projections: [two], logger, interval: 50 });
+    await vi.waitUntil(async () => (await currentBuild(database.pool, "notes"))?.version === 2, { timeout: 20_000 });
+    await versions.stop();
+    expect(await end()).toBe(await at((await currentBuild(database.pool, "notes"))?.build ?? 0));
+    // Back to the old definition: its build is still there, and takes its place again.
+    await running.close();
+    running = await startConsumer(consumerPool, notes);
+    const back = watchVersions({ pool: database.pool, projections: [notes], logger, interval: 50 });
+    await vi.waitUntil(async () => (await currentBuild(database.pool, "notes"))?.build === before, { timeout: 20_000 });
+    await back.stop();
+    await dashboard.stop();
+    expect(dashboard.wrong).toEqual([]);
+    expect(failures).toEqual([]);
+  });
+});

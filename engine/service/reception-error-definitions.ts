@@ -1,0 +1,60 @@
+import { again, final } from "./error-kinds.js";
+
+/** Coded errors of receiving over HTTP; part of `errorDefinitions`. */
+export const receptionErrorDefinitions = {
+  TRIB_RECEPTION_BODY_TOO_LARGE: {
+    summary: "The body is larger than is taken, as sent or after decompression.",
+    remedy: "Send less at once, or raise CONNECTOR_BODY_LIMIT or CONNECTOR_DECODED_LIMIT.",
+    ...final(70, 413),
+  },
+  TRIB_RECEPTION_BODY_UNREADABLE: {
+    summary: "The body ended early, or its compression is broken.",
+    remedy: "Send it again as a whole, compressed as Content-Encoding says.",
+    ...final(70, 400),
+  },
+  TRIB_RECEPTION_BUSY: {
+    summary: "As much is in hand as may be.",
+    remedy: "Send it again after the seconds of Retry-After; if it stays, see whether Kafka is slow.",
+    ...again(75, 503),
+  },
+  TRIB_RECEPTION_CLOSING: {
+    summary: "The connector is stopping.",
+    remedy: "Send it again after the seconds of Retry-After.",
+    ...again(75, 503),
+  },
+  TRIB_RECEPTION_CREDENTIAL_MISSING: {
+    summary: "A credential that a partner profile names can't be read or used.",
+    remedy: "Put the file named into the folder CONNECTOR_CREDENTIALS, readable by the connector.",
+    ...final(78, 500),
+  },
+  TRIB_RECEPTION_ENCODING_UNKNOWN: {
+    summary: "The content encoding isn't one that is read.",
+    remedy: "Use gzip, deflate, br or none.",
+    ...final(70, 415),
+  },
+  TRIB_RECEPTION_KEYS_UNREACHABLE: {
+    summary: "The partner's key set can't be fetched.",
+    remedy: "Check the address `jwksUrl` of its profile, and the way to it.",
+    ...again(75, 503),
+  },
+  TRIB_RECEPTION_MEDIA_TYPE: {
+    summary: "The content type isn't one that is taken here.",
+    remedy: "Send what the connector's README names, with its content type.",
+    ...final(70, 415),
+  },
+  TRIB_RECEPTION_NO_SUCH_ADDRESS: {
+    summary: "There is nothing at this address with this method.",
+    remedy: "See the connector's addresses in `tributary status` and its README.",
+    ...final(70, 404),
+  },
+  TRIB_RECEPTION_PARTNER_UNKNOWN: {
+    summary: "No partner of this name has a profile.",
+    remedy: "Check the name in the address; `tributary producers list` shows the partners.",
+    ...final(70, 404),
+  },
+  TRIB_RECEPTION_UNAUTHENTICATED: {
+    summary: "Nothing in the request proves that it comes from the partner.",
+    remedy: "Use one of the ways that its profile lists under `authentication`; a password only over TLS.",
+    ...final(70, 401),
+  },
+} as const;

@@ -1,0 +1,156 @@
+import { describe, expect, it } from "vitest";
+import { testSurrogate as surrogate } from "../../engine/testing/recording-intake.js";
+import { profileSchema } from "./profile.js";
+import { forms, lake, samples, take, withData } from "./testing/events.js";
+
+const factsOf = (id: string) => take(samples.get(id)!).unit.events[0];
+
+describe("an event", () => {
+  it("of every kind in the samples is accepted by a partner that speaks for it", () => {
+    for (const [id, event] of samples) expect([id, take(event).unit.verdict]).toEqual([id, { accepted: true }]);
+  });
+
+  it("gets the ids that other formats give the same patient, visit, claim, payment and remittance", () => {
+    const patient = surrogate("patient", "LAKE", "MR", "L-4711");
+    const claim = surrogate("claim", "1234567893", "", "LC-1");
+    const remittanceId = surrogate("remittance", "LAKEPLAN", "", "TR-5");
+    expect(factsOf("p-1")).toMatchObject({ subject: patient, sealFor: patient });
+    expect(factsOf("v-1")).toMatchObject({
+      subject: surrogate("visit", "LAKE", "", "V-900"),
+      fields: { patientId: patient },
+    });
+    expect(factsOf("c-1")).toMatchObject({
+      subject: claim,
+      fields: { visitId: surrogate("visit", "LAKE", "", "V-900") },
+    });
+    expect(factsOf("r-1")).toMatchObject({
+      subject: claim,
+      fields: { remittanceId, patientId: surrogate("patient", "LAKEPLAN", "MI", "M-77") },
+    });
+    expect(factsOf("r-2")).toMatchObject({ subject: remittanceId });
+  });
+
+  it("has amounts to the cent, sums made here, and what identifies people only where it is sealed", () => {
+    const payment = factsOf("r-1");
+    expect(payment?.fields).toMatchObject({ chargeAmount: 12_050, paidAmount: 10_050, balanced: true });
+    expect(payment?.sealed).toMatchObject({ patientControlNumber: "LC-1", payerControlNumber: "ICN9" });
+    expect(factsOf("r-2")?.fields).toMatchObject({ difference: 0, balanced: true, providerAdjustmentAmount: 0 });
+    const patient = factsOf("p-1");
+    expect(JSON.stringify(patient?.fields)).not.toMatch(/Okafor|L-4711|990017/);
+    expect(patient?.sealed).toMatchObject({ identifierValues: ["L-4711", "990017"], familyName: "Okafor" });
+  });
+
+  it("of a merge tells both patients", () => {
+    const { unit } = take(samples.get("m-1")!);
+    const [surviving, retired] = [
+      surrogate("patient", "LAKE", "MR", "L-4711"),
+      surrogate("patient", "LAKE", "MR", "L-0815"),
+    ];
+    expect(unit.events.map(({ subject }) => subject)).toEqual([surviving, retired]);
+    expect(unit.sealFor).toEqual([surviving, retired]);
+    expect(unit.events.map(({ sealed }) => sealed)).toEqual([{ values: ["L-4711"] }, { values: ["L-0815"] }]);
+  });
+
+  it("links records of one person only by the types that the profile names, whatever is sent", () => {
+    expect(factsOf("p-1")?.fields).toMatchObject({ identifiers: [{ strong: false }, { strong: true }] });
+    const strong = { identifiers: [{ authority: "LAKE", type: "MR", value: "L-4711", strong: true }] };
+    expect(take(withData("p-1", strong)).unit.verdict).toEqual({
+      accepted: false,
+      code: "CE_FIELD_UNKNOWN",
+      location: "data.identifiers[0] member 4",
+    });
+  });
+});
+
+describe("a partner tells nothing", () => {
+  const other = { authority: "RIVER", type: "MR", value: "L-4711" };
+  const patient = { authority: "RIVER", type: "MR", value: "1" };
+
+  it.each([
+    ["about another's patient", withData("p-1", { identifiers: [other] }), "data.identifiers[0].authority"],
+    [
+      "about a merge into another's patient",
+      withData("m-1", { merges: [{ retired: { ...other, authority: "LAKE" }, surviving: other }] }),
+      "data.merges[0].surviving.authority",
+    ],
+    ["about another's visit", withData("v-1", { authority: "RIVER" }), "data.authority"],
+    ["about a visit of another's patient", withData("v-1", { patient }), "data.patient.authority"],
+    ["about another provider's claim", withData("c-1", { provider: "1098765437" }), "data.provider"],
+    [
+      "about a claim for another's visit",
+      withData("c-1", { visit: { authority: "RIVER", number: "1" } }),
+      "data.visit.authority",
+    ],
+    ["about another payer's payment", withData("r-1", { payerId: "OTHER" }), "data.payerId"],
+    ["about another payer's remittance", withData("r-2", { payerId: "OTHER" }), "data.payerId"],
+    ["in another's name", { ...samples.get("p-1"), source: "https://river.example" }, "source"],
+  ])("%s", (_, event, location) => {
+    const { verdict, events } = take(event).unit;
+    expect([verdict, events]).toEqual([{ accepted: false, code: "CE_NOT_AUTHORIZED", location }, []]);
+  });
+
+  it("at all by a profile that lists nothing", () => {
+    for (const event of samples.values())
+      expect(take(event, profileSchema.parse({})).unit.verdict.accepted).toBe(false);
+  });
+
+  it("about an id: there is no field for one", () => {
+    const names = JSON.stringify([...forms.values()].map(({ schema }) => schema)).match(/"name":"\w+"/g);
+    expect(names?.filter((name) => /Id"$|Hash"$/.test(name)).sort()).toEqual(
+      expect.arrayContaining(['"name":"memberId"', '"name":"payerId"']),
+    );
+    expect(new Set(names?.filter((name) => /Id"$|Hash"$/.test(name)))).toEqual(
+      new Set(['"name":"memberId"', '"name":"payerId"']),
+    );
+  });
+});
+
+describe("a verdict names code and place", () => {
+  const [first] = samples.values();
+  it.each([
+    ["no time", { ...first, time: undefined }, "CE_ATTRIBUTE_MISSING", "time"],
+    ["another version", { ...first, specversion: "0.3" }, "CE_ATTRIBUTE_INVALID", "specversion"],
+    ["an unknown type", { ...first, type: "health.patient.PatientErased" }, "CE_TYPE_UNKNOWN", "type"],
+    ["no data", { ...first, data: undefined, data_base64: undefined }, "CE_DATA_MISSING", "data"],
+    ["a local time", { ...first, time: "2026-03-01T09:30:00" }, "CE_FIELD_INVALID", "time"],
+    ["an impossible day", { ...first, time: "2026-02-30T09:30:00Z" }, "CE_FIELD_INVALID", "time"],
+    ["a missing field", withData("c-1", { billedAmount: undefined }), "CE_FIELD_MISSING", "data.billedAmount"],
+    ["a number as amount", withData("c-1", { billedAmount: 12.5 }), "CE_FIELD_INVALID", "data.billedAmount"],
+    ["part of a cent", withData("c-1", { billedAmount: "12.505" }), "CE_FIELD_INVALID", "data.billedAmount"],
+    ["an unknown symbol", withData("v-1", { admission: "BEAMED" }), "CE_FIELD_INVALID", "data.admission"],
+    ["no visit number", withData("v-1", { details: {} }), "CE_FIELD_MISSING", "data.details.visitNumber"],
+    ["a name where words are few", withData("p-1", { cleared: ["Okafor"] }), "CE_FIELD_INVALID", "data.cleared[0]"],
+    [
+      "a merge into itself",
+      withData("m-1", {
+        merges: [
+          {
+            retired: { authority: "LAKE", type: "MR", value: "1" },
+            surviving: { authority: "LAKE", type: "MR", value: "1" },
+          },
+        ],
+      }),
+      "CE_MERGE_INTO_ITSELF",
+      "data.merges[0]",
+    ],
+    ["NUL in text", withData("p-1", { sex: "F\0" }), "CE_FIELD_INVALID", "data.sex"],
+  ])("for %s", (_, event, code, location) => {
+    expect(take(JSON.parse(JSON.stringify(event))).unit.verdict).toEqual({ accepted: false, code, location });
+  });
+});
+
+describe("what an event is known by", () => {
+  const parts = (event: object) => JSON.stringify(take(event as never, lake).unit.identity);
+
+  it("is source and id, with its content: the order of members and extensions make no difference", () => {
+    const event = samples.get("p-1")!;
+    const turned = Object.fromEntries([...Object.entries(event)].reverse());
+    expect(parts({ ...turned, comexampleextra: "x" })).toBe(parts(event));
+    expect(parts({ ...event, id: "p-9" })).not.toBe(parts(event));
+    expect(parts(withData("p-1", { sex: "M" }))).not.toBe(parts(event));
+    expect(take(event).unit.controlId).toEqual({
+      scope: ["cloudevents", "https://lake.example/registry"],
+      value: "p-1",
+    });
+  });
+});

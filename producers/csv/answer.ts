@@ -1,0 +1,109 @@
+import type { Verdict } from "../../engine/intake/connector.js";
+import { TemporaryFile } from "../../engine/reception/temporary-file.js";
+import type { Charset } from "./charset.js";
+import type { RowEntry } from "./entries.js";
+import type { FileProblem } from "./layout.js";
+import type { ControlTotal } from "./totals.js";
+
+/** What became of a row, as its sender is told. One line of the answer. */
+export interface RowAnswer {
+  readonly line: number;
+  readonly controlId: string | null;
+  readonly accepted: boolean;
+  readonly code?: string;
+  readonly location?: string;
+  /** The same as the row before it about the same thing: kept, and no new fact. */
+  readonly duplicate?: true;
+}
+
+/** What became of a file: the last line of the answer. */
+export interface FileAnswer {
+  readonly rows: number;
+  readonly accepted: number;
+  readonly rejected: number;
+  readonly duplicates: number;
+  readonly totals: readonly ControlTotal[];
+  /** Why the whole file was rejected. */
+  readonly code?: string;
+  readonly location?: string;
+}
+
+/** Characters with which a cell would be a formula to a spreadsheet. */
+const formula = /^[=+\-@\t\r]/;
+
+/** A cell of a CSV of ours: quoted, and never a formula. */
+function cell(text: string): string {
+  const safe = formula.test(text) ? `'${text}` : text;
+  return /[",\r\n]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
+}
+
+const head = "line,column,code,row\r\n";
+
+/** The answer to a file as it grows: a line of JSON a row, and the rejected rows as CSV. */
+export class AnswerWriter {
+  readonly verdicts = new TemporaryFile();
+  readonly rejected = new TemporaryFile();
+  readonly #charset: Charset;
+  #rows = 0;
+  #accepted = 0;
+  #duplicates = 0;
+
+  constructor(charset: Charset) {
+    this.#charset = charset;
+  }
+
+  /** @param verdicts of the rows after they were submitted. */
+  async add(rows: readonly { readonly entry: RowEntry; readonly verdict: Verdict }[]): Promise<void> {
+    let lines = "";
+    let bad = this.rejected.size === 0 ? head : "";
+    const none = bad.length;
+    for (const { entry, verdict } of rows) {
+      this.#rows += 1;
+      if (verdict.accepted) this.#accepted += 1;
+      else bad += this.#rejectedLine(entry, verdict);
+      if (verdict.accepted && entry.duplicate) this.#duplicates += 1;
+      lines += `${JSON.stringify(rowAnswer(entry, verdict))}\n`;
+    }
+    if (lines !== "") await this.verdicts.append(Buffer.from(lines));
+    if (bad.length > none) await this.rejected.append(Buffer.from(bad));
+  }
+
+  #rejectedLine({ line, column, row }: RowEntry, { code }: Verdict & { accepted: false }): string {
+    const text = row.bytes.subarray(0, row.length);
+    const written = this.#charset === "utf-16le" ? text.toString("utf16le") : readable(text);
+    return `${line},${cell(column ?? "")},${code},${cell(written)}\r\n`;
+  }
+
+  async end(problem: FileProblem | null, totals: readonly ControlTotal[]): Promise<FileAnswer> {
+    const answer: FileAnswer = {
+      rows: this.#rows,
+      accepted: this.#accepted,
+      rejected: this.#rows - this.#accepted,
+      duplicates: this.#duplicates,
+      totals,
+      ...(problem && { code: problem.code, location: problem.location }),
+    };
+    await this.verdicts.append(Buffer.from(`${JSON.stringify(answer)}\n`));
+    return answer;
+  }
+
+  async release(): Promise<void> {
+    await this.verdicts.release();
+    await this.rejected.release();
+  }
+}
+
+/** As UTF-8 when it is, else every byte as the character of its number, so that nothing is lost. */
+function readable(bytes: Buffer): string {
+  const text = bytes.toString("utf8");
+  return text.includes("\uFFFD") ? bytes.toString("latin1") : text;
+}
+
+function rowAnswer({ line, controlId, duplicate }: RowEntry, verdict: Verdict): RowAnswer {
+  if (verdict.accepted) return { line, controlId, accepted: true, ...(duplicate && { duplicate }) };
+  const location = verdict.location ?? `line ${line}`;
+  return { line, controlId, accepted: false, code: verdict.code, location };
+}
+
+/** Whether a line of an answer is its last. */
+export const isFileAnswer = (line: RowAnswer | FileAnswer): line is FileAnswer => "rows" in line;

@@ -1,0 +1,73 @@
+import { isUtf8 } from "node:buffer";
+import { TextDecoder } from "node:util";
+import type { Row } from "./row-reader.js";
+
+/** Character sets that a partner can agree on. */
+export const charsets = ["utf-8", "ascii", "iso-8859-1", "iso-8859-15", "windows-1252", "utf-16le"] as const;
+export type Charset = (typeof charsets)[number];
+
+const decoders = {
+  "iso-8859-15": new TextDecoder("iso-8859-15"),
+  "windows-1252": new TextDecoder("windows-1252"),
+};
+
+/** @returns null when the bytes are not of the character set. */
+function decode(bytes: Buffer, charset: Charset): string | null {
+  switch (charset) {
+    case "utf-8":
+      return isUtf8(bytes) ? bytes.toString("utf8") : null;
+    case "ascii":
+      return bytes.every((byte) => byte < 128) ? bytes.toString("latin1") : null;
+    case "iso-8859-1":
+      return bytes.toString("latin1");
+    case "utf-16le": {
+      const text = bytes.toString("utf16le");
+      return /\p{Surrogate}/u.test(text) ? null : text;
+    }
+    default:
+      return decoders[charset].decode(bytes);
+  }
+}
+
+/** How escapes inside a quoted field are undone. */
+export interface Escapes {
+  readonly quote: string;
+  readonly escape: "doubled" | "backslash";
+}
+
+/**
+ * The texts of a row's fields.
+ * @returns the ordinal of the first field that is not of the character set, from 1, in place of texts.
+ */
+export function textsOf(row: Row, charset: Charset, escapes: Escapes): readonly string[] | number {
+  // Most rows are ASCII, which every character set here but UTF-16 agrees on.
+  const plain = row.ascii && charset !== "utf-16le";
+  const texts: string[] = [];
+  for (const field of row.fields) {
+    const text = plain
+      ? row.bytes.toString("latin1", field.start, field.end)
+      : decode(row.bytes.subarray(field.start, field.end), charset);
+    if (text === null) return texts.length + 1;
+    texts.push(field.escaped ? undone(text, escapes) : text);
+  }
+  return texts;
+}
+
+function undone(text: string, escapes: Escapes): string {
+  if (escapes.escape === "backslash") return text.replace(/\\([\s\S])/g, "$1");
+  return text.replaceAll(escapes.quote + escapes.quote, escapes.quote);
+}
+
+const marks: readonly { readonly charset: Charset | "utf-16be"; readonly bytes: Buffer }[] = [
+  { charset: "utf-8", bytes: Buffer.from([0xef, 0xbb, 0xbf]) },
+  { charset: "utf-16le", bytes: Buffer.from([0xff, 0xfe]) },
+  { charset: "utf-16be", bytes: Buffer.from([0xfe, 0xff]) },
+];
+
+/** The byte order mark at the start of a file, and the character set that it says. */
+export function byteOrderMark(
+  start: Buffer,
+): { readonly charset: Charset | "utf-16be"; readonly length: number } | null {
+  const mark = marks.find(({ bytes }) => start.subarray(0, bytes.length).equals(bytes));
+  return mark ? { charset: mark.charset, length: mark.bytes.length } : null;
+}

@@ -1,0 +1,32 @@
+import type { Surrogate } from "../../engine/intake/connector.js";
+import type { Layout } from "./layout.js";
+import type { Reading } from "./reading.js";
+
+/** An identifier of a patient as a row gives it. */
+export interface RowIdentifier {
+  readonly id: string;
+  readonly authority: string;
+  readonly type: string;
+  readonly strong: boolean;
+  readonly value: string;
+}
+
+/** The identifiers of a row, each once, in the order of the profile: the first names the patient. */
+export function identifiersOf(
+  reading: Reading,
+  { identifiers }: Layout,
+  surrogate: Surrogate,
+): readonly RowIdentifier[] {
+  const found: RowIdentifier[] = [];
+  for (const { at, authority, type, strong, separator, name } of identifiers) {
+    const cell = at < 0 ? "" : reading.at(at);
+    for (const part of separator === null ? [cell] : cell.split(separator)) {
+      const value = part.trim();
+      if (value === "") continue;
+      if (value.length > 200) reading.refuse("CSV_VALUE_TOO_LONG", name);
+      const id = surrogate("patient", authority, type, value);
+      if (!found.some((other) => other.id === id)) found.push({ id, authority, type, strong, value });
+    }
+  }
+  return found;
+}

@@ -1,0 +1,111 @@
+import { type AmountFormat, readCents } from "./amount.js";
+import type { Layout, Source } from "./layout.js";
+import { type Moment, patternOf, readMoment } from "./moment.js";
+import type { FieldName, Profile } from "./profile.js";
+
+/** What is wrong with a value, and in which column. */
+export interface ValueProblem {
+  readonly code: string;
+  readonly column: string;
+}
+
+/** Longest value taken. */
+const longestValue = 10_000;
+
+/** Formats of a profile, made ready once. */
+export interface Formats {
+  readonly amounts: AmountFormat;
+  readonly dates: readonly RegExp[];
+  readonly zone: string;
+  readonly trim: boolean;
+  readonly empty: ReadonlySet<string>;
+}
+
+export function formatsOf({ amounts, dates, timeZone, writing }: Profile): Formats {
+  return {
+    amounts,
+    dates: dates.map(patternOf).filter((pattern) => pattern !== null),
+    zone: timeZone,
+    trim: writing.trim,
+    empty: new Set(writing.empty),
+  };
+}
+
+/** Reads the values of a row. The first that is wrong is remembered, and stands for the row. */
+export class Reading {
+  problem: ValueProblem | null = null;
+  readonly #texts: readonly string[];
+  readonly #layout: Layout;
+  readonly #formats: Formats;
+
+  constructor(texts: readonly string[], layout: Layout, formats: Formats) {
+    this.#texts = texts;
+    this.#layout = layout;
+    this.#formats = formats;
+  }
+
+  /** The text at an index of the row; empty when it means nothing. */
+  at(index: number): string {
+    const { trim, empty } = this.#formats;
+    const raw = this.#texts[index] ?? "";
+    const text = trim ? raw.trim() : raw;
+    return empty.has(text) ? "" : text;
+  }
+
+  refuse(code: string, column: string): void {
+    this.problem ??= { code, column };
+  }
+
+  /** Empty when the row doesn't say it. */
+  text(field: FieldName): string {
+    const source = this.#layout.sources.get(field);
+    if (!source) return "";
+    const said = source.at < 0 ? "" : this.at(source.at);
+    const text = said === "" ? source.value : this.#translated(said, source);
+    if (text === "" && source.required) this.refuse("CSV_VALUE_MISSING", source.name);
+    if (text.length > longestValue) this.refuse("CSV_VALUE_TOO_LONG", source.name);
+    return text;
+  }
+
+  #translated(said: string, source: Source): string {
+    if (source.values) {
+      const meaning = source.values.get(said);
+      if (meaning === undefined) this.refuse("CSV_VALUE_UNKNOWN", source.name);
+      return meaning ?? "";
+    }
+    if (source.prefixes) {
+      const meaning = source.prefixes.find(([prefix]) => said.startsWith(prefix));
+      if (!meaning) this.refuse("CSV_VALUE_UNKNOWN", source.name);
+      return meaning?.[1] ?? "";
+    }
+    return said;
+  }
+
+  /** Integer cents; null when the row doesn't say it. */
+  cents(field: FieldName): number | null {
+    const text = this.text(field);
+    if (text === "") return null;
+    const cents = readCents(text, this.#formats.amounts);
+    if (typeof cents === "number") return cents;
+    this.refuse(cents, this.#nameOf(field));
+    return null;
+  }
+
+  /** The amount at an index of the row, in cents; null when there is none. */
+  centsAt(index: number): number | null {
+    const cents = readCents(this.at(index), this.#formats.amounts);
+    return typeof cents === "number" ? cents : null;
+  }
+
+  moment(field: FieldName): Moment | null {
+    const text = this.text(field);
+    if (text === "") return null;
+    const moment = readMoment(text, this.#formats.dates, this.#formats.zone);
+    if (!moment) this.refuse("CSV_DATE", this.#nameOf(field));
+    return moment;
+  }
+
+  #nameOf(field: FieldName): string {
+    return this.#layout.sources.get(field)?.name ?? field;
+  }
+}

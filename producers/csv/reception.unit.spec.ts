@@ -1,0 +1,194 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import type { ConnectorDefinition } from "../../engine/intake/connector.js";
+import { TributaryError } from "../../engine/service/errors.js";
+import { startConnectorBench } from "../../engine/testing/connector-bench.js";
+import { recordingIntake } from "../../engine/testing/recording-intake.js";
+import connector from "./connector.js";
+import { profileSchema } from "./profile.js";
+import { bytesOf, take } from "./testing/corpus.js";
+import { lines, payment, paymentHeader, paymentProfile, profileOf } from "./testing/rows.js";
+
+describe("control totals", () => {
+  const totals = { marker: "TRAILER", count: 2, sums: [{ column: "paid", position: 3 }] };
+  const file = (count: string, sum: string) =>
+    lines(paymentHeader, payment("C1", "10.10"), payment("C2", "-3.05", "22"), `TRAILER,${count},${sum}`);
+
+  it("that agree let the file in", async () => {
+    const taken = await take(file("2", "7.05"), paymentProfile({ totals }));
+    expect(taken.summary).toMatchObject({ rows: 2, accepted: 2 });
+    expect(taken.summary.totals).toEqual([
+      { name: "count", agrees: true },
+      { name: "paid", agrees: true },
+    ]);
+    expect(taken.entries.map(({ format }) => format)).toContain("CSV trailer");
+  });
+
+  it.each([
+    ["a wrong count", "3", "7.05", "count"],
+    ["a wrong sum", "2", "7.04", "paid"],
+    ["a sum that is no amount", "2", "seven", "paid"],
+  ])("with %s reject it whole: no row of it is a fact", async (_, count, sum, name) => {
+    const taken = await take(file(count, sum), paymentProfile({ totals }));
+    expect([taken.accepted, taken.summary.accepted, taken.summary.code]).toEqual([false, 0, "CSV_TOTALS"]);
+    expect(taken.summary.location).toBe(`line 4 ${name}`);
+    expect(taken.units.flatMap(({ events }) => events)).toEqual([]);
+  });
+
+  it.each([
+    ["cut off", lines(paymentHeader, payment("C1"))],
+    ["with a row after its trailer", lines(paymentHeader, "TRAILER,0,0", payment("C1"))],
+  ])("reject a file that is %s", async (_, bytes) => {
+    const taken = await take(bytes, paymentProfile({ totals }));
+    expect([taken.summary.accepted, taken.summary.code]).toEqual([0, "CSV_TRAILER_MISSING"]);
+  });
+
+  it("only flag the rows where the partner's profile says so", async () => {
+    const taken = await take(file("9", "7.05"), paymentProfile({ totals: { ...totals, mismatch: "flag" } }));
+    expect([taken.summary.accepted, taken.summary.code]).toEqual([2, "CSV_TOTALS"]);
+    expect(taken.units.every(({ flags }) => flags?.includes("CONTROL_TOTALS_DIFFER"))).toBe(true);
+  });
+});
+
+describe("rows of one claim in one remittance", () => {
+  const identities = (units: readonly { readonly identity?: unknown }[]) =>
+    units.map(({ identity }) => JSON.stringify(identity));
+
+  it("are so many payments as tell something else than the one before", async () => {
+    const [pay, back, again] = [payment("C1", "10.00"), payment("C1", "-10.00", "22"), payment("C1", "10.00")];
+    const taken = await take(
+      lines(paymentHeader, pay, pay, back, again, payment("C1", "10.00", "1", "T2")),
+      paymentProfile(),
+    );
+    const occurrences = taken.units.map(({ events }) => events[0]?.fields);
+    expect(occurrences).toMatchObject([1, 1, 2, 3, 1].map((occurrence) => ({ occurrence })));
+    expect(taken.rows.map(({ duplicate }) => duplicate === true)).toEqual([false, true, false, false, false]);
+  });
+
+  it("have the same identities when the file comes again, and others when one row differs", async () => {
+    const bytes = lines(paymentHeader, payment("C1"), payment("C1", "-10.00", "22"));
+    const [first, again] = [await take(bytes, paymentProfile()), await take(bytes, paymentProfile())];
+    expect(identities(again.units)).toEqual(identities(first.units));
+    expect(again.rows).toEqual(first.rows);
+    const other = await take(lines(paymentHeader, payment("C1", "11.00")), paymentProfile());
+    expect(other.units[0]?.identity?.resource).toEqual(first.units[0]?.identity?.resource);
+    expect(identities(other.units)[0]).not.toBe(identities(first.units)[0]);
+  });
+});
+
+describe("a profile", () => {
+  it("may do without a header, count columns, skip lines and comments, and have its own words for nothing", async () => {
+    const profile = profileOf({
+      writing: { header: false, delimiter: "|", skipLines: 1, comment: "#", empty: ["NULL"] },
+      identifiers: [{ column: 2 }],
+      columns: { familyName: 1, sex: { column: 3, values: { "1": "M", "2": "F" } }, city: 4 },
+    });
+    const bytes = lines("Report of 2026", "# a comment", "Okafor|P1|2|NULL", "", "Berg|P2|1|Boston");
+    const taken = await take(bytes, profile);
+    expect(taken.rows.map(({ line, accepted }) => [line, accepted])).toEqual([
+      [3, true],
+      [5, true],
+    ]);
+    expect(taken.units.map(({ events }) => events[0]?.sealed)).toMatchObject([
+      { familyName: "Okafor", address: null },
+      { familyName: "Berg", address: "Boston" },
+    ]);
+    expect(taken.units.map(({ events }) => events[0]?.fields)).toMatchObject([{ sex: "F" }, { sex: "M" }]);
+    expect(bytesOf(taken.entries).equals(bytes)).toBe(true);
+  });
+
+  it("with names of columns and no header is refused", () => {
+    const said = profileSchema.safeParse({ writing: { header: false }, identifiers: [{ column: "id" }] });
+    expect(said.error?.issues[0]?.message).toBe("without a header columns are positions");
+  });
+
+  it("that names a column makes the file do so: a renamed one never empties its field in silence", async () => {
+    const profile = profileOf({ columns: { familyName: "surname", sex: { column: "sex", required: false } } });
+    const renamed = await take(lines("patient_id,lastname", "P1,Okafor"), profile);
+    expect(renamed.summary).toMatchObject({ code: "CSV_COLUMN_MISSING", location: "surname", accepted: 0 });
+    const aliased = await take(lines("patient_id,surname", "P1,Okafor"), profile);
+    expect(aliased.summary.accepted).toBe(1);
+  });
+
+  it("meets a column that stands twice with a refusal: which one counts can't be known", async () => {
+    const taken = await take(lines("patient_id,sex,SEX", "P1,F,M"), profileOf({}));
+    expect(taken.summary).toMatchObject({ code: "CSV_COLUMN_TWICE", accepted: 0 });
+  });
+
+  it("with a table of values refuses one that isn't in it", async () => {
+    const profile = profileOf({ columns: { sex: { column: "sex", values: { f: "F" } } } });
+    const taken = await take(lines("patient_id,sex", "P1,f", "P2,x"), profile);
+    expect(taken.rows.map(({ code, location }) => [code, location])).toEqual([
+      [undefined, undefined],
+      ["CSV_VALUE_UNKNOWN", "line 3 sex"],
+    ]);
+    expect(taken.rejected).toBe('line,column,code,row\r\n3,sex,CSV_VALUE_UNKNOWN,"P2,x"\r\n');
+  });
+});
+
+describe("the journal", () => {
+  it("has the last word: what it refuses is told, and what it can't take is no answer at all", async () => {
+    const intake = recordingIntake();
+    intake.refusal = { accepted: false, code: "UNIT_TOO_LARGE" };
+    const taken = await take(lines("patient_id", "P1"), profileOf({}), intake);
+    expect(taken.rows[0]).toMatchObject({ accepted: false, code: "UNIT_TOO_LARGE", location: "line 2" });
+    intake.beforeSubmit = () => Promise.reject(new TributaryError("TRIB_INTAKE_UNAVAILABLE"));
+    await expect(take(lines("patient_id", "P1"), profileOf({}), intake)).rejects.toThrow(TributaryError);
+  });
+});
+
+/** Changes some bytes of a file: takes some out, puts others in. */
+const changes = fc.array(
+  fc.record({
+    at: fc.nat({ max: 2_000 }),
+    out: fc.nat({ max: 40 }),
+    put: fc.oneof(
+      fc.constantFrom('"', ",", "\r\n", "\n", "\r", "\0", "\uFEFF", "é", "-", "'").map((text) => Buffer.from(text)),
+      fc.uint8Array({ maxLength: 12 }).map((bytes) => Buffer.from(bytes)),
+    ),
+  }),
+  { minLength: 1, maxLength: 6 },
+);
+
+describe("a damaged file", () => {
+  const good = lines(paymentHeader, ...Array.from({ length: 12 }, (_, at) => payment(`C${at}`, `${at}.10`)));
+
+  it("is answered row by row, kept to the byte, and makes only whole facts", async () => {
+    await fc.assert(
+      fc.asyncProperty(changes, fc.integer({ min: 7, max: 3_000 }), async (many, chunk) => {
+        let bytes = good;
+        for (const { at, out, put } of many)
+          bytes = Buffer.concat([bytes.subarray(0, at), put, bytes.subarray(at + out)]);
+        const taken = await take(bytes, paymentProfile(), recordingIntake(), chunk);
+        expect(bytesOf(taken.entries).equals(bytes)).toBe(true);
+        expect(taken.rows).toHaveLength(taken.units.length);
+        expect(taken.rows.filter(({ accepted }) => accepted)).toHaveLength(taken.summary.accepted);
+        for (const { code, location, accepted } of taken.rows) expect(accepted || (code && location)).toBeTruthy();
+        for (const { verdict, events } of taken.units) expect(events.length).toBe(verdict.accepted ? 1 : 0);
+        expect(taken.entries.at(-1)).toMatchObject({ entry: "CLOSING", closing: { bytes: bytes.length } });
+      }),
+      { numRuns: 150 },
+    );
+  });
+
+  it("is answered over HTTP, and the next file is taken as if nothing had been", async () => {
+    const bench = await startConnectorBench(connector as unknown as ConnectorDefinition<unknown>);
+    const next = lines("patient_id,family_name", "P1,Okafor");
+    try {
+      await fc.assert(
+        fc.asyncProperty(changes, async (many) => {
+          let bytes = Buffer.from('patient_id,family_name,sex\r\nP1,Okafor,F\r\nP2,"Berg, jr",M\r\n');
+          for (const { at, out, put } of many) {
+            bytes = Buffer.concat([bytes.subarray(0, at % 60), put, bytes.subarray((at % 60) + out)]);
+          }
+          const answered = await bench.send(bytes);
+          expect(answered.length).toBeGreaterThan(0);
+          expect(await bench.send(next)).toMatchObject([{ index: 0, controlId: "P1", accepted: true, answer: "200" }]);
+        }),
+        { numRuns: 30 },
+      );
+    } finally {
+      await bench.close();
+    }
+  });
+});

@@ -1,0 +1,79 @@
+import { contentHash } from "../../engine/intake/content-hash.js";
+import type { EventInputs } from "../../schemas/events.generated.js";
+import type { Reading } from "./reading.js";
+import type { Sender, Translation } from "./translate.js";
+
+/** CLP02 of a payment taken back. */
+const reversal = "22";
+
+/**
+ * A row about a payment of a claim: ClaimAdjudicated, or ClaimPaymentReversed where its status is 22.
+ *
+ * Claim, remittance and patient get the ids that the 837 and 835 of the same payer and provider give them, so this tells
+ * the same payment through another channel.
+ */
+export function translatePayment(reading: Reading, { surrogate }: Sender): Translation | null {
+  const [claim, payer, provider] = [reading.text("claim"), reading.text("payer"), reading.text("provider")];
+  const [trace, status, member] = [reading.text("trace"), reading.text("status"), reading.text("member")];
+  const paidOn = reading.moment("paidOn");
+  const payerClaim = reading.text("payerClaim");
+  const chargeAmount = reading.cents("charge") ?? 0;
+  const paidAmount = reading.cents("paid") ?? 0;
+  const patientAmount = reading.cents("patientShare") ?? 0;
+  const allowedAmount = reading.cents("allowed");
+  const patientName = reading.text("patientName") || null;
+  if (claim === "" || trace === "" || !paidOn) return null;
+  const day = Date.UTC(Number(paidOn.day.slice(0, 4)), Number(paidOn.day.slice(5, 7)) - 1, Number(paidOn.day.slice(8)));
+  const claimId = surrogate("claim", provider, "", claim);
+  const patientId = member === "" ? null : surrogate("patient", payer, "MI", member);
+  const owner = patientId ?? claimId;
+  const balanced = isPlausible(chargeAmount, paidAmount, patientAmount);
+  const flags = ["ADJUSTMENTS_UNTOLD"];
+  if (!balanced) flags.push("PAYMENT_UNBALANCED");
+  if (patientId === null) flags.push("PATIENT_UNIDENTIFIED");
+  const facts: Omit<EventInputs["ClaimAdjudicated"], "contentHash" | "flags" | "occurrence"> = {
+    patientId,
+    remittanceId: surrogate("remittance", payer, "", trace),
+    payerId: payer,
+    providerNpi: /^\d{10}$/.test(provider) ? provider : null,
+    traceNumber: trace,
+    statusCode: status,
+    chargeAmount,
+    paidAmount,
+    patientAmount,
+    allowedAmount,
+    balanced,
+    payerControlNumberHash: payerClaim === "" ? null : surrogate("payer-control", provider, "", payerClaim),
+    paidAt: day,
+  };
+  return {
+    names: [payer, provider, trace, claim],
+    number: claim,
+    flags,
+    sealFor: [owner],
+    events: (occurrence) => [
+      {
+        type: status === reversal ? "ClaimPaymentReversed" : "ClaimAdjudicated",
+        subject: claimId,
+        time: day,
+        timePrecision: "DAY",
+        fields: { ...facts, occurrence, contentHash: contentHash({ ...facts, occurrence }), flags },
+        sealed: {
+          patientControlNumber: claim,
+          payerControlNumber: payerClaim || null,
+          memberId: member || null,
+          patientName,
+          subscriberName: null,
+          birthDate: null,
+        },
+        sealFor: owner,
+      },
+    ],
+  };
+}
+
+/** Without its adjustments a payment can only be seen not to add up when more is paid and owed than was charged. */
+function isPlausible(charge: number, paid: number, patient: number): boolean {
+  const sign = charge < 0 ? -1 : 1;
+  return sign * (paid + patient) <= sign * charge;
+}

@@ -1,0 +1,145 @@
+import type { JsonSpan } from "../../engine/reception/json.js";
+import { parseJson } from "../../engine/reception/json.js";
+import { readMoment } from "./datetime.js";
+import { isResourceType } from "./definitions.js";
+import { child, type Element, isElement, text, typeOf } from "./element.js";
+import type { Problem } from "./problem.js";
+import type { Arrival } from "./unit.js";
+import { problemsOf } from "./validate.js";
+
+/** What a bundle asks for (FHIR R4 code system bundle-type). */
+export type BundleType = "transaction" | "batch" | "message" | "collection" | "history" | "searchset" | "document";
+
+const types: ReadonlySet<string> = new Set([
+  "transaction",
+  "batch",
+  "message",
+  "collection",
+  "history",
+  "searchset",
+  "document",
+]);
+
+/** A bundle without its entries' content. */
+export interface BundleHead {
+  readonly type: BundleType;
+  readonly head: Element;
+  /** Its bytes with the entries cut out: the units and it together are what was sent. */
+  readonly skeleton: Buffer;
+  /** Where the entries are in what was sent. */
+  readonly spans: readonly JsonSpan[];
+  /** Epoch milliseconds of `Bundle.timestamp`. */
+  readonly sentAt: number | undefined;
+  readonly problems: readonly Problem[];
+}
+
+/**
+ * Reads a bundle around its entries.
+ * @param spans of `Bundle.entry`, as the look through the text found them.
+ * @returns undefined when the text isn't JSON.
+ */
+export function readHead(
+  bytes: Buffer,
+  spans: readonly JsonSpan[],
+): BundleHead | { readonly notBundle: unknown } | undefined {
+  const pieces: Buffer[] = [];
+  let at = 0;
+  for (const { start, end } of spans) {
+    pieces.push(bytes.subarray(at, start));
+    at = end;
+  }
+  pieces.push(bytes.subarray(at));
+  // A zero in place of each entry keeps the text one of JSON.
+  const parsed = parseJson(Buffer.concat(pieces.flatMap((piece, index) => (index === 0 ? [piece] : [zero, piece]))));
+  if (!parsed) return undefined;
+  const head = parsed.value;
+  if (!isElement(head) || typeOf(head) !== "Bundle") return { notBundle: head };
+  const { entry: _, ...rest } = head;
+  const problems = [...problemsOf(rest, { modifierExtensions: [] })];
+  const type = text(head, "type") ?? "";
+  if (!types.has(type) && problems.length === 0) problems.push({ code: "not-supported", place: "Bundle.type" });
+  return {
+    type: type as BundleType,
+    head,
+    skeleton: Buffer.concat(pieces),
+    spans,
+    sentAt: readMoment(text(head, "timestamp") ?? "")?.time,
+    problems,
+  };
+}
+
+const zero = Buffer.from("0");
+
+/** An entry of a bundle. */
+export interface BundleEntry {
+  readonly entry: Element | undefined;
+  readonly resource: Element | undefined;
+}
+
+export function readEntry(bytes: Buffer, { start, end }: JsonSpan): BundleEntry {
+  const value = parseJson(bytes.subarray(start, end))?.value;
+  const entry = isElement(value) ? value : undefined;
+  return { entry, resource: child(entry, "resource") };
+}
+
+/**
+ * `fullUrl` -> `Type/id`, and the entries whose fullUrl stands twice (bdl-7): one address can't be two resources.
+ * In a history several versions share one.
+ */
+export class FullUrls {
+  readonly urls = new Map<string, string>();
+  readonly #type: BundleType;
+  readonly #seen = new Set<string>();
+
+  constructor(type: BundleType) {
+    this.#type = type;
+  }
+
+  /** @returns false when the address was there before. */
+  add({ entry, resource }: BundleEntry): boolean {
+    const url = text(entry, "fullUrl");
+    // What is no absolute address (a bare id, as some senders write) addresses nothing.
+    if (url === undefined || !resource || !/^[a-z][a-z0-9+.-]*:/i.test(url)) return true;
+    const id = text(resource, "id") ?? /^urn:uuid:(.+)$/.exec(url)?.[1];
+    if (id !== undefined) this.urls.set(url, `${typeOf(resource)}/${id}`);
+    const key = `${url} ${text(child(resource, "meta"), "versionId") ?? ""}`;
+    const fresh = !this.#seen.has(key);
+    this.#seen.add(key);
+    return fresh || this.#type === "history";
+  }
+}
+
+/** Bundles whose entries say what to do. */
+const asks = (type: BundleType): boolean => type === "transaction" || type === "batch";
+
+/**
+ * How an entry arrives: what it asks for, and what is wrong with the asking.
+ * @param place of the entry: `Bundle.entry[3]`.
+ * @returns undefined for an entry without a resource that is none of our concern (a deleted version in a history).
+ */
+export function arrivalOf(
+  { entry, resource }: BundleEntry,
+  { type }: BundleHead,
+  place: string,
+): Omit<Arrival, "bytes" | "transport"> | undefined {
+  const rejected = (code: Problem["code"], at: string) => ({
+    resource,
+    stored: false,
+    problems: [{ code, place: at }],
+  });
+  if (!entry) return rejected("structure", place);
+  const request = child(entry, "request");
+  const method = text(request, "method");
+  const target = text(request, "url");
+  if (asks(type)) {
+    if (!request || method === undefined || target === undefined) return rejected("required", `${place}.request`);
+    if (method !== "POST" && method !== "PUT") return rejected("not-supported", `${place}.request.method`);
+  } else if (!resource && (request !== undefined || entry.response !== undefined)) return undefined;
+  if (!resource) return rejected("required", `${place}.resource`);
+  const stored = method === "PUT";
+  if (!asks(type) || target === undefined) return { resource, stored };
+  const [, named, id] = /^\/?([A-Za-z]+)(?:\/([A-Za-z0-9\-.]{1,64}))?(?:\?.*)?$/.exec(target) ?? [];
+  if (named === undefined || !isResourceType(named)) return rejected("not-supported", `${place}.request.url`);
+  if (stored && id === undefined && !target.includes("?")) return rejected("value", `${place}.request.url`);
+  return { resource, stored, place: { type: named, ...(stored && id !== undefined && { id }) } };
+}

@@ -1,0 +1,50 @@
+import { join, resolve } from "node:path";
+import { pathToFileURL } from "node:url";
+import type { Address, ConnectorDefinition, ReceiveContext, Receiver } from "../../engine/intake/connector.js";
+import { loadDefinitions } from "./definitions.js";
+import type { Desk } from "./desk.js";
+import { startDroppedFiles } from "./dropped-files.js";
+import { type Profile, profileSchema } from "./profile.js";
+import { send } from "./send.js";
+import { openServer } from "./server.js";
+
+const version = "1";
+
+async function listen(context: ReceiveContext<Profile>): Promise<Receiver> {
+  const { intake, settings, profiles, logger } = context;
+  loadDefinitions();
+  const desk: Desk = {
+    intake,
+    profiles,
+    now: Date.now,
+    onFailure: (error) => logger.error({ err: error }, "A resource could not be translated; it is kept as rejected"),
+  };
+  const inbox = resolve(settings.FHIR_INBOX ?? join(settings.TRIBUTARY_HOME, "fhir"));
+  const folder = await startDroppedFiles(desk, { inbox, logger, lineLimit: settings.INTAKE_UNIT_LIMIT });
+  const server = await openServer(desk, context, version).catch(async (error: unknown) => {
+    await folder.close();
+    throw error;
+  });
+  const dropped: Address[] = [...profiles.keys()].map((partner) => ({
+    protocol: "file",
+    url: pathToFileURL(join(inbox, partner, "in")).href,
+    partner,
+  }));
+  return {
+    addresses: [...server.addresses, ...dropped],
+    async close() {
+      await Promise.all([server.close(), folder.close()]);
+    },
+  };
+}
+
+/** FHIR R4: patients, visits, claims and payments as events; every other resource checked and kept. */
+const connector: ConnectorDefinition<Profile> = {
+  name: "fhir",
+  version,
+  profile: profileSchema,
+  receive: listen,
+  send,
+};
+
+export default connector;

@@ -1,0 +1,14 @@
+import { shapeOf } from "../../engine/reception/json.js";
+import { type BundleHead, readHead } from "./bundle.js";
+import { jsonLimits, type Opened, openText, problemOfShape } from "./desk.js";
+
+/** A body looked through: a bundle, or one resource, or nothing that can be read. */
+export function openBody(body: Buffer): { readonly bundle: BundleHead } | { readonly opened: Opened } {
+  const shape = shapeOf(body, jsonLimits, ["entry", "*"]);
+  const problem = problemOfShape(shape);
+  if (problem) return { opened: { problem } };
+  const head = readHead(body, shape.spans);
+  if (!head) return { opened: { problem: { code: "structure", place: "Resource" } } };
+  if ("notBundle" in head) return { opened: shape.spans.length === 0 ? { value: head.notBundle } : openText(body) };
+  return { bundle: head };
+}

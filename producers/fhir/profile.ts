@@ -1,0 +1,126 @@
+import { z } from "zod";
+import { isZone } from "../../engine/intake/zone.js";
+import { authenticationField } from "../../engine/reception/authentication.js";
+
+const identifierChoice = z.strictObject({
+  system: z.string().min(1).optional().describe("Its system; any when left out."),
+  type: z.string().min(1).optional().describe("Its type (HL7 table 0203); any when left out."),
+});
+
+/** What an amount of an adjudication means. */
+export const amountRoles = [
+  "submitted",
+  "eligible",
+  "benefit",
+  "deductible",
+  "coinsurance",
+  "copay",
+  "noncovered",
+] as const;
+export type AmountRole = (typeof amountRoles)[number];
+
+const bluebutton = "https://bluebutton.cms.gov/resources/variables";
+
+/** HL7's codes, and those of Blue Button, which payers' open interfaces in the United States took over. */
+const adjudication: Readonly<Record<string, AmountRole>> = {
+  submitted: "submitted",
+  eligible: "eligible",
+  benefit: "benefit",
+  deductible: "deductible",
+  unallocdeduct: "deductible",
+  coinsurance: "coinsurance",
+  copay: "copay",
+  noncovered: "noncovered",
+  [`${bluebutton}/line_sbmtd_chrg_amt`]: "submitted",
+  [`${bluebutton}/line_alowd_chrg_amt`]: "eligible",
+  [`${bluebutton}/line_nch_pmt_amt`]: "benefit",
+  [`${bluebutton}/line_bene_ptb_ddctbl_amt`]: "deductible",
+  [`${bluebutton}/line_coinsrnc_amt`]: "coinsurance",
+};
+
+/** What is particular about one sender of FHIR: `partners/<partner>.json`. Every field has a default. */
+export const profileSchema = z.strictObject({
+  description: z.string().default("").describe("For the reader only."),
+  authentication: authenticationField,
+  server: z
+    .string()
+    .min(1)
+    .max(200)
+    .optional()
+    .describe(
+      "Who assigns the ids of its resources; default: the partner's name. Two senders behind one server share it.",
+    ),
+  facility: z
+    .string()
+    .min(1)
+    .max(64)
+    .optional()
+    .describe("Facility that its events name; default: the partner's name."),
+  sources: z
+    .array(z.string().min(1))
+    .default([])
+    .describe("`MessageHeader.source.endpoint` and `meta.source` that belong to it. Empty: any."),
+  naming: z
+    .strictObject({
+      Patient: z
+        .string()
+        .min(1)
+        .optional()
+        .describe("System of the identifier that names a patient, instead of the resource's id."),
+      Encounter: z.string().min(1).optional().describe("The same of a visit."),
+      Claim: z.string().min(1).optional().describe("The same of a claim."),
+    })
+    .prefault({}),
+  systems: z
+    .record(z.string(), z.string().min(1).max(100))
+    .default({})
+    .describe("Systems of identifiers -> the authority's name elsewhere, e.g. in the hospital's HL7 v2 messages."),
+  identifiers: z
+    .strictObject({
+      order: z
+        .array(identifierChoice)
+        .default([{ type: "MR" }, { type: "PI" }])
+        .describe("Which identifier names a patient that has no id: the first choice that is there, else the first."),
+      strong: z
+        .array(identifierChoice)
+        .default([{ type: "NI" }, { type: "NN" }, { type: "NH" }, { type: "SS" }])
+        .describe("Identifiers that link records of one person."),
+    })
+    .prefault({}),
+  payers: z
+    .record(z.string(), z.string())
+    .default({})
+    .describe("Names a payer goes by (id, identifier or display of a reference) -> the payer's one id."),
+  adjudication: z
+    .record(z.string(), z.enum(amountRoles))
+    .default({})
+    .transform((own): Readonly<Record<string, AmountRole>> => ({ ...adjudication, ...own }))
+    .describe("Adjudication codes beside HL7's and Blue Button's -> what the amount means."),
+  timezone: z
+    .string()
+    .refine(isZone, "a time zone of the IANA data base")
+    .default("UTC")
+    .describe("Time zone of times without an offset."),
+  absent: z
+    .enum(["clear", "keep"])
+    .default("clear")
+    .describe(
+      "What a Patient without an attribute says of it: a resource is the whole record (`clear`), or only what it has.",
+    ),
+  reopened: z
+    .enum(["history", "always"])
+    .default("history")
+    .describe(
+      "When an Encounter that goes on undoes its end: when its status history has one, or whenever it goes on.",
+    ),
+  modifierExtensions: z
+    .array(z.string().min(1))
+    .default([])
+    .describe("Modifier extensions whose meaning is agreed and changes nothing here; any other is refused."),
+  validation: z
+    .enum(["strict", "structure"])
+    .default("strict")
+    .describe("`structure` takes codes outside of required value sets and broken invariants, flagged."),
+});
+
+export type Profile = z.output<typeof profileSchema>;

@@ -1,0 +1,95 @@
+import { children, codings, type Element, text, typeOf } from "./element.js";
+
+/** What a reference says of its target. */
+export type Target =
+  /** A resource on the sender's server. */
+  | { readonly kind: "id"; readonly type: string; readonly id: string }
+  /** Whatever has this identifier. */
+  | { readonly kind: "identifier"; readonly type: string; readonly system: string; readonly value: string }
+  | { readonly kind: "contained"; readonly resource: Element }
+  | { readonly kind: "none" };
+
+/** What references are looked up in. */
+export interface ReferenceScope {
+  /** The resource that refers. */
+  readonly resource: Element;
+  /** `fullUrl` -> `Type/id` of the entries of the same bundle. */
+  readonly urls: ReadonlyMap<string, string>;
+}
+
+const none: Target = { kind: "none" };
+const local = /(?:^|\/)([A-Z][A-Za-z]+)\/([A-Za-z0-9\-.]{1,64})(?:\/_history\/[A-Za-z0-9\-.]{1,64})?$/;
+
+/** Resolves a Reference: within the resource, within the bundle, by id or by identifier. */
+export function targetOf(reference: Element | undefined, scope: ReferenceScope): Target {
+  if (!reference) return none;
+  const to = text(reference, "reference");
+  if (to === undefined) return byIdentifier(reference);
+  if (to.startsWith("#")) {
+    const resource = children(scope.resource, "contained").find(({ id }) => id === to.slice(1));
+    return resource ? { kind: "contained", resource } : none;
+  }
+  const [path = "", query] = to.split("?", 2);
+  if (query !== undefined) return conditional(path, new URLSearchParams(query));
+  const [, type, id] = local.exec(scope.urls.get(to) ?? to) ?? [];
+  if (type !== undefined && id !== undefined) return { kind: "id", type, id };
+  const uuid = /^urn:(?:uuid|oid):([A-Za-z0-9\-.]{1,64})$/.exec(to)?.[1];
+  if (uuid !== undefined) return { kind: "id", type: "", id: uuid };
+  // An address of another form still names one thing.
+  if (/^[a-z][a-z0-9+.-]*:/i.test(to)) return { kind: "identifier", type: "", system: "urn:ietf:rfc:3986", value: to };
+  return byIdentifier(reference);
+}
+
+function byIdentifier(reference: Element): Target {
+  const identifier = reference.identifier as Element | undefined;
+  const value = text(identifier, "value");
+  if (value === undefined) return none;
+  return { kind: "identifier", type: text(reference, "type") ?? "", system: text(identifier, "system") ?? "", value };
+}
+
+/** `Patient?identifier=system|value`. */
+function conditional(path: string, query: URLSearchParams): Target {
+  const token = query.get("identifier");
+  if (token === null) return none;
+  const bar = token.indexOf("|");
+  const value = token.slice(bar + 1);
+  return value === "" ? none : { kind: "identifier", type: path, system: bar < 0 ? "" : token.slice(0, bar), value };
+}
+
+/** National Provider Identifier. */
+const npi = "http://hl7.org/fhir/sid/us-npi";
+
+/** NPI that a reference to a provider names; it is public. */
+export function npiOf(reference: Element | undefined, scope: ReferenceScope): string | null {
+  const target = targetOf(reference, scope);
+  if (target.kind === "identifier") return target.system === npi ? target.value : identifierNpi(reference);
+  if (target.kind === "contained") {
+    const found = children(target.resource, "identifier").find(({ system }) => system === npi);
+    return text(found, "value") ?? null;
+  }
+  return identifierNpi(reference);
+}
+
+function identifierNpi(reference: Element | undefined): string | null {
+  const identifier = reference?.identifier as Element | undefined;
+  return text(identifier, "system") === npi ? (text(identifier, "value") ?? null) : null;
+}
+
+/** Name of an organisation that a reference gives: identifier, id, or what it displays. Never of a person. */
+export function organizationOf(reference: Element | undefined, scope: ReferenceScope): string {
+  const target = targetOf(reference, scope);
+  if (target.kind === "identifier") return target.value;
+  if (target.kind === "id") return target.id;
+  if (target.kind === "contained" && typeOf(target.resource) === "Organization") {
+    const [first] = children(target.resource, "identifier");
+    return text(first, "value") ?? text(target.resource, "name") ?? "";
+  }
+  return text(reference, "display") ?? "";
+}
+
+/** Codes of an identifier's type, HL7 table 0203; empty when it has none. */
+export function identifierType(identifier: Element): string {
+  const type = identifier.type as Element | undefined;
+  const coding = codings(type).find(({ system }) => typeof system === "string" && system.endsWith("v2-0203"));
+  return text(coding, "code") ?? text(codings(type)[0], "code") ?? "";
+}

@@ -1,0 +1,175 @@
+import { gzipSync } from "node:zlib";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { TributaryError } from "../../engine/service/errors.js";
+import { type ConnectorBench, startConnectorBench } from "../../engine/testing/connector-bench.js";
+import connector from "./connector.js";
+
+let bench: ConnectorBench;
+beforeEach(async () => {
+  bench = await startConnectorBench(connector);
+});
+afterEach(() => bench.close());
+
+const base = () =>
+  bench.receiver.addresses.find(({ partner, protocol }) => partner === "generic" && protocol === "http")!.url;
+
+async function call(method: string, path: string, body: unknown, type = "application/fhir+json") {
+  const sent = typeof body === "string" || body instanceof Uint8Array ? body : JSON.stringify(body);
+  const headers = { "content-type": type, ...(sent instanceof Uint8Array && { "content-encoding": "gzip" }) };
+  const response = await fetch(`${base()}${path}`, { method, headers, body: sent as string });
+  const text = await response.text();
+  return { status: response.status, headers: response.headers, text, body: JSON.parse(text) };
+}
+
+const patient = (id: string, more: object = {}) => ({ resourceType: "Patient", id, gender: "female", ...more });
+const put = (resource: { resourceType: string; id: string }) => ({
+  resource,
+  request: { method: "PUT", url: `${resource.resourceType}/${resource.id}` },
+});
+const bundle = (type: string, entry: object[]) => ({ resourceType: "Bundle", type, entry });
+const units = () => bench.intake.units.filter(({ entry }) => entry === "UNIT");
+
+describe("resources over HTTP", () => {
+  it("are answered by the place they are sent to, and the same gets the same answer", async () => {
+    const created = await call("POST", "/Patient", patient("p1"));
+    expect(created.status).toBe(201);
+    expect(created.headers.get("location")).toBe(`${base()}/Patient/p1`);
+    expect((await call("POST", "/Patient", patient("p1"))).text).toBe(created.text);
+    expect((await call("PUT", "/Patient/p1", patient("p1"))).status).toBe(200);
+    const other = await call("PUT", "/Patient/p2", patient("p1"));
+    expect([other.status, other.body.issue[0].expression]).toEqual([400, ["Patient.id"]]);
+    expect((await call("PUT", "/Encounter/p1", patient("p1"))).status).toBe(400);
+  });
+
+  it("tell nothing of their content when they are refused", async () => {
+    const { status, text } = await call(
+      "POST",
+      "/Patient",
+      patient("p1", { birthDate: "Jane Roe", address: "Elm St" }),
+    );
+    expect(status).toBe(400);
+    expect(text).not.toMatch(/Jane|Elm/);
+    expect(text).toContain("Patient.birthDate");
+  });
+
+  it("are taken again after nothing was durable", async () => {
+    bench.intake.beforeSubmit = () => Promise.reject(new TributaryError("TRIB_INTAKE_UNAVAILABLE"));
+    const refused = await call("POST", "/Patient", patient("p1"));
+    expect([refused.status, refused.body.resourceType, refused.body.issue[0].code]).toEqual([
+      503,
+      "OperationOutcome",
+      "transient",
+    ]);
+    expect(Number(refused.headers.get("retry-after"))).toBeGreaterThan(0);
+    bench.intake.beforeSubmit = async () => {};
+    expect((await call("POST", "/Patient", patient("p1"))).status).toBe(201);
+  });
+
+  it("are validated without being kept", async () => {
+    const good = await call("POST", "/Patient/$validate", patient("p1"));
+    expect([good.status, good.body.issue[0].severity]).toEqual([200, "information"]);
+    const parameter = [{ name: "resource", resource: patient("p1", { gender: "M" }) }];
+    const bad = await call("POST", "/$validate", { resourceType: "Parameters", parameter });
+    expect(bad.body.issue[0]).toMatchObject({
+      severity: "error",
+      code: "code-invalid",
+      expression: ["Patient.gender"],
+    });
+    expect(bench.intake.units).toEqual([]);
+  });
+
+  it("can be found out about by anybody", async () => {
+    const { body } = await fetch(`${base()}/metadata`).then(async (response) => ({ body: await response.json() }));
+    expect(body).toMatchObject({ resourceType: "CapabilityStatement", fhirVersion: "4.0.1" });
+    const checked = await call("POST", "/CapabilityStatement/$validate", body);
+    expect(checked.body.issue.filter(({ severity }: { severity: string }) => severity === "error")).toEqual([]);
+  });
+});
+
+describe("bundles", () => {
+  it("of type batch have a verdict an entry", async () => {
+    const { status, body } = await call(
+      "POST",
+      "",
+      bundle("batch", [put(patient("p1")), put(patient("p2", { gender: "M" }))]),
+    );
+    expect([status, body.type]).toEqual([200, "batch-response"]);
+    expect(body.entry.map((entry: { response: { status: string } }) => entry.response.status)).toEqual([
+      "200 OK",
+      "422",
+    ]);
+    expect(units().map(({ verdict }) => verdict.accepted)).toEqual([true, false]);
+  });
+
+  it("of type transaction are taken as a whole or not at all", async () => {
+    const failed = await call(
+      "POST",
+      "",
+      bundle("transaction", [put(patient("p1")), put(patient("p2", { gender: "M" }))]),
+    );
+    expect([failed.status, failed.body.issue[0].expression]).toEqual([422, ["Bundle.entry[1].resource.gender"]]);
+    expect(units().map(({ verdict, events }) => [verdict.accepted, events.length])).toEqual([
+      [false, 0],
+      [false, 0],
+    ]);
+    const done = await call("POST", "", bundle("transaction", [put(patient("p1")), put(patient("p2"))]));
+    expect([done.status, done.body.type]).toEqual([200, "transaction-response"]);
+  });
+
+  it("can be put together again from their entries in the journal, byte for byte", async () => {
+    const text = JSON.stringify(bundle("batch", [put(patient("p1")), put(patient("p2"))]), null, 3);
+    await call("POST", "", text);
+    const [skeleton] = bench.intake.units.filter(({ entry }) => entry === "ENVELOPE");
+    let whole = Buffer.from(skeleton!.bytes);
+    for (const { bytes, transport } of units()) {
+      const at = transport!.byteOffset;
+      whole = Buffer.concat([whole.subarray(0, at), bytes, whole.subarray(at)]);
+    }
+    expect(whole.toString()).toBe(text);
+    expect(bench.intake.units.at(-1)).toMatchObject({ entry: "CLOSING", closing: { units: 2, bytes: text.length } });
+  });
+
+  it("of type message are answered by a message, the same each time", async () => {
+    const header = {
+      resourceType: "MessageHeader",
+      id: "m1",
+      eventCoding: { system: "urn:x", code: "admit" },
+      source: { endpoint: "urn:lake" },
+    };
+    const message = {
+      ...bundle("message", [{ resource: header }, { resource: patient("p1") }]),
+      timestamp: "2026-03-01T10:00:00Z",
+    };
+    const first = await call("POST", "/$process-message", message);
+    expect(first.status).toBe(200);
+    expect(first.body.entry[0].resource.response).toMatchObject({ identifier: "m1", code: "ok" });
+    expect((await call("POST", "/$process-message", message)).text).toBe(first.text);
+    const bad = { ...message, entry: [{ resource: header }, { resource: patient("p1", { gender: "M" }) }] };
+    expect((await call("POST", "/$process-message", bad)).body.entry[0].resource.response.code).toBe("fatal-error");
+    expect((await call("POST", "/$process-message", bundle("batch", []))).status).toBe(422);
+  });
+});
+
+describe("bulk lines", () => {
+  const line = (id: number, gender = "female") => JSON.stringify(patient(`p${id}`, { gender }));
+
+  it("are told which of them were rejected, gzipped too, without an end of the last line", async () => {
+    const text = [line(1), "", line(2, "M"), "{broken", line(3)].join("\n");
+    const { status, body } = await call("POST", "", gzipSync(text), "application/fhir+ndjson");
+    expect(status).toBe(422);
+    const places = body.issue.slice(1).map(({ expression }: { expression: string[] }) => expression[0]);
+    expect(places).toEqual(["line[3].Patient.gender", "line[4].Resource"]);
+    expect(units().map(({ verdict }) => verdict.accepted)).toEqual([true, false, false, true]);
+  });
+
+  it("are journalled while they arrive, never many at once", async () => {
+    let most = 0;
+    bench.intake.beforeSubmit = async (some) => {
+      most = Math.max(most, some.length);
+    };
+    const text = Array.from({ length: 1_000 }, (_, index) => line(index)).join("\n");
+    expect((await call("POST", "/Patient", text, "application/fhir+ndjson")).status).toBe(200);
+    expect(units()).toHaveLength(1_000);
+    expect(most).toBeLessThanOrEqual(200);
+  });
+});

@@ -1,0 +1,151 @@
+import type { ReceivedUnit, Surrogate, UnitIdentity, Verdict } from "../../engine/intake/connector.js";
+import { isResourceType } from "./definitions.js";
+import { child, type Element, isElement, text, typeOf } from "./element.js";
+import { type Problem, statusOf, tellable, verdictCodeOf } from "./problem.js";
+import type { Profile } from "./profile.js";
+import type { Meaning, Speaker } from "./speaker.js";
+import { translate } from "./translate.js";
+import { problemsOf } from "./validate.js";
+
+/** What reading a resource depends on beside its bytes. */
+export interface ReadingContext {
+  readonly partner: string;
+  readonly profile: Profile;
+  readonly surrogate: Surrogate;
+  /** Epoch milliseconds. */
+  readonly receivedAt: number;
+  readonly sentAt?: number | undefined;
+  /** `fullUrl` -> `Type/id` of the entries of its bundle. */
+  readonly urls?: ReadonlyMap<string, string>;
+  /** Told of a failure of the translation itself: the resource is rejected and kept, and others go on. */
+  readonly onFailure?: (error: unknown) => void;
+}
+
+/** How a resource was sent. */
+export interface Arrival {
+  /** Exact bytes: of the resource, of its line, or of its entry in a bundle. */
+  readonly bytes: Uint8Array;
+  readonly resource: unknown;
+  /** Problems seen before: with its JSON, its entry, or the whole that it is part of. */
+  readonly problems?: readonly Problem[];
+  /** Type and id of the place it is sent to, where these are said. */
+  readonly place?: { readonly type: string; readonly id?: string };
+  /** Sent to the place it is stored at (PUT), rather than for the first time (POST). */
+  readonly stored: boolean;
+  readonly transport?: ReceivedUnit["transport"];
+}
+
+/** A resource read: what goes to the journal, and what its sender is told. */
+export interface ReadResource {
+  readonly unit: ReceivedUnit;
+  readonly problems: readonly Problem[];
+  /** HTTP status of its answer. */
+  readonly status: number;
+  /** `Patient/1`; undefined when it has no id. */
+  readonly name: string | undefined;
+}
+
+/**
+ * From one resource to its unit: check, translate, judge. Pure: the same resource in the same context gives the same.
+ */
+export function readResource(arrival: Arrival, context: ReadingContext): ReadResource {
+  const { resource } = arrival;
+  const early = arrival.problems ?? [];
+  if (!isElement(resource)) return assemble(arrival, context, early.length > 0 ? early : [atRoot("structure")]);
+  try {
+    return read(arrival, resource, early, context);
+  } catch (error) {
+    context.onFailure?.(error);
+    return assemble(arrival, context, [...early, { code: "exception", place: typeOf(resource) || "Resource" }]);
+  }
+}
+
+const atRoot = (code: Problem["code"], place = "Resource"): Problem => ({ code, place });
+
+function read(arrival: Arrival, resource: Element, early: readonly Problem[], context: ReadingContext): ReadResource {
+  const type = typeOf(resource);
+  if (type === "") return assemble(arrival, context, [...early, atRoot("structure", "Resource.resourceType")]);
+  if (!isResourceType(type))
+    return assemble(arrival, context, [...early, atRoot("not-supported", "Resource.resourceType")]);
+  const { profile } = context;
+  const found = problemsOf(resource, { modifierExtensions: profile.modifierExtensions });
+  const mild = new Set(profile.validation === "structure" ? ["invariant", "code-invalid"] : []);
+  const problems = [...early, ...placeProblems(arrival, resource), ...sourceProblems(resource, profile)];
+  const flags: string[] = [];
+  for (const problem of found) {
+    if (mild.has(problem.code))
+      flags.push(problem.code === "invariant" ? "INVARIANT_BROKEN" : "CODE_OUTSIDE_VALUE_SET");
+    else problems.push(problem);
+  }
+  const speaker: Speaker = { ...context, resource, urls: context.urls ?? new Map() };
+  const meaning = problems.length === 0 ? translate(resource, speaker, arrival.stored) : ownersOnly(resource, speaker);
+  return assemble(arrival, context, problems, { ...meaning, flags: [...flags, ...meaning.flags] });
+}
+
+/** Of a rejected resource only whom its bytes belong to. It may be anything, so nothing is taken for granted. */
+function ownersOnly(resource: Element, speaker: Speaker): Meaning {
+  try {
+    return { events: [], sealFor: translate(resource, speaker, false).sealFor, flags: [] };
+  } catch {
+    return { events: [], sealFor: [], flags: [] };
+  }
+}
+
+/** The resource must be the one that its address names. */
+function placeProblems({ place }: Arrival, resource: Element): readonly Problem[] {
+  if (!place) return [];
+  const type = typeOf(resource);
+  if (place.type !== type) return [{ code: "value", place: `${type}.resourceType` }];
+  return place.id !== undefined && place.id !== resource.id ? [{ code: "value", place: `${type}.id` }] : [];
+}
+
+/** A partner sends only for the sources that its profile lists. */
+function sourceProblems(resource: Element, { sources }: Profile): readonly Problem[] {
+  if (sources.length === 0) return [];
+  const type = typeOf(resource);
+  const [said, place] =
+    type === "MessageHeader"
+      ? [text(child(resource, "source"), "endpoint"), "MessageHeader.source.endpoint"]
+      : [text(child(resource, "meta"), "source")?.split("#", 1)[0], `${type}.meta.source`];
+  return said === undefined || sources.includes(said) ? [] : [{ code: "forbidden", place }];
+}
+
+function assemble(
+  arrival: Arrival,
+  { partner }: ReadingContext,
+  problems: readonly Problem[],
+  meaning: Meaning = { events: [], sealFor: [], flags: [] },
+): ReadResource {
+  const [first] = problems;
+  const verdict: Verdict = first
+    ? { accepted: false, code: verdictCodeOf(first.code), location: tellable(first.place) }
+    : { accepted: true };
+  const resource = isElement(arrival.resource) ? arrival.resource : undefined;
+  const type = resource && isResourceType(typeOf(resource)) ? typeOf(resource) : "FHIR";
+  const id = text(resource, "id");
+  const version = text(child(resource, "meta"), "versionId");
+  const status = first ? statusOf(first.code) : arrival.stored ? 200 : 201;
+  const unit: ReceivedUnit = {
+    entry: "UNIT",
+    partner,
+    feed: partner,
+    format: type,
+    bytes: arrival.bytes,
+    verdict,
+    flags: [...new Set(meaning.flags)],
+    answer: (given) => (given.accepted ? String(status) : String(first ? status : 422)),
+    sealFor: meaning.sealFor,
+    events: verdict.accepted ? meaning.events : [],
+    // A version is told apart from the next by its number; without one an id says nothing about a resend.
+    ...(id !== undefined && version !== undefined && { controlId: { scope: [partner, type, version], value: id } }),
+    ...(verdict.accepted && resource && { identity: identityOf(partner, type, id, resource) }),
+    ...(arrival.transport && { transport: arrival.transport }),
+  };
+  return { unit, problems, status, name: id === undefined ? undefined : `${type}/${id}` };
+}
+
+/** White space apart, the same text of the same resource is the same; without an id it is the same for ever. */
+function identityOf(partner: string, type: string, id: string | undefined, resource: Element): UnitIdentity {
+  const parts = ["fhir", partner, type, id ?? "", JSON.stringify(resource)];
+  return id === undefined ? { rule: "EVERY", parts } : { rule: "LATEST", parts, resource: ["fhir", partner, type, id] };
+}

@@ -1,0 +1,101 @@
+import { readFile } from "node:fs/promises";
+import type { ReceiveContext, ReceivedUnit } from "../../engine/intake/connector.js";
+import {
+  type DropFolder,
+  type DroppedFile,
+  startDropFolder,
+  type TakenFile,
+} from "../../engine/reception/dropfolder.js";
+import { MllpFramer } from "./mllp.js";
+import type { Profile } from "./profile.js";
+import { sliceTransmission } from "./split.js";
+import { type BatchEntry, readEntries } from "./transmission.js";
+import type { ReadMessage } from "./unit.js";
+
+/** Entries journalled in one go. */
+const STRETCH = 500;
+
+export interface DroppedFilesOptions {
+  /** Folder of the partners' folders. */
+  readonly inbox: string;
+  /** Most bytes of a file. */
+  readonly limit: number;
+  /** Milliseconds between two looks. */
+  readonly interval?: number;
+  /** Milliseconds before a file that could not be made durable is tried again. */
+  readonly retryAfter?: number;
+}
+
+/**
+ * Takes files of messages from the partners' drop folders: a batch with FHS and BHS or without, or blocks of MLLP. Each is
+ * answered by `<name>.ack`, an acknowledgment a message in their order; one over the limit by `<name>.problem.json`.
+ */
+export function startDroppedFiles(
+  context: ReceiveContext<Profile>,
+  { limit, ...options }: DroppedFilesOptions,
+): Promise<DropFolder> {
+  return startDropFolder({
+    ...options,
+    logger: context.logger,
+    partners: context.profiles.keys(),
+    answers: [".ack", ".problem.json"],
+    take: (file) => take(file, context, limit),
+  });
+}
+
+/** A file that was cut off by an outage is taken again from its beginning: what was published before is known again. */
+async function take(
+  { path, size, partner }: DroppedFile,
+  context: ReceiveContext<Profile>,
+  limit: number,
+): Promise<TakenFile> {
+  if (size > limit) {
+    const problem = { code: "TRIB_HL7V2_FILE_TOO_LARGE", limit };
+    return {
+      accepted: false,
+      answers: [{ ending: ".problem.json", content: Buffer.from(`${JSON.stringify(problem)}\n`) }],
+    };
+  }
+  const { intake, profiles, logger } = context;
+  const bytes = contentOf(await readFile(path));
+  const reading = {
+    profiles,
+    surrogate: intake.surrogate,
+    receivedAt: Date.now(),
+    bound: partner,
+    onFailure: (error: unknown) => logger.error({ err: error }, "a message could not be translated: rejected and kept"),
+  };
+  const answers: Buffer[] = [];
+  let [messages, accepted] = [0, 0];
+  const journal = async (entries: readonly BatchEntry[]) => {
+    const journalled = await intake.submit(entries.map(({ unit }): ReceivedUnit => unit));
+    for (const [index, { message }] of entries.entries()) {
+      const verdict = journalled[index]?.verdict;
+      if (message === undefined || verdict === undefined) continue;
+      messages++;
+      if (verdict.accepted) accepted++;
+      answers.push(...(message as ReadMessage).answer(verdict));
+    }
+  };
+  let stretch: BatchEntry[] = [];
+  for (const entry of readEntries(bytes, sliceTransmission(bytes.toString("latin1")), reading, intake.newReceiptId())) {
+    stretch.push(entry);
+    if (stretch.length < STRETCH) continue;
+    await journal(stretch);
+    stretch = [];
+  }
+  await journal(stretch);
+  return {
+    accepted: messages > 0 && accepted === messages,
+    answers: [{ ending: ".ack", content: Buffer.concat(answers) }],
+  };
+}
+
+/** The messages of a file: as they stand, or taken out of the blocks in which they were sent. */
+function contentOf(file: Buffer): Buffer {
+  if (file[0] !== 0x0b) return file;
+  const framer = new MllpFramer(Number.MAX_SAFE_INTEGER);
+  return Buffer.concat(
+    framer.push(file).flatMap((piece) => (piece.kind === "block" ? [piece.bytes, Buffer.from("\r")] : [])),
+  );
+}

@@ -1,0 +1,194 @@
+import { describe, expect, it } from "vitest";
+import { eventsOf, only, patient, unitOf, visit } from "./testing/events.js";
+import type { Sketch } from "./testing/messages.js";
+
+describe("a merge", () => {
+  const merge = (pid: string, mrg: string, ...more: string[]): Sketch => ({
+    type: "ADT^A40",
+    pid: `1||${pid}`,
+    pv1: null,
+    more: [`MRG|${mrg}`, ...more],
+  });
+
+  it.each(["A18", "A30", "A34", "A36", "A39", "A40", "A46", "A47"])(
+    "is what ADT^%s says, on both patients",
+    (trigger) => {
+      const unit = unitOf({ ...merge("N1^^^NORTH^MR", "N2^^^NORTH^MR"), type: `ADT^${trigger}` });
+      const [survivor, retired] = [patient("NORTH", "MR", "N1"), patient("NORTH", "MR", "N2")];
+      expect(unit.events.map(({ type, subject }) => [type, subject])).toEqual([
+        ["PatientUpdated", survivor],
+        ["PatientsMerged", survivor],
+        ["PatientsMerged", retired],
+      ]);
+      expect(unit.events.slice(1).map(({ fields, sealed, sealFor }) => ({ fields, sealed, sealFor }))).toMatchObject([
+        {
+          fields: { role: "SURVIVING", survivingPatientId: survivor, retiredPatientId: retired },
+          sealed: { values: ["N1"] },
+          sealFor: survivor,
+        },
+        {
+          fields: { role: "RETIRED", survivingPatientId: survivor, retiredPatientId: retired },
+          sealed: { values: ["N2"] },
+          sealFor: retired,
+        },
+      ]);
+      expect(unit.sealFor).toEqual([survivor, retired]);
+    },
+  );
+
+  it("pairs identifiers of the same authority and type, else the same authority, else the first as sent", () => {
+    const events = eventsOf(merge("N1^^^NORTH^MR~E1^^^MPI^PI", "N2^^^NORTH^MR~E2^^^MPI~Q2^^^OTHER^MR"));
+    const merged = events.find((event) => event.type === "PatientsMerged");
+    if (merged?.type !== "PatientsMerged") throw new Error("no merge");
+    expect(merged.fields.merges?.map(({ retired, surviving }) => [retired.authority, surviving.authority])).toEqual([
+      ["NORTH", "NORTH"],
+      ["MPI", "MPI"],
+      ["OTHER", "NORTH"],
+    ]);
+    expect(merged.sealed).toEqual({ values: ["N1", "E1", "N1"] });
+  });
+
+  it("falls back to the first identifier as sent, also where it is not the facility's own", () => {
+    const merged = eventsOf(merge("E1^^^MPI^PI~N1^^^NORTH^MR", "Q2^^^OTHER")).find(
+      ({ type }) => type === "PatientsMerged",
+    );
+    expect(merged).toMatchObject({ subject: patient("NORTH", "MR", "N1"), sealed: { values: ["E1"] } });
+  });
+
+  it("of several pairs gives each MRG to the PID before it", () => {
+    const events = eventsOf(merge("N1^^^NORTH^MR", "N2^^^NORTH^MR", "PID|2||N3^^^NORTH^MR", "MRG|N4^^^NORTH^MR"));
+    const pairs = events.flatMap(({ type, fields }) =>
+      type === "PatientsMerged" && "role" in fields && fields.role === "RETIRED"
+        ? [[fields.retiredPatientId, fields.survivingPatientId]]
+        : [],
+    );
+    expect(pairs).toEqual([
+      [patient("NORTH", "MR", "N2"), patient("NORTH", "MR", "N1")],
+      [patient("NORTH", "MR", "N4"), patient("NORTH", "MR", "N3")],
+    ]);
+    expect(events.filter(({ type }) => type === "PatientUpdated").length).toBe(2);
+  });
+
+  it("leaves out an identifier that both sides share", () => {
+    const merged = eventsOf(merge("N1^^^NORTH^MR~E1^^^MPI^PI", "N2^^^NORTH^MR~E1^^^MPI^PI")).find(
+      ({ type }) => type === "PatientsMerged",
+    );
+    expect(merged?.sealed).toEqual({ values: ["N1"] });
+  });
+
+  it("of identifiers of different types is held for a person, and merges nothing", () => {
+    const unit = unitOf(merge("N1^^^NORTH^MR", "S9^^^USA^SS"));
+    const retired = patient("USA", "SS", "S9");
+    expect(unit).toMatchObject({ verdict: { accepted: true }, flags: ["MERGE_HELD"] });
+    expect(unit.events.map(({ type }) => type)).toEqual(["PatientUpdated", "PatientMergeHeld"]);
+    expect(unit.events[1]).toMatchObject({
+      subject: retired,
+      fields: { survivingPatientId: patient("NORTH", "MR", "N1"), reason: "TYPES_DIFFER" },
+    });
+    expect(unit.sealFor).toContain(retired);
+    // One that names no type, and one that says that the id changes, are meant.
+    for (const [sketch, count] of [
+      [merge("N1^^^NORTH^MR", "S9^^^USA"), 2],
+      [{ ...merge("N1^^^NORTH^MR", "S9^^^USA^SS"), type: "ADT^A47" }, 2],
+      [merge("N1^^^NORTH^MR~E1^^^MPI^PI", "N2^^^NORTH^MR~E2^^^MPI^XX"), 2],
+    ] as const) {
+      expect(eventsOf(sketch).filter(({ type }) => type === "PatientsMerged").length).toBe(count);
+    }
+    const [survivor] = eventsOf(merge("N1^^^NORTH^MR~E1^^^MPI^PI", "N2^^^NORTH^MR~E2^^^MPI^XX")).slice(1);
+    expect(survivor?.sealed).toEqual({ values: ["N1"] });
+  });
+
+  it("into itself is refused, and so is one without anything to retire", () => {
+    const verdict = (sketch: Sketch) => unitOf(sketch).verdict;
+    expect(verdict(merge("N1^^^NORTH^MR", "N1^^^NORTH^MR"))).toEqual({
+      accepted: false,
+      code: "205",
+      location: "MRG-1",
+    });
+    expect(verdict(merge("N1^^^NORTH^MR", ""))).toEqual({ accepted: false, code: "101", location: "MRG-1" });
+    expect(verdict({ type: "ADT^A40", pv1: null })).toEqual({ accepted: false, code: "100", location: "MRG" });
+    expect(verdict(merge("N1^^^NORTH^MR", "N2^^^NORTH^MR", "PID|2||", "MRG|N4"))).toMatchObject({
+      location: "PID[2]-3",
+    });
+  });
+
+  it("that moves something else than a patient is none", () => {
+    for (const trigger of ["A43", "A45", "A35"]) {
+      const events = eventsOf({ type: `ADT^${trigger}`, pv1: null, more: ["MRG|N2^^^NORTH^MR"] });
+      expect(events.map(({ type }) => type)).toEqual(["PatientUpdated"]);
+    }
+  });
+});
+
+describe("records of one person", () => {
+  const two = (trigger: string): Sketch => ({ type: `ADT^${trigger}`, pv1: null, more: ["PID|2||N2^^^NORTH^MR"] });
+  const [first, second] = [patient("NORTH", "MR", "N1"), patient("NORTH", "MR", "N2")];
+
+  it.each([
+    ["A24", "PatientsLinked"],
+    ["A37", "PatientsUnmerged"],
+  ])("%s: %s on both", (trigger, type) => {
+    const unit = unitOf(two(trigger));
+    expect(unit.events.slice(1)).toMatchObject([
+      { type, subject: first, fields: { otherPatientId: second } },
+      { type, subject: second, fields: { otherPatientId: first } },
+    ]);
+    expect(unit.sealFor).toEqual([first, second]);
+    expect(eventsOf({ ...two(trigger), more: ["PID|2||N1^^^NORTH^MR"] }).length).toBe(1);
+  });
+
+  it("that change places (A17) are both told, each with the place of its visit", () => {
+    const more = ["PID|2||N2^^^NORTH^MR", "PV1|2|I|ICU^9||||||||||||||||V2^^^NORTH^VN"];
+    const unit = unitOf({ type: "ADT^A17", more });
+    expect(unit.events.map(({ type, subject }) => [type, subject])).toEqual([
+      ["PatientUpdated", first],
+      ["VisitTransferred", visit("NORTH", "V1")],
+      ["PatientUpdated", second],
+      ["VisitTransferred", visit("NORTH", "V2")],
+    ]);
+    expect(unit.events[3]?.fields).toMatchObject({ patientId: second, location: "ICU^9" });
+  });
+
+  it("in a message that is about one are flagged, and all of them can have it destroyed", () => {
+    const unit = unitOf({ type: "ORU^R01", more: ["PID|2||N2^^^NORTH^MR"] });
+    expect(unit.flags).toContain("FURTHER_PATIENTS");
+    expect(unit.sealFor).toEqual([first, second]);
+    expect(unit.events.every(({ subject }) => subject !== second)).toBe(true);
+  });
+});
+
+describe("a visit that changes its patient or number", () => {
+  const [before, now] = [patient("NORTH", "MR", "N2"), patient("NORTH", "MR", "N1")];
+  const changed = (trigger: string, mrg: string): Sketch => ({
+    type: `ADT^${trigger}`,
+    pv1: null,
+    more: [`MRG|${mrg}`, "PV1|1|I|ICU||||||||||||||||V1^^^NORTH^VN"],
+  });
+  const told = (sketch: Sketch) =>
+    eventsOf(sketch).filter(({ type }) => type === "VisitMoved" || type === "VisitsMerged");
+
+  it("is moved by A45 to the patient of the message", () => {
+    expect(told(changed("A45", "N2^^^NORTH^MR||||V1^^^NORTH^VN"))).toMatchObject([
+      {
+        type: "VisitMoved",
+        subject: visit("NORTH", "V1"),
+        fields: { patientId: now, fromPatientId: before },
+        sealed: { visitNumber: "V1" },
+      },
+    ]);
+    expect(unitOf(changed("A45", "N2^^^NORTH^MR||||V1^^^NORTH^VN")).sealFor).toEqual([now, before]);
+  });
+
+  it.each(["A50", "A42"])("gets another number by %s, told on both", (trigger) => {
+    const [surviving, retired] = [visit("NORTH", "V1"), visit("NORTH", "V0")];
+    expect(told(changed(trigger, "N1^^^NORTH^MR||||V0^^^NORTH^VN"))).toMatchObject([
+      { subject: surviving, fields: { role: "SURVIVING", survivingVisitId: surviving, retiredVisitId: retired } },
+      { subject: retired, fields: { role: "RETIRED" }, sealed: { visitNumber: "V0" } },
+    ]);
+    expect(told(changed(trigger, "N1^^^NORTH^MR||||V1^^^NORTH^VN"))).toEqual([]);
+  });
+
+  it("is deleted by A23", () => {
+    expect(only({ type: "ADT^A23" }, "VisitCancelled").fields.cancels).toBe("VISIT");
+  });
+});

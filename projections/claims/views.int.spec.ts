@@ -1,0 +1,206 @@
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { type FreshDatabase, freshDatabase } from "../../engine/testing/database.js";
+import { recorded } from "../../engine/testing/events.js";
+import { ProjectionBench } from "../../engine/testing/projection-bench.js";
+import claims from "./projection.js";
+
+type Given = Parameters<typeof recorded>[0][number];
+
+const id = (letter: string, number: number) => `00000000-0000-0000-000${letter}-${String(number).padStart(12, "0")}`;
+const hour = 3_600_000;
+/** An hour ago, two days ago: the ladder's clock is the database's. */
+const ago = (hours: number) => Math.floor(Date.now() / 1000) * 1000 - hours * hour;
+
+interface Sent {
+  readonly hoursAgo: number;
+  readonly interchange?: number;
+  readonly set?: string;
+  readonly acknowledge?: boolean;
+  readonly frequency?: string;
+}
+
+function sent(
+  number: number,
+  { hoursAgo, interchange = number, set = "0001", acknowledge = false, frequency = "1" }: Sent,
+): Given {
+  return {
+    type: frequency === "8" ? "ClaimVoided" : "ClaimSubmitted",
+    key: id("c", number),
+    time: ago(hoursAgo),
+    fields: {
+      payerId: "PLAN1",
+      frequencyCode: frequency,
+      billedAmount: 10_000,
+      payerControlNumberHash: frequency === "8" ? "icn" : null,
+      contentHash: `${number}/${hoursAgo}`,
+      transmission: {
+        interchangeId: id("a", interchange),
+        groupId: id("b", interchange),
+        batchId: id("d", interchange),
+        interchangeControl: String(interchange),
+        groupControl: String(interchange),
+        setControl: set,
+        batchReference: `B${interchange}`,
+        acknowledgmentRequested: acknowledge,
+      },
+    },
+  } as unknown as Given;
+}
+
+function transmissionAnswered(
+  form: "TA1" | "999",
+  interchange: number,
+  hoursAgo: number,
+  verdict: string,
+  sets: object[] = [],
+): Given {
+  return {
+    type: "InterchangeAcknowledged",
+    key: id(form === "TA1" ? "a" : "b", interchange),
+    time: ago(hoursAgo),
+    fields: {
+      form,
+      sender: "S",
+      receiver: "R",
+      control: String(interchange),
+      verdict,
+      sets,
+      contentHash: `${form}/${hoursAgo}`,
+    },
+  } as unknown as Given;
+}
+
+const claimAnswered = (number: number, hoursAgo: number, verdict: string): Given =>
+  ({
+    type: "ClaimAcknowledged",
+    key: id("c", number),
+    time: ago(hoursAgo),
+    fields: { payerId: "PLAN1", verdict, batchId: id("d", number), contentHash: `${number}/${hoursAgo}` },
+  }) as unknown as Given;
+
+let database: FreshDatabase;
+beforeEach(async () => {
+  database = await freshDatabase();
+});
+afterEach(async () => {
+  await database?.drop();
+});
+
+async function rowsOf(events: readonly Given[], sql: string): Promise<Record<string, unknown>[]> {
+  const bench = await ProjectionBench.create(claims, database.pool);
+  bench.append(recorded(events));
+  await bench.run({});
+  return (await database.pool.query<Record<string, unknown>>(sql)).rows;
+}
+
+describe("the acknowledgment ladder", () => {
+  it("tells of every submission what it waits for, since when, and whether that is too long", async () => {
+    const set = (setControl: string, verdict: string) => ({ setType: "837", setControl, verdict });
+    const rows = await rowsOf(
+      [
+        sent(1, { hoursAgo: 2 }),
+        sent(2, { hoursAgo: 30 }),
+        sent(3, { hoursAgo: 30, acknowledge: true }),
+        sent(4, { hoursAgo: 30, acknowledge: true }),
+        transmissionAnswered("TA1", 4, 29, "REJECTED"),
+        sent(5, { hoursAgo: 100 }),
+        transmissionAnswered("999", 5, 99, "ACCEPTED", [set("0001", "ACCEPTED")]),
+        sent(6, { hoursAgo: 100, interchange: 6, set: "0002" }),
+        transmissionAnswered("999", 6, 99, "PARTIALLY_ACCEPTED", [set("0001", "ACCEPTED"), set("0002", "REJECTED")]),
+        sent(7, { hoursAgo: 100 }),
+        transmissionAnswered("999", 7, 99, "ACCEPTED"),
+        claimAnswered(7, 50, "ACCEPTED"),
+        sent(8, { hoursAgo: 100 }),
+        claimAnswered(8, 50, "REJECTED"),
+        // The numbers of 9 come again: the answer is the second's.
+        sent(9, { hoursAgo: 1000 }),
+        sent(10, { hoursAgo: 40, interchange: 9 }),
+        transmissionAnswered("999", 9, 39, "ACCEPTED"),
+      ],
+      `SELECT right(claim_id::text, 2)::int AS claim, waiting_for, round(waiting_hours) AS hours, overdue, refused_by
+       FROM projections.acknowledgment_ladder ORDER BY 1`,
+    );
+    const waits = (
+      claim: number,
+      waiting_for: string | null,
+      hours: number | null,
+      overdue: boolean,
+      refused_by: string | null = null,
+    ) => ({
+      claim,
+      waiting_for,
+      hours: hours === null ? null : String(hours),
+      overdue,
+      refused_by,
+    });
+    expect(rows).toEqual([
+      waits(1, "999", 2, false),
+      waits(2, "999", 30, true),
+      waits(3, "TA1", 30, true),
+      waits(4, null, null, false, "TA1"),
+      waits(5, "277CA", 99, true),
+      waits(6, null, null, false, "999"),
+      waits(7, "835", 50, false),
+      waits(8, null, null, false, "277CA"),
+      waits(9, "999", 1000, true),
+      waits(10, "277CA", 39, false),
+    ]);
+  });
+});
+
+describe("what does not balance", () => {
+  it("is listed by line, claim and transaction, in exact amounts", async () => {
+    const payment = {
+      type: "ClaimAdjudicated",
+      key: id("c", 50),
+      time: ago(1),
+      fields: {
+        remittanceId: id("e", 50),
+        payerId: "PLAN1",
+        traceNumber: "T50",
+        occurrence: 1,
+        statusCode: "1",
+        chargeAmount: 10_010,
+        paidAmount: 9_000,
+        patientAmount: 0,
+        adjustments: [
+          { lineNumber: 1, group: "CO", reason: "45", amount: 1_000 },
+          { group: "CO", reason: "94", amount: 5 },
+        ],
+        lines: [
+          { lineNumber: 1, chargeAmount: 5_010, paidAmount: 4_000 },
+          { lineNumber: 2, chargeAmount: 5_000, paidAmount: 5_000 },
+        ],
+        balanced: false,
+        paidAt: ago(1),
+        contentHash: "p",
+      },
+    } as unknown as Given;
+    const remittance = {
+      type: "RemittanceReceived",
+      key: id("e", 50),
+      time: ago(1),
+      fields: {
+        payerId: "PLAN1",
+        traceNumber: "T50",
+        paidAt: ago(1),
+        paidAmount: 8_999,
+        claimsAmount: 9_000,
+        providerAdjustmentAmount: -10,
+        claims: 1,
+        balanced: false,
+        difference: -11,
+      },
+    } as unknown as Given;
+    const rows = await rowsOf(
+      [payment, remittance],
+      `SELECT level, line_number AS line, expected_amount::text AS expected, stated_amount::text AS stated, difference::text
+       FROM projections.unbalanced_amounts ORDER BY level`,
+    );
+    expect(rows).toEqual([
+      { level: "claim", line: null, expected: "90.05", stated: "90.00", difference: "-0.05" },
+      { level: "line", line: 1, expected: "40.10", stated: "40.00", difference: "-0.10" },
+      { level: "transaction", line: null, expected: "90.10", stated: "89.99", difference: "-0.11" },
+    ]);
+  });
+});

@@ -1,0 +1,248 @@
+import {
+  closeSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  readSync,
+  rmSync,
+  statSync,
+  writeSync,
+} from "node:fs";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { connectorAddresses } from "../cli/demo/play.js";
+import { playRegion } from "../demo/deliver.js";
+import { generateRegion } from "../demo/region.js";
+import { notaryKey } from "../engine/audit/checkpoint.js";
+import type { AuditReport } from "../engine/audit/findings.js";
+import { SecondPlace } from "../engine/audit/second-place.js";
+import type { Trail } from "../engine/audit/trail.js";
+import { openArchive } from "../engine/audit/verifier/archive.js";
+import { checkPackage } from "../engine/audit/verifier/check.js";
+import { verifyLog } from "../engine/audit/verify.js";
+import { ownTopics } from "../engine/log/schemas.js";
+import { copiedLog } from "../engine/log/segments.js";
+import { readJournalId } from "../engine/log/topics.js";
+import { notaryFolder } from "../engine/service/notary-process.js";
+import { chanceOf } from "../engine/testing/tampering.js";
+import { tributary } from "./command.js";
+import { startInstallation, type TestInstallation } from "./installation.js";
+
+const region = generateRegion({ seed: "audit", patients: 25 });
+let installation: TestInstallation;
+
+const call = (...parameters: string[]) => tributary(installation.environment, parameters);
+const json = async <Value>(...parameters: string[]): Promise<Value> => {
+  const { exitCode, stdout, stderr } = await call(...parameters, "--json");
+  expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: "" });
+  return JSON.parse(stdout) as Value;
+};
+const jsonLines = (stdout: string) =>
+  stdout
+    .trim()
+    .split("\n")
+    .map((line) => JSON.parse(line) as Record<string, unknown>);
+const oneId = async (sql: string) => String((await installation.query(sql))[0]?.id);
+const untilSigned = () =>
+  expect
+    .poll(
+      async () => {
+        const { partitions } = JSON.parse((await call("audit", "verify", "--json")).stdout) as AuditReport;
+        return partitions.filter(({ records, witnessed }) => witnessed < records).length;
+      },
+      { timeout: 60_000, interval: 500 },
+    )
+    .toBe(0);
+
+beforeAll(async () => {
+  installation = await startInstallation({
+    names: ["hl7v2", "x12", "publisher", "patients", "visits", "claims", "activity", "notary"],
+    settings: { NOTARY_SECONDS: "1" },
+  });
+  await installation.untilReady();
+  await playRegion(region, { addresses: connectorAddresses(installation.home) });
+  await installation.applied();
+}, 120_000);
+afterAll(() => installation?.stop());
+
+describe("the audit of an installation", () => {
+  it("finds nothing wrong with a log that is as it was, and all of it signed in both places", async () => {
+    await untilSigned();
+    const report = await json<AuditReport>("audit", "verify");
+    expect(report).toMatchObject({ ok: true, first: null });
+    expect(report.partitions.reduce((sum, { records }) => sum + records, 0)).toBeGreaterThan(100);
+  });
+
+  it("tells a paid claim from its submission on: unit, answer, event, rows and money", async () => {
+    const id = await oneId(
+      "SELECT claim_id AS id FROM projections.claims WHERE status = 'paid' ORDER BY claim_id LIMIT 1",
+    );
+    const trail = await json<Trail>("audit", "trail", "claim", id);
+    expect(trail.by).toBe("timeline");
+    const types = trail.events.map(({ type }) => type);
+    expect(types[0]).toBe("ClaimSubmitted");
+    expect(types).toContain("ClaimAdjudicated");
+    expect(types).toContain("RemittanceReceived");
+    for (const event of trail.events) expect(trail.units.some(({ place }) => place === event.unit)).toBe(true);
+    for (const unit of trail.units) expect(unit).toMatchObject({ accepted: true, sha256: null, bytes: null });
+    // The last value of each column that an event changed is the row's.
+    const [row] = await installation.query(
+      `SELECT status, paid_amount::text AS paid FROM projections.claims WHERE claim_id = '${id}'`,
+    );
+    const last = (column: string) =>
+      trail.events
+        .flatMap(({ changes }) => changes.filter(({ table, columns }) => table === "claims" && columns[column]))
+        .at(-1)?.columns[column]?.[1];
+    expect(last("status")).toBe(row?.status);
+    expect(Number(last("paid_amount")) / 100).toBe(Number(row?.paid));
+    // Without a timeline the same is found.
+    const scanned = await json<Trail>("audit", "trail", "claim", id, "--scan");
+    expect(scanned.by).toBe("log");
+    expect(scanned.events).toEqual(trail.events);
+  });
+
+  it("tells a patient over a merge, by either id", async () => {
+    const [merged] = await installation.query(
+      "SELECT patient_id AS retired, merged_into AS survivor FROM projections.patients WHERE merged_into IS NOT NULL LIMIT 1",
+    );
+    const [one, other] = [String(merged?.retired), String(merged?.survivor)];
+    const [left, right] = [
+      await json<Trail>("audit", "trail", "patient", one),
+      await json<Trail>("audit", "trail", "patient", other),
+    ];
+    expect(left.patients).toEqual(expect.arrayContaining([one, other]));
+    expect(right.events).toEqual(left.events);
+    expect(left.events.map(({ key }) => key)).toEqual(expect.arrayContaining([one, other]));
+  });
+
+  it("opens what is sealed for a reason only, and shows the bytes as they came", async () => {
+    const id = await oneId("SELECT visit_id AS id FROM projections.visits ORDER BY visit_id LIMIT 1");
+    expect((await call("audit", "trail", "visit", id, "--open")).exitCode).toBe(64);
+    const opened = await json<Trail>("audit", "trail", "visit", id, "--open", "--reason", "appeal 17", "--by", "ada");
+    const [unit] = opened.units;
+    expect(Buffer.from(String(unit?.bytes), "base64").toString("latin1")).toMatch(/^MSH\|/);
+    const listed = jsonLines((await call("intake", "list", "--json")).stdout);
+    const same = listed.find(({ partition, offset }) => `${partition}/${offset}` === unit?.place);
+    expect(same?.unitSha256).toBe(unit?.sha256);
+  });
+
+  it("makes a package that says yes, and no when it is changed", async () => {
+    const id = await oneId(
+      "SELECT claim_id AS id FROM projections.claims WHERE status = 'paid' ORDER BY claim_id LIMIT 1",
+    );
+    const file = join(installation.home, "claim.zip");
+    const made = await json<{ publicKey: string }>(
+      ...["audit", "package", "claim", id, "--out", file, "--open", "--reason", "court order", "--recipient", "court"],
+    );
+    const archive = readFileSync(file);
+    expect(await checkPackage(archive, made.publicKey)).toMatchObject({ ok: true });
+    expect([...openArchive(archive).keys()].filter((name) => name.startsWith("units/")).length).toBeGreaterThan(0);
+    archive[Math.floor(archive.length / 2)] = (archive[Math.floor(archive.length / 2)] as number) ^ 4;
+    expect(await checkPackage(archive, made.publicKey)).toMatchObject({ ok: false });
+    const period = join(installation.home, "period.zip");
+    await json("audit", "package", "period", "2000-01-01T00:00:00Z", new Date().toISOString(), "--out", period);
+    expect(await checkPackage(readFileSync(period))).toMatchObject({ ok: true });
+  });
+
+  it("has recorded who was shown what, and why, also as AuditEvents", async () => {
+    const accesses = jsonLines((await call("audit", "access", "--json")).stdout);
+    expect(accesses).toEqual(
+      expect.arrayContaining([
+        expect.objectContaining({ action: "OPEN", who: "ada", reason: "appeal 17" }),
+        expect.objectContaining({ action: "EXPORT", reason: "court order", recipient: "court" }),
+      ]),
+    );
+    const events = jsonLines((await call("audit", "access", "--fhir")).stdout);
+    expect(events.length).toBe(accesses.length);
+    expect(events[0]).toMatchObject({ resourceType: "AuditEvent", outcome: "0", source: { observer: {} } });
+    const patient = await oneId("SELECT patient_id AS id FROM projections.visits ORDER BY visit_id LIMIT 1");
+    const disclosed = jsonLines((await call("audit", "disclosures", patient, "--json")).stdout);
+    expect(disclosed).toContainEqual(expect.objectContaining({ who: "ada", action: "OPEN" }));
+  });
+
+  it("names what was changed in the notary's own tables, with exit code 3", async () => {
+    const [row] = await installation.query(
+      "SELECT topic, partition, max(log_offset) / 2 AS middle FROM engine.notary_chain GROUP BY 1, 2 ORDER BY count(*) DESC LIMIT 1",
+    );
+    const place = { topic: row?.topic, partition: row?.partition, offset: row?.middle };
+    const where = `topic = '${row?.topic}' AND partition = ${row?.partition} AND log_offset = ${row?.middle}`;
+    const [before] = await installation.query(
+      `SELECT encode(hash, 'hex') AS hash FROM engine.notary_chain WHERE ${where}`,
+    );
+    await installation.query(`UPDATE engine.notary_chain SET hash = sha256(hash) WHERE ${where}`);
+    const { exitCode, stdout } = await call("audit", "verify", "--json");
+    expect(exitCode).toBe(3);
+    expect((JSON.parse(stdout) as AuditReport).first).toMatchObject({ ...place, what: "chain changed" });
+    expect((await call("audit", "verify")).stdout).toContain(`FIRST BREAK  topic ${place.topic}`);
+    await installation.query(`UPDATE engine.notary_chain SET hash = decode('${before?.hash}', 'hex') WHERE ${where}`);
+    expect((await call("audit", "verify")).exitCode).toBe(0);
+  });
+
+  const data = process.env.TRIBUTARY_TEST_KAFKA_DATA;
+  const isThere = data !== undefined && existsSync(data);
+  if (!isThere) process.stdout.write("skipped: the broker's own files are not on this machine\n");
+  it.runIf(isThere)("finds a flipped bit in a copy of the broker's own files, and names its batch", async () => {
+    await untilSigned();
+    const { settings, pool, log } = installation;
+    const copy = join(installation.home, "copy");
+    const folders = readdirSync(data as string).filter((name) => name.startsWith(settings.TOPIC_PREFIX));
+    mkdirSync(copy);
+    for (const name of folders) cpSync(join(data as string, name), join(copy, name), { recursive: true });
+    const parts = {
+      log: copiedLog(copy, settings.TOPIC_PREFIX),
+      pool,
+      second: new SecondPlace(notaryFolder(settings)),
+      journal: await readJournalId(log),
+      keys: [notaryKey(readFileSync(String(process.env.TRIBUTARY_NOTARY_KEY_FILE), "utf8").trim()).publicKey],
+    };
+    expect(await verifyLog({ ...parts, topics: ownTopics })).toMatchObject({ ok: true });
+    const files = folders
+      .flatMap((name) => readdirSync(join(copy, name)).map((file) => join(copy, name, file)))
+      .filter((path) => path.endsWith(".log") && statSync(path).size > 0);
+    const chance = chanceOf(11);
+    const missed: string[] = [];
+    for (let count = 0; count < 60; count += 1) {
+      const path = files[Math.floor(chance() * files.length)] as string;
+      const bytes = readFileSync(path);
+      const at = Math.floor(chance() * bytes.length);
+      const batch = batchAround(bytes, at);
+      // The leader's epoch is the brokers' own and no part of a record, nor under the batch's checksum.
+      if (at >= batch.start + 12 && at < batch.start + 16) continue;
+      const [, topic = "", partition] = /([^/]+)-(\d+)\/\d+\.log$/.exec(path) ?? [];
+      flip(path, at, count % 8);
+      const name = topic.slice(settings.TOPIC_PREFIX.length);
+      const { first } = await verifyLog({ ...parts, topics: [name] });
+      flip(path, at, count % 8);
+      const isNamed =
+        first?.partition === Number(partition) && first.offset >= batch.first && first.offset <= batch.last;
+      if (!isNamed)
+        missed.push(`${name}/${partition} byte ${at} of batch ${batch.first}-${batch.last}: ${JSON.stringify(first)}`);
+    }
+    expect(missed).toEqual([]);
+    rmSync(copy, { recursive: true });
+  });
+});
+
+function batchAround(
+  bytes: Buffer,
+  at: number,
+): { readonly start: number; readonly first: number; readonly last: number } {
+  for (let start = 0; ; ) {
+    const end = start + 12 + bytes.readInt32BE(start + 8);
+    const first = Number(bytes.readBigInt64BE(start));
+    if (at < end) return { start, first, last: first + bytes.readInt32BE(start + 23) };
+    start = end;
+  }
+}
+
+function flip(path: string, at: number, bit: number): void {
+  const file = openSync(path, "r+");
+  const byte = Buffer.alloc(1);
+  readSync(file, byte, 0, 1, at);
+  byte[0] = (byte[0] as number) ^ (1 << bit);
+  writeSync(file, byte, 0, 1, at);
+  closeSync(file);
+}
