@@ -21,7 +21,7 @@ export interface Place {
   readonly topics: Pick<OwnTopics, "create" | "remove">;
   /** Process ids of the servers, where they run on this machine. */
   readonly servers: { readonly postgres: number | undefined; readonly kafka: number | undefined };
-  /** Drops database, topics, roles and folder. */
+  /** Drops database, topics and folder. Roles belong to the server and stay, as those of the installation do. */
   remove(): Promise<void>;
 }
 

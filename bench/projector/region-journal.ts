@@ -20,11 +20,18 @@ export type FeedOf = (unit: ReceivedUnit) => string;
 /** Everything in one order. */
 export const oneFeed: FeedOf = () => "region";
 
-/** As if every sender were 32 facilities: units of one patient, and those of one interchange, stay in one order. */
-export const manyFeeds: FeedOf = ({ feed, sealFor, transport }) => {
-  const scope = transport?.transmissionId ?? sealFor[0] ?? "";
-  return `${feed}/${(createHash("md5").update(scope).digest()[0] ?? 0) % 32}`;
-};
+/**
+ * As if every sender of HL7 v2 were 32 facilities, with all units of one patient in one of them. Interchanges keep the
+ * order of their sender, which means something.
+ */
+export const manyFeeds: FeedOf = ({ feed, sealFor, transport }) =>
+  transport
+    ? feed
+    : `${feed}/${
+        (createHash("md5")
+          .update(sealFor[0] ?? "")
+          .digest()[0] ?? 0) % 32
+      }`;
 
 const hl7Senders = ["north", "south", "practice"] as const;
 const x12Senders = ["clearing", "insurer"] as const;

@@ -78,11 +78,6 @@ export class VisitLog {
     this.#place = place;
   }
 
-  /** Visits that have an event. */
-  get visits(): number {
-    return this.#sequences.filter((sequence) => sequence > 0).length;
-  }
-
   /** The next record of a visit, with its partition. */
   async next(visit: number): Promise<OutgoingRecord & { readonly partition: number }> {
     if (!this.#encode) {
