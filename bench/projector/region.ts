@@ -115,5 +115,5 @@ function costOf(what: string, [without, with_]: readonly FeatureRun[]): string {
   const [before, after] = [spent(without), spent(with_)];
   return before === undefined || after === undefined
     ? `${what}: CPU can't be told here.`
-    : `${what} costs ${figure(after - before)} CPU seconds a million events, own and Postgres: ${figure((100 * (after - before)) / before)} % more.`;
+    : `${what}: ${figure(after - before)} CPU seconds more a million events, own and Postgres, or ${figure((100 * (after - before)) / before)} %.`;
 }
