@@ -14,15 +14,20 @@ export async function journalLag({ log, pool }: Pick<TestInstallation, "log" | "
   return lag;
 }
 
-/** Events in the log that are not in the read models of a consumer. */
+/** Records in the log that are not in the read models of a consumer, or not in the notary's chain. */
 export async function consumerLag(
   { log, pool }: Pick<TestInstallation, "log" | "pool">,
   name: string,
 ): Promise<number> {
   const projections = (await loadConsumer(name)).project.map((projection) => projection.name);
   const { rows } = await pool.query<{ topic: string; partition: number; next: number }>(
-    "SELECT topic, partition, min(next_offset) AS next FROM engine.checkpoints WHERE projection = ANY ($1) GROUP BY 1, 2",
-    [projections],
+    projections.length > 0
+      ? {
+          text: `SELECT topic, partition, min(next_offset) AS next FROM engine.checkpoints
+                 WHERE projection = ANY ($1) GROUP BY 1, 2`,
+          values: [projections],
+        }
+      : "SELECT topic, partition, next_offset AS next FROM engine.notary_lanes",
   );
   const topics = [...new Set(rows.map(({ topic }) => topic))];
   const marks = new Map(await Promise.all(topics.map(async (topic) => [topic, await log.watermarks(topic)] as const)));

@@ -69,6 +69,16 @@ async function atWork(busy: Prey["busy"]): Promise<boolean> {
   return true;
 }
 
+/** @returns false when the process has ended by itself meanwhile, as one does that was told too late that it lost a lane. */
+function signalled(pid: number, signal: "SIGSTOP" | "SIGCONT"): boolean {
+  try {
+    return process.kill(pid, signal);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ESRCH") return false;
+    throw error;
+  }
+}
+
 /**
  * Ends a process. One half is seized in the middle of its work, and work that is done by the time of the signal doesn't
  * count; the other half is held wherever it is until work has come in.
@@ -77,9 +87,9 @@ async function strike({ name, signal, busy }: Prey, { processes, random, kills }
   const seized = random.chance(500) && (await atWork(busy));
   const pid = processes.pid(name);
   if (pid === undefined) return false;
-  process.kill(pid, "SIGSTOP");
+  if (!signalled(pid, "SIGSTOP")) return false;
   const counted = seized ? (await busy()) > 0 : await atWork(busy);
-  if (signal === "SIGTERM" || !(seized || counted)) process.kill(pid, "SIGCONT");
+  if (signal === "SIGTERM" || !(seized || counted)) signalled(pid, "SIGCONT");
   if (!seized && !counted) return false;
   const { exitCode } = await processes.end(name, signal);
   kills.push({ name, signal, counted, exitCode });
