@@ -8,6 +8,7 @@ import { createBuild, ensureBuild, listBuilds } from "../engine/projector/build.
 import type { Decoder } from "../engine/projector/ports.js";
 import { runConsumer } from "../engine/projector/runner.js";
 import { fillBuild } from "../engine/replay/fill.js";
+import { follow } from "../engine/replay/follow.js";
 import { createLogger } from "../engine/service/logger.js";
 import { nodeFlags, rebuildFlags } from "../engine/service/node-flags.js";
 import { closedOpener } from "../engine/service/sealed-opener.js";
@@ -81,19 +82,16 @@ async function catchUp(log: Log, pool: Pool, decoder: Decoder): Promise<number> 
 async function fill(log: Log, pool: Pool, decoder: Decoder): Promise<number> {
   const build = await createBuild(pool, visits as never, consumer.name, "rebuild");
   const began = performance.now();
-  const { unfilled } = await fillBuild({
-    projection: visits as never,
-    build,
-    log,
-    pool,
-    decoder,
-    opener: closedOpener,
-    logger,
-    memoryBytes: Number(values.memory) * 1e6,
-  });
-  const seconds = (performance.now() - began) / 1000;
-  if (unfilled.length > 0) throw new Error(`${unfilled.length} partitions did not fit into memory`);
-  return seconds;
+  const options = { projection: visits as never, build, log, pool, decoder, opener: closedOpener, logger };
+  const { unfilled } = await fillBuild({ ...options, memoryBytes: Number(values.memory) * 1e6 });
+  if (unfilled.length > 0) {
+    const following = await follow({ ...options, unfilled });
+    while (following.behind() > 0) {
+      await Promise.race([following.ended, new Promise((resolve) => setTimeout(resolve, 20))]);
+    }
+    await following.stop();
+  }
+  return (performance.now() - began) / 1000;
 }
 
 async function child(work: string): Promise<void> {

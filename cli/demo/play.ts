@@ -26,9 +26,11 @@ export async function untilReady(home: string, names: readonly string[], seconds
 
 /** Where the region's senders connect. */
 export function connectorAddresses(home: string): { readonly mllp: string; readonly x12: string } {
-  const addresses = registered(home).flatMap((process) => process.addresses);
-  const of = (protocol: string) => addresses.find((address) => address.protocol === protocol)?.url ?? "";
-  return { mllp: of("mllp"), x12: of("http") };
+  const of = (connector: string, protocol: string) =>
+    registered(home)
+      .find(({ kind, name }) => kind === "connector" && name === connector)
+      ?.addresses.find((address) => address.protocol === protocol)?.url ?? "";
+  return { mllp: of("hl7v2", "mllp"), x12: of("x12", "http") };
 }
 
 /** Plays a region over the connectors' real protocols, telling how far it is every two seconds. */

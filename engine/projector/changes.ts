@@ -60,6 +60,15 @@ export class Changes {
     this.#tables = layout.tables;
   }
 
+  /** Rows to be written, of all tables. */
+  get size(): number {
+    let rows = 0;
+    for (let index = 0; index < this.#tables.length; index++) {
+      rows += (this.keyed[index]?.length ?? 0) + (this.summed[index]?.size ?? 0) + (this.appended[index]?.length ?? 0);
+    }
+    return rows;
+  }
+
   /** Makes the changes of one event, which has been applied, part of the entity and of these. */
   take(scopes: readonly AnyScope[], entity: Entity, recordedAt: number, offset: number): void {
     for (let index = 0; index < scopes.length; index++) {

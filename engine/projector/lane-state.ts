@@ -94,6 +94,11 @@ export class LaneState {
     return this.#events;
   }
 
+  /** Rows that wait to be written: they are in memory whatever the cache may hold. */
+  get pendingRows(): number {
+    return this.#changes.size;
+  }
+
   /** Starts from a checkpoint just read: whatever was folded after it is forgotten. */
   reset(checkpoint: Checkpoint): void {
     this.#checkpoint = checkpoint;

@@ -40,6 +40,8 @@ export interface LaneOptions extends LaneStateOptions {
   readonly parkedLimit?: number;
   /** Events folded before they are written while more are there already; default 32,000. */
   readonly flushEvents?: number;
+  /** Rows that may wait meanwhile; default 12,000. */
+  readonly flushRows?: number;
   /** Milliseconds after which they are written in any case; default 500. */
   readonly flushMilliseconds?: number;
 }
@@ -139,7 +141,7 @@ export class ProjectionLane implements WriteSource, RestingLane {
   }
 
   async #handle(events: readonly LaneEvent[], context: LaneContext): Promise<void> {
-    const { flushEvents = 32_000 } = this.#options;
+    const { flushEvents = 32_000, flushRows = 12_000 } = this.#options;
     try {
       await this.#fold(events, context);
     } catch (error) {
@@ -151,7 +153,7 @@ export class ProjectionLane implements WriteSource, RestingLane {
       return;
     }
     if (this.#state.next >= context.highWatermark) await this.#drain(context);
-    else if (this.#state.pendingEvents >= flushEvents) {
+    else if (this.#state.pendingEvents >= flushEvents || this.#state.pendingRows >= flushRows) {
       await this.#underWay;
       if (await this.#whole(context)) this.#write();
     } else this.#writeLater();

@@ -1,10 +1,12 @@
 import { join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import type { Address, ConnectorDefinition, ReceiveContext, Receiver } from "../../engine/intake/connector.js";
+import { credentialsIn } from "../../engine/reception/credentials.js";
 import { loadDefinitions } from "./definitions.js";
 import type { Desk } from "./desk.js";
 import { startDroppedFiles } from "./dropped-files.js";
 import { type Profile, profileSchema } from "./profile.js";
+import { startPulling } from "./pull.js";
 import { send } from "./send.js";
 import { openServer } from "./server.js";
 
@@ -25,6 +27,13 @@ async function listen(context: ReceiveContext<Profile>): Promise<Receiver> {
     await folder.close();
     throw error;
   });
+  const puller = startPulling(desk, {
+    inbox,
+    logger,
+    credentials: credentialsIn(settings.CONNECTOR_CREDENTIALS ?? join(settings.TRIBUTARY_HOME, "credentials")),
+    lineLimit: settings.INTAKE_UNIT_LIMIT,
+    pageLimit: settings.CONNECTOR_DECODED_LIMIT,
+  });
   const dropped: Address[] = [...profiles.keys()].map((partner) => ({
     protocol: "file",
     url: pathToFileURL(join(inbox, partner, "in")).href,
@@ -33,7 +42,7 @@ async function listen(context: ReceiveContext<Profile>): Promise<Receiver> {
   return {
     addresses: [...server.addresses, ...dropped],
     async close() {
-      await Promise.all([server.close(), folder.close()]);
+      await Promise.all([server.close(), folder.close(), puller.close()]);
     },
   };
 }

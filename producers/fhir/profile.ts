@@ -117,6 +117,32 @@ export const profileSchema = z.strictObject({
     .array(z.string().min(1))
     .default([])
     .describe("Modifier extensions whose meaning is agreed and changes nothing here; any other is refused."),
+  pull: z
+    .strictObject({
+      base: z.url({ protocol: /^https?$/ }).describe("Base of its server, without a slash at the end."),
+      by: z
+        .enum(["search", "export"])
+        .default("search")
+        .describe("`search` by _lastUpdated, page by page, or `export` (FHIR Bulk Data)."),
+      types: z
+        .array(z.string().regex(/^[A-Z][A-Za-z]+$/))
+        .min(1)
+        .default(["Patient", "Encounter", "Claim"])
+        .describe("Types that are asked for."),
+      everySeconds: z.number().min(0.05).max(86_400).default(60).describe("Seconds between two times."),
+      token: z
+        .string()
+        .regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/)
+        .optional()
+        .describe("File with its bearer token, in the folder `CONNECTOR_CREDENTIALS`."),
+    })
+    .refine(
+      ({ base, token }) =>
+        token === undefined || /^https:|^http:\/\/(localhost|127\.0\.0\.1|\[::1\])[:/]/.test(`${base}/`),
+      { path: ["base"], message: "a token is only sent over https" },
+    )
+    .optional()
+    .describe("Its server, where we ask for what changed rather than being sent it."),
   validation: z
     .enum(["strict", "structure"])
     .default("strict")

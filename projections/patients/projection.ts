@@ -211,6 +211,15 @@ function merge(context: FoldContext<typeof tables, "PatientsMerged">): undefined
       old_value: before?.old_value ?? openedText(value),
     });
   }
+  if (retires) restand(context, merges, event.survivingPatientId);
+}
+
+/** Tells of each identifier merged into a record's whether that stands, now that more is known of the two records. */
+function restand({ tables: rows }: PatientContext, merges: MergeState, other: string): void {
+  for (const row of rows.identifier_merges.all()) {
+    if (row.new_patient_id !== other) continue;
+    rows.identifier_merges.put({ ...row, stands: stillStands(merges, other, row.at as unknown as Clock) });
+  }
 }
 
 function link(context: FoldContext<typeof tables, "PatientsLinked" | "PatientsUnmerged">, linked: boolean): void {
@@ -226,11 +235,7 @@ function unmerge(context: FoldContext<typeof tables, "PatientsUnmerged">): undef
   const row = seen(context);
   const merges = withMerge(mergesOf(row), event.otherPatientId, clockOf(context), false);
   rows.patients.put(afterMerges({ ...row, merges: merges as unknown as JsonValue }));
-  for (const before of rows.identifier_merges.all()) {
-    if (before.new_patient_id !== event.otherPatientId) continue;
-    const stands = stillStands(merges, event.otherPatientId, before.at as unknown as Clock);
-    rows.identifier_merges.put({ ...before, stands });
-  }
+  restand(context, merges, event.otherPatientId);
   link(context, false);
 }
 

@@ -290,6 +290,7 @@ describe("any events of patients", () => {
         const shuffled = [...events].sort((a, b) => shuffle(a.position.offset) - shuffle(b.position.offset));
         expect(foldAll(patients, shuffled)).toEqual(foldAll(patients, events));
       }),
+      { numRuns: 400 },
     );
   });
 
