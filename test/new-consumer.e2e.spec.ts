@@ -71,6 +71,16 @@ describe("consumers new", () => {
       const running = startCommand(installation.environment, ["consumers", "run", name], checkout.folder);
       started.push(running);
       await untilReady(installation.home, [name]);
+      // A build that has nothing yet differs in nothing.
+      await expect
+        .poll(
+          async () => (await installation.query(`SELECT count(*)::int AS rows FROM projections.${table}`))[0]?.rows,
+          {
+            timeout: 60_000,
+            interval: 500,
+          },
+        )
+        .toBeGreaterThan(20);
       // Those of the other consumers aren't run here.
       await expect
         .poll(async () => (await call("projections", "verify", table, "--json")).stdout, {
