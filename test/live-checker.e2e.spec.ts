@@ -131,9 +131,10 @@ describe("builds at work", () => {
     const change = (statement: string) => installation.pool.query(statement);
     await change(`UPDATE build_visits_1.visits SET partner = 'another'
       WHERE visit_id = (SELECT visit_id FROM build_visits_1.visits LIMIT 1)`);
-    await change(`UPDATE engine.checkpoints SET next_offset = next_offset - 1
+    // By half, for the last events of a partition may be repetitions, which count for nothing.
+    await change(`UPDATE engine.checkpoints SET next_offset = next_offset / 2
       WHERE projection = 'daily_activity' AND (topic, partition) =
-        (SELECT topic, partition FROM engine.checkpoints WHERE projection = 'daily_activity' AND next_offset > 0 LIMIT 1)`);
+        (SELECT topic, partition FROM engine.checkpoints WHERE projection = 'daily_activity' ORDER BY next_offset DESC LIMIT 1)`);
     await change(
       "DELETE FROM engine.parked_keys WHERE projection = 'timeline' AND ctid = (SELECT min(ctid) FROM engine.parked_keys WHERE projection = 'timeline')",
     );
