@@ -1,7 +1,7 @@
 import type { EventDraft } from "../../engine/intake/connector.js";
+import { contentHash } from "../../engine/intake/content-hash.js";
 import type { EventInputs } from "../../schemas/events.generated.js";
 import { instantOf } from "./clock.js";
-import { contentHash } from "./content-hash.js";
 import type { InterchangeHeader } from "./envelope.js";
 import { nothing, type Surroundings, type Translation } from "./surroundings.js";
 import type { Segment } from "./tokenizer.js";

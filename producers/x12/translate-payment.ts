@@ -1,7 +1,7 @@
 import type { EventDraft } from "../../engine/intake/connector.js";
+import { contentHash } from "../../engine/intake/content-hash.js";
 import type { EventInputs } from "../../schemas/events.generated.js";
 import { type Adjudication, readAdjudication } from "./adjudication.js";
-import { contentHash } from "./content-hash.js";
 import { cents, readDate } from "./element.js";
 import { type Person, personOf, subscriberId } from "./people.js";
 import { decodeText } from "./profile.js";

@@ -1,7 +1,7 @@
 import type { EventDraft } from "../../engine/intake/connector.js";
+import { contentHash } from "../../engine/intake/content-hash.js";
 import type { EventInputs } from "../../schemas/events.generated.js";
 import { instantOf } from "./clock.js";
-import { contentHash } from "./content-hash.js";
 import { cents, readDate } from "./element.js";
 import type { HierarchyContext } from "./hierarchy-context.js";
 import { type Person, personOf, subscriberId } from "./people.js";

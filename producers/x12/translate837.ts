@@ -1,8 +1,8 @@
 import type { EventDraft } from "../../engine/intake/connector.js";
+import { contentHash } from "../../engine/intake/content-hash.js";
 import type { EventInputs } from "../../schemas/events.generated.js";
 import { type ClaimContext, providerId, readContext } from "./claim-context.js";
 import { instantOf } from "./clock.js";
-import { contentHash } from "./content-hash.js";
 import { cents } from "./element.js";
 import { dependentId, subscriberId } from "./people.js";
 import { decodeText } from "./profile.js";

@@ -1,1 +1,0 @@
-export { contentHash } from "../../engine/intake/content-hash.js";
