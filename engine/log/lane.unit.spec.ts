@@ -203,28 +203,6 @@ describe("lane", () => {
     expect(bench.lane.busyMilliseconds()).toBeUndefined();
   });
 
-  it("hides what its handler throws at the opening once it is lost, and nothing before", async () => {
-    for (const isLost of [true, false]) {
-      const bench = new Bench();
-      let fail = (): void => undefined;
-      const opened = new Promise<never>((_, reject) => {
-        fail = () => reject(new Error("the store is away"));
-      });
-      const lane = new Lane(
-        { topic: "t", partition: 0 },
-        { open: () => opened, batch: async () => undefined, close: async () => undefined },
-        { seek: () => undefined, resume: () => bench.log.push("resume"), assertReadable: async () => undefined },
-      );
-      const opening = lane.open(none);
-      await turn();
-      if (isLost) void lane.lose();
-      fail();
-      if (isLost) await expect(opening).resolves.toBeUndefined();
-      else await expect(opening).rejects.toThrow("the store is away");
-      expect(bench.log).toEqual([]);
-    }
-  });
-
   it("reads on from where its handler seeks", async () => {
     const bench = new Bench();
     await bench.lane.open(none);
