@@ -91,7 +91,11 @@ class Walk {
         chosen.set(member.element, plain);
       }
       if (plain === name) this.#member(member, content, shape, name, path);
-      else this.#sibling(content, `${path}.${plain}`);
+      else {
+        // Rare, and the library has rules of its own for it.
+        this.doubt = true;
+        this.#sibling(content, `${path}.${plain}`);
+      }
     }
     for (const { element, names } of shape.required) {
       if (!names.some((name) => value[name] !== undefined || value[`_${name}`] !== undefined))
