@@ -7,7 +7,7 @@ import { connectCodec } from "../engine/log/registry.js";
 import { allProjections } from "../engine/service/discover.js";
 import { TributaryError } from "../engine/service/errors.js";
 import { sealedOpener } from "../engine/service/sealed-opener.js";
-import { requireSetting, type Settings } from "../engine/service/settings.js";
+import { kekSettings, type Settings } from "../engine/service/settings.js";
 import type { Pool } from "../engine/store/pool.js";
 import { openVault } from "../engine/vault/vault.js";
 import { withLog } from "./log.js";
@@ -54,7 +54,7 @@ export function withAudit<Result>(
       );
     }
     const codec = await connectCodec(settings);
-    const kek = options.open ? requireSetting(settings, "TRIBUTARY_KEK") : undefined;
+    const kek = options.open ? kekSettings(settings) : undefined;
     const vault = kek === undefined ? undefined : openVault({ pool, kek });
     const opener = kek === undefined ? undefined : sealedOpener(pool, kek, codec);
     try {

@@ -104,6 +104,11 @@ export const commands: readonly CommandEntry[] = [
     about: "proof and evidence: what happened to whom, and that nothing was changed since",
     load: async () => (await import("./audit.js")).registerAudit,
   },
+  {
+    name: "vault",
+    about: "data keys: erase a patient for good, rewrap keys under a new key-encryption key",
+    load: async () => (await import("./vault.js")).registerVault,
+  },
   { name: "bench", about: "published measurements", load: async () => (await import("./bench.js")).registerBench },
 ];
 

@@ -42,6 +42,11 @@ const examples: Readonly<Record<string, readonly (readonly [call: string, what: 
   "consumers run": [["tributary consumers run claims", "a second instance shares the partitions of the first"]],
   "consumers new": [["tributary consumers new bed-days", "then change its table and fold"]],
   "consumers grants": [["tributary consumers grants claims", "for who sets up roles by hand"]],
+  "vault erase": [
+    ['tributary vault erase ID --reason "request 2026/17"', "asks first; ID as the read models show it"],
+    ['tributary vault erase ID --person --yes --reason "request 2026/17"', "all records of the same person"],
+  ],
+  "vault rotate": [["tributary vault rotate --yes", "with TRIBUTARY_KEK_FILE new and TRIBUTARY_KEK_PREVIOUS_FILE old"]],
   validate: [
     ["tributary validate claims.837 --to x12", "what each claim would be answered, and the events it would make"],
     ["tributary validate admissions.hl7 --to hl7v2 --json", "one JSON object a message"],

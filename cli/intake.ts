@@ -2,7 +2,7 @@ import type { Command } from "commander";
 import { recordAccess } from "../engine/audit/access.js";
 import { intakeCounts, listEntries } from "../engine/intake/journal.js";
 import { connectCodec } from "../engine/log/registry.js";
-import { requireSetting } from "../engine/service/settings.js";
+import { kekSettings } from "../engine/service/settings.js";
 import { openVault } from "../engine/vault/vault.js";
 import { actorOf } from "./audit-source.js";
 import { withLog } from "./log.js";
@@ -50,7 +50,7 @@ export function registerIntake(command: Command): void {
     .action((options: ListOptions) =>
       withLog(async ({ log, pool, settings }) => {
         const codec = await connectCodec(settings);
-        const vault = options.sealed ? undefined : openVault({ pool, kek: requireSetting(settings, "TRIBUTARY_KEK") });
+        const vault = options.sealed ? undefined : openVault({ pool, kek: kekSettings(settings) });
         const filter = {
           ...(options.partner ? { partner: options.partner } : {}),
           ...(options.code ? { code: options.code } : {}),

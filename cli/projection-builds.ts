@@ -14,7 +14,7 @@ import { projectionNamed } from "../engine/service/discover.js";
 import { TributaryError } from "../engine/service/errors.js";
 import { rebuildFlags } from "../engine/service/node-flags.js";
 import { closedOpener, sealedOpener } from "../engine/service/sealed-opener.js";
-import { requireSetting } from "../engine/service/settings.js";
+import { kekSettings, requireSetting } from "../engine/service/settings.js";
 import { openPool, type Pool } from "../engine/store/pool.js";
 import { confirm } from "./confirm.js";
 import { commandLogger, withLog } from "./log.js";
@@ -49,7 +49,7 @@ async function rebuild(name: string, options: RebuildOptions): Promise<void> {
       max: options.connections + 2,
     });
     const opensSealed = openedEventTypes({ ...consumer, project: [projection] }).length > 0;
-    const opener = opensSealed ? sealedOpener(pool, requireSetting(settings, "TRIBUTARY_KEK"), codec) : closedOpener;
+    const opener = opensSealed ? sealedOpener(pool, kekSettings(settings), codec) : closedOpener;
     const watchdog = new FoldWatchdog(settings.FOLD_SECONDS, consumer.name);
     const ending = new AbortController();
     const end = () => ending.abort(new TributaryError("TRIB_REPLAY_INTERRUPTED"));

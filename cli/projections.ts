@@ -10,7 +10,7 @@ import { decoderOf } from "../engine/service/consumer-process.js";
 import { allProjections } from "../engine/service/discover.js";
 import { TributaryError } from "../engine/service/errors.js";
 import { sealedOpener } from "../engine/service/sealed-opener.js";
-import { requireSetting } from "../engine/service/settings.js";
+import { kekSettings } from "../engine/service/settings.js";
 import { withLog } from "./log.js";
 import { print, printJson, printTable } from "./output.js";
 import { registerProjectionBuilds } from "./projection-builds.js";
@@ -62,7 +62,7 @@ export function registerProjections(command: Command): void {
         if (!projection || !build)
           throw new TributaryError("TRIB_CLI_NOT_FOUND", `There is no projection ${name} with a current build.`);
         const codec = await connectCodec(settings);
-        const opener = sealedOpener(pool, requireSetting(settings, "TRIBUTARY_KEK"), codec);
+        const opener = sealedOpener(pool, kekSettings(settings), codec);
         const decisions = new Decisions(auditDecisions(log, codec), name);
         await decisions.load();
         try {

@@ -23,12 +23,18 @@ import type {
 } from "./claim/claim.generated.js";
 import type {
   EventMeta,
+  FactWithdrawn,
+  FactWithdrawnInput,
+  SubjectErased,
+  SubjectErasedInput,
 } from "./common/common.generated.js";
 import type {
   MergeDetails,
   MergeDetailsInput,
   PatientDetails,
   PatientDetailsInput,
+  PatientErased,
+  PatientErasedInput,
   PatientMergeHeld,
   PatientMergeHeldInput,
   PatientRegistered,
@@ -80,6 +86,9 @@ export interface EventTypes {
   readonly ClaimVoided: ClaimVoided;
   readonly InterchangeAcknowledged: InterchangeAcknowledged & { readonly sealed?: null };
   readonly RemittanceReceived: RemittanceReceived & { readonly sealed?: null };
+  readonly FactWithdrawn: FactWithdrawn & { readonly sealed?: null };
+  readonly SubjectErased: SubjectErased & { readonly sealed?: null };
+  readonly PatientErased: PatientErased & { readonly sealed?: null };
   readonly PatientMergeHeld: PatientMergeHeld & { readonly sealed?: null };
   readonly PatientRegistered: PatientRegistered;
   readonly PatientUpdated: PatientUpdated;
@@ -109,6 +118,9 @@ export interface EventInputs {
   readonly ClaimVoided: ClaimVoidedInput;
   readonly InterchangeAcknowledged: InterchangeAcknowledgedInput;
   readonly RemittanceReceived: RemittanceReceivedInput;
+  readonly FactWithdrawn: FactWithdrawnInput;
+  readonly SubjectErased: SubjectErasedInput;
+  readonly PatientErased: PatientErasedInput;
   readonly PatientMergeHeld: PatientMergeHeldInput;
   readonly PatientRegistered: PatientRegisteredInput;
   readonly PatientUpdated: PatientUpdatedInput;
@@ -138,6 +150,9 @@ export interface SealedTypes {
   readonly ClaimVoided: ClaimDetailsInput;
   readonly InterchangeAcknowledged: Record<string, never>;
   readonly RemittanceReceived: Record<string, never>;
+  readonly FactWithdrawn: Record<string, never>;
+  readonly SubjectErased: Record<string, never>;
+  readonly PatientErased: Record<string, never>;
   readonly PatientMergeHeld: Record<string, never>;
   readonly PatientRegistered: PatientDetailsInput;
   readonly PatientUpdated: PatientDetailsInput;
@@ -167,6 +182,9 @@ export interface OpenedTypes {
   readonly ClaimVoided: ClaimDetails;
   readonly InterchangeAcknowledged: Record<string, never>;
   readonly RemittanceReceived: Record<string, never>;
+  readonly FactWithdrawn: Record<string, never>;
+  readonly SubjectErased: Record<string, never>;
+  readonly PatientErased: Record<string, never>;
   readonly PatientMergeHeld: Record<string, never>;
   readonly PatientRegistered: PatientDetails;
   readonly PatientUpdated: PatientDetails;
@@ -185,154 +203,172 @@ export interface OpenedTypes {
   readonly VisitsMerged: VisitDetails;
 }
 
-/** Where each event belongs. Topics are without the installation's prefix. */
+/** Where each event belongs: `entity` is `common` for events that are in several topics. Topics are without the prefix. */
 export const eventCatalog = {
   ClaimAcknowledged: {
-    topic: "health.claim.events",
+    topics: ["health.claim.events"],
     entity: "claim",
     record: "health.claim.ClaimAcknowledged",
     sealed: "health.claim.ClaimDetails",
   },
   ClaimAdjudicated: {
-    topic: "health.claim.events",
+    topics: ["health.claim.events"],
     entity: "claim",
     record: "health.claim.ClaimAdjudicated",
     sealed: "health.claim.ClaimDetails",
   },
   ClaimPaymentReversed: {
-    topic: "health.claim.events",
+    topics: ["health.claim.events"],
     entity: "claim",
     record: "health.claim.ClaimPaymentReversed",
     sealed: "health.claim.ClaimDetails",
   },
   ClaimReplaced: {
-    topic: "health.claim.events",
+    topics: ["health.claim.events"],
     entity: "claim",
     record: "health.claim.ClaimReplaced",
     sealed: "health.claim.ClaimDetails",
   },
   ClaimStatusReported: {
-    topic: "health.claim.events",
+    topics: ["health.claim.events"],
     entity: "claim",
     record: "health.claim.ClaimStatusReported",
     sealed: "health.claim.ClaimDetails",
   },
   ClaimSubmitted: {
-    topic: "health.claim.events",
+    topics: ["health.claim.events"],
     entity: "claim",
     record: "health.claim.ClaimSubmitted",
     sealed: "health.claim.ClaimDetails",
   },
   ClaimVoided: {
-    topic: "health.claim.events",
+    topics: ["health.claim.events"],
     entity: "claim",
     record: "health.claim.ClaimVoided",
     sealed: "health.claim.ClaimDetails",
   },
   InterchangeAcknowledged: {
-    topic: "health.claim.events",
+    topics: ["health.claim.events"],
     entity: "claim",
     record: "health.claim.InterchangeAcknowledged",
     sealed: null,
   },
   RemittanceReceived: {
-    topic: "health.claim.events",
+    topics: ["health.claim.events"],
     entity: "claim",
     record: "health.claim.RemittanceReceived",
     sealed: null,
   },
+  FactWithdrawn: {
+    topics: ["health.patient.events", "health.visit.events", "health.claim.events"],
+    entity: "common",
+    record: "health.common.FactWithdrawn",
+    sealed: null,
+  },
+  SubjectErased: {
+    topics: ["health.visit.events", "health.claim.events"],
+    entity: "common",
+    record: "health.common.SubjectErased",
+    sealed: null,
+  },
+  PatientErased: {
+    topics: ["health.patient.events"],
+    entity: "patient",
+    record: "health.patient.PatientErased",
+    sealed: null,
+  },
   PatientMergeHeld: {
-    topic: "health.patient.events",
+    topics: ["health.patient.events"],
     entity: "patient",
     record: "health.patient.PatientMergeHeld",
     sealed: null,
   },
   PatientRegistered: {
-    topic: "health.patient.events",
+    topics: ["health.patient.events"],
     entity: "patient",
     record: "health.patient.PatientRegistered",
     sealed: "health.patient.PatientDetails",
   },
   PatientUpdated: {
-    topic: "health.patient.events",
+    topics: ["health.patient.events"],
     entity: "patient",
     record: "health.patient.PatientUpdated",
     sealed: "health.patient.PatientDetails",
   },
   PatientsLinked: {
-    topic: "health.patient.events",
+    topics: ["health.patient.events"],
     entity: "patient",
     record: "health.patient.PatientsLinked",
     sealed: null,
   },
   PatientsMerged: {
-    topic: "health.patient.events",
+    topics: ["health.patient.events"],
     entity: "patient",
     record: "health.patient.PatientsMerged",
     sealed: "health.patient.MergeDetails",
   },
   PatientsUnmerged: {
-    topic: "health.patient.events",
+    topics: ["health.patient.events"],
     entity: "patient",
     record: "health.patient.PatientsUnmerged",
     sealed: null,
   },
   EndCancelled: {
-    topic: "health.visit.events",
+    topics: ["health.visit.events"],
     entity: "visit",
     record: "health.visit.EndCancelled",
     sealed: "health.visit.VisitDetails",
   },
   TransferCancelled: {
-    topic: "health.visit.events",
+    topics: ["health.visit.events"],
     entity: "visit",
     record: "health.visit.TransferCancelled",
     sealed: "health.visit.VisitDetails",
   },
   VisitCancelled: {
-    topic: "health.visit.events",
+    topics: ["health.visit.events"],
     entity: "visit",
     record: "health.visit.VisitCancelled",
     sealed: "health.visit.VisitDetails",
   },
   VisitEnded: {
-    topic: "health.visit.events",
+    topics: ["health.visit.events"],
     entity: "visit",
     record: "health.visit.VisitEnded",
     sealed: "health.visit.VisitDetails",
   },
   VisitMoved: {
-    topic: "health.visit.events",
+    topics: ["health.visit.events"],
     entity: "visit",
     record: "health.visit.VisitMoved",
     sealed: "health.visit.VisitDetails",
   },
   VisitPreAdmitted: {
-    topic: "health.visit.events",
+    topics: ["health.visit.events"],
     entity: "visit",
     record: "health.visit.VisitPreAdmitted",
     sealed: "health.visit.VisitDetails",
   },
   VisitStarted: {
-    topic: "health.visit.events",
+    topics: ["health.visit.events"],
     entity: "visit",
     record: "health.visit.VisitStarted",
     sealed: "health.visit.VisitDetails",
   },
   VisitTransferred: {
-    topic: "health.visit.events",
+    topics: ["health.visit.events"],
     entity: "visit",
     record: "health.visit.VisitTransferred",
     sealed: "health.visit.VisitDetails",
   },
   VisitUpdated: {
-    topic: "health.visit.events",
+    topics: ["health.visit.events"],
     entity: "visit",
     record: "health.visit.VisitUpdated",
     sealed: "health.visit.VisitDetails",
   },
   VisitsMerged: {
-    topic: "health.visit.events",
+    topics: ["health.visit.events"],
     entity: "visit",
     record: "health.visit.VisitsMerged",
     sealed: "health.visit.VisitDetails",

@@ -28,6 +28,7 @@ const decisions: Readonly<Record<string, string>> = {
   EventParked: "park",
   EventSkipped: "skip",
   ParkRetried: "retry",
+  ErasureRecorded: "erase",
 };
 
 const entity = (what: string, code: string, display: string, role: readonly [string, string]) => ({

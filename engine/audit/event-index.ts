@@ -1,8 +1,8 @@
-import { type EventType, eventCatalog } from "../../schemas/events.generated.js";
+import type { EventType } from "../../schemas/events.generated.js";
 import type { Codec } from "../log/codec.js";
 import type { Log } from "../log/log.js";
 import { parsePosition, positionHeader } from "../log/position.js";
-import { entities, eventsTopic } from "../log/schemas.js";
+import { entities, entityOfTopic, eventsTopic } from "../log/schemas.js";
 import { Positions } from "../projector/positions.js";
 import { TributaryError } from "../service/errors.js";
 import type { Pool } from "../store/pool.js";
@@ -72,13 +72,13 @@ async function remittanceEvents(pool: Pool, remittances: ReadonlySet<string>): P
 }
 
 /** Whom an event is about: as the timeline has it. */
-function subjectsOf(type: EventType, key: string, event: object) {
+function subjectsOf(topic: string, type: EventType, key: string, event: object) {
   const named = event as {
     readonly patientId?: string | null;
     readonly visitId?: string | null;
     readonly remittanceId?: string | null;
   };
-  const { entity } = eventCatalog[type];
+  const entity = entityOfTopic(topic);
   const nobody = { patientId: null, visitId: null, claimId: null };
   if (type === "RemittanceReceived") return { ...nobody, remittanceId: key };
   return {
@@ -124,7 +124,14 @@ async function inLog(
           if (!decoded) continue;
           const { type, event } = decoded;
           if (!positions.take(position, event.meta.id)) continue;
-          const place = { topic, partition, offset, eventId: event.meta.id, type, ...subjectsOf(type, key, event) };
+          const place = {
+            topic,
+            partition,
+            offset,
+            eventId: event.meta.id,
+            type,
+            ...subjectsOf(topic, type, key, event),
+          };
           if (concerns(subjects, place)) found.push(place);
         }
       }

@@ -79,6 +79,8 @@ export interface EventDraftOf<Type extends keyof EventInputs> {
   readonly type: Type;
   /** Surrogate id of the entity: the record's key. */
   readonly subject: string;
+  /** Where the type is in several topics: the one it belongs into. No translation makes such events. */
+  readonly topic?: string;
   /** Occurred, epoch milliseconds UTC, by the sender's clock. */
   readonly time: number;
   readonly timePrecision?: EventInputsTimePrecision;

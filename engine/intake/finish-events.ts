@@ -1,4 +1,4 @@
-import type { EventMetaInput } from "../../schemas/common/common.generated.js";
+import type { EventMetaInput, PositionInput } from "../../schemas/common/common.generated.js";
 import { type EventType, eventCatalog } from "../../schemas/events.generated.js";
 import type { JournalledEventInput } from "../../schemas/intake/intake.generated.js";
 import type { Codec } from "../log/codec.js";
@@ -15,17 +15,22 @@ export interface FinishContext {
   readonly codec: Pick<Codec, "encode">;
   readonly connector: string;
   readonly receiptId: string;
+  /** Where the unit is translated again: which translation it is, and where the unit was first translated. */
+  readonly again?: { readonly generation: number; readonly origin: PositionInput } | undefined;
   readonly seal: SealEvent;
   /** Most bytes of one encoded event. */
   readonly eventLimit: number;
 }
+
+/** What events take from their unit. */
+export type FinishedUnit = Pick<ReceivedUnit, "events" | "partner" | "transport">;
 
 export type Finished =
   | { readonly verdict: Verdict & { readonly accepted: true }; readonly events: readonly JournalledEventInput[] }
   | { readonly verdict: Verdict & { readonly accepted: false } };
 
 /** Gives the drafts of a unit their ids, meta, seals and encoding. An event that can't be made rejects the unit. */
-export function finishEvents(unit: ReceivedUnit, context: FinishContext): Finished {
+export function finishEvents(unit: FinishedUnit, context: FinishContext): Finished {
   const events: JournalledEventInput[] = [];
   for (const [index, draft] of unit.events.entries()) {
     const finished = finishEvent(unit, draft, index, context);
@@ -36,14 +41,15 @@ export function finishEvents(unit: ReceivedUnit, context: FinishContext): Finish
 }
 
 function finishEvent(
-  unit: ReceivedUnit,
+  unit: FinishedUnit,
   draft: EventDraft,
   index: number,
-  { codec, connector, receiptId, seal, eventLimit }: FinishContext,
+  { codec, connector, receiptId, seal, eventLimit, again }: FinishContext,
 ): JournalledEventInput | (Verdict & { accepted: false }) {
   const type: EventType = draft.type;
-  const { record, topic, sealed: sealedRecord } = eventCatalog[type];
-  const id = eventId(receiptId, 0, index);
+  const { record, topics, sealed: sealedRecord } = eventCatalog[type];
+  const topic = draft.topic ?? topics[0];
+  const id = eventId(receiptId, again?.generation ?? 0, index);
   const meta: EventMetaInput = {
     id,
     source: unit.partner,
@@ -53,6 +59,7 @@ function finishEvent(
     connector,
     causationId: receiptId,
     correlationId: unit.transport?.transmissionId ?? null,
+    ...again,
   };
   try {
     let sealed: Buffer | null = null;

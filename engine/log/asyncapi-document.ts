@@ -1,5 +1,5 @@
 import { stringify } from "yaml";
-import { auditTopic, entities, eventsTopic, type RootRecord, rootRecords } from "./schemas.js";
+import { auditTopic, type Entity, entities, eventsTopic, type RootRecord, rootRecords } from "./schemas.js";
 
 /** Format of a payload's schema: the specification lists this version of Avro's. */
 const avroFormat = "application/vnd.apache.avro;version=1.9.0";
@@ -14,7 +14,7 @@ const message = ({ schema, role }: RootRecord) => ({
   title: schema.name,
   summary: schema.doc,
   contentType: "application/avro",
-  ...(role === "event" ? { headers: { $ref: "#/components/schemas/headers" } } : {}),
+  ...(role !== "audit" ? { headers: { $ref: "#/components/schemas/headers" } } : {}),
   payload: { schemaFormat: avroFormat, schema },
   bindings: {
     kafka: {
@@ -30,14 +30,14 @@ const message = ({ schema, role }: RootRecord) => ({
 /** `asyncapi.yaml` (AsyncAPI 3.0): the topics of events, for tools. The sealed records are not messages of their own. */
 export function asyncapiDocument(): string {
   const roots = [...rootRecords().values()];
-  const events = roots.filter(({ role }) => role === "event");
+  const events = roots.filter(({ role }) => role === "event" || role === "engine");
   const audits = roots.filter(({ role }) => role === "audit");
   const kept = { "cleanup.policy": ["delete"], "retention.ms": -1 };
   const bindings = { kafka: { topicConfiguration: kept, bindingVersion: "0.5.0" } };
   const referring = (names: readonly string[]) =>
     Object.fromEntries(names.map((name) => [name, { $ref: `#/components/messages/${name}` }]));
-  const ofEntity = (entity: string) =>
-    events.filter(({ folder }) => folder === entity).map(({ schema }) => schema.name);
+  const ofEntity = (entity: Entity) =>
+    events.filter(({ topics }) => topics.includes(eventsTopic(entity))).map(({ schema }) => schema.name);
   const channels: [string, object][] = entities.map((entity) => [
     `${entity}Events`,
     {

@@ -31,6 +31,10 @@ export interface AvroRecord {
   readonly type: "record";
   readonly name: string;
   readonly namespace?: string;
+  /** Entities in whose topics it is written, where these are more than the folder's one; ours, for the registry and the catalog. */
+  readonly topics?: readonly string[];
+  /** `engine` for an event that no translation makes and no partner can send; ours, like `topics`. */
+  readonly madeBy?: "engine";
   readonly doc?: string;
   readonly fields: readonly AvroField[];
 }

@@ -89,12 +89,17 @@ function partSection({ fullName, schema }: { readonly fullName: string; readonly
 export function eventsDocument(): string {
   const files = readSchemaFiles();
   const contract = { files: new Map(files.map((file) => [file.fullName, file])), roots: rootRecords(files) };
-  const events = [...contract.roots.values()].filter(({ role }) => role === "event");
-  const overview = events.map(({ schema, topic }) => [linkTo(schema.name), `\`${topic}\``, schema.doc ?? ""]);
+  const events = [...contract.roots.values()].filter(({ role }) => role === "event" || role === "engine");
+  const overview = events.map(({ schema, topics }) => [
+    linkTo(schema.name),
+    topics.map((topic) => `\`${topic}\``).join(", "),
+    schema.doc ?? "",
+  ]);
   const topics = entities.map((entity) => {
     const own = events.filter(({ folder }) => folder === entity);
     return `## ${eventsTopic(entity)}\n\nKey: surrogate id of the ${entity}.\n\n${own.map((event) => eventSection(contract, event)).join("\n\n")}`;
   });
+  const several = events.filter(({ folder }) => folder === "common");
   const audits = [...contract.roots.values()].filter(({ role }) => role === "audit");
   const parts = files.filter(({ fullName, folder }) => folder !== "intake" && !contract.roots.has(fullName));
   return `<!-- Made by \`npm run docs\` from schemas/**/*.avsc; a test compares. -->
@@ -109,6 +114,12 @@ What identifies a person is only in \`sealed\`: a second record, encrypted under
 Every event has [\`meta\`](#eventmeta).
 
 ${topics.join("\n\n")}
+
+## In several topics
+
+Made by the engine alone, on the keys of the entities that they are about.
+
+${several.map((event) => eventSection(contract, event)).join("\n\n")}
 
 ## ${auditTopic}
 

@@ -28,7 +28,9 @@ describe.skipIf(!registry)("schema registry", () => {
   }
 
   it("has a subject for every record under its topic, FULL_TRANSITIVE", async () => {
-    const expected = [...rootRecords().values()].map((root) => `${prefix}${root.topic}-${root.fullName}`);
+    const expected = [...rootRecords().values()].flatMap((root) =>
+      root.topics.map((topic) => `${prefix}${topic}-${root.fullName}`),
+    );
     expect((await subjects()).sort()).toEqual(expected.sort());
     for (const subject of expected) {
       const config = await (await fetch(`${registry}/config/${encodeURIComponent(subject)}`)).json();

@@ -19,7 +19,7 @@ interface Subject {
  */
 function subjects(settings: Settings): readonly Subject[] {
   const committed = committedVersions();
-  return [...rootRecords().values()].map((root) => {
+  return [...rootRecords().values()].flatMap((root) => {
     const versions = committed.get(root.fullName) ?? [];
     if (!currentVersion(root, versions)) {
       throw new TributaryError(
@@ -28,7 +28,7 @@ function subjects(settings: Settings): readonly Subject[] {
         { record: root.fullName },
       );
     }
-    return { name: `${settings.TOPIC_PREFIX}${root.topic}-${root.fullName}`, root, versions };
+    return root.topics.map((topic) => ({ name: `${settings.TOPIC_PREFIX}${topic}-${root.fullName}`, root, versions }));
   });
 }
 

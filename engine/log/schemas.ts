@@ -28,6 +28,10 @@ export const journalRecord = "health.intake.JournalEntry";
 /** Folder of the contracts. */
 export const schemasFolder: string = join(repositoryRoot, "schemas");
 
+/** Entity whose events a topic holds, by its name without the installation's prefix; undefined for any other topic. */
+export const entityOfTopic = (topic: string): Entity | undefined =>
+  entities.find((each) => eventsTopic(each) === topic);
+
 /** Topic of an entity's events, without the installation's prefix. */
 export function eventsTopic(entity: Entity): `health.${Entity}.events` {
   return `health.${entity}.events`;
@@ -48,12 +52,12 @@ export interface SchemaFile {
 export interface RootRecord {
   readonly fullName: string;
   /**
-   * `event`: of an entity, has `meta`. `sealed`: only ever encrypted inside an event. `journal`: the journal's entry.
-   * `audit`: a record of the audit topic, has `meta` of its own kind.
+   * `event`: of an entity, has `meta`. `engine`: an event that only the engine makes. `sealed`: only ever encrypted inside
+   * an event. `journal`: the journal's entry. `audit`: a record of the audit topic, has `meta` of its own kind.
    */
-  readonly role: "event" | "sealed" | "journal" | "audit";
-  /** Topic whose subject it is registered under, without the installation's prefix. */
-  readonly topic: string;
+  readonly role: "event" | "engine" | "sealed" | "journal" | "audit";
+  /** Topics in whose subjects it is registered, without the installation's prefix: as a rule one. */
+  readonly topics: readonly string[];
   readonly folder: string;
   /** Full name of the record in the field `sealed`, for events that have one. */
   readonly sealedRecord: string | null;
@@ -110,15 +114,16 @@ function selfContained(schema: AvroRecord, definitions: ReadonlyMap<string, Avro
   return resolve(schema, "") as AvroRecord;
 }
 
-function rootOf(file: SchemaFile, sealed: ReadonlySet<string>): Pick<RootRecord, "role" | "topic"> | undefined {
-  if (file.schema.type !== "record") return undefined;
-  if (file.fullName === journalRecord) return { role: "journal", topic: journalTopic };
-  const hasMeta = file.schema.fields.some((field) => field.name === "meta");
-  if (file.folder === "audit") return hasMeta ? { role: "audit", topic: auditTopic } : undefined;
-  const entity = entities.find((each) => each === file.folder);
-  if (!entity) return undefined;
-  if (hasMeta) return { role: "event", topic: eventsTopic(entity) };
-  return sealed.has(file.fullName) ? { role: "sealed", topic: eventsTopic(entity) } : undefined;
+function rootOf(file: SchemaFile, sealed: ReadonlySet<string>): Pick<RootRecord, "role" | "topics"> | undefined {
+  const { folder, fullName, schema } = file;
+  if (schema.type !== "record") return undefined;
+  if (fullName === journalRecord) return { role: "journal", topics: [journalTopic] };
+  const hasMeta = schema.fields.some((field) => field.name === "meta");
+  if (folder === "audit") return hasMeta ? { role: "audit", topics: [auditTopic] } : undefined;
+  const topics = entities.filter((each) => (schema.topics ?? [folder]).includes(each)).map(eventsTopic);
+  if (topics.length === 0) return undefined;
+  if (hasMeta) return { role: schema.madeBy === "engine" ? "engine" : "event", topics };
+  return sealed.has(fullName) ? { role: "sealed", topics } : undefined;
 }
 
 function sealedRecordOf(schema: AvroNamed): string | null {

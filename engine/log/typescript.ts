@@ -141,7 +141,7 @@ function comment(doc: string | undefined, indent: string): string {
 
 function eventsText(files: readonly SchemaFile[]): string {
   const roots = [...rootRecords(files).values()];
-  const events = roots.filter((root) => root.role === "event");
+  const events = roots.filter(({ role }) => role === "event" || role === "engine");
   const imports = new Map<string, string[]>([["common", ["EventMeta"]]]);
   const use = (folder: string, name: string): string => {
     const names = imports.get(folder) ?? [];
@@ -164,7 +164,7 @@ function eventsText(files: readonly SchemaFile[]): string {
     sealed.push(`  readonly ${name}: ${details ? use(detailsFolder, `${details}Input`) : "Record<string, never>"};`);
     opened.push(`  readonly ${name}: ${details ? use(detailsFolder, details) : "Record<string, never>"};`);
     catalog.push(
-      `  ${name}: {\n    topic: ${JSON.stringify(event.topic)},\n    entity: ${JSON.stringify(event.folder)},\n` +
+      `  ${name}: {\n    topics: [${event.topics.map((topic) => JSON.stringify(topic)).join(", ")}],\n    entity: ${JSON.stringify(event.folder)},\n` +
         `    record: ${JSON.stringify(event.fullName)},\n    sealed: ${JSON.stringify(event.sealedRecord)},\n  },`,
     );
   }
@@ -192,7 +192,7 @@ function eventsText(files: readonly SchemaFile[]): string {
     "/** What identifies a person in an event, after it was opened: every field is there. */",
     `export interface OpenedTypes {\n${opened.join("\n")}\n}`,
     "",
-    "/** Where each event belongs. Topics are without the installation's prefix. */",
+    "/** Where each event belongs: `entity` is `common` for events that are in several topics. Topics are without the prefix. */",
     `export const eventCatalog = {\n${catalog.join("\n")}\n} as const;`,
     "",
     "export type EventType = keyof typeof eventCatalog;",

@@ -4,7 +4,7 @@ import type { Entity } from "./entity.js";
 import type { LaneEvent } from "./events.js";
 import type { ProjectionLayout } from "./layout.js";
 import { RowProblem } from "./row-shape.js";
-import { type AnyScope, scopeOf } from "./scope.js";
+import { type AnyScope, KeyedScope, scopeOf } from "./scope.js";
 
 /** An event as a fold is given it: decoded, opened, in its place. */
 export interface FoldInput {
@@ -32,6 +32,9 @@ export interface ParkReason {
 
 type AnyFold = (context: FoldContext<Readonly<Record<string, Table>>>) => FoldResult;
 
+/** Events after which nothing restricted is known of their key. */
+const erasing: ReadonlySet<string> = new Set(["PatientErased", "SubjectErased"]);
+
 /** Reasons are kept in the database and shown to operators. */
 const longestReason = 500;
 
@@ -43,8 +46,10 @@ export class FoldMachine {
   readonly scopes: readonly AnyScope[];
   readonly #folds: ReadonlyMap<string, AnyFold>;
   readonly #context: Context;
+  readonly #erases: boolean;
 
   constructor(layout: ProjectionLayout) {
+    this.#erases = layout.readsSealed;
     this.scopes = layout.tables.map(scopeOf);
     this.#context = new Context(
       Object.fromEntries(layout.tables.map((table, index) => [table.name, this.scopes[index] as AnyScope])),
@@ -52,21 +57,24 @@ export class FoldMachine {
     this.#folds = new Map(Object.entries(layout.definition.fold) as [string, AnyFold][]);
   }
 
-  /** Whether the projection has a fold for events of this type. */
+  /** Whether events of this type concern the projection: it has a fold for them, or something that they erase. */
   folds(type: string): boolean {
-    return this.#folds.has(type);
+    return this.#folds.has(type) || (this.#erases && erasing.has(type));
   }
 
   /** @returns why the event's key is to be parked; undefined when the event is applied (or of no interest). */
   apply(event: LaneEvent, entity: Entity): ParkReason | undefined {
     const { type } = event;
     const fold = type && this.#folds.get(type);
+    const erases = this.#erases && type !== undefined && erasing.has(type);
     for (let index = 0; index < this.scopes.length; index++) this.scopes[index]?.begin(entity, event.key);
-    if (!fold) return undefined;
+    if (!fold && !erases) return undefined;
     let result: FoldResult;
     let thrown: unknown;
     try {
-      result = fold(this.#context.about(event) as unknown as Parameters<AnyFold>[0]);
+      if (fold) result = fold(this.#context.about(event) as unknown as Parameters<AnyFold>[0]);
+      // Not left to the definitions: what was sealed is gone from every build, and none may show it longer.
+      if (erases) for (const scope of this.scopes) if (scope instanceof KeyedScope) scope.erase();
     } catch (error) {
       thrown = error ?? new Error("nothing");
     }

@@ -24,7 +24,11 @@ export function openedEventTypes(consumer: ConsumerDefinition): readonly string[
 export function topicsOfProjections(projections: readonly AnyProjection[]): readonly string[] {
   const topics = projections.flatMap(({ fold, topic }) => {
     if (topic !== undefined) return [topic];
-    return (Object.keys(fold) as (keyof typeof eventCatalog)[]).map((type) => eventCatalog[type].topic);
+    const all = (Object.keys(fold) as (keyof typeof eventCatalog)[]).map(
+      (type): readonly string[] => eventCatalog[type].topics,
+    );
+    // What is in several topics comes with the others.
+    return all.flatMap((each) => (each.length === 1 ? each : []));
   });
   return [...new Set(topics)].sort();
 }

@@ -70,6 +70,8 @@ export class KeyedScope extends Scope implements KeyedRows, TableScope {
   readonly #shape: RowShape;
   /** Of what everybody may see; undefined when that is all. */
   readonly #clear: RowShape | undefined;
+  /** Columns that an erasure empties. */
+  readonly #erased: readonly string[];
   #entity: Entity | undefined;
   #key = "";
 
@@ -78,6 +80,7 @@ export class KeyedScope extends Scope implements KeyedRows, TableScope {
     this.#isOne = table.rest.length === 0;
     this.#keyProblem = (table.keyColumn as ColumnLayout).problemOf;
     this.#shape = rowShape(table.name, table.given);
+    this.#erased = table.given.filter(({ column, inKey }) => column.restricted && !inKey).map(({ name }) => name);
     this.#clear = table.clear.length < table.given.length ? rowShape(table.name, table.clear) : undefined;
   }
 
@@ -149,6 +152,15 @@ export class KeyedScope extends Scope implements KeyedRows, TableScope {
     const key = this.#rest(rest);
     if (this.#stored(key)) this.#set(key, undefined);
     else this.#unset(key);
+  }
+
+  /** Takes what is restricted out of every row of the entity; rows of a table that is restricted as a whole go. */
+  erase(): void {
+    if (this.table.definition.restricted) for (const row of this.all()) this.delete(row);
+    else if (this.#erased.length > 0) {
+      const gone = Object.fromEntries(this.#erased.map((name) => [name, null]));
+      for (const row of this.all()) this.put({ ...row, ...gone });
+    }
   }
 
   /** Makes the changes part of the entity; slots that now have to be written and had not before are added to `dirty`. */

@@ -103,7 +103,7 @@ function* viewMistakes(projection: AnyProjection): Generator<string> {
 }
 
 function* foldMistakes(projection: AnyProjection): Generator<string> {
-  const catalog: Readonly<Record<string, { readonly topic: string }>> = eventCatalog;
+  const catalog: Readonly<Record<string, { readonly topics: readonly string[] }>> = eventCatalog;
   if (projection.topic !== undefined) {
     if (Object.keys(projection.fold).length === 0) yield `${projection.name}: folds no event`;
     return;
@@ -111,8 +111,9 @@ function* foldMistakes(projection: AnyProjection): Generator<string> {
   const topics = new Set<string>();
   for (const type of Object.keys(projection.fold)) {
     const entry = catalog[type];
-    if (entry) topics.add(entry.topic);
-    else yield `${projection.name}: folds ${type}, which is no event type`;
+    // What is in several topics comes with the others.
+    if (entry?.topics.length === 1) topics.add(entry.topics[0] as string);
+    else if (!entry) yield `${projection.name}: folds ${type}, which is no event type`;
   }
   const keyed = Object.values(projection.tables).some((table) => table.kind === "keyed");
   if (keyed && topics.size > 1)

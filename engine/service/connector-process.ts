@@ -6,7 +6,7 @@ import { openPool } from "../store/pool.js";
 import { openVault } from "../vault/vault.js";
 import { loadConnector, loadProfiles } from "./discover.js";
 import type { RunningService, Surroundings } from "./process.js";
-import { requireSetting } from "./settings.js";
+import { kekSettings, requireSetting } from "./settings.js";
 
 /** A connector at work: what partners reach, and the intake behind it. */
 export async function startConnector(
@@ -21,7 +21,7 @@ export async function startConnector(
     max: settings.DATABASE_POOL,
     statementTimeout: 10_000,
   });
-  const vault = openVault({ pool, kek: requireSetting(settings, "TRIBUTARY_KEK") });
+  const vault = openVault({ pool, kek: kekSettings(settings) });
   const codec = await connectCodec(settings);
   const producer = await log.producer();
   const intake = openIntake({

@@ -12,7 +12,7 @@ import type { ConsumerDefinition } from "./consumer.js";
 import { loadConsumer } from "./discover.js";
 import type { RunningService, Surroundings } from "./process.js";
 import { closedOpener, sealedOpener } from "./sealed-opener.js";
-import { requireSetting } from "./settings.js";
+import { kekSettings, requireSetting } from "./settings.js";
 
 /** The codec as the projector needs it. */
 export const decoderOf = (codec: Codec): Decoder => ({
@@ -42,9 +42,7 @@ export async function startDefinition(
   });
   const codec = await connectCodec(settings);
   const opener =
-    openedEventTypes(definition).length > 0
-      ? sealedOpener(pool, requireSetting(settings, "TRIBUTARY_KEK"), codec)
-      : closedOpener;
+    openedEventTypes(definition).length > 0 ? sealedOpener(pool, kekSettings(settings), codec) : closedOpener;
   const watchdog = new FoldWatchdog(settings.FOLD_SECONDS, name);
   const running = await runConsumer({
     definition,

@@ -1,6 +1,7 @@
 import { again, final } from "./error-kinds.js";
 import { receptionErrorDefinitions } from "./reception-error-definitions.js";
 import { stackErrorDefinitions } from "./stack-error-definitions.js";
+import { vaultErrorDefinitions } from "./vault-error-definitions.js";
 
 /**
  * Every coded error of the engine, in one place.
@@ -351,26 +352,7 @@ export const errorDefinitions = {
     remedy: "Check DATABASE_URL and the server; work goes on by itself when it is back.",
     ...again(75),
   },
-  TRIB_VAULT_FORBIDDEN: {
-    summary: "This login role may not open sealed content of an event type.",
-    remedy: "Let `consumers grants` give the consumer's role what its projections need.",
-    ...final(77, 403),
-  },
-  TRIB_VAULT_KEK_UNKNOWN: {
-    summary: "A data key was wrapped by another key-encryption key than the one given.",
-    remedy: "Give the key-encryption key whose id is named (TRIBUTARY_KEK_FILE).",
-    ...final(78),
-  },
-  TRIB_VAULT_KEY_MISSING: {
-    summary: "The vault never had a key that something is sealed under.",
-    remedy: "The vault is not the one the log was written with, or an old copy of it: restore it.",
-    ...final(65),
-  },
-  TRIB_VAULT_TAMPERED: {
-    summary: "Sealed content does not belong to its key or place.",
-    remedy: "Compare log and vault with their backups: one of them was changed.",
-    ...final(65),
-  },
+  ...vaultErrorDefinitions,
   TRIB_X12_BODY_TOO_LARGE: {
     summary: "The body is larger than the X12 server takes.",
     remedy: "Send fewer transaction sets at once, or raise X12_BODY_LIMIT.",

@@ -1,10 +1,11 @@
 import type { Codec } from "../log/codec.js";
 import type { Opener } from "../projector/ports.js";
 import type { Pool } from "../store/pool.js";
+import type { KekSettings } from "../vault/data-key.js";
 import { sealedEventOpener } from "../vault/sealed-event-opener.js";
 
 /** Opens and decodes sealed content, as far as the database lets the pool's role. */
-export function sealedOpener(pool: Pool, kek: string, codec: Codec): Opener & { close(): void } {
+export function sealedOpener(pool: Pool, kek: string | KekSettings, codec: Codec): Opener & { close(): void } {
   const vault = sealedEventOpener({ pool, kek });
   return {
     async open(contents) {

@@ -38,6 +38,13 @@ export const settingsSchema = z.object({
     .regex(/^[0-9a-fA-F]{64}$/, "64 hexadecimal digits")
     .optional()
     .describe("Key-encryption key of the vault. Given as a file: `TRIBUTARY_KEK_FILE`."),
+  TRIBUTARY_KEK_PREVIOUS: z
+    .string()
+    .regex(/^[0-9a-fA-F]{64}$/, "64 hexadecimal digits")
+    .optional()
+    .describe(
+      "Key-encryption key before `TRIBUTARY_KEK`, until `vault rotate` has rewrapped every data key. Given as a file: `TRIBUTARY_KEK_PREVIOUS_FILE`.",
+    ),
   TRIBUTARY_NOTARY_KEY: z
     .string()
     .regex(/^[0-9a-fA-F]{64}$/, "64 hexadecimal digits")
@@ -312,6 +319,11 @@ export function readSettings(environment: NodeJS.ProcessEnv = process.env): Sett
     throw new TributaryError("TRIB_CONFIG_INVALID", `Settings to correct: ${mistakes.join("; ")}.`);
   }
   return parsed.data;
+}
+
+/** The vault's key-encryption keys, the current one and the one before it while keys are rewrapped. @throws TRIB_CONFIG_INVALID when there is none. */
+export function kekSettings(settings: Settings): { readonly current: string; readonly previous: string | undefined } {
+  return { current: requireSetting(settings, "TRIBUTARY_KEK"), previous: settings.TRIBUTARY_KEK_PREVIOUS };
 }
 
 /** A setting that this process cannot do without. */

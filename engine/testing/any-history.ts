@@ -21,7 +21,7 @@ export function anyHistory(projection: AnyProjection): fc.Arbitrary<readonly Fol
   return fc.array(told, { minLength: 1, maxLength: 12 }).map((all) => {
     const ends = new Map<string, number>();
     return all.map(({ key, feed, made: { type, event, sealed } }, index): FoldInput => {
-      const { topic } = eventCatalog[type];
+      const [topic] = eventCatalog[type].topics;
       const partition = entityIds.indexOf(key) % partitions;
       const lane = `${topic}/${partition}`;
       const offset = ends.get(lane) ?? 0;

@@ -53,7 +53,7 @@ export function recorded(
       event: { ...defaultsOf(given.type), ...given.fields, meta, sealed: null } as EventTypes[keyof EventTypes],
       sealed: given.sealed ?? null,
       position: { journal: "journal", partition: 0, offset, index: 0, recordedAt: firstRecorded + offset * 1000 },
-      source: { topic: eventCatalog[given.type].topic, partition: 0, offset: offset - 1 },
+      source: { topic: eventCatalog[given.type].topics[0], partition: 0, offset: offset - 1 },
     };
   });
 }

@@ -25,8 +25,25 @@ export interface KeyEncryptionKey {
   readonly key: Buffer;
 }
 
-/** @param hex 64 hexadecimal digits (`TRIBUTARY_KEK`). */
-export function keyEncryptionKey(hex: string): KeyEncryptionKey {
+/** Keys that the vault may be wrapped under: all are opened, new ones are wrapped under the current one. */
+export interface KeyEncryptionKeys {
+  readonly current: KeyEncryptionKey;
+  readonly previous: KeyEncryptionKey | undefined;
+}
+
+/** `TRIBUTARY_KEK`, and while keys are rewrapped the one before it, `TRIBUTARY_KEK_PREVIOUS`; 64 hexadecimal digits each. */
+export interface KekSettings {
+  readonly current: string;
+  readonly previous?: string | undefined;
+}
+
+/** @param setting one key, when there is no other. */
+export function keyEncryptionKeys(setting: string | KekSettings): KeyEncryptionKeys {
+  const { current, previous } = typeof setting === "string" ? { current: setting, previous: undefined } : setting;
+  return { current: keyEncryptionKey(current), previous: previous ? keyEncryptionKey(previous) : undefined };
+}
+
+function keyEncryptionKey(hex: string): KeyEncryptionKey {
   const key = Buffer.from(hex, "hex");
   if (key.length !== 32) throw new TributaryError("TRIB_CONFIG_INVALID", "TRIBUTARY_KEK: 64 hexadecimal digits");
   // Names the key without telling anything of it.
@@ -45,7 +62,13 @@ export function wrap(kek: KeyEncryptionKey, { subject, generation, key }: DataKe
  * @throws TRIB_VAULT_KEK_UNKNOWN when another key-encryption key wrapped it.
  * @throws TRIB_VAULT_TAMPERED when the row was changed.
  */
-export function unwrap(kek: KeyEncryptionKey, kekId: string, name: KeyName, wrapped: Buffer): DataKey {
-  if (kekId !== kek.id) throw new TributaryError("TRIB_VAULT_KEK_UNKNOWN", undefined, { needed: kekId, given: kek.id });
+export function unwrap(
+  { current, previous }: KeyEncryptionKeys,
+  kekId: string,
+  name: KeyName,
+  wrapped: Buffer,
+): DataKey {
+  const kek = [current, previous].find((each) => each?.id === kekId);
+  if (!kek) throw new TributaryError("TRIB_VAULT_KEK_UNKNOWN", undefined, { needed: kekId, given: current.id });
   return { ...name, key: unseal(kek.key, additionalData("data key", name.subject, name.generation), wrapped) };
 }

@@ -1,8 +1,13 @@
 import type { Pool } from "../store/pool.js";
 import { type KeyName, keyText } from "./data-key.js";
 
+/** Milliseconds between looks for destroyed keys. */
+const lookInterval = 5_000;
+/** Milliseconds after which no consumer opens anything under a destroyed key, unless told otherwise. */
+export const forgottenAfter: number = 2 * lookInterval;
+
 export interface ForgettingOptions {
-  /** Milliseconds between looks for destroyed keys; default 5,000. */
+  /** Milliseconds between looks for destroyed keys; default 5,000. What is opened was looked for within twice that. */
   readonly interval?: number;
   /** Milliseconds without a successful look after which every key is forgotten; default 600,000. */
   readonly blindLimit?: number;
@@ -17,6 +22,7 @@ export class Forgetting {
   readonly #pool: Pool;
   readonly #forget: (destroyed: readonly KeyName[] | "all") => void;
   readonly #blindLimit: number;
+  readonly #staleAfter: number;
   readonly #timer: NodeJS.Timeout;
   #epoch: number | undefined;
   #seenAt = 0;
@@ -27,11 +33,12 @@ export class Forgetting {
   constructor(
     pool: Pool,
     forget: (destroyed: readonly KeyName[] | "all") => void,
-    { interval = 5_000, blindLimit = 600_000 }: ForgettingOptions = {},
+    { interval = lookInterval, blindLimit = 600_000 }: ForgettingOptions = {},
   ) {
     this.#pool = pool;
     this.#forget = forget;
     this.#blindLimit = blindLimit;
+    this.#staleAfter = 2 * interval;
     this.#timer = setInterval(() => {
       // Before the first load nothing is cached, so there is nothing to forget.
       if (this.#epoch !== undefined) this.look().catch(() => {});
@@ -56,6 +63,14 @@ export class Forgetting {
     }
   }
 
+  /**
+   * Looks when the last look began longer ago than `staleAfter`: afterwards no key is in memory that was destroyed
+   * before that. Not for who must go on while Postgres is away.
+   */
+  async fresh(): Promise<void> {
+    if (this.#epoch !== undefined && performance.now() - this.#seenAt > this.#staleAfter) await this.look();
+  }
+
   /** Asks what was destroyed since the last look, and forgets it. Looks at once share one question. */
   look(): Promise<void> {
     this.#looking ??= this.#look().finally(() => {
@@ -65,6 +80,7 @@ export class Forgetting {
   }
 
   async #look(): Promise<void> {
+    const begun = performance.now();
     try {
       const { rows } = await this.#pool.query<{ epoch: number; subject: string | null; generation: number }>(
         "SELECT epoch, subject, generation FROM engine.vault_destroyed($1)",
@@ -74,9 +90,9 @@ export class Forgetting {
       if (this.#loads > 0) for (const name of destroyed) this.#destroyedDuringLoads.add(keyText(name));
       if (destroyed.length > 0) this.#forget(destroyed);
       this.#epoch = rows[0]?.epoch ?? 0;
-      this.#seenAt = Date.now();
+      this.#seenAt = begun;
     } catch (error) {
-      if (this.#epoch !== undefined && Date.now() - this.#seenAt > this.#blindLimit) this.#forget("all");
+      if (this.#epoch !== undefined && performance.now() - this.#seenAt > this.#blindLimit) this.#forget("all");
       throw error;
     }
   }

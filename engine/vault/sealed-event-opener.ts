@@ -1,6 +1,6 @@
 import { TributaryError } from "../service/errors.js";
 import type { Pool } from "../store/pool.js";
-import { type DataKey, type KeyName, keyEncryptionKey, keyText, unwrap } from "./data-key.js";
+import { type DataKey, type KekSettings, type KeyName, keyEncryptionKeys, keyText, unwrap } from "./data-key.js";
 import { Forgetting, type ForgettingOptions } from "./forgetting.js";
 import { KeyCache } from "./key-cache.js";
 import { type EventName, keyOfSealedEvent, openEvent } from "./sealed-event.js";
@@ -25,8 +25,8 @@ export interface SealedEventOpener {
 export interface SealedEventOpenerOptions extends ForgettingOptions {
   /** Connected as the consumer's own role: the database decides what it may open. */
   readonly pool: Pool;
-  /** Key-encryption key, 64 hexadecimal digits (`TRIBUTARY_KEK`). */
-  readonly kek: string;
+  /** Key-encryption key, 64 hexadecimal digits (`TRIBUTARY_KEK`), or both while keys are rewrapped. */
+  readonly kek: string | KekSettings;
   /** Most keys held in memory; default 100,000. */
   readonly cacheLimit?: number;
 }
@@ -39,7 +39,7 @@ interface OpenedRow extends KeyName {
 /** Opens sealed events through `engine.vault_open`, as a consumer may. */
 export function sealedEventOpener(options: SealedEventOpenerOptions): SealedEventOpener {
   const { pool, cacheLimit = 100_000 } = options;
-  const kek = keyEncryptionKey(options.kek);
+  const kek = keyEncryptionKeys(options.kek);
   /** What was destroyed stays destroyed, so it is kept as well. */
   const cache = new KeyCache<DataKey | "destroyed">(cacheLimit);
   /** Event types that the database let this role open: a key in memory is no permission for another type. */
@@ -77,6 +77,8 @@ export function sealedEventOpener(options: SealedEventOpenerOptions): SealedEven
 
   return {
     async open(events) {
+      // What is sealed under a key that was destroyed this long ago must stay closed, whatever is in memory: see erase.ts.
+      await forgetting.fresh();
       const names = events.map(({ sealed }) => keyOfSealedEvent(sealed));
       const keys = new Map<string, DataKey | "destroyed">();
       const wanted = new Map<string, KeyName & { type: string }>();

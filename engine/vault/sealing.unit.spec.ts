@@ -1,7 +1,7 @@
 import { createDecipheriv, randomBytes } from "node:crypto";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { type DataKey, keyEncryptionKey, newDataKey, unwrap, wrap } from "./data-key.js";
+import { type DataKey, keyEncryptionKeys, newDataKey, unwrap, wrap } from "./data-key.js";
 import { KeyCache } from "./key-cache.js";
 import { keyOfSealedEvent, openEvent, sealEvent } from "./sealed-event.js";
 import { openUnit, sealUnit } from "./sealed-unit.js";
@@ -94,17 +94,17 @@ describe("a sealed unit", () => {
 });
 
 describe("a wrapped data key", () => {
-  const kek = keyEncryptionKey("11".repeat(32));
+  const kek = keyEncryptionKeys("11".repeat(32));
   const name = { subject, generation: 3 };
 
   it("is bound to its subject and generation, and says which key-encryption key it needs", () => {
     const dataKey = newDataKey(name);
-    const wrapped = wrap(kek, dataKey);
-    expect(unwrap(kek, kek.id, name, wrapped)).toEqual(dataKey);
-    expect(() => unwrap(kek, kek.id, { subject: other, generation: 3 }, wrapped)).toThrow(tampered);
-    expect(() => unwrap(kek, kek.id, { subject, generation: 4 }, wrapped)).toThrow(tampered);
-    const another = keyEncryptionKey("12".repeat(32));
-    expect(() => unwrap(another, kek.id, name, wrapped)).toThrow(
+    const wrapped = wrap(kek.current, dataKey);
+    expect(unwrap(kek, kek.current.id, name, wrapped)).toEqual(dataKey);
+    expect(() => unwrap(kek, kek.current.id, { subject: other, generation: 3 }, wrapped)).toThrow(tampered);
+    expect(() => unwrap(kek, kek.current.id, { subject, generation: 4 }, wrapped)).toThrow(tampered);
+    const another = keyEncryptionKeys("12".repeat(32));
+    expect(() => unwrap(another, kek.current.id, name, wrapped)).toThrow(
       expect.objectContaining({ code: "TRIB_VAULT_KEK_UNKNOWN" }),
     );
   });

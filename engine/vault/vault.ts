@@ -2,9 +2,10 @@ import { TributaryError } from "../service/errors.js";
 import type { Pool } from "../store/pool.js";
 import {
   type DataKey,
-  type KeyEncryptionKey,
+  type KekSettings,
+  type KeyEncryptionKeys,
   type KeyName,
-  keyEncryptionKey,
+  keyEncryptionKeys,
   keyText,
   newDataKey,
   unwrap,
@@ -15,8 +16,8 @@ import { KeyCache } from "./key-cache.js";
 
 export interface VaultOptions extends ForgettingOptions {
   readonly pool: Pool;
-  /** Key-encryption key, 64 hexadecimal digits (`TRIBUTARY_KEK`). */
-  readonly kek: string;
+  /** Key-encryption key, 64 hexadecimal digits (`TRIBUTARY_KEK`), or both while keys are rewrapped. */
+  readonly kek: string | KekSettings;
   /** Most keys held in memory; default 100,000. */
   readonly cacheLimit?: number;
 }
@@ -48,7 +49,7 @@ interface KeyRow extends KeyName {
 
 /** Opens the vault. Nothing is read before the first question. */
 export function openVault({ pool, kek: kekHex, cacheLimit = 100_000, ...forgettingOptions }: VaultOptions): Vault {
-  const kek = keyEncryptionKey(kekHex);
+  const kek = keyEncryptionKeys(kekHex);
   const living = new KeyCache<DataKey>(cacheLimit);
   const forget = (destroyed: readonly KeyName[] | "all") => {
     if (destroyed === "all") living.clear();
@@ -149,7 +150,7 @@ FROM offered CROSS JOIN LATERAL (
 ) AS last
 ORDER BY generation`;
 
-async function getOrCreate(pool: Pool, kek: KeyEncryptionKey, subjects: readonly string[]): Promise<DataKey[]> {
+async function getOrCreate(pool: Pool, kek: KeyEncryptionKeys, subjects: readonly string[]): Promise<DataKey[]> {
   const found: DataKey[] = [];
   /** Subjects still without a key, with the generation to offer. */
   let open = new Map(subjects.map((subject) => [subject, 1]));
@@ -159,8 +160,8 @@ async function getOrCreate(pool: Pool, kek: KeyEncryptionKey, subjects: readonly
     const { rows } = await pool.query<KeyRow>(offer, [
       offers.map(({ subject }) => subject),
       offers.map(({ generation }) => generation),
-      offers.map((key) => wrap(kek, key)),
-      kek.id,
+      offers.map((key) => wrap(kek.current, key)),
+      kek.current.id,
     ]);
     const last = new Map(rows.map((row) => [row.subject, row]));
     const next = new Map<string, number>();

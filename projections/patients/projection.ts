@@ -32,7 +32,10 @@ const tables = {
     comment: "One row a patient record of a facility. Rows of one person are linked in persons.",
     columns: {
       patient_id: uuid("Surrogate id of the sending facility's own identifier."),
-      status: oneOf(["active", "merged", "erased"], "merged: retired in favour of merged_into."),
+      status: oneOf(
+        ["active", "merged", "erased"],
+        "merged: retired in favour of merged_into; erased: what identifies the patient was destroyed, and nothing was told of the patient since.",
+      ),
       merged_into: indexed(uuid("The record that stands for this one, by the latest merge that was not undone.")),
       sex: text("Administrative sex as sent (HL7 table 0001)."),
       birth_year: integer("Year of birth."),
@@ -172,7 +175,8 @@ function tell(context: FoldContext<typeof tables, "PatientRegistered" | "Patient
   const at = clockOf(context);
   const clocks = told.clocks as unknown as Clocks;
   const named = isLatest(at, clocks.named) ? { ...clocks, named: at } : clocks;
-  rows.patients.put(afterMerges({ ...told, clocks: named as unknown as JsonValue }));
+  // Who is told of again after an erasure is known again, under a new key.
+  rows.patients.put(afterMerges({ ...told, status: "active", clocks: named as unknown as JsonValue }));
   for (const [index, identifier] of event.identifiers.entries()) {
     identify(context, identifier, "pid", sealed?.identifierValues?.[index]);
   }
@@ -249,6 +253,13 @@ function hold(context: FoldContext<typeof tables, "PatientMergeHeld">): undefine
   rows.merge_holds.put({ ...key, reason, at: at as unknown as JsonValue });
 }
 
+/** The engine empties what is restricted, here as in every projection. */
+function erase({ position, tables: rows }: FoldContext<typeof tables, "PatientErased">): undefined {
+  const row = rows.patients.get() ?? { clocks: {}, merges: {}, partners: [], first_seen_at: position.recordedAt };
+  rows.patients.put({ ...row, status: "erased" });
+  return undefined;
+}
+
 export default projection({
   name: "patients",
   version: 2,
@@ -264,6 +275,7 @@ export default projection({
       return undefined;
     },
     PatientMergeHeld: hold,
+    PatientErased: erase,
   },
   derived: {
     persons: {

@@ -40,8 +40,9 @@ const tables = {
 type Entry = FoldContext<typeof tables>;
 
 /** Whom and what an event is about: its own key, and what it names beside it. */
-function subjects({ type, event, key }: Entry) {
-  const { entity } = eventCatalog[type];
+function subjects({ type, event, key, source }: Entry) {
+  // By the topic, as some events come on keys of several entities.
+  const [, entity] = source.topic.split(".");
   const patient = "patientId" in event ? event.patientId : null;
   const remittance = "remittanceId" in event ? event.remittanceId : null;
   const visit = "visitId" in event ? event.visitId : null;

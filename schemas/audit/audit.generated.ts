@@ -81,6 +81,47 @@ export interface AuditMetaInput {
   readonly actor: string;
 }
 
+/** Step of an erasure. */
+export type ErasureStep = "UNKNOWN" | "BEGUN" | "DONE";
+
+/** A patient was erased: recorded before the first key is destroyed, and again when all is done. The key of the record is the patient. */
+export interface ErasureRecorded {
+  /** Who did it, and when. */
+  readonly meta: AuditMeta;
+  /** Whether it begins or is done. */
+  readonly step: ErasureStep;
+  /** Id of the erasure, the same in both records; also the receipt id of its journal entry. */
+  readonly erasure: string;
+  /** Surrogate id of the patient. */
+  readonly patient: string;
+  /** Why, in the words of who decided it. */
+  readonly reason: string;
+  /** Visits of the patient, once it is done. */
+  readonly visits: number;
+  /** Claims of the patient, once it is done. */
+  readonly claims: number;
+  /** Data keys destroyed, once it is done. */
+  readonly keys: number;
+}
+
+/** Input form of {@link ErasureRecorded}: fields with a default may be left out. */
+export interface ErasureRecordedInput {
+  /** Whether it begins or is done. */
+  readonly step?: ErasureStep | undefined;
+  /** Id of the erasure, the same in both records; also the receipt id of its journal entry. */
+  readonly erasure: string;
+  /** Surrogate id of the patient. */
+  readonly patient: string;
+  /** Why, in the words of who decided it. */
+  readonly reason: string;
+  /** Visits of the patient, once it is done. */
+  readonly visits?: number | undefined;
+  /** Claims of the patient, once it is done. */
+  readonly claims?: number | undefined;
+  /** Data keys destroyed, once it is done. */
+  readonly keys?: number | undefined;
+}
+
 /** An operator decided that an event parks its key without being applied, because it stops the read model. */
 export interface EventParked {
   /** Who decided it, and when. */

@@ -55,6 +55,20 @@ export interface EventMetaInput {
   readonly origin?: PositionInput | null | undefined;
 }
 
+/** A unit was translated again, and what was made of it on this key before is no fact any more. */
+export interface FactWithdrawn {
+  /** Where the event comes from and when it happened. */
+  readonly meta: EventMeta;
+  /** Ids of the events that are withdrawn. */
+  readonly withdrawn: readonly string[];
+}
+
+/** Input form of {@link FactWithdrawn}: fields with a default may be left out. */
+export interface FactWithdrawnInput {
+  /** Ids of the events that are withdrawn. */
+  readonly withdrawn?: readonly string[] | undefined;
+}
+
 /** The place of a unit in the intake journal. */
 export interface Position {
   /** Id of the journal, made with its topic. */
@@ -73,4 +87,18 @@ export interface PositionInput {
   readonly partition: number;
   /** Journal offset. */
   readonly offset: number;
+}
+
+/** The patient of a visit or a claim was erased: what was restricted of it is gone, too. */
+export interface SubjectErased {
+  /** Where the event comes from and when it happened. */
+  readonly meta: EventMeta;
+  /** The patient that was erased. */
+  readonly patientId: string;
+}
+
+/** Input form of {@link SubjectErased}: fields with a default may be left out. */
+export interface SubjectErasedInput {
+  /** The patient that was erased. */
+  readonly patientId: string;
 }

@@ -105,6 +105,17 @@ export interface PatientDetailsInput {
   readonly extensions?: readonly ExtensionInput[] | undefined;
 }
 
+/** The patient's data key was destroyed for good: what was sealed under it can't be opened any more. */
+export interface PatientErased {
+  /** Where the event comes from and when it happened. */
+  readonly meta: EventMeta;
+}
+
+/** Input form of {@link PatientErased}: fields with a default may be left out. */
+export interface PatientErasedInput {
+
+}
+
 /** Why a merge is not carried out. */
 export type MergeHoldReason = "UNKNOWN" | "TYPES_DIFFER";
 

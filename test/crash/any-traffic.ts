@@ -74,7 +74,7 @@ export class AnyTraffic {
       index: 0,
       recordedAt: 1_700_000_000_000 + unit,
     });
-    return { topic: eventCatalog[type].topic, key, value, headers: { [positionHeader]: position } };
+    return { topic: eventCatalog[type].topics[0], key, value, headers: { [positionHeader]: position } };
   }
 
   async send(): Promise<void> {

@@ -7,14 +7,14 @@ import { verifyProjection } from "../../engine/projector/verify.js";
 import { decoderOf } from "../../engine/service/consumer-process.js";
 import { consumerNames, loadConsumer } from "../../engine/service/discover.js";
 import { sealedOpener } from "../../engine/service/sealed-opener.js";
-import { requireSetting } from "../../engine/service/settings.js";
+import { kekSettings } from "../../engine/service/settings.js";
 import type { TestInstallation } from "../installation.js";
 
 /** Every read model beside what its whole log gives: rows that differ, by projection; empty when all are equal. */
 export async function unequalToLog(installation: TestInstallation): Promise<Record<string, unknown>> {
   const { pool, log, settings } = installation;
   const codec = await connectCodec(settings);
-  const opener = sealedOpener(pool, requireSetting(settings, "TRIBUTARY_KEK"), codec);
+  const opener = sealedOpener(pool, kekSettings(settings), codec);
   const unequal: Record<string, unknown> = {};
   try {
     for (const name of consumerNames()) {

@@ -1,0 +1,123 @@
+import { type Command, InvalidArgumentError } from "commander";
+import { recordAccess } from "../engine/audit/access.js";
+import { connectCodec } from "../engine/log/registry.js";
+import { awaitProjections } from "../engine/projector/await.js";
+import { allProjections } from "../engine/service/discover.js";
+import { TributaryError } from "../engine/service/errors.js";
+import { kekSettings, requireSetting } from "../engine/service/settings.js";
+import type { Pool } from "../engine/store/pool.js";
+import { erasePatient } from "../engine/vault/erase.js";
+import { keysByKek, rotateKeys } from "../engine/vault/rotate.js";
+import { actorOf, surrogateOf } from "./audit-source.js";
+import { confirm } from "./confirm.js";
+import { withLog } from "./log.js";
+import { print, printJson, printTable } from "./output.js";
+
+interface EraseCommand {
+  readonly reason: string;
+  readonly person?: boolean;
+  readonly by?: string;
+  readonly timeout: number;
+  readonly yes?: boolean;
+  readonly json?: boolean;
+}
+
+function seconds(text: string): number {
+  const value = Number(text);
+  if (!(value > 0)) throw new InvalidArgumentError("seconds above zero are needed.");
+  return value;
+}
+
+/** Records of the same person, the patient's own among them. */
+async function recordsOfPerson(pool: Pool, patient: string): Promise<readonly string[]> {
+  const { rows } = await pool.query<{ ids: readonly string[] }>(
+    "SELECT patient_ids AS ids FROM projections.persons WHERE $1::uuid = ANY (patient_ids)",
+    [patient],
+  );
+  return rows[0]?.ids ?? [patient];
+}
+
+export function registerVault(command: Command): void {
+  command
+    .command("erase")
+    .argument("<patient>", "surrogate id of the patient, as the read models show it", surrogateOf)
+    .description("destroy a patient's data key for good: what was sealed under it can't be read any more by anyone")
+    .requiredOption("--reason <text>", "why, for the audit; no name in it")
+    .option("--person", "every record of the same person, as `persons` has them")
+    .option("--by <name>", "who decides, for the audit; default the name you are logged in with")
+    .option("--timeout <seconds>", "give up waiting for the read models after this time", seconds, 120)
+    .option("--yes", "don't ask")
+    .option("--json", "one JSON array")
+    .addHelpText(
+      "after",
+      "\nTakes some seconds, until no process has the key in memory. Interrupted, it is carried on by the same command.",
+    )
+    .action((patient: string, options: EraseCommand) =>
+      withLog(async ({ log, pool, settings }) => {
+        const projections = await allProjections();
+        const timeline = projections.find(({ name }) => name === "timeline");
+        if (!timeline) throw new TributaryError("TRIB_CLI_NOT_FOUND", "There is no read model timeline.");
+        const person = await recordsOfPerson(pool, patient);
+        const patients = options.person ? person : [patient];
+        const others = person.length - patients.length;
+        const what = patients.length === 1 ? `patient ${patient}` : `${patients.length} records of a person`;
+        await confirm(
+          `What identifies ${what} is destroyed, and can't be brought back.${
+            others > 0 ? ` ${others} more records of the same person stay (--person erases them, too).` : ""
+          }`,
+          options.yes,
+        );
+        const codec = await connectCodec(settings);
+        const timeout = options.timeout * 1000;
+        const secret = requireSetting(settings, "TRIBUTARY_SECRET");
+        const erased = [];
+        for (const one of patients) {
+          const request = { patient: one, reason: options.reason, actor: actorOf(options.by) };
+          erased.push(await erasePatient({ log, pool, codec, secret, timeline, timeout }, request));
+        }
+        await awaitProjections({ log, pool, projections, timeout });
+        if (options.json) printJson(erased);
+        else {
+          printTable(
+            erased.map(({ patient: id, outcome, visits, claims, keys }) => ({
+              patient: id,
+              outcome,
+              visits,
+              claims,
+              keys,
+            })),
+          );
+          if (others > 0) print(`${others} more records of the same person stay (--person erases them, too).`);
+        }
+      }),
+    );
+  command
+    .command("rotate")
+    .description("rewrap every data key under TRIBUTARY_KEK, those under TRIBUTARY_KEK_PREVIOUS first opened with that")
+    .option("--reason <text>", "why, for the audit")
+    .option("--by <name>", "who does it, for the audit; default the name you are logged in with")
+    .option("--yes", "don't ask")
+    .option("--json", "one JSON object")
+    .addHelpText("after", "\nNothing that is sealed changes. Interrupted, it goes on where it stopped.")
+    .action((options: { reason?: string; by?: string; yes?: boolean; json?: boolean }) =>
+      withLog(async ({ log, pool, settings }) => {
+        const kek = kekSettings(settings);
+        await confirm("Every data key is wrapped under TRIBUTARY_KEK.", options.yes);
+        await recordAccess(log, await connectCodec(settings), {
+          action: "REPLAY",
+          command: "vault rotate",
+          subject: { kind: "vault", id: "vault" },
+          patients: [],
+          reason: options.reason,
+          actor: actorOf(options.by),
+        });
+        const rewrapped = await rotateKeys({ pool, kek });
+        const keys = await keysByKek(pool);
+        if (options.json) printJson({ rewrapped, keys });
+        else {
+          print(`${rewrapped} keys rewrapped`);
+          printTable(keys.map((row) => ({ ...row })));
+        }
+      }),
+    );
+}
