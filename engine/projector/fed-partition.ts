@@ -63,7 +63,7 @@ export class FedPartition implements LaneHandler {
   }
 
   async #follow(): Promise<void> {
-    const { topic, partition, builds } = this.#options;
+    const { topic, partition, builds, look } = this.#options;
     const wanted = builds();
     for (const [fed, lane] of this.#lanes) {
       if (wanted.includes(fed)) continue;
@@ -74,7 +74,15 @@ export class FedPartition implements LaneHandler {
     for (const fed of wanted) {
       if (this.#lanes.has(fed) || !this.#inner) continue;
       const lane = fed.lane(topic, partition);
-      await this.#inner.add(lane);
+      try {
+        await this.#inner.add(lane);
+      } catch (error) {
+        // Dropped while it was being taken up.
+        await look();
+        if (builds().includes(fed)) throw error;
+        await lane.close();
+        continue;
+      }
       this.#lanes.set(fed, lane);
       fed.opened(partition);
     }

@@ -2,11 +2,17 @@ import type { Codec } from "../log/codec.js";
 import type { Opener } from "../projector/ports.js";
 import type { Pool } from "../store/pool.js";
 import type { KekSettings } from "../vault/data-key.js";
+import type { ForgettingOptions } from "../vault/forgetting.js";
 import { sealedEventOpener } from "../vault/sealed-event-opener.js";
 
 /** Opens and decodes sealed content, as far as the database lets the pool's role. */
-export function sealedOpener(pool: Pool, kek: string | KekSettings, codec: Codec): Opener & { close(): void } {
-  const vault = sealedEventOpener({ pool, kek });
+export function sealedOpener(
+  pool: Pool,
+  kek: string | KekSettings,
+  codec: Codec,
+  forgetting: ForgettingOptions = {},
+): Opener & { close(): void } {
+  const vault = sealedEventOpener({ pool, kek, ...forgetting });
   return {
     async open(contents) {
       const opened = await vault.open(contents);

@@ -1,0 +1,227 @@
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { auditRecords } from "../engine/audit/access.js";
+import type { EventDraft, ReceivedUnit } from "../engine/intake/connector.js";
+import { listEntries } from "../engine/intake/journal.js";
+import { type EraseOptions, erasePatient } from "../engine/vault/erase.js";
+import timeline from "../projections/timeline/projection.js";
+import { openRegion, type Region } from "./region.js";
+
+let region: Region;
+beforeAll(async () => {
+  region = await openRegion();
+});
+afterAll(() => region?.close());
+
+const patientOf = (name: string) => region.intake.surrogate("patient", "NORTH", "MR", name);
+const visitOf = (name: string) => region.intake.surrogate("visit", "NORTH", "VN", name);
+const claimOf = (name: string) => region.intake.surrogate("claim", "NPI", "", name);
+
+let sent = 0;
+function unit(text: string, sealFor: readonly string[], events: readonly EventDraft[]): ReceivedUnit {
+  const bytes = Buffer.from(`${text} ${sent++}`);
+  return {
+    entry: "UNIT",
+    partner: "north",
+    feed: "north|NORTH",
+    format: "ADT^A08",
+    bytes,
+    verdict: { accepted: true },
+    answer: () => "AA",
+    identity: { rule: "EVERY", parts: ["north", bytes] },
+    sealFor,
+    events,
+  };
+}
+
+/** A patient with a visit and a claim, as three messages tell them. */
+function told(name: string, time: number, familyName = name): readonly ReceivedUnit[] {
+  const [patient, visit, claim] = [patientOf(name), visitOf(name), claimOf(name)];
+  return [
+    unit(
+      "registered",
+      [patient],
+      [
+        {
+          type: "PatientRegistered",
+          subject: patient,
+          time,
+          fields: {
+            facility: "NORTH",
+            sex: "F",
+            birthYear: 1950,
+            identifiers: [{ identifierId: patient, authority: "NORTH", type: "MR", strong: false }],
+          },
+          sealed: { familyName, birthDate: "1950-01-02", identifierValues: [name] },
+          sealFor: patient,
+        },
+      ],
+    ),
+    unit(
+      "admitted",
+      [patient],
+      [
+        {
+          type: "VisitStarted",
+          subject: visit,
+          time,
+          fields: { facility: "NORTH", authority: "NORTH", patientId: patient, class: "I", admission: "ADMITTED" },
+          sealed: { visitNumber: `V ${name}` },
+          sealFor: patient,
+        },
+      ],
+    ),
+    unit(
+      "claimed",
+      [patient],
+      [
+        {
+          type: "ClaimSubmitted",
+          subject: claim,
+          time,
+          fields: {
+            payerId: "P",
+            patientId: patient,
+            visitId: visit,
+            frequencyCode: "1",
+            kind: "PROFESSIONAL",
+            billedAmount: 10_000,
+            contentHash: name,
+          },
+          sealed: { patientControlNumber: `C ${name}`, memberId: `M ${name}` },
+          sealFor: patient,
+        },
+      ],
+    ),
+  ];
+}
+
+const erasing = (changes: Partial<EraseOptions> = {}): EraseOptions => ({
+  log: region.kafka.log,
+  pool: region.database.pool,
+  codec: region.kafka.codec,
+  secret: region.secret,
+  timeline,
+  timeout: 30_000,
+  forgottenAfter: region.forgottenAfter,
+  ...changes,
+});
+const request = (name: string) => ({ patient: patientOf(name), reason: "request 2026/17", actor: "officer" });
+const clear = async () => ({
+  patients: await region.rows("SELECT * FROM projections.patients ORDER BY patient_id"),
+  visits: await region.rows("SELECT * FROM projections.visits ORDER BY visit_id"),
+  claims: await region.rows("SELECT * FROM projections.claims ORDER BY claim_id"),
+});
+const restricted = (name: string) =>
+  region.rows(
+    `SELECT p.status, p.family_name, p.birth_date, i.value, v.visit_number, c.patient_control_number, c.member_id, c.billed_amount
+     FROM projections_restricted.patients p JOIN projections_restricted.patient_identifiers i USING (patient_id)
+     LEFT JOIN projections_restricted.visits v USING (patient_id) LEFT JOIN projections_restricted.claims c USING (patient_id)
+     WHERE p.patient_id = $1`,
+    [patientOf(name)],
+  );
+const gone = {
+  family_name: null,
+  birth_date: null,
+  value: null,
+  visit_number: null,
+  patient_control_number: null,
+  member_id: null,
+};
+const equalEverywhere = async () => {
+  expect(await region.rebuild()).toEqual([]);
+  for (const { name, differing, differences, skipped } of await region.verify()) {
+    expect({ name, differing, differences, skipped }).toEqual({ name, differing: 0, differences: [], skipped: [] });
+  }
+};
+
+describe("an erasure", () => {
+  it("takes what identifies a patient out of every build, and leaves everything else as it was", async () => {
+    await region.intake.submit([...told("Ann", 1_000), ...told("Bob", 2_000)]);
+    // A merge concerns both: its bytes are sealed under the keys of both.
+    await region.intake.submit([unit("both", [patientOf("Ann"), patientOf("Bob")], [])]);
+    await region.settle();
+    const before = await clear();
+    expect(await restricted("Ann")).toEqual([expect.objectContaining({ family_name: "Ann", visit_number: "V Ann" })]);
+
+    const erased = await erasePatient(erasing(), request("Ann"));
+    expect(erased).toMatchObject({ outcome: "erased", visits: 1, claims: 1, keys: 1 });
+    await region.settle();
+    expect(await restricted("Ann")).toEqual([{ ...gone, status: "erased", billed_amount: "100.00" }]);
+    expect(await restricted("Bob")).toEqual([expect.objectContaining({ status: "active", family_name: "Bob" })]);
+    const after = await clear();
+    const plain = ({ patients, visits, claims }: Awaited<ReturnType<typeof clear>>) => ({
+      patients: patients.map(({ status: _, recorded_at: __, source_offset: ___, ...row }) => row),
+      visits,
+      claims,
+    });
+    expect(plain(after)).toEqual(plain(before));
+    await equalEverywhere();
+  });
+
+  it("makes every unit unreadable that was sealed under the patient's key, those of several patients too", async () => {
+    const readable: (string | null)[] = [];
+    const { log, codec } = region.kafka;
+    for await (const one of listEntries({ log, codec, pool: region.database.pool, vault: region.vault })) {
+      readable.push(one.unitSha256);
+    }
+    expect([readable.length, readable.filter((hash) => hash !== null).length]).toEqual([7, 3]);
+  });
+
+  it("is recorded: who, what, when, why, and nothing personal", async () => {
+    const records = [];
+    for await (const { type, value } of auditRecords(region.kafka.log, region.kafka.codec)) {
+      if (type === "ErasureRecorded") records.push(value);
+    }
+    expect(records).toEqual([
+      expect.objectContaining({ step: "BEGUN", patient: patientOf("Ann"), reason: "request 2026/17" }),
+      expect.objectContaining({ step: "DONE", patient: patientOf("Ann"), visits: 1, claims: 1, keys: 1 }),
+    ]);
+    expect(JSON.stringify(records)).not.toMatch(/Ann/);
+  });
+
+  it("has nothing to do a second time, until something is told again, which a new key seals", async () => {
+    expect(await erasePatient(erasing(), request("Ann"))).toMatchObject({ outcome: "nothing" });
+    await region.intake.submit(told("Ann", 3_000, "Anna"));
+    await region.settle();
+    expect(await restricted("Ann")).toEqual([expect.objectContaining({ status: "active", family_name: "Anna" })]);
+    expect(
+      await region.rows("SELECT generation FROM engine.vault_keys WHERE subject = $1", [patientOf("Ann")]),
+    ).toEqual([{ generation: 1 }, { generation: 2 }]);
+    await equalEverywhere();
+    expect(await erasePatient(erasing(), request("Ann"))).toMatchObject({ outcome: "erased", keys: 1 });
+    await region.settle();
+    expect(await restricted("Ann")).toEqual([{ ...gone, status: "erased", billed_amount: "100.00" }]);
+  });
+
+  it("that is ended anywhere is carried on by the next, and comes to the same once", async () => {
+    const events = async () =>
+      region.rows(
+        "SELECT event_type, count(*)::int AS events FROM projections.timeline WHERE event_type LIKE '%Erased' AND $1 IN (patient_id, visit_id) GROUP BY 1 ORDER BY 1",
+        [patientOf("Bob")],
+      );
+    for (const last of ["destroyed", "forgotten", "journalled"]) {
+      const ended = erasePatient(
+        erasing({
+          onStep: (step) => {
+            if (step === last) throw new Error("ended");
+          },
+        }),
+        request("Bob"),
+      );
+      await expect(ended).rejects.toThrow("ended");
+    }
+    const erased = await erasePatient(erasing(), { ...request("Bob"), reason: "another" });
+    expect(erased).toMatchObject({ outcome: "erased", reason: "request 2026/17", keys: 1 });
+    await region.settle();
+    expect(await restricted("Bob")).toEqual([expect.objectContaining({ ...gone, status: "erased" })]);
+    expect(await events()).toEqual([
+      { event_type: "PatientErased", events: 1 },
+      { event_type: "SubjectErased", events: 2 },
+    ]);
+    await equalEverywhere();
+  });
+
+  it("is refused for who is not known", async () => {
+    await expect(erasePatient(erasing(), request("Nobody"))).rejects.toMatchObject({ code: "TRIB_CLI_NOT_FOUND" });
+  });
+});
