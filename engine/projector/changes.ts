@@ -1,6 +1,7 @@
 import type { Row } from "./definition.js";
 import type { Entity, Slot } from "./entity.js";
 import type { ProjectionLayout, TableLayout } from "./layout.js";
+import type { Difference } from "./retelling.js";
 import { type AnyScope, AppendedScope, KeyedScope, SummedScope } from "./scope.js";
 
 /** A sum in the making: a number while exact, else a bigint. */
@@ -19,23 +20,32 @@ export interface AppendedChange {
   readonly ordinal: number;
 }
 
-export function added(left: Sum, right: number): Sum {
-  if (typeof left === "number") {
+export function added(left: Sum, right: Sum): Sum {
+  if (typeof left === "number" && typeof right === "number") {
     const sum = left + right;
     if (Number.isSafeInteger(sum)) return sum;
   }
   return BigInt(left) + BigInt(right);
 }
 
+function sumsOf(table: TableLayout, into: Map<string, SummedChange>, key: Row): Sum[] {
+  const name = table.rest.map((column) => String(key[column.name])).join("\0");
+  let change = into.get(name);
+  if (!change) {
+    change = { key, sums: table.sums.map(() => 0) };
+    into.set(name, change);
+  }
+  return change.sums;
+}
+
+function addSum(table: TableLayout, into: Map<string, SummedChange>, key: Row, more: readonly Sum[]): void {
+  const sums = sumsOf(table, into, key);
+  for (const [index, sum] of more.entries()) sums[index] = added(sums[index] ?? 0, sum);
+}
+
 function addSums(table: TableLayout, into: Map<string, SummedChange>, scope: SummedScope): void {
   for (const { key, increments } of scope.changes) {
-    const name = table.rest.map((column) => String(key[column.name])).join("\0");
-    let change = into.get(name);
-    if (!change) {
-      change = { key, sums: table.sums.map(() => 0) };
-      into.set(name, change);
-    }
-    const { sums } = change;
+    const sums = sumsOf(table, into, key);
     table.sums.forEach((column, index) => {
       sums[index] = added(sums[index] ?? 0, increments[column.name] ?? 0);
     });
@@ -51,12 +61,15 @@ export class Changes {
   readonly keyed: readonly Slot[][];
   readonly summed: readonly Map<string, SummedChange>[];
   readonly appended: readonly AppendedChange[][];
+  /** Offsets of events whose appended rows, written before, go. */
+  readonly withdrawn: readonly Set<number>[];
   readonly #tables: readonly TableLayout[];
 
   constructor(layout: ProjectionLayout) {
     this.keyed = layout.tables.map(() => []);
     this.summed = layout.tables.map(() => new Map());
     this.appended = layout.tables.map(() => []);
+    this.withdrawn = layout.tables.map(() => new Set());
     this.#tables = layout.tables;
   }
 
@@ -64,9 +77,27 @@ export class Changes {
   get size(): number {
     let rows = 0;
     for (let index = 0; index < this.#tables.length; index++) {
+      rows += this.withdrawn[index]?.size ?? 0;
       rows += (this.keyed[index]?.length ?? 0) + (this.summed[index]?.size ?? 0) + (this.appended[index]?.length ?? 0);
     }
     return rows;
+  }
+
+  /** Books what a key that was told again changes in summed and appended tables. */
+  book({ sums, appended, withdrawn }: Difference): void {
+    for (const { table, key, sums: more } of sums) {
+      addSum(table, this.summed[table.index] as Map<string, SummedChange>, key, more);
+    }
+    for (const { table, offset } of withdrawn) {
+      const rows = this.appended[table] as AppendedChange[];
+      const left = rows.filter((row) => row.offset !== offset);
+      if (left.length === rows.length) this.withdrawn[table]?.add(offset);
+      else rows.splice(0, rows.length, ...left);
+    }
+    // Rows of an event are a function of it alone: what was to go, and comes back, stays.
+    const back = appended.filter(({ table, offset }) => this.withdrawn[table]?.has(offset));
+    for (const change of appended) if (!back.includes(change)) this.appended[change.table]?.push(change);
+    for (const { table, offset } of back) this.withdrawn[table]?.delete(offset);
   }
 
   /** Makes the changes of one event, which has been applied, part of the entity and of these. */

@@ -4,6 +4,7 @@ import { TributaryError } from "../service/errors.js";
 import type { EventType } from "./definition.js";
 import type { ParkReason } from "./fold.js";
 import { parkedByOperator } from "./operator-park.js";
+import type { Origin } from "./origins.js";
 import type { Decoder } from "./ports.js";
 
 /** A record as the lanes of a partition share it: read and decoded once, however many projections fold it. */
@@ -13,6 +14,8 @@ export interface LaneEvent {
   readonly offset: number;
   readonly key: string;
   readonly position: EventPosition;
+  /** Where a unit was translated again: whose place the event takes. */
+  readonly origin: Origin | undefined;
   /** Undefined when the bytes can't be decoded; `undecodable` then says why. */
   readonly type: EventType | undefined;
   readonly event: object;
@@ -37,6 +40,12 @@ export interface ReadContext {
   readonly wait: (error: unknown, attempt: number, offset: number) => Promise<void>;
 }
 
+interface EventMeta {
+  readonly id?: string;
+  readonly generation?: number;
+  readonly origin?: { readonly partition: number; readonly offset: number } | null;
+}
+
 const undecodable = (reason: string): ParkReason => ({ code: "TRIB_PROJECT_EVENT_UNDECODABLE", reason });
 
 function positionOf(record: IncomingRecord, context: ReadContext): EventPosition {
@@ -53,6 +62,10 @@ function positionOf(record: IncomingRecord, context: ReadContext): EventPosition
     `Offset ${record.offset} of ${topic}/${partition} carries no journal position.`,
     { topic, partition, offset: record.offset },
   );
+}
+
+function originOf({ generation = 0, origin }: EventMeta): Origin | undefined {
+  return origin ? { partition: origin.partition, offset: origin.offset, generation } : undefined;
 }
 
 const hasCode = (error: unknown, code: string) => (error as { code?: unknown } | null)?.code === code;
@@ -97,13 +110,14 @@ export async function readEvents(records: readonly IncomingRecord[], context: Re
       }
     }
     const known = "type" in result ? result : undefined;
-    const event = (known?.event ?? {}) as { readonly meta?: { readonly id?: string }; readonly sealed?: Buffer | null };
+    const event = (known?.event ?? {}) as { readonly meta?: EventMeta; readonly sealed?: Buffer | null };
     events.push({
       topic: context.topic,
       partition: context.partition,
       offset: record.offset,
       key: record.key,
       position,
+      origin: context.published && event.meta?.generation ? originOf(event.meta) : undefined,
       type: known?.type,
       event,
       eventId: (context.published && event.meta?.id) || null,

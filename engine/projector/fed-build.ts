@@ -10,12 +10,14 @@ import type { AnyProjection } from "./definition.js";
 import { DerivedKeeper } from "./derived-keeper.js";
 import { readEventsOf } from "./events.js";
 import type { FoldWatchdog } from "./fold-watch.js";
+import { keyHistory } from "./key-history.js";
 import { ProjectionLane } from "./lane.js";
 import { layOut, type ProjectionLayout } from "./layout.js";
 import { Loader } from "./load.js";
 import { ParkedOperations } from "./parked-operations.js";
 import type { Patience } from "./patience.js";
 import type { Decoder, Opener, ProjectorLogger } from "./ports.js";
+import { heldPlaces } from "./release.js";
 import { topicsOfProjections } from "./roles.js";
 import { validateProjection } from "./validate.js";
 
@@ -127,6 +129,8 @@ export class FedBuild {
       writer: this.#writer,
       loader: this.#loader,
       again: (from, to) => readEventsOf(log.read(topic, partition, from, to), readContext(reading)),
+      history: keyHistory(log, readContext(reading)),
+      heldAt: (keys) => heldPlaces(pool, place, keys),
       cacheRows: () => cacheRows / Math.max(1, this.lanes),
       owner,
       patience,

@@ -8,10 +8,13 @@ import type { Entity } from "./entity.js";
 import type { LaneEvent } from "./events.js";
 import { FoldMachine, type ParkReason } from "./fold.js";
 import type { FoldWatch } from "./fold-watch.js";
+import type { KeyHistory } from "./key-history.js";
 import type { ProjectionLayout } from "./layout.js";
 import type { Loader } from "./load.js";
 import { parkedByOperator } from "./operator-park.js";
+import { withEvent } from "./origins.js";
 import type { Opener } from "./ports.js";
+import { differenceOf, retellRows, tell } from "./retelling.js";
 import { openSealed } from "./sealed-content.js";
 import type { Write } from "./statement.js";
 import type { ParkedRow } from "./statement-parts.js";
@@ -28,6 +31,18 @@ export interface LaneStateOptions {
   /** What operators decided about events of this partition; default nothing. */
   readonly decisions?: LaneDecisions;
   readonly watch?: FoldWatch;
+  /** What a key is told from that a unit translated again concerns. */
+  readonly history?: KeyHistory;
+  /** Where keys are held by now that were held before this lane opened, by key. */
+  readonly heldAt?: (keys: readonly string[]) => Promise<ReadonlyMap<string, number>>;
+}
+
+/** A key that a unit translated again concerns. */
+interface RetoldKey {
+  /** What stands of it, in the order of origins. */
+  events: readonly LaneEvent[];
+  /** Where it is held, if it is. */
+  heldAt: number | undefined;
 }
 
 const storableId = ({ eventId }: LaneEvent) => (eventId === null ? null : storableText(eventId));
@@ -46,6 +61,8 @@ export class LaneState {
   #written = 0;
   #changes: Changes;
   #parked: ParkedRow[] = [];
+  /** Keys held before, and by what is folded no more. */
+  #released: string[] = [];
   #applied = 0;
   #events = 0;
   #recordedAt: number | null = null;
@@ -134,6 +151,7 @@ export class LaneState {
     this.#taken = this.#next;
     this.#changes = new Changes(this.#options.layout);
     this.#parked = [];
+    this.#released = [];
     this.#applied = 0;
     this.#events = 0;
     this.#recordedAt = null;
@@ -156,29 +174,30 @@ export class LaneState {
     const last = ahead.at(-1);
     if (!checkpoint || !last) return;
     // Everything that waits for others comes first: it may have to be done again, and must leave no trace until it is.
-    const { entities, missing } = this.#entitiesOf(ahead, checkpoint);
+    const again = ahead.some(({ origin }) => origin)
+      ? new Set(ahead.filter(({ origin }) => origin).map(({ key }) => key))
+      : undefined;
+    const { entities, missing } = this.#entitiesOf(ahead, checkpoint, again);
     if (missing) await this.#load(missing);
-    const { layout, opener } = this.#options;
-    if (layout.readsSealed)
-      await openSealed(
-        ahead.filter((_, index) => entities[index]),
-        opener,
-      );
-    this.#foldAll(checkpoint, ahead, entities);
+    const { layout } = this.#options;
+    if (layout.readsSealed) await this.#open(ahead.filter((_, index) => entities[index]));
+    const retold = again && (await this.#retoldKeys(again, ahead, checkpoint));
+    this.#foldAll(checkpoint, ahead, entities, retold);
     this.#next = last.offset + 1;
     // Not when a statement ends: that may be while an event waits for what was just read for it.
     this.#cache.evict(this.#written);
   }
 
   /** The entities of events that concern this projection, those made now apart: they have no rows yet. */
-  #entitiesOf(events: readonly LaneEvent[], checkpoint: Checkpoint) {
+  #entitiesOf(events: readonly LaneEvent[], checkpoint: Checkpoint, again: ReadonlySet<string> | undefined) {
     const { decisions = noDecisions } = this.#options;
     const entities: (Entity | undefined)[] = new Array(events.length);
     let missing: Map<string, Entity> | undefined;
     for (let index = 0; index < events.length; index++) {
-      const { type, key, offset } = events[index] as LaneEvent;
-      if (type !== undefined && !this.#machine.folds(type) && !decisions.has(offset)) continue;
-      if (isHeld(checkpoint, key)) continue;
+      const { type, key, offset, origin } = events[index] as LaneEvent;
+      // What is told again may concern events that are folded here, and may release its key.
+      if (!origin && type !== undefined && !this.#machine.folds(type) && !decisions.has(offset)) continue;
+      if (isHeld(checkpoint, key) && !again?.has(key)) continue;
       let entity = this.#cache.get(key);
       if (!entity) {
         entity = this.#cache.add(key);
@@ -204,7 +223,34 @@ export class LaneState {
     }
   }
 
-  #foldAll(checkpoint: Checkpoint, ahead: readonly LaneEvent[], entities: readonly (Entity | undefined)[]): void {
+  /** Opens what the projection folds; it may open nothing else. */
+  #open(events: readonly LaneEvent[]): Promise<void> {
+    const folded = events.filter(({ type }) => type !== undefined && this.#machine.folds(type));
+    return openSealed(folded, this.#options.opener);
+  }
+
+  /** What stands of the keys that are told again in these events, before the first of these. */
+  async #retoldKeys(
+    keys: ReadonlySet<string>,
+    ahead: readonly LaneEvent[],
+    { held }: Checkpoint,
+  ): Promise<Map<string, RetoldKey>> {
+    const { history, heldAt, layout } = this.#options;
+    if (!history) throw new RangeError("a lane without a history met an event of a unit translated again");
+    const standing = await history(keys, (ahead[0] as LaneEvent).offset);
+    if (layout.readsSealed) await this.#open([...standing.values()].flat());
+    const parked = [...keys].map(storableText).filter((key) => held.has(key));
+    const places = new Map(parked.length > 0 ? await heldAt?.(parked) : []);
+    for (const { key, offset } of this.#parked) places.set(key, offset);
+    return new Map([...standing].map(([key, events]) => [key, { events, heldAt: places.get(storableText(key)) }]));
+  }
+
+  #foldAll(
+    checkpoint: Checkpoint,
+    ahead: readonly LaneEvent[],
+    entities: readonly (Entity | undefined)[],
+    retold: ReadonlyMap<string, RetoldKey> | undefined,
+  ): void {
     const { published, decisions = noDecisions, watch } = this.#options;
     const { scopes } = this.#machine;
     for (let index = 0; index < ahead.length; index++) {
@@ -213,8 +259,19 @@ export class LaneState {
       const { recordedAt } = event.position;
       if (this.#recordedAt === null || recordedAt > this.#recordedAt) this.#recordedAt = recordedAt;
       const decided = decisions.size > 0 ? decisions.get(event.offset) : undefined;
-      if (decided === "skip") continue;
       const entity = entities[index];
+      const again = retold?.get(event.key);
+      if (again) {
+        if (event.origin && entity && !this.#refused.has(event.offset)) {
+          entity.statement = this.#statement;
+          watch?.begin(event.offset);
+          this.#retell(checkpoint, event, entity, again);
+          continue;
+        }
+        if (event.origin) again.heldAt ??= event.offset;
+        else again.events = withEvent(again.events, event);
+      }
+      if (decided === "skip") continue;
       // Held since this batch began, by an event before.
       if (!entity || isHeld(checkpoint, event.key)) continue;
       entity.statement = this.#statement;
@@ -232,6 +289,35 @@ export class LaneState {
     }
     watch?.end();
     this.#events += ahead.length;
+  }
+
+  /**
+   * Folds the key anew, with this event in the place of what it supersedes: see `origins.ts`. Rows become what is told
+   * now; sums and appended rows change by what is told otherwise; the key is held where the new order holds it.
+   */
+  #retell(checkpoint: Checkpoint, event: LaneEvent, entity: Entity, key: RetoldKey): void {
+    const { layout, decisions = noDecisions } = this.#options;
+    const machine = this.#machine;
+    const options = { layout, machine, verdict: (offset: number) => decisions.get(offset) };
+    const name = storableText(event.key);
+    const before = tell({ ...options, heldAt: key.heldAt }, event.key, key.events);
+    key.events = withEvent(key.events, event);
+    const after = tell(options, event.key, key.events);
+    this.#changes.book(differenceOf(layout, before.changes, after.changes));
+    retellRows(machine, this.#changes, entity, after.entity, event);
+    this.#applied++;
+    const [was, is] = [checkpoint.held.has(name) ? before.parked?.event.offset : undefined, after.parked?.event.offset];
+    key.heldAt = is;
+    if (was === is) return;
+    if (was !== undefined) this.#release(checkpoint, name);
+    if (after.parked) this.#park(checkpoint, after.parked.event, after.parked.reason);
+  }
+
+  #release({ held }: Checkpoint, key: string): void {
+    held.delete(key);
+    const pending = this.#parked.findIndex((row) => row.key === key);
+    if (pending >= 0) this.#parked.splice(pending, 1);
+    else this.#released.push(key);
   }
 
   #park(checkpoint: Checkpoint, event: LaneEvent, { code, reason }: ParkReason): void {
@@ -264,6 +350,7 @@ export class LaneState {
       recordedAt: this.#recordedAt,
       changes: this.#changes,
       parked: this.#parked,
+      released: this.#released,
       applied: this.#applied,
     };
     this.#statement++;

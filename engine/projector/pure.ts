@@ -84,7 +84,18 @@ export class PureFold {
     }
     const { entity } = found;
     const { type, key, event, sealed, position, undecodable } = input;
-    const given = { topic, partition, offset, type, key, event, position, undecodable, eventId: null };
+    const given = {
+      topic,
+      partition,
+      offset,
+      type,
+      key,
+      event,
+      position,
+      undecodable,
+      eventId: null,
+      origin: undefined,
+    };
     const reason =
       (decided === "park" ? parkedByOperator : undecodable) ??
       this.#machine.apply({ ...given, sealed: null, opened: sealed }, entity);

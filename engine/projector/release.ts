@@ -46,6 +46,20 @@ export async function heldAt(
   return new Map(rows.map(({ asked, ...held }) => [asked, held]));
 }
 
+/** Where keys are held, by key. */
+export async function heldPlaces(
+  pool: Pool,
+  place: LanePlace,
+  keys: readonly string[],
+): Promise<ReadonlyMap<string, number>> {
+  const { rows } = await pool.query<{ key: string; offset: number }>(
+    `SELECT key, log_offset AS "offset" FROM engine.parked_keys
+     WHERE projection = $1 AND build = $2 AND topic = $3 AND partition = $4 AND key = ANY ($5) AND state <> 'done'`,
+    [...placed(place), keys],
+  );
+  return new Map(rows.map(({ key, offset }) => [key, Number(offset)]));
+}
+
 export interface Release {
   readonly epoch: number;
   readonly standing: Standing;
@@ -73,7 +87,18 @@ export async function writeRelease(
   const { build, topic, partition } = place;
   const statements = new WriteStatements(layout, build);
   const { nextOffset: next, journal, positions } = standing;
-  const write = { topic, partition, epoch, first: next, next, journal, positions, recordedAt: null, parked: [] };
+  const write = {
+    topic,
+    partition,
+    epoch,
+    first: next,
+    next,
+    journal,
+    positions,
+    recordedAt: null,
+    parked: [],
+    released: [],
+  };
   const statement = statements.statement([statements.encode({ ...write, changes: refolded.changes })]);
   const values = [...statement.values];
   const add = (value: unknown, type: string) => `$${values.push(value)}::${type}`;

@@ -138,6 +138,18 @@ export class KeyedScope extends Scope implements KeyedRows, TableScope {
     return rows.sort((left, right) => compareKeys(this.table, left, right));
   }
 
+  /** Rows of another entity in this table, in no order. */
+  rowsOf(entity: Entity): readonly Row[] {
+    const rows: Row[] = [];
+    for (const { row } of entity.slots(this.table.index)) if (row) rows.push(row);
+    return rows;
+  }
+
+  /** A row's key after the entity's own. */
+  nameOf(row: Row): string {
+    return restOf(this.table, row);
+  }
+
   put(row: Row): void {
     const problem = this.#keyProblem(this.#key);
     if (problem) this.refuse(`can't be keyed by the event's key: it ${problem}`);

@@ -61,7 +61,7 @@ export interface SummedItem {
 export type TableParts =
   | { readonly insert: PartLayout<Slot>; readonly put: PartLayout<Slot>; readonly remove: PartLayout<Slot> }
   | { readonly sum: PartLayout<SummedItem> }
-  | { readonly append: PartLayout<AppendedItem> };
+  | { readonly append: PartLayout<AppendedItem>; readonly withdraw: PartLayout<number> };
 
 function plain<Item>(
   name: string,
@@ -177,14 +177,30 @@ function appendedParts(table: TableLayout, target: string): TableParts {
     ["source_topic", "topic"],
     ["source_partition", "partition"],
   ] as const;
-  // No ON CONFLICT: a second row of the same event would be a broken fence, and must not pass in silence.
-  return { append: { columns, sql: insertSql(target, columns, ofLane, "") } };
+  return {
+    // No ON CONFLICT: a second row of the same event would be a broken fence, and must not pass in silence.
+    append: { columns, sql: insertSql(target, columns, ofLane, "") },
+    withdraw: {
+      columns: [plain("source_offset", "bigint", (into, offset) => into.bigint(offset))],
+      sql: ([offset], from, { topic, partition }) =>
+        `DELETE FROM ${target} AS t USING ${from} WHERE t.source_topic = ${topic} AND t.source_partition = ${partition} AND t.source_offset = ${offset}`,
+    },
+  };
 }
 
 export function tableParts(table: TableLayout, build: Build): TableParts {
   const target = `${quoted(build.schema)}.${quoted(table.name)}`;
   if (table.kind === "keyed") return keyedParts(table, target);
   return table.kind === "summed" ? summedParts(table, target) : appendedParts(table, target);
+}
+
+/** Keys that are held no more, as units translated again have it. */
+export function releasedPart(layout: ProjectionLayout, build: Build): PartLayout<string> {
+  return {
+    columns: [plain("key", "text", (into, key) => into.text(key))],
+    sql: ([key], from, { topic, partition }) =>
+      `UPDATE engine.parked_keys AS p SET state = 'done' FROM ${from} WHERE p.projection = ${literal(layout.name)} AND p.build = ${build.build} AND p.topic = ${topic} AND p.partition = ${partition} AND p.key = ${key} AND p.state <> 'done'`,
+  };
 }
 
 export function parkedPart(layout: ProjectionLayout, build: Build): PartLayout<ParkedRow> {
@@ -198,11 +214,17 @@ export function parkedPart(layout: ProjectionLayout, build: Build): PartLayout<P
     plain("reason", "text", (into, { reason }) => into.text(reason)),
     { ...plain<ParkedRow>("positions", "text", (into, { positions }) => into.text(positions)), expression: "$::json" },
   ];
+  const keyed = new Set(["projection", "build", "topic", "partition", "log_offset"]);
   const names = [...columns.map(({ name }) => name), "projection", "build", "consumer_role", "topic", "partition"];
   const constants = [literal(layout.name), String(build.build), literal(consumerRole(build.consumer))];
+  // Held at the same event once more, after a unit translated again had released it.
+  const again = [...names, "state"].filter((name) => name !== "log_offset" && !keyed.has(name));
+  const conflict = ` ON CONFLICT (projection, build, topic, partition, log_offset) DO UPDATE SET ${again
+    .map((name) => (name === "state" ? "state = 'parked'" : `${name} = EXCLUDED.${name}`))
+    .join(", ")}`;
   return {
     columns,
     sql: (elements, from, { topic, partition }) =>
-      `INSERT INTO engine.parked_keys (${names.join(", ")}) SELECT ${[...columns.map(({ expression }, index) => expression.replaceAll("$", elements[index] as string)), ...constants, topic, partition].join(", ")} FROM ${from}`,
+      `INSERT INTO engine.parked_keys (${names.join(", ")}) SELECT ${[...columns.map(({ expression }, index) => expression.replaceAll("$", elements[index] as string)), ...constants, topic, partition].join(", ")} FROM ${from}${conflict}`,
   };
 }

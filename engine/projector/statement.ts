@@ -5,7 +5,7 @@ import type { Changes } from "./changes.js";
 import type { Slot } from "./entity.js";
 import type { ProjectionLayout } from "./layout.js";
 import { literal } from "./names.js";
-import { type ParkedRow, type PartLayout, parkedPart, tableParts } from "./statement-parts.js";
+import { type ParkedRow, type PartLayout, parkedPart, releasedPart, tableParts } from "./statement-parts.js";
 
 /** What a lane wants written: the checkpoint's move and all that goes with it. */
 export interface Write {
@@ -21,6 +21,8 @@ export interface Write {
   readonly recordedAt: number | null;
   readonly changes: Changes;
   readonly parked: readonly ParkedRow[];
+  /** Keys held before, and no more. */
+  readonly released: readonly string[];
 }
 
 /** A {@link Write} as it was when it was encoded: the rows themselves go on changing with the next events. */
@@ -85,6 +87,7 @@ export class WriteStatements {
   readonly #fence: string;
   readonly #parts: readonly PartLayout<never>[];
   readonly #tables: readonly { readonly keyed: boolean; readonly first: number }[];
+  readonly #released: number;
   readonly #texts = new Map<string, { readonly name: string; readonly text: string }>();
   /** Bytes a row took last time, by part and column. */
   readonly #rowBytes: number[][];
@@ -98,6 +101,8 @@ export class WriteStatements {
       parts.push(...Object.values(tableParts(table, build)));
       return { keyed: table.kind === "keyed", first };
     });
+    this.#released = parts.length;
+    parts.push(releasedPart(layout, build));
     this.#parts = parts;
     this.#rowBytes = parts.map(({ columns }) => columns.map(() => 0));
   }
@@ -112,11 +117,13 @@ export class WriteStatements {
       parts.set(part, this.#encodePart(part, items));
     };
     add(0, write.parked);
+    add(this.#released, write.released);
     this.#tables.forEach(({ keyed, first }, table) => {
       if (!keyed) {
         const summed = changes.summed[table];
         if (summed && summed.size > 0) add(first, [...summed.values()]);
         add(first, changes.appended[table] ?? []);
+        add(first + 1, [...(changes.withdrawn[table] ?? [])]);
         return;
       }
       const [inserts, puts, removes]: [Slot[], Slot[], Slot[]] = [[], [], []];

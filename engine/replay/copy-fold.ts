@@ -56,7 +56,12 @@ async function transaction({ pool, layout }: CopyParts, place: LanePlace, folded
     for (const { target, columns, chunks } of copiedTables(layout, place.build, place, folded.changes)) {
       await copyRows(client, target, columns, chunks);
     }
-    const fenced = statements.statement([statements.encode({ ...folded, changes: new Changes(layout) })]);
+    const changes = new Changes(layout);
+    // Rows copied by an earlier transaction, of events that are superseded by now.
+    for (const [table, offsets] of folded.changes.withdrawn.entries()) {
+      for (const offset of offsets) changes.withdrawn[table]?.add(offset);
+    }
+    const fenced = statements.statement([statements.encode({ ...folded, changes })]);
     const { rows } = await client.query({ ...fenced, values: [...fenced.values] });
     await client.query(rows.length === 1 ? "COMMIT" : "ROLLBACK");
     broken = false;

@@ -6,6 +6,7 @@ import { readContext } from "../projector/consumer-lane.js";
 import type { LaneDecisions } from "../projector/decisions.js";
 import { readEvents } from "../projector/events.js";
 import type { FoldWatch } from "../projector/fold-watch.js";
+import { keyHistory } from "../projector/key-history.js";
 import { LaneState } from "../projector/lane-state.js";
 import type { ProjectionLayout } from "../projector/layout.js";
 import type { Patience } from "../projector/patience.js";
@@ -49,7 +50,10 @@ export class PartitionFold {
   constructor(options: PartitionFoldOptions, checkpoint: Checkpoint) {
     this.#options = options;
     this.#sizes = new RowSizes(options.layout);
-    this.#state = new LaneState({ ...options, loader: nothing, cacheRows: () => Number.POSITIVE_INFINITY });
+    const { log, decisions } = options;
+    const operators = { decided: (offset: number) => decisions.has(offset), attend: async () => {} };
+    const history = keyHistory(log, readContext(options, undefined, operators));
+    this.#state = new LaneState({ ...options, history, loader: nothing, cacheRows: () => Number.POSITIVE_INFINITY });
     this.#state.reset(checkpoint);
     this.#state.beginEmpty({ meet: () => true });
   }

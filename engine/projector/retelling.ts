@@ -1,0 +1,114 @@
+import { Changes, type Sum } from "./changes.js";
+import type { Verdict } from "./decisions.js";
+import type { Row } from "./definition.js";
+import { Entity } from "./entity.js";
+import type { LaneEvent } from "./events.js";
+import type { FoldMachine, ParkReason } from "./fold.js";
+import type { ProjectionLayout, TableLayout } from "./layout.js";
+import { parkedByOperator } from "./operator-park.js";
+import { KeyedScope } from "./scope.js";
+
+/** A key folded from nothing. */
+export interface Told {
+  readonly entity: Entity;
+  /** All that its events made; rows of keyed tables are in the entity. */
+  readonly changes: Changes;
+  readonly parked: { readonly event: LaneEvent; readonly reason: ParkReason } | undefined;
+}
+
+export interface TellOptions {
+  readonly layout: ProjectionLayout;
+  readonly machine: FoldMachine;
+  /** What operators decided about an event. */
+  readonly verdict: (offset: number) => Verdict | undefined;
+  /** Where the key is held for a reason that no fold knows. */
+  readonly heldAt?: number | undefined;
+}
+
+const refused: ParkReason = { code: "TRIB_PROJECT_WRITE_REFUSED", reason: "" };
+
+/** Folds events of one key, in the order given, up to the first that parks it. */
+export function tell(options: TellOptions, key: string, events: readonly LaneEvent[]): Told {
+  const { layout, machine, verdict, heldAt } = options;
+  const entity = new Entity(key);
+  const changes = new Changes(layout);
+  for (const event of events) {
+    const decided = verdict(event.offset);
+    if (decided === "skip") continue;
+    if (decided === undefined && event.type !== undefined && !machine.folds(event.type)) continue;
+    const reason =
+      (event.offset === heldAt ? refused : undefined) ??
+      (decided === "park" ? parkedByOperator : undefined) ??
+      event.undecodable ??
+      machine.apply(event, entity);
+    if (reason) return { entity, changes, parked: { event, reason } };
+    changes.take(machine.scopes, entity, event.position.recordedAt, event.offset);
+  }
+  return { entity, changes, parked: undefined };
+}
+
+/** Rows of summed and appended tables that have to change so that what was told once becomes what is told now. */
+export interface Difference {
+  readonly sums: readonly { readonly table: TableLayout; readonly key: Row; readonly sums: readonly Sum[] }[];
+  readonly appended: readonly {
+    readonly table: number;
+    readonly row: Row;
+    readonly offset: number;
+    readonly ordinal: number;
+  }[];
+  /** Offsets of events whose appended rows go. */
+  readonly withdrawn: readonly { readonly table: number; readonly offset: number }[];
+}
+
+const minus = (left: Sum, right: Sum): Sum => {
+  const difference = BigInt(left) - BigInt(right);
+  const exact = Number(difference);
+  return Number.isSafeInteger(exact) ? exact : difference;
+};
+
+/** What changes in summed and appended tables. A row appended is a function of its event alone. */
+export function differenceOf(layout: ProjectionLayout, before: Changes, after: Changes): Difference {
+  const sums: Difference["sums"][number][] = [];
+  const appended: Difference["appended"][number][] = [];
+  const withdrawn: Difference["withdrawn"][number][] = [];
+  for (const table of layout.tables) {
+    const { index } = table;
+    const [old, now] = [before.summed[index], after.summed[index]];
+    for (const name of new Set([...(old?.keys() ?? []), ...(now?.keys() ?? [])])) {
+      const [left, right] = [now?.get(name), old?.get(name)];
+      const key = (left ?? right)?.key as Row;
+      const difference = table.sums.map((_, sum) => minus(left?.sums[sum] ?? 0, right?.sums[sum] ?? 0));
+      // A row that events came to nothing in stays, as it does in the log's order.
+      if (difference.some((sum) => sum !== 0) || !right) sums.push({ table, key, sums: difference });
+    }
+    const had = new Set((before.appended[index] ?? []).map(({ offset }) => offset));
+    const has = new Set((after.appended[index] ?? []).map(({ offset }) => offset));
+    for (const change of after.appended[index] ?? []) {
+      if (!had.has(change.offset)) appended.push({ table: index, ...change });
+    }
+    for (const offset of had) if (!has.has(offset)) withdrawn.push({ table: index, offset });
+  }
+  return { sums, appended, withdrawn };
+}
+
+/**
+ * Makes an entity's rows those that were told, by the event that made it necessary: rows that stay as they are keep the
+ * event that changed them last. Rows of the entity are to be all there.
+ */
+export function retellRows(
+  machine: FoldMachine,
+  changes: Changes,
+  entity: Entity,
+  told: Entity,
+  event: LaneEvent,
+): void {
+  for (const scope of machine.scopes) {
+    scope.begin(entity, event.key);
+    if (!(scope instanceof KeyedScope)) continue;
+    const rows = scope.rowsOf(told);
+    const names = new Set(rows.map((row) => scope.nameOf(row)));
+    for (const row of scope.all()) if (!names.has(scope.nameOf(row))) scope.delete(row);
+    for (const row of rows) scope.put(row);
+  }
+  changes.take(machine.scopes, entity, event.position.recordedAt, event.offset);
+}
