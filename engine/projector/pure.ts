@@ -3,9 +3,11 @@ import { added, Changes, type Sum } from "./changes.js";
 import type { Decisions } from "./decisions.js";
 import type { AnyProjection, Row } from "./definition.js";
 import { type ChangeSource, Entity } from "./entity.js";
+import type { LaneEvent } from "./events.js";
 import { type FoldInput, FoldMachine, type ParkReason } from "./fold.js";
 import { layOut, type ProjectionLayout, type TableLayout } from "./layout.js";
 import { parkedByOperator } from "./operator-park.js";
+import { differenceOf, retellRows, tell } from "./retelling.js";
 import { KeyedScope } from "./scope.js";
 import { validateProjection } from "./validate.js";
 
@@ -49,7 +51,7 @@ export class PureFold {
   readonly #changes: Changes;
   readonly #entities = new Map<string, { readonly entity: Entity; readonly partition: number }>();
   readonly #held = new Set<string>();
-  readonly #appended = new Map<number, PureRow[]>();
+  readonly #appended = new Map<number, { readonly lane: string; readonly found: PureRow }[]>();
 
   readonly #freeze: boolean;
   readonly #decisions: Pick<Decisions, "decisionAt"> | undefined;
@@ -112,12 +114,49 @@ export class PureFold {
     this.#changes.take(this.#machine.scopes, entity, source.recordedAt, offset);
     for (const table of this.layout.tables) {
       const rows = this.#changes.appended[table.index] ?? [];
-      if (rows.length === 0) continue;
-      const all = this.#appended.get(table.index) ?? [];
-      for (const { row } of rows) all.push({ row, source });
-      this.#appended.set(table.index, all);
+      for (const { row } of rows) this.#append(table.index, lane, row, source);
       rows.length = 0;
     }
+  }
+
+  #append(table: number, lane: string, row: Row, source: ChangeSource): void {
+    const all = this.#appended.get(table) ?? [];
+    all.push({ lane, found: { row, source } });
+    this.#appended.set(table, all);
+  }
+
+  /**
+   * Folds a key anew because a unit was translated again.
+   * @param before events of the key that stood, in the order of their origins: see `withEvent`.
+   * @param after those that stand with this one.
+   * @param heldAt where the key is held for a reason that no fold knows.
+   */
+  retell(event: LaneEvent, before: readonly LaneEvent[], after: readonly LaneEvent[], heldAt?: number): void {
+    const { topic, partition, key } = event;
+    const lane = `${topic}\0${partition}\0${key}`;
+    const entity = this.#entities.get(lane)?.entity ?? new Entity(key);
+    this.#entities.set(lane, { entity, partition });
+    const verdict = (offset: number) => this.#decisions?.decisionAt(topic, partition, offset);
+    const options = { layout: this.layout, machine: this.#machine, verdict };
+    const was = tell({ ...options, heldAt }, key, before);
+    const is = tell(options, key, after);
+    const difference = differenceOf(this.layout, was.changes, is.changes);
+    this.#changes.book({ ...difference, appended: [], withdrawn: [] });
+    for (const { table, offset } of difference.withdrawn) {
+      const left = this.#appended.get(table)?.filter((row) => row.lane !== lane || row.found.source?.offset !== offset);
+      this.#appended.set(table, left ?? []);
+    }
+    for (const { table, row, offset } of difference.appended) {
+      const recordedAt = after.find((each) => each.offset === offset)?.position.recordedAt ?? 0;
+      this.#append(table, lane, row, { recordedAt, partition, offset });
+    }
+    retellRows(this.#machine, this.#changes, entity, is.entity, event);
+    const held = this.parked.findIndex((one) => one.topic === topic && one.partition === partition && one.key === key);
+    if (held >= 0) this.parked.splice(held, 1);
+    this.#held.delete(lane);
+    if (!is.parked) return;
+    this.#held.add(lane);
+    this.parked.push({ topic, partition, offset: is.parked.event.offset, key, ...is.parked.reason });
   }
 
   /** Rows of a table: keyed and summed by their key, appended in the order given. */
@@ -126,7 +165,7 @@ export class PureFold {
     if (!table) {
       throw new TributaryError("TRIB_PROJECT_DEFINITION_INVALID", `${this.layout.name} has no table ${name}.`);
     }
-    if (table.kind === "appended") return this.#appended.get(table.index) ?? [];
+    if (table.kind === "appended") return (this.#appended.get(table.index) ?? []).map(({ found }) => found);
     return table.kind === "summed" ? this.#summedRows(table) : this.#keyedRows(table);
   }
 

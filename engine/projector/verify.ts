@@ -4,9 +4,11 @@ import type { Build } from "./build.js";
 import { storableText } from "./checkpoint.js";
 import type { Decisions } from "./decisions.js";
 import { type AnyProjection, type Row, text } from "./definition.js";
-import { readEvents } from "./events.js";
+import { type LaneEvent, type ReadContext, readEvents } from "./events.js";
 import type { ParkReason } from "./fold.js";
+import { keyHistory } from "./key-history.js";
 import { layOut, type ProjectionLayout, type TableLayout } from "./layout.js";
+import { withEvent } from "./origins.js";
 import type { Decoder, Opener } from "./ports.js";
 import { Positions } from "./positions.js";
 import { PureFold, type PureRow } from "./pure.js";
@@ -121,22 +123,42 @@ async function foldPartition(
   const { topic, partition, to } = place;
   const positions = new Positions(undefined, "{}");
   let events = 0;
+  const context: ReadContext = {
+    topic,
+    partition,
+    published: true,
+    decoder: options.decoder,
+    decided: (offset) => options.decisions?.decisionAt(topic, partition, offset) !== undefined,
+    wait: async (error) => {
+      throw error;
+    },
+  };
+  const history = keyHistory(options.log, context);
+  /** What stands of keys that a unit translated again concerned so far. */
+  const standing = new Map<string, readonly LaneEvent[]>();
+  const isRefused = ({ offset }: LaneEvent) => refused.has(`${topic}/${partition}/${offset}`);
   for await (const records of options.log.read(topic, partition, 0, to)) {
-    const read = await readEvents(records, {
-      topic,
-      partition,
-      published: true,
-      decoder: options.decoder,
-      decided: (offset) => options.decisions?.decisionAt(topic, partition, offset) !== undefined,
-      wait: async (error) => {
-        throw error;
-      },
-    });
+    const read = await readEvents(records, context);
     const fresh = read.filter(({ position, eventId }) => positions.take(position, eventId));
     if (pure.layout.readsSealed) await openSealed(fresh, options.opener);
+    const again = new Set(fresh.filter(({ origin, key }) => origin && !standing.has(key)).map(({ key }) => key));
+    if (again.size > 0) {
+      const before = await history(again, records[0]?.offset ?? 0);
+      if (pure.layout.readsSealed) await openSealed([...before.values()].flat(), options.opener);
+      for (const [key, told] of before) standing.set(key, told);
+    }
     for (const event of fresh) {
       events++;
-      const held = event.undecodable ?? (refused.has(`${topic}/${partition}/${event.offset}`) ? refusal : undefined);
+      const before = standing.get(event.key);
+      if (before && !(event.origin && isRefused(event))) {
+        const after = withEvent(before, event);
+        standing.set(event.key, after);
+        if (event.origin) {
+          pure.retell(event, before, after, before.find(isRefused)?.offset);
+          continue;
+        }
+      }
+      const held = event.undecodable ?? (isRefused(event) ? refusal : undefined);
       pure.apply({
         type: event.type,
         key: event.key,
@@ -203,7 +225,7 @@ function* tableDifferences(
 
 /**
  * Recomputes a build from the whole log, up to the checkpoints of one snapshot of it, and compares row by row, the keys held back too.
- * Holds the read model in memory. Restricted columns of patients who were erased since can't be recomputed and differ.
+ * Holds the read model in memory.
  */
 export async function verifyProjection(options: VerifyOptions): Promise<Verification> {
   const { projection, build, pool, limit = 20 } = options;

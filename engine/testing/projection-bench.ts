@@ -8,6 +8,7 @@ import type { AnyProjection } from "../projector/definition.js";
 import { readEventsOf } from "../projector/events.js";
 import type { FoldInput } from "../projector/fold.js";
 import type { FoldWatch } from "../projector/fold-watch.js";
+import { keyHistory } from "../projector/key-history.js";
 import { ProjectionLane } from "../projector/lane.js";
 import { layOut, type ProjectionLayout } from "../projector/layout.js";
 import { Loader } from "../projector/load.js";
@@ -15,6 +16,7 @@ import { ParkedOperations } from "../projector/parked-operations.js";
 import { Patience } from "../projector/patience.js";
 import type { Decoder, Opener, SealedContent } from "../projector/ports.js";
 import { type BuiltRow, readTable } from "../projector/read-table.js";
+import { heldPlaces } from "../projector/release.js";
 import { TributaryError } from "../service/errors.js";
 import type { Pool } from "../store/pool.js";
 
@@ -176,6 +178,8 @@ export class ProjectionBench implements Decoder, Opener {
       writer: new BuildWriter({ pool, layout, build: this.build, patience }),
       loader: new Loader(pool, layout, this.build),
       again: (from, to) => readEventsOf(this.read(topic, partition, from, to), readContext(reading)),
+      history: keyHistory(this, readContext(reading)),
+      heldAt: (keys) => heldPlaces(pool, place, keys),
       cacheRows: () => options.cacheRows ?? 10_000,
       owner: "bench",
       patience,

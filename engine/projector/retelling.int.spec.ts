@@ -1,0 +1,177 @@
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { stateOfBuild } from "../testing/build-state.js";
+import { type FreshDatabase, freshDatabase } from "../testing/database.js";
+import { type Note, note, notes } from "../testing/notes.js";
+import { ProjectionBench } from "../testing/projection-bench.js";
+import { Chance } from "../testing/simulation/random.js";
+import type { FoldInput } from "./fold.js";
+import { PureFold } from "./pure.js";
+import { dropBuild } from "./swap.js";
+import { verifyProjection } from "./verify.js";
+
+let database: FreshDatabase;
+beforeAll(async () => {
+  database = await freshDatabase();
+});
+afterAll(() => database?.drop());
+
+const seeds = 12;
+const acts: readonly Note["act"][] = ["set", "line", "delete", "line", "set", "park"];
+const journal = (partition: number, offset: number, index = 0) => ({
+  journal: "j",
+  partition,
+  offset,
+  index,
+  recordedAt: 1_700_000_000_000 + offset * 10 + partition,
+});
+
+/** A number below another. */
+type Dice = { readonly below: (end: number) => number };
+const diceOf = (seed: number): Dice => {
+  const chance = new Chance(seed);
+  return { below: (end) => chance.between(0, end - 1) };
+};
+
+interface Unit {
+  readonly partition: number;
+  readonly offset: number;
+  /** Keys with events of it, in all translations so far, and the events of the last one. */
+  standing: FoldInput[];
+  generation: number;
+}
+
+/** Units of two feeds, some of them translated again at any moment, on few keys of two partitions. */
+function history(random: Dice, count: number) {
+  const ends: [number, number] = [1, 1];
+  const units: Unit[] = [];
+  const log: FoldInput[] = [];
+  const next = (partition: number) => ends[partition as 0 | 1]++;
+  const anyNote = (key: number) => {
+    const act = acts[random.below(acts.length)] as Note["act"];
+    return note(key, random.below(3) > 0 && act === "park" ? "set" : act, "abc"[random.below(3)], key % 2);
+  };
+  for (let number = 0; number < count; number++) {
+    const partition = random.below(2);
+    if (units.length > 0 && random.below(3) === 0) {
+      const unit = units[random.below(units.length)] as Unit;
+      const offset = next(unit.partition);
+      unit.generation++;
+      const origin = { journal: "j", partition: unit.partition, offset: unit.offset };
+      const made = Array.from({ length: random.below(3) }, () => anyNote(random.below(4)));
+      const keys = new Set(made.map(({ key }) => key));
+      for (const { key, source } of unit.standing) {
+        if (keys.has(key)) continue;
+        keys.add(key);
+        made.push({ ...note(0, "set"), type: "FactWithdrawn", key, source: { ...source, offset: 0 } });
+      }
+      const events = made.map((event, index): FoldInput => {
+        const meta = { ...(event.event as { meta: object }).meta, generation: unit.generation, origin };
+        return { ...event, event: { ...event.event, meta }, position: journal(unit.partition, offset, index) };
+      });
+      unit.standing = [...unit.standing.filter(({ key }) => !keys.has(key)), ...events];
+      log.push(...events);
+      continue;
+    }
+    const offset = next(partition);
+    const events = Array.from({ length: 1 + random.below(2) }, (_, index) => ({
+      ...anyNote(random.below(4)),
+      position: journal(partition, offset, index),
+    }));
+    units.push({ partition, offset, standing: events, generation: 0 });
+    log.push(...events);
+  }
+  return { log, units };
+}
+
+const unitOf = ({ event, position }: FoldInput) => {
+  const { origin } = (event as { meta: { origin?: { partition: number; offset: number } } }).meta;
+  return origin ?? position;
+};
+
+/** The rule in its own words: each key's last translations, in an order that keeps every journal partition's. */
+function plainOrder(log: readonly FoldInput[], units: readonly Unit[]): FoldInput[] {
+  const stands = new Set(units.flatMap(({ standing }) => standing));
+  const left = log.filter((event) => stands.has(event));
+  // Of one feed only, the order of units is all there is.
+  return left.sort((one, other) => {
+    const [a, b] = [unitOf(one), unitOf(other)];
+    return a.offset - b.offset || one.position.index - other.position.index;
+  });
+}
+
+const contents = async (bench: ProjectionBench, name: string) =>
+  (await bench.rows(name)).map(({ row }) => JSON.stringify(row)).sort();
+
+describe("a read model after units were translated again", () => {
+  it("is what verify computes, and what a lane makes of the log at once, in batches of any size", async () => {
+    let retold = 0;
+    for (let seed = 1; seed <= seeds; seed++) {
+      const random = diceOf(seed);
+      const bench = await ProjectionBench.create(notes, database.pool, { beside: true });
+      const { log } = history(random, 30);
+      retold += log.filter(({ event }) => (event as { meta: { origin?: object } }).meta.origin).length;
+      for (let at = 0; at < log.length; ) {
+        const size = 1 + random.below(8);
+        bench.append(log.slice(at, at + size), { numberOfTimes: random.below(4) === 0 ? 2 : 1 });
+        at += size;
+        await bench.run({ batch: 1 + random.below(5), cacheRows: 2 });
+      }
+      const verified = await verifyProjection({
+        projection: notes,
+        build: bench.build,
+        log: bench,
+        pool: database.pool,
+        decoder: bench,
+        opener: bench,
+      });
+      expect({ seed, differences: verified.differences }).toEqual({ seed, differences: [] });
+      const beside = await bench.with(notes, { beside: true });
+      await beside.run({ batch: 1_000 });
+      expect(await stateOfBuild(database.pool, beside.build), `seed ${seed}`).toEqual(
+        await stateOfBuild(database.pool, bench.build),
+      );
+      for (const { build } of [bench.build, beside.build]) await dropBuild(database.pool, "notes", build);
+    }
+    expect(retold).toBeGreaterThan(80);
+  });
+
+  it("is the plain fold of what stands, in the order of the units", async () => {
+    for (let seed = 101; seed <= 100 + seeds; seed++) {
+      const random = diceOf(seed);
+      const bench = await ProjectionBench.create(notes, database.pool, { beside: true });
+      const { log, units } = history({ below: (n: number) => (n === 2 ? 0 : random.below(n)) } as Dice, 25);
+      bench.append(log);
+      await bench.run({ batch: 1 + random.below(7), cacheRows: 2 });
+      const offsets = new Map(bench.inputs.map((input) => [(input.event as { meta: { id: string } }).meta.id, input]));
+      const pure = new PureFold(notes);
+      for (const event of plainOrder(log, units)) {
+        const placed = offsets.get((event.event as { meta: { id: string } }).meta.id) as FoldInput;
+        if (placed.type !== "FactWithdrawn") pure.apply(placed);
+      }
+      for (const name of ["notes", "note_lines", "history"]) {
+        const columns = Object.keys(notes.tables[name]?.columns ?? {});
+        const wanted = pure
+          .rows(name)
+          .map(({ row }) => JSON.stringify(Object.fromEntries(columns.map((column) => [column, row[column]]))))
+          .sort();
+        expect({ seed, rows: await contents(bench, name) }).toEqual({ seed, rows: wanted });
+      }
+      const sums = (rows: readonly { row: object }[]) =>
+        Object.fromEntries(
+          rows
+            .map(({ row }) => [(row as { act: string }).act, (row as { events: number }).events])
+            .filter(([, events]) => events !== 0),
+        );
+      expect({ seed, sums: sums(await bench.rows("acts")) }).toEqual({ seed, sums: sums(pure.rows("acts")) });
+      const { rows: parked } = await database.pool.query<{ key: string; offset: number }>(
+        "SELECT key, log_offset AS offset FROM engine.parked_keys WHERE build = $1 AND state <> 'done' ORDER BY 1",
+        [bench.build.build],
+      );
+      expect({ seed, parked }).toEqual({
+        seed,
+        parked: pure.parked.map(({ key, offset }) => ({ key, offset })).sort((a, b) => (a.key < b.key ? -1 : 1)),
+      });
+      await dropBuild(database.pool, "notes", bench.build.build);
+    }
+  });
+});
