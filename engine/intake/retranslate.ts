@@ -1,0 +1,332 @@
+import type { EventType } from "../../schemas/events.generated.js";
+import type { JournalEntry, JournalledEvent } from "../../schemas/intake/intake.generated.js";
+import type { Codec } from "../log/codec.js";
+import type { Log, LogProducer } from "../log/log.js";
+import { journalTopic } from "../log/schemas.js";
+import type { Pool } from "../store/pool.js";
+import { type DataKey, keyText } from "../vault/data-key.js";
+import { keyOfSealedEvent, openEvent, sealEvent } from "../vault/sealed-event.js";
+import { openUnit } from "../vault/sealed-unit.js";
+import type { Vault } from "../vault/vault.js";
+import type { EventDraft, ReceivedUnit } from "./connector.js";
+import { decodeEntries } from "./decode-entries.js";
+import { engineRecord } from "./engine-entry.js";
+import { finishEvents } from "./finish-events.js";
+import { identityHash, resourceHash } from "./journal-record.js";
+import { type ContentHash, contentHash, type KeyedHash, keyedHash, uuidOf } from "./keyed-hash.js";
+import { knownIdentities } from "./ledger.js";
+import {
+  type PlacedUnit,
+  PublishedUnits,
+  publishedUpTo,
+  readTranslations,
+  type Translations,
+} from "./standing-facts.js";
+import { type ComparedEvent, comparedEvent, drafted, madeEvents, type TypeChanges } from "./translation-comparison.js";
+
+/** What the present version of a connector makes of bytes, all units of them in order; nothing is stored. */
+export interface Translator {
+  readonly version: string;
+  translate(partner: string, bytes: Buffer): Promise<readonly ReceivedUnit[]>;
+}
+
+export interface RetranslateOptions {
+  readonly log: Log;
+  readonly pool: Pool;
+  readonly codec: Codec;
+  /** Of who may open units. */
+  readonly vault: Vault;
+  /** Id of the journal. */
+  readonly journal: string;
+  /** Deployment secret, 64 hexadecimal digits (`TRIBUTARY_SECRET`). */
+  readonly secret: string;
+  readonly translator: (connector: string) => Promise<Translator>;
+  readonly filter: {
+    readonly partner?: string | undefined;
+    readonly connector?: string | undefined;
+    /** Units rejected with this code; default the accepted ones. */
+    readonly code?: string | undefined;
+    /** Received at or after, epoch milliseconds. */
+    readonly since?: number | undefined;
+    /** Received before. */
+    readonly until?: number | undefined;
+  };
+  readonly reason: string;
+  /** Write nothing. */
+  readonly dryRun: boolean;
+  /** Most bytes of one encoded event; default 900,000. */
+  readonly eventLimit?: number;
+  /** Told after each unit that differs was written. */
+  readonly onWritten?: () => void;
+}
+
+export interface Retranslated {
+  /** Units looked at. */
+  readonly units: number;
+  /** Among them: translated otherwise now. */
+  readonly changed: number;
+  /** Not opened: a patient of theirs was erased. */
+  readonly erased: number;
+  /** Not found again in what the connector makes of their transmission, or refused with an event that can't be encoded. */
+  readonly unmatched: number;
+  /** Rejected once, and since then sent again and accepted. */
+  readonly resent: number;
+  readonly byType: Readonly<Partial<Record<EventType, TypeChanges>>>;
+}
+
+/**
+ * Translates units of the journal again, with the translations as they are now. Where what is made of a unit differs, a
+ * new entry names it (`origin`), and carries on every key that differs what is made there now, or a withdrawal. The old
+ * entries stay as they are; projections fold the keys anew, each unit in its place.
+ *
+ * Compared is with the translation that stands, so that doing it again, after an end at any point, writes only what is
+ * missing. Units from where the publisher stands on are not looked at.
+ *
+ * @throws TRIB_LOG_UNAVAILABLE, TRIB_STORE_UNAVAILABLE, TRIB_VAULT_KEY_MISSING
+ */
+export async function retranslate(options: RetranslateOptions): Promise<Retranslated> {
+  const run = new Retranslation(options);
+  try {
+    for (const { partition, low } of await options.log.watermarks(journalTopic)) await run.partition(partition, low);
+  } finally {
+    await run.close();
+  }
+  return run.result();
+}
+
+interface Transmission {
+  readonly slices: PlacedUnit[];
+  isWanted: boolean;
+}
+
+class Retranslation {
+  readonly #options: RetranslateOptions;
+  readonly #hash: KeyedHash;
+  readonly #contentHash: ContentHash;
+  readonly #changes = new Map<EventType, TypeChanges>();
+  #producer: LogProducer | undefined;
+  #counts = { units: 0, changed: 0, erased: 0, unmatched: 0, resent: 0 };
+
+  constructor(options: RetranslateOptions) {
+    this.#options = options;
+    this.#hash = keyedHash(options.secret);
+    this.#contentHash = contentHash(options.secret);
+  }
+
+  result(): Retranslated {
+    const sorted = [...this.#changes].sort(([left], [right]) => (left < right ? -1 : 1));
+    return { ...this.#counts, byType: Object.fromEntries(sorted) };
+  }
+
+  async close(): Promise<void> {
+    await this.#producer?.close();
+  }
+
+  async partition(partition: number, low: number): Promise<void> {
+    const { log, pool, codec, journal } = this.#options;
+    const translations = await readTranslations(log, codec, partition);
+    const published = new PublishedUnits();
+    const open = new Map<string, Transmission>();
+    for await (const records of log.read(journalTopic, partition, low, await publishedUpTo(pool, journal, partition))) {
+      const decoded = await decodeEntries(codec, records);
+      const units = decoded
+        .map((entry, index): PlacedUnit => ({ partition, offset: records[index]?.offset ?? 0, entry }))
+        .filter(({ entry }) => entry.entry !== "GENESIS" && entry.origin === null && entry.connector !== "vault");
+      const stand = await published.of(pool, units);
+      for (const unit of units) {
+        const isWanted = this.#isWanted(unit.entry) && (stand.has(unit) || !unit.entry.accepted);
+        const { transport } = unit.entry;
+        if (!transport) {
+          if (isWanted) await this.#again([unit], new Set([unit]), translations);
+          continue;
+        }
+        await this.#slice(open, unit, isWanted, translations);
+      }
+    }
+    // Of what was cut off, no connector makes anything again.
+    for (const { isWanted, slices } of open.values()) {
+      if (isWanted) await this.#again(slices, this.#wantedOf(slices), translations);
+    }
+  }
+
+  readonly #wanted = new WeakSet<PlacedUnit>();
+  #wantedOf = (slices: readonly PlacedUnit[]) => new Set(slices.filter((slice) => this.#wanted.has(slice)));
+
+  async #slice(
+    open: Map<string, Transmission>,
+    unit: PlacedUnit,
+    isWanted: boolean,
+    translations: Translations,
+  ): Promise<void> {
+    const id = unit.entry.transport?.transmissionId ?? "";
+    const transmission = open.get(id) ?? { slices: [], isWanted: false };
+    open.set(id, transmission);
+    transmission.slices.push(unit);
+    transmission.isWanted ||= isWanted;
+    if (isWanted) this.#wanted.add(unit);
+    if (unit.entry.entry !== "CLOSING") return;
+    open.delete(id);
+    if (transmission.isWanted) {
+      await this.#again(transmission.slices, this.#wantedOf(transmission.slices), translations);
+    }
+  }
+
+  #isWanted(entry: JournalEntry): boolean {
+    const { partner, connector, code, since, until } = this.#options.filter;
+    return (
+      entry.entry === "UNIT" &&
+      (partner === undefined || entry.partner === partner) &&
+      (connector === undefined || entry.connector === connector) &&
+      (code === undefined ? entry.accepted : entry.code === code) &&
+      (since === undefined || entry.receivedAt >= since) &&
+      (until === undefined || entry.receivedAt < until)
+    );
+  }
+
+  /** Translates one transmission, and tells what differs of the units that are wanted. */
+  async #again(
+    slices: readonly PlacedUnit[],
+    wanted: ReadonlySet<PlacedUnit>,
+    translations: Translations,
+  ): Promise<void> {
+    this.#counts.units += wanted.size;
+    const opened = await this.#open(slices);
+    const [first] = slices;
+    if (!first || slices.some((slice) => !opened.has(slice))) {
+      this.#counts.erased += wanted.size;
+      return;
+    }
+    const ordered = [...slices].sort(
+      (left, right) => (left.entry.transport?.ordinal ?? 0) - (right.entry.transport?.ordinal ?? 0),
+    );
+    const bytes = Buffer.concat(ordered.map((slice) => opened.get(slice) as Buffer));
+    const { partner, connector } = first.entry;
+    const translator = await this.#options.translator(connector);
+    const made = new Map<string, ReceivedUnit[]>();
+    for (const unit of await translator.translate(partner, bytes)) {
+      const text = Buffer.from(unit.bytes).toString("latin1");
+      made.set(text, [...(made.get(text) ?? []), unit]);
+    }
+    for (const slice of ordered) {
+      const now =
+        slice.entry.entry === "UNIT" ? made.get((opened.get(slice) as Buffer).toString("latin1"))?.shift() : undefined;
+      if (!wanted.has(slice)) continue;
+      if (!now || now.partner !== slice.entry.partner) this.#counts.unmatched++;
+      else await this.#unit(slice, now, translations, translator.version);
+    }
+  }
+
+  /** Units opened; one of several keys may be gone. */
+  async #open(slices: readonly PlacedUnit[]): Promise<ReadonlyMap<PlacedUnit, Buffer>> {
+    const keys = await this.#options.vault.openKeys(slices.flatMap(({ entry }) => entry.sealedFor));
+    const opened = new Map<PlacedUnit, Buffer>();
+    for (const slice of slices) {
+      const { sealedFor, receiptId, sealedUnit, size } = slice.entry;
+      const chain = sealedFor.flatMap((name): DataKey[] => {
+        const key = keys.get(keyText(name));
+        return key ? [key] : [];
+      });
+      if (chain.length < sealedFor.length) continue;
+      const { bytes } = openUnit(receiptId, chain, sealedUnit);
+      // A unit over the limit is kept in part only.
+      if (bytes.length === size) opened.set(slice, bytes);
+    }
+    return opened;
+  }
+
+  async #unit(slice: PlacedUnit, now: ReceivedUnit, translations: Translations, version: string): Promise<void> {
+    const { codec, eventLimit = 900_000 } = this.#options;
+    const { entry } = slice;
+    const unit = { events: now.verdict.accepted ? now.events : [], partner: entry.partner, ...transportOf(entry) };
+    const made = madeEvents(codec, unit, eventLimit);
+    if (!made) {
+      this.#counts.unmatched++;
+      return;
+    }
+    if (!entry.accepted && (await this.#cameAgain(now))) {
+      this.#counts.resent++;
+      return;
+    }
+    const standing = [...translations.standing(slice).values()].flatMap(({ events }) => events);
+    const drafts = drafted(await this.#compared(standing), made, this.#changes);
+    if (drafts.length === 0) return;
+    this.#counts.changed++;
+    if (!this.#options.dryRun) await this.#write(slice, now, drafts, translations.last(slice.offset) + 1, version);
+  }
+
+  /** A unit that was rejected may have come again since, and counts by that. */
+  async #cameAgain({ identity }: ReceivedUnit): Promise<boolean> {
+    if (!identity) return false;
+    const asked = {
+      identity: uuidOf(identityHash(this.#hash, identity)),
+      resource: identity.rule === "LATEST" ? uuidOf(resourceHash(this.#hash, identity)) : null,
+    };
+    return (await knownIdentities(this.#options.pool, [asked]))[0] ?? false;
+  }
+
+  async #compared(events: readonly JournalledEvent[]): Promise<readonly ComparedEvent[]> {
+    const { codec, vault } = this.#options;
+    const names = events.flatMap(({ value }) => {
+      const { sealed } = codec.decodeEvent(value).event as { readonly sealed?: Buffer | null };
+      return sealed ? [keyOfSealedEvent(sealed)] : [];
+    });
+    const keys = await vault.openKeys(names);
+    return events.map((event) =>
+      comparedEvent(codec, event, (type, eventId, sealed) => {
+        const key = keys.get(keyText(keyOfSealedEvent(sealed)));
+        return key ? openEvent({ type, eventId }, key, sealed) : null;
+      }),
+    );
+  }
+
+  async #write(
+    { partition, offset, entry }: PlacedUnit,
+    now: ReceivedUnit,
+    events: readonly EventDraft[],
+    generation: number,
+    version: string,
+  ): Promise<void> {
+    const { codec, log, vault, journal, reason, eventLimit = 900_000, onWritten } = this.#options;
+    const keys = await vault.keysFor(events.flatMap(({ sealFor }) => (sealFor === undefined ? [] : [sealFor])));
+    const again = { generation, origin: { journal, partition, offset } };
+    const { receiptId, partner, feed, connector, format } = entry;
+    const finished = finishEvents(
+      { events, partner, ...transportOf(entry) },
+      {
+        codec,
+        connector,
+        receiptId,
+        again,
+        eventLimit,
+        seal: (event, subject, plaintext) => sealEvent(event, keys.get(subject) as DataKey, plaintext),
+      },
+    );
+    if (!("events" in finished)) throw new RangeError("an event that could be compared can't be encoded");
+    const record = engineRecord(
+      {
+        receiptId,
+        receivedAt: Date.now(),
+        partner,
+        feed,
+        connector,
+        connectorVersion: version,
+        format,
+        identity: ["retranslation", journal, String(partition), String(offset), String(generation)],
+        // A unit that was rejected enters the ledger by its own identity, so that a later sending of it is a resend.
+        ...(entry.accepted || generation > 1 || !now.identity ? {} : { unit: now.identity }),
+        events: finished.events,
+        again: { ...again, reason },
+      },
+      { codec, hash: this.#hash, contentHash: this.#contentHash },
+    );
+    this.#producer ??= await log.producer();
+    await this.#producer.append([record]);
+    onWritten?.();
+  }
+}
+
+const transportOf = ({ transport }: JournalEntry): { transport?: NonNullable<ReceivedUnit["transport"]> } => {
+  if (!transport) return {};
+  const { transmissionId, ordinal, byteOffset } = transport;
+  return { transport: { transmissionId, ordinal, byteOffset } };
+};

@@ -1,0 +1,110 @@
+import type { JournalEntry, JournalledEvent } from "../../schemas/intake/intake.generated.js";
+import type { Log } from "../log/log.js";
+import { journalTopic } from "../log/schemas.js";
+import type { Pool } from "../store/pool.js";
+import { decodeEntries, type EntryCodec } from "./decode-entries.js";
+import { uuidOf } from "./keyed-hash.js";
+
+/** A unit of the journal as it was received, in its place. */
+export interface PlacedUnit {
+  readonly partition: number;
+  readonly offset: number;
+  readonly entry: JournalEntry;
+}
+
+/** What was made of a unit on one key, by the translation that stands there. */
+export interface StandingFacts {
+  readonly generation: number;
+  readonly events: readonly JournalledEvent[];
+}
+
+/** Later translations of units of one partition, by the offset of the unit. */
+export class Translations {
+  readonly #last = new Map<number, number>();
+  readonly #facts = new Map<number, Map<string, StandingFacts>>();
+
+  /** Takes an entry of a unit translated again, in the order of the journal. */
+  take({ origin, generation, events }: JournalEntry): void {
+    if (!origin) return;
+    // A second entry of one generation is a repetition, of which the ledger publishes nothing.
+    if (generation <= (this.#last.get(origin.offset) ?? 0)) return;
+    this.#last.set(origin.offset, generation);
+    const facts = this.#facts.get(origin.offset) ?? new Map<string, StandingFacts>();
+    this.#facts.set(origin.offset, facts);
+    for (const [key, made] of byKey(events)) facts.set(key, { generation, events: made });
+  }
+
+  /** Highest generation of a unit; 0 when it was never translated again. */
+  last(offset: number): number {
+    return this.#last.get(offset) ?? 0;
+  }
+
+  /** What stands of a unit, by key. @param received what was made of it when it was received. */
+  standing({ offset, entry }: PlacedUnit): ReadonlyMap<string, StandingFacts> {
+    const facts = new Map<string, StandingFacts>();
+    if (entry.accepted) for (const [key, events] of byKey(entry.events)) facts.set(key, { generation: 0, events });
+    for (const [key, later] of this.#facts.get(offset) ?? []) facts.set(key, later);
+    return facts;
+  }
+}
+
+/** By topic and key, as keys of different entities may be equal. */
+export const factKey = ({ topic, key }: { readonly topic: string; readonly key: string }): string => `${topic} ${key}`;
+
+function byKey(events: readonly JournalledEvent[]): Map<string, JournalledEvent[]> {
+  const keys = new Map<string, JournalledEvent[]>();
+  for (const event of events) keys.set(factKey(event), [...(keys.get(factKey(event)) ?? []), event]);
+  return keys;
+}
+
+/** Reads what was translated again of a partition. */
+export async function readTranslations(log: Log, codec: EntryCodec, partition: number): Promise<Translations> {
+  const translations = new Translations();
+  const { low = 0, high = 0 } = (await log.watermarks(journalTopic)).find((one) => one.partition === partition) ?? {};
+  for await (const records of log.read(journalTopic, partition, low, high)) {
+    for (const entry of await decodeEntries(codec, records)) translations.take(entry);
+  }
+  return translations;
+}
+
+/**
+ * Which units of a stretch were published when they were received: those that are no resend. To be asked in the order of
+ * the journal, from its start: what a resend is may depend on what came before it.
+ */
+export class PublishedUnits {
+  /** Last content by resource. */
+  readonly #latest = new Map<string, string>();
+
+  async of(pool: Pool, units: readonly PlacedUnit[]): Promise<ReadonlySet<PlacedUnit>> {
+    const identities = units.flatMap(({ entry: { accepted, identity, resend } }) =>
+      accepted && identity && resend === "EVERY" ? [uuidOf(identity)] : [],
+    );
+    const { rows } = await pool.query<{ identity: string; partition: number; offset: number }>(
+      'SELECT identity, partition, journal_offset AS "offset" FROM engine.ledger WHERE identity = ANY ($1::uuid[])',
+      [identities],
+    );
+    const first = new Map(rows.map(({ identity, partition, offset }) => [identity, `${partition}/${offset}`]));
+    return new Set(units.filter((unit) => this.#isPublished(unit, first)));
+  }
+
+  #isPublished({ partition, offset, entry }: PlacedUnit, first: ReadonlyMap<string, string>): boolean {
+    if (!entry.accepted) return false;
+    if (entry.identity === null) return true;
+    const identity = uuidOf(entry.identity);
+    if (entry.resend === "EVERY") return first.get(identity) === `${partition}/${offset}`;
+    if (entry.resend !== "LATEST") return true;
+    const resource = entry.resource === null ? "" : uuidOf(entry.resource);
+    if (this.#latest.get(resource) === identity) return false;
+    this.#latest.set(resource, identity);
+    return true;
+  }
+}
+
+/** Where the publisher stands: units from there on are not decided yet. */
+export async function publishedUpTo(pool: Pool, journal: string, partition: number): Promise<number> {
+  const { rows } = await pool.query<{ next: number }>(
+    "SELECT next_offset AS next FROM engine.publisher_checkpoints WHERE journal = $1 AND partition = $2",
+    [journal, partition],
+  );
+  return Number(rows[0]?.next ?? 0);
+}
