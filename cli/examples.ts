@@ -47,6 +47,20 @@ const examples: Readonly<Record<string, readonly (readonly [call: string, what: 
     ['tributary vault erase ID --person --yes --reason "request 2026/17"', "all records of the same person"],
   ],
   "vault rotate": [["tributary vault rotate --yes", "with TRIBUTARY_KEK_FILE new and TRIBUTARY_KEK_PREVIOUS_FILE old"]],
+  "intake retranslate": [
+    [
+      'tributary intake retranslate --partner north --since 2026-01-01 --reason "PV1-44 was read as UTC" --dry-run',
+      "what would differ, by event type",
+    ],
+    [
+      'tributary intake retranslate --partner north --since 2026-01-01 --reason "PV1-44 was read as UTC"',
+      "tells what differs",
+    ],
+    [
+      'tributary intake retranslate --code PID_MISSING --reason "profile of north corrected"',
+      "units that were rejected",
+    ],
+  ],
   validate: [
     ["tributary validate claims.837 --to x12", "what each claim would be answered, and the events it would make"],
     ["tributary validate admissions.hl7 --to hl7v2 --json", "one JSON object a message"],

@@ -8,6 +8,7 @@ import { actorOf } from "./audit-source.js";
 import { withLog } from "./log.js";
 import { print, printJson, printTable } from "./output.js";
 import { withPool } from "./pool.js";
+import { registerRetranslate } from "./retranslate.js";
 
 interface ListOptions {
   readonly partner?: string;
@@ -19,6 +20,7 @@ interface ListOptions {
 }
 
 export function registerIntake(command: Command): void {
+  registerRetranslate(command);
   command
     .command("status")
     .description("units, accepted, rejected with their codes, resends, reused control ids, events")

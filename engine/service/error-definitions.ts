@@ -192,6 +192,17 @@ export const errorDefinitions = {
     remedy: "Find who writes to the journal's topic beside the connectors; the publisher stops there.",
     ...final(65),
   },
+  TRIB_INTAKE_RETRANSLATION_BUSY: {
+    summary: "Another process translates units again.",
+    remedy: "Wait until it is done; two at once would count the same generation.",
+    ...again(75),
+  },
+  TRIB_INTAKE_RETRANSLATION_UNMATCHED: {
+    summary: "Some units could not be translated again; all others were.",
+    remedy:
+      "The connector as it is now does not find these units in what was received, or finds another partner: see docs/retranslate.md.",
+    ...final(2),
+  },
   TRIB_INTAKE_UNAVAILABLE: {
     summary: "The log or the vault can't be reached, so nothing can be accepted.",
     remedy: "The sender tries again; check Kafka and Postgres.",
