@@ -1,0 +1,258 @@
+import { setTimeout as pause } from "node:timers/promises";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { EventDraft, ReceivedUnit } from "../engine/intake/connector.js";
+import { intakeCounts } from "../engine/intake/journal.js";
+import { type RetranslateOptions, retranslate, type Translator } from "../engine/intake/retranslate.js";
+import { journalTopic } from "../engine/log/schemas.js";
+import { openTranslator } from "../engine/service/translator.js";
+import { erasePatient } from "../engine/vault/erase.js";
+import timeline from "../projections/timeline/projection.js";
+import { openRegion, type Region } from "./region.js";
+
+let region: Region;
+beforeAll(async () => {
+  region = await openRegion();
+});
+afterAll(() => region?.close());
+
+const january = Date.UTC(2026, 0, 10);
+const february = Date.UTC(2026, 1, 10);
+const visitOf = (name: string) => region.intake.surrogate("visit", "NORTH", "VN", name);
+const patientOf = (name: string) => region.intake.surrogate("patient", "NORTH", "MR", name);
+
+/** What a message says, as its bytes: visit, kind, time, location. */
+type Said = readonly [visit: string, kind: "start" | "move" | "nothing" | "both", time: number, location: string];
+const bytesOf = (said: Said) => Buffer.from(JSON.stringify(said));
+
+/** Translations of the same messages: the first puts the location wrong. */
+const translations = {
+  wrong: (said: Said) => events(said, `WRONG ${said[3]}`),
+  right: (said: Said) => events(said, said[3]),
+};
+function events([visit, kind, time, location]: Said, told: string): readonly EventDraft[] {
+  const fields = { facility: "NORTH", authority: "NORTH", patientId: patientOf(visit) };
+  const shared = { time, sealed: { visitNumber: `V ${visit}` }, sealFor: patientOf(visit) };
+  const start = {
+    type: "VisitStarted",
+    subject: visitOf(visit),
+    ...shared,
+    fields: { ...fields, class: "I", location: told, admission: "ADMITTED" },
+  } as const;
+  const move = {
+    type: "VisitTransferred",
+    subject: visitOf(visit),
+    ...shared,
+    fields: { ...fields, class: "I", location: told },
+  } as const;
+  if (kind === "start") return [start];
+  if (kind === "move") return [move];
+  // A message that was read as being about a visit, and is not; and one that was about two.
+  const other = { ...move, subject: visitOf(`${visit} other`) };
+  if (kind === "both") return told === location ? [move, other] : [move];
+  return told === location ? [] : [move];
+}
+function unitOf(said: Said, translate: (said: Said) => readonly EventDraft[]): ReceivedUnit {
+  const bytes = bytesOf(said);
+  return {
+    entry: "UNIT",
+    partner: "north",
+    feed: "north|NORTH",
+    format: "ADT",
+    bytes,
+    verdict: { accepted: true },
+    answer: () => "AA",
+    identity: { rule: "EVERY", parts: ["north", bytes] },
+    sealFor: [patientOf(said[0])],
+    events: translate(said),
+  };
+}
+const translator = (translate: (said: Said) => readonly EventDraft[]): Translator => ({
+  version: "2",
+  translate: async (_partner, bytes) => [unitOf(JSON.parse(bytes.toString()) as Said, translate)],
+});
+
+const options = (changes: Partial<RetranslateOptions> = {}): RetranslateOptions => ({
+  log: region.kafka.log,
+  pool: region.database.pool,
+  codec: region.kafka.codec,
+  vault: region.vault,
+  journal: region.kafka.journal,
+  secret: region.secret,
+  translator: async () => translator(translations.right),
+  filter: {},
+  reason: "the location was read wrong",
+  dryRun: false,
+  ...changes,
+});
+
+const visits = () =>
+  region.rows(
+    `SELECT visit_id, status, location, started_at, v.visit_number FROM projections_restricted.visits v ORDER BY visit_id`,
+  );
+const activity = () =>
+  region.rows(
+    "SELECT day::text, event_type, events::int FROM projections.daily_activity WHERE events > 0 ORDER BY 1, 2",
+  );
+const locationOf = async (name: string) =>
+  (await visits()).find(({ visit_id }) => visit_id === visitOf(name))?.location;
+const entries = async () => (await region.kafka.log.watermarks(journalTopic)).reduce((sum, { high }) => sum + high, 0);
+const equalEverywhere = async () => {
+  expect(await region.rebuild()).toEqual([]);
+  for (const { name, differing, differences } of await region.verify()) {
+    expect({ name, differing, differences }).toEqual({ name, differing: 0, differences: [] });
+  }
+};
+
+const told: readonly Said[] = [
+  ["one", "start", january, "A"],
+  ["two", "start", january, "A"],
+  ["three", "start", january, "C"],
+  ["three", "nothing", january + 2, "D"],
+  ["four", "start", january, "E"],
+  ["four", "both", january + 3, "F"],
+];
+
+describe("a translation that was mended", () => {
+  it("shows by a dry run what would differ, and changes nothing", async () => {
+    await region.intake.submit(told.map((said) => unitOf(said, translations.wrong)));
+    // A resend publishes nothing, and is not translated again.
+    await region.intake.submit([unitOf(told[0] as Said, translations.wrong)]);
+    // February came while the translation was wrong only about the first days: it is told rightly.
+    await region.intake.submit([unitOf(["one", "move", february, "FEBRUARY"], translations.right)]);
+    await region.settle();
+    expect(await locationOf("one")).toBe("FEBRUARY");
+    expect(await locationOf("two")).toBe("WRONG A");
+    const before = [await visits(), await entries()];
+    const dry = await retranslate(options({ dryRun: true }));
+    expect(dry).toEqual({
+      units: 7,
+      changed: 6,
+      erased: 0,
+      unmatched: 0,
+      resent: 0,
+      byType: {
+        VisitStarted: { same: 0, changed: 4, withdrawn: 0, new: 0 },
+        VisitTransferred: { same: 1, changed: 1, withdrawn: 1, new: 1 },
+      },
+    });
+    expect([await visits(), await entries()]).toEqual(before);
+  });
+
+  it("of January does not overwrite February; sums stay right; rebuilt and verified are live", async () => {
+    const counts = await intakeCounts(region.database.pool);
+    expect(await retranslate(options())).toMatchObject({ changed: 6 });
+    await region.settle();
+    expect(await locationOf("one")).toBe("FEBRUARY");
+    expect(await locationOf("two")).toBe("A");
+    // The message that was about no visit: what it said is withdrawn.
+    expect(await locationOf("three")).toBe("C");
+    expect(await locationOf("four")).toBe("F");
+    expect(await locationOf("four other")).toBe("F");
+    expect(await activity()).toEqual([
+      { day: "2026-01-10", event_type: "FactWithdrawn", events: 1 },
+      { day: "2026-01-10", event_type: "VisitStarted", events: 4 },
+      { day: "2026-01-10", event_type: "VisitTransferred", events: 2 },
+      { day: "2026-02-10", event_type: "VisitTransferred", events: 1 },
+    ]);
+    expect(await region.rows("SELECT count(*)::int AS rows FROM projections.timeline")).toEqual([{ rows: 8 }]);
+    // What a partner sent is counted as it was.
+    const { units, accepted, resends } = await intakeCounts(region.database.pool);
+    expect({ units, accepted, resends }).toEqual({
+      units: counts.units,
+      accepted: counts.accepted,
+      resends: counts.resends,
+    });
+    await equalEverywhere();
+  });
+
+  it("done again writes nothing, and after an end at any point only what is missing", async () => {
+    const all = [await visits(), await activity(), await entries()];
+    expect(await retranslate(options())).toMatchObject({ units: 7, changed: 0 });
+    expect(await entries()).toBe(all[2]);
+    // Back to the wrong one, ended after each entry, as often as it takes.
+    const back = options({
+      translator: async () => translator(translations.wrong),
+      filter: { until: Date.now() + 1_000_000 },
+      onWritten: () => {
+        throw new Error("ended");
+      },
+    });
+    let ends = 0;
+    for (;;) {
+      try {
+        await retranslate(back);
+        break;
+      } catch (error) {
+        expect(String(error)).toContain("ended");
+        ends++;
+      }
+    }
+    expect(ends).toBe(7);
+    // And forth again, while two do it without knowing of each other.
+    await region.settle();
+    expect(await locationOf("one")).toBe("WRONG FEBRUARY");
+    await Promise.all([retranslate(options()), retranslate(options())]);
+    await region.settle();
+    expect([await visits(), await activity()]).toEqual(all.slice(0, 2));
+    await equalEverywhere();
+  });
+
+  it("reaches a consumer that was away, in one batch with everything else", async () => {
+    await region.stop();
+    await region.intake.submit([unitOf(["five", "start", january, "G"], translations.wrong)]);
+    await region.intake.submit([unitOf(["five", "move", february, "H"], translations.right)]);
+    // Units are decided by the publisher before they are translated again.
+    for (let changed = 0; changed < 1; await pause(50)) ({ changed } = await retranslate(options()));
+    await region.start();
+    await region.settle();
+    expect(await locationOf("five")).toBe("H");
+    await equalEverywhere();
+  });
+
+  it("leaves out units whose patient was erased", async () => {
+    const { kafka, database, secret, forgottenAfter } = region;
+    await erasePatient(
+      { log: kafka.log, codec: kafka.codec, pool: database.pool, secret, forgottenAfter, timeline, timeout: 30_000 },
+      { patient: patientOf("two"), reason: "asked for", actor: "officer" },
+    );
+    const again = await retranslate(options({ translator: async () => translator(translations.wrong), dryRun: true }));
+    expect(again).toMatchObject({ erased: 1 });
+    expect(again.changed).toBe(again.units - 1);
+  });
+});
+
+describe("the connectors as they are", () => {
+  const message = (location: string) =>
+    Buffer.from(
+      [
+        "MSH|^~\\&|ADT|NORTH|X|X|20260110101500||ADT^A01^ADT_A01|M1|P|2.5",
+        "EVN|A01|20260110101500",
+        "PID|1||77^^^NORTH^MR||DOE^ANN||19500102|F",
+        `PV1|1|I|${location}||||||||||||||||V77^^^NORTH^VN`,
+        "",
+      ].join("\r"),
+    );
+
+  it("translate a unit of the journal as they would a partner's, with the installation's surrogate ids", async () => {
+    const settings = { ...region.kafka.settings, TRIBUTARY_SECRET: region.secret };
+    const hl7v2 = await openTranslator("hl7v2", settings);
+    try {
+      const [now] = await hl7v2.translate("generic", message("WARD^1^2"));
+      expect(Buffer.from(now?.bytes ?? [])).toEqual(message("WARD^1^2"));
+      // Journalled by an older version, which made of it nothing but the patient.
+      const patientOnly = (now as ReceivedUnit).events.filter(({ type }) => type.startsWith("Patient"));
+      await region.intake.submit([{ ...(now as ReceivedUnit), events: patientOnly }]);
+      await region.settle();
+      const filter = { partner: (now as ReceivedUnit).partner };
+      const done = await retranslate(options({ translator: async () => hl7v2, filter }));
+      expect(done).toMatchObject({ units: 1, changed: 1, unmatched: 0, byType: { VisitStarted: { new: 1 } } });
+      expect(done.byType.PatientUpdated ?? done.byType.PatientRegistered).toMatchObject({ same: 1 });
+      await region.settle();
+      expect((await visits()).map(({ location }) => location)).toContain("WARD^1^2");
+      expect(await retranslate(options({ translator: async () => hl7v2, filter }))).toMatchObject({ changed: 0 });
+    } finally {
+      await hl7v2.close();
+    }
+    await equalEverywhere();
+  });
+});
