@@ -21,19 +21,29 @@ function isFresh(positions: Positions, { headers }: IncomingRecord): boolean {
  * decoded. Costs one reading of the partition, and nothing as long as no unit was translated again.
  */
 export function keyHistory(log: Pick<Log, "read">, context: ReadContext): KeyHistory {
+  const events = keyEvents(log, context);
+  return async (keys, before) => {
+    const standing = new Map<string, readonly LaneEvent[]>();
+    for (const [key, all] of await events(keys, before)) {
+      standing.set(key, all.reduce<readonly LaneEvent[]>(withEvent, []));
+    }
+    return standing;
+  };
+}
+
+/** The same events in the order of the log, superseded ones too. */
+export function keyEvents(log: Pick<Log, "read">, context: ReadContext): KeyHistory {
   return async (keys, before) => {
     const { topic, partition, published } = context;
-    const standing = new Map<string, readonly LaneEvent[]>();
-    for (const key of keys) standing.set(key, []);
+    const found = new Map<string, LaneEvent[]>();
+    for (const key of keys) found.set(key, []);
     const positions = new Positions(undefined, "{}");
     for await (const records of log.read(topic, partition, 0, before)) {
       const fresh = published ? records.filter((record) => isFresh(positions, record)) : records;
       const wanted = fresh.filter(({ key }) => keys.has(key));
       if (wanted.length === 0) continue;
-      for (const event of await readEvents(wanted, context)) {
-        standing.set(event.key, withEvent(standing.get(event.key) ?? [], event));
-      }
+      for (const event of await readEvents(wanted, context)) found.get(event.key)?.push(event);
     }
-    return standing;
+    return found;
   };
 }

@@ -5,14 +5,17 @@ import { Changes } from "./changes.js";
 import { type LanePlace, storableText } from "./checkpoint.js";
 import type { Verdict } from "./decisions.js";
 import { Entity } from "./entity.js";
-import { type LaneEvent, readEvents } from "./events.js";
+import { type LaneEvent, type ReadContext, readEvents } from "./events.js";
 import { FoldMachine, type ParkReason } from "./fold.js";
 import type { FoldWatch } from "./fold-watch.js";
+import { keyEvents } from "./key-history.js";
+import { adoptRows, liveThrough } from "./key-life.js";
 import type { ProjectionLayout } from "./layout.js";
 import { Loader } from "./load.js";
 import { parkedByOperator } from "./operator-park.js";
 import type { Decoder, Opener } from "./ports.js";
 import { Positions } from "./positions.js";
+import { differenceOf } from "./retelling.js";
 import { openSealed } from "./sealed-content.js";
 import type { ParkedRow } from "./statement-parts.js";
 
@@ -62,6 +65,8 @@ interface Folding {
   readonly applied: number[];
   entity: Entity | undefined;
   again: ParkedRow | undefined;
+  /** A unit translated again concerns it since it is held. */
+  retold: boolean;
 }
 
 const storableId = ({ eventId }: LaneEvent) => (eventId === null ? null : storableText(eventId));
@@ -84,7 +89,76 @@ async function foldingOf(options: RefoldOptions, journal: string | null, held: H
     held.positions === null && options.published
       ? await positionsUpTo(options, journal, held.offset)
       : new Positions(journal, held.positions ?? "{}");
-  return { held, positions, applied: [], entity: undefined, again: undefined };
+  return { held, positions, applied: [], entity: undefined, again: undefined, retold: false };
+}
+
+/** Held keys that a unit translated again concerns since they are held. */
+async function retoldKeys(
+  { log, place }: RefoldOptions,
+  { held, to }: RefoldWork,
+  context: ReadContext,
+): Promise<ReadonlySet<string>> {
+  const offsets = new Map(held.map(({ key, offset }) => [key, offset]));
+  const retold = new Set<string>();
+  const from = Math.min(...offsets.values());
+  for await (const records of log.read(place.topic, place.partition, from, to)) {
+    const wanted = records.filter(({ key, offset }) => offset >= (offsets.get(storableText(key)) ?? to));
+    for (const { origin, key } of await readEvents(wanted, context)) if (origin) retold.add(key);
+  }
+  return retold;
+}
+
+interface Retelling {
+  readonly options: RefoldOptions;
+  readonly work: RefoldWork;
+  readonly context: ReadContext;
+  readonly machine: FoldMachine;
+  readonly loader: Loader;
+  readonly changes: Changes;
+}
+
+/** Folds held keys from their first event on, and changes what is written of them to what came of it. */
+async function retellHeld(
+  { options, work, context, machine, loader, changes }: Retelling,
+  foldings: readonly Folding[],
+): Promise<void> {
+  if (foldings.length === 0) return;
+  const { layout, log, opener } = options;
+  const { verdict, journal, to, stop } = work;
+  const byKey = new Map(foldings.map((folding) => [folding.held.key, folding]));
+  const keys = new Set([...byKey.keys()]);
+  const lives = await keyEvents(log, context)(keys, to);
+  if (layout.readsSealed) {
+    const folded = [...lives.values()].flat().filter(({ type }) => type !== undefined && machine.folds(type));
+    await openSealed(folded, opener);
+  }
+  const entities = new Map([...lives.keys()].map((key) => [key, new Entity(key)]));
+  await loader.fill(entities);
+  for (const [key, events] of lives) {
+    const folding = byKey.get(storableText(key)) as Folding;
+    const { held } = folding;
+    const told = { layout, machine, verdict };
+    const before = liveThrough({ ...told, heldAt: held.offset }, key, events);
+    // What Postgres refused of it is not looked for event by event: the key stays where it is.
+    const after = stop ? before : liveThrough(told, key, events);
+    changes.book(differenceOf(layout, before.changes, after.changes));
+    adoptRows(changes, entities.get(key) as Entity, after.entity);
+    folding.applied.push(...events.filter(({ offset }) => !stop && offset >= held.offset).map(({ offset }) => offset));
+    if (!after.parked) continue;
+    const { event, reason } = after.parked;
+    const { code, reason: why } = stop?.reason ?? reason;
+    const positions = options.published ? await positionsUpTo(options, journal, event.offset) : undefined;
+    folding.again = {
+      offset: event.offset,
+      key: held.key,
+      position: storableText(formatPosition(event.position)),
+      eventId: storableId(event),
+      eventType: event.type ?? null,
+      code,
+      reason: storableText(why),
+      positions: positions?.stored() ?? "{}",
+    };
+  }
 }
 
 /**
@@ -140,27 +214,36 @@ export async function refold(options: RefoldOptions, work: RefoldWork): Promise<
     folding.applied.push(event.offset);
   };
 
+  const context: ReadContext = {
+    topic,
+    partition,
+    published,
+    decoder,
+    decided: (offset) => verdict(offset) !== undefined,
+    wait: async (error) => {
+      throw error;
+    },
+  };
+  for (const key of await retoldKeys(options, work, context)) {
+    const folding = keys.get(storableText(key));
+    if (folding) folding.retold = true;
+  }
+  await retellHeld(
+    { options, work, context, machine, loader, changes },
+    [...keys.values()].filter(({ retold }) => retold),
+  );
   const from = Math.min(...work.held.map(({ offset }) => offset));
   for await (const records of log.read(topic, partition, from, to)) {
     const wanted = records.filter(({ key, offset }) => {
       const folding = keys.get(storableText(key));
-      return folding !== undefined && folding.again === undefined && offset >= folding.held.offset;
+      return folding !== undefined && !folding.retold && folding.again === undefined && offset >= folding.held.offset;
     });
     if (wanted.length === 0) continue;
-    const events = await readEvents(wanted, {
-      topic,
-      partition,
-      published,
-      decoder,
-      decided: (offset) => verdict(offset) !== undefined,
-      wait: async (error) => {
-        throw error;
-      },
-    });
+    const events = await readEvents(wanted, context);
     const missing = new Map<string, Entity>();
     for (const { key } of events) {
       const folding = keys.get(storableText(key)) as Folding;
-      if (folding.entity) continue;
+      if (folding.entity || folding.retold) continue;
       folding.entity = new Entity(key);
       missing.set(key, folding.entity);
     }

@@ -25,7 +25,8 @@ export interface TellOptions {
   readonly heldAt?: number | undefined;
 }
 
-const refused: ParkReason = { code: "TRIB_PROJECT_WRITE_REFUSED", reason: "" };
+/** Stands for a reason that no fold gives: Postgres refused the rows. */
+export const refusedBefore: ParkReason = { code: "TRIB_PROJECT_WRITE_REFUSED", reason: "" };
 
 /** Folds events of one key, in the order given, up to the first that parks it. */
 export function tell(options: TellOptions, key: string, events: readonly LaneEvent[]): Told {
@@ -37,7 +38,7 @@ export function tell(options: TellOptions, key: string, events: readonly LaneEve
     if (decided === "skip") continue;
     if (decided === undefined && event.type !== undefined && !machine.folds(event.type)) continue;
     const reason =
-      (event.offset === heldAt ? refused : undefined) ??
+      (event.offset === heldAt ? refusedBefore : undefined) ??
       (decided === "park" ? parkedByOperator : undefined) ??
       event.undecodable ??
       machine.apply(event, entity);
