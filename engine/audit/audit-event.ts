@@ -1,4 +1,4 @@
-import type { AccessRecorded, EventPlace } from "../../schemas/audit/audit.generated.js";
+import type { AccessRecorded, ErasureRecorded, EventPlace } from "../../schemas/audit/audit.generated.js";
 import { type AuditRecord, isAccess } from "./access.js";
 
 /** A FHIR R4 AuditEvent, as far as we fill it in. */
@@ -51,10 +51,23 @@ function accessEntities({ subject, patients, command, recipient }: AccessRecorde
   ];
 }
 
+function erasureEntities({ patient, erasure, step }: ErasureRecorded) {
+  return [
+    entity(patient, "1", "Person", ["1", "Patient"]),
+    { ...entity(erasure, "2", "System Object", ["4", "Domain Resource"]), name: step },
+  ];
+}
+
 function decisionEntities({ event }: { readonly event?: EventPlace }) {
   if (!event) return [];
   const place = `${event.topic}/${event.partition}/${event.offset}`;
   return [{ ...entity(place, "2", "System Object", ["4", "Domain Resource"]), name: event.projection }];
+}
+
+function entitiesOf(found: AuditRecord) {
+  if (isAccess(found)) return accessEntities(found.value);
+  if (found.type === "ErasureRecorded") return erasureEntities(found.value as unknown as ErasureRecorded);
+  return decisionEntities(found.value as { readonly event?: EventPlace });
 }
 
 /**
@@ -69,7 +82,7 @@ export function auditEventOf(found: AuditRecord, installation: string): Resource
     : {
         type: coding(dicom, "110100", "Application Activity"),
         subtype: [{ display: decisions[found.type] ?? found.type }],
-        action: "U",
+        action: found.type === "ErasureRecorded" ? "D" : "U",
       };
   const { profile, ...described } = kind as { readonly profile?: string };
   return {
@@ -101,8 +114,6 @@ export function auditEventOf(found: AuditRecord, installation: string): Resource
       observer: { display: "Tributary" },
       type: [coding("http://terminology.hl7.org/CodeSystem/security-source-type", "4", "Application Server")],
     },
-    entity: isAccess(found)
-      ? accessEntities(found.value)
-      : decisionEntities(found.value as { readonly event?: EventPlace }),
+    entity: entitiesOf(found),
   };
 }

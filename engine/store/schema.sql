@@ -77,6 +77,18 @@ ALTER TABLE engine.derived_tables ADD CONSTRAINT derived_tables_projection_build
 ALTER TABLE engine.derived_tables ENABLE ROW LEVEL SECURITY;
 CREATE POLICY own_derived_tables ON engine.derived_tables FOR ALL TO PUBLIC USING ((consumer_role = CURRENT_USER)) WITH CHECK ((consumer_role = CURRENT_USER));
 COMMENT ON TABLE engine.derived_tables IS 'Derived tables with the checkpoints they reflect: {topic: {partition: next offset}}.';
+CREATE TABLE engine.erasures (
+  id uuid NOT NULL,
+  patient uuid NOT NULL,
+  reason text NOT NULL,
+  requested_by text NOT NULL,
+  requested_at timestamp with time zone NOT NULL DEFAULT now(),
+  done_at timestamp with time zone
+);
+ALTER TABLE engine.erasures ADD CONSTRAINT erasures_pkey PRIMARY KEY (id);
+CREATE INDEX erasures_patient ON engine.erasures USING btree (patient);
+CREATE UNIQUE INDEX erasures_open ON engine.erasures USING btree (patient) WHERE (done_at IS NULL);
+COMMENT ON TABLE engine.erasures IS 'Patients whose keys are destroyed, and whose events about it are in the journal once done_at is set. The audit topic says the same.';
 CREATE TABLE engine.intake_counts (
   journal text NOT NULL,
   partition integer NOT NULL,
