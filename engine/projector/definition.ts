@@ -209,7 +209,8 @@ export interface View {
   /**
    * One `select`. `$build.x` is table `x` of this build (hidden tables and columns included; a summed table is there
    * split by source), `$schema.x` is the view `x` in the schema the view is made in (`projections` or
-   * `projections_restricted`), also of another projection. It must give exactly the columns named in `columns`, by name.
+   * `projections_restricted`), also of another projection, `$now` is the time of the question (of an as-of, its instant:
+   * no other clock may be asked). It must give exactly the columns named in `columns`, by name.
    */
   readonly sql: string;
   /** Only in `projections_restricted`. */

@@ -98,6 +98,12 @@ function* viewMistakes(projection: AnyProjection): Generator<string> {
     for (const column of Object.keys(view.columns)) yield* nameMistakes(`${place}.${column}`, column);
     const own = projection.tables[name] ?? projection.derived?.[name];
     if (own && !own.hidden) yield `${place}: a table of this name has a view of its own; hide the table`;
+    if (
+      /\b(now\s*\(|clock_timestamp|statement_timestamp|transaction_timestamp|current_(date|time)|localtime)/i.test(
+        view.sql,
+      )
+    )
+      yield `${place}: asks a clock; the time of the question is $now`;
     if (/;/.test(view.sql)) yield `${place}: is more than one select`;
   }
 }

@@ -92,7 +92,20 @@ function plainView(
   };
 }
 
-function viewsIn(projection: AnyProjection, buildSchema: string, schema: ViewSchema): ViewText[] {
+/** Where a view is made, and when its `$now` is. */
+interface ViewPlace {
+  /** Schema of the views, quoted. */
+  readonly target: string;
+  /** SQL. */
+  readonly now: string;
+}
+
+function viewsIn(
+  projection: AnyProjection,
+  buildSchema: string,
+  schema: ViewSchema,
+  { target, now }: ViewPlace,
+): ViewText[] {
   const build = quoted(buildSchema);
   const shown = (part: { readonly restricted?: boolean; readonly hidden?: boolean }) =>
     !part.hidden && (schema === "projections_restricted" || !part.restricted);
@@ -113,7 +126,10 @@ function viewsIn(projection: AnyProjection, buildSchema: string, schema: ViewSch
       return schema === "projections_restricted" ? [{ name: column, comment: text.comment }] : [];
     });
     // A function as replacement: `$` in a replacement text has meanings of its own.
-    const sql = view.sql.replaceAll("$build", () => build).replaceAll("$schema", () => schema);
+    const sql = view.sql
+      .replaceAll("$build", () => build)
+      .replaceAll("$schema", () => target)
+      .replaceAll("$now", () => now);
     const select = `SELECT ${columns.map((column) => `v.${quoted(column.name)}`).join(", ")} FROM (${sql}) v`;
     views.push({ name, select, comment: view.comment, columns });
   }
@@ -134,21 +150,53 @@ export interface MadeViews {
   readonly statements: readonly string[];
 }
 
-export function viewsOf(projection: AnyProjection, buildSchema: string): MadeViews {
+function made(views: readonly ViewText[], schema: string, readers: string): MadeViews {
   const names: string[] = [];
-  const statements = viewSchemas.flatMap((schema) =>
-    viewsIn(projection, buildSchema, schema).flatMap((view) => {
-      const target = `${schema}.${quoted(view.name)}`;
-      names.push(target);
-      return [
-        `CREATE VIEW ${target} AS ${view.select}`,
-        `COMMENT ON VIEW ${target} IS ${literal(view.comment)}`,
-        ...view.columns.map(
-          ({ name, comment }) => `COMMENT ON COLUMN ${target}.${quoted(name)} IS ${literal(comment)}`,
-        ),
-        `GRANT SELECT ON ${target} TO ${readers[schema]}`,
-      ];
-    }),
-  );
+  const statements = views.flatMap((view) => {
+    const target = `${schema}.${quoted(view.name)}`;
+    names.push(target);
+    return [
+      `CREATE VIEW ${target} AS ${view.select}`,
+      `COMMENT ON VIEW ${target} IS ${literal(view.comment)}`,
+      ...view.columns.map(({ name, comment }) => `COMMENT ON COLUMN ${target}.${quoted(name)} IS ${literal(comment)}`),
+      `GRANT SELECT ON ${target} TO ${readers}`,
+    ];
+  });
   return { names, statements };
+}
+
+export function viewsOf(projection: AnyProjection, buildSchema: string): MadeViews {
+  const all = viewSchemas.map((schema) =>
+    made(viewsIn(projection, buildSchema, schema, { target: schema, now: "now()" }), schema, readers[schema]),
+  );
+  return { names: all.flatMap(({ names }) => names), statements: all.flatMap(({ statements }) => statements) };
+}
+
+/** A view of an as-of, and which of its columns identify nobody. */
+export interface AsOfView {
+  readonly name: string;
+  readonly columns: readonly string[];
+  /** Columns that the view has in `projections`; none where there is no such view. */
+  readonly clear: readonly string[];
+}
+
+export interface AsOfViews extends MadeViews {
+  readonly views: readonly AsOfView[];
+}
+
+/**
+ * The views of an as-of: named as in `projections_restricted`, in a schema of their own, their clock stopped.
+ * @param at epoch milliseconds.
+ */
+export function viewsAsOf(projection: AnyProjection, buildSchema: string, schema: string, at: number): AsOfViews {
+  const place = { target: quoted(schema), now: `${literal(new Date(at).toISOString())}::timestamptz` };
+  const all = viewsIn(projection, buildSchema, "projections_restricted", place);
+  const clear = new Map(
+    viewsIn(projection, buildSchema, "projections", place).map(({ name, columns }) => [name, columns] as const),
+  );
+  const names = (columns: ViewText["columns"] = []) => columns.map(({ name }) => name);
+  return {
+    ...made(all, place.target, "tributary_analyst_restricted, tributary_auditor"),
+    views: all.map(({ name, columns }) => ({ name, columns: names(columns), clear: names(clear.get(name)) })),
+  };
 }
