@@ -1,4 +1,4 @@
-import { again, final } from "./error-kinds.js";
+import { again } from "./error-kinds.js";
 
 /** Coded errors of builds that are made from the log; part of `errorDefinitions`. */
 export const replayErrorDefinitions = {
