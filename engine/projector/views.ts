@@ -1,4 +1,5 @@
 import type { AnyProjection, Column, Table } from "./definition.js";
+import { historyName, isKept } from "./layout.js";
 import { literal, quoted } from "./names.js";
 
 /** A view as analysts see it. */
@@ -17,6 +18,9 @@ const engineColumns: Readonly<Record<string, string>> = {
   source_topic: "Topic of the event the row was made of.",
   source_partition: "Partition of the last event that changed the row.",
   source_offset: "Offset of the last event that changed the row.",
+  occurred_at: "When the event that made this version happened, by the message's own time.",
+  recorded_from: "When the version was known, inclusive: as the engine recorded its unit.",
+  recorded_to: "When the next version of the row was known, or the row was removed; null while it stands.",
   source_ordinal: "Number of the row among those of its event.",
 };
 
@@ -92,6 +96,29 @@ function plainView(
   };
 }
 
+/**
+ * The versions of a keyed table. They are only ever added, so the range of one ends where the next of its row begins. Two
+ * feeds may tell of one row and be published out of order: a range never begins before that of the version before it.
+ */
+function historyView(name: string, table: Table, build: string): ViewText {
+  const columns = Object.entries(table.columns)
+    .filter(([, column]) => isKept(column))
+    .map(([column, { comment }]) => ({ name: column, comment }));
+  const own = columns.map((column) => `h.${quoted(column.name)}`).join(", ");
+  const engine = ["occurred_at", "recorded_from", "recorded_to", "source_partition", "source_offset"];
+  const key = table.key.map((column) => `v.${quoted(column)}`).join(", ");
+  return {
+    name: historyName(name),
+    select: `SELECT ${own}, ${engine.map((column) => `h.${column}`).join(", ")} FROM (
+      SELECT v.*, max(v.recorded_at) OVER w AS recorded_from,
+        CASE WHEN lead(v.recorded_at) OVER w IS NOT NULL THEN greatest(max(v.recorded_at) OVER w, lead(v.recorded_at) OVER w) END AS recorded_to
+      FROM ${build}.${quoted(historyName(name))} v WINDOW w AS (PARTITION BY ${key} ORDER BY v.source_offset)
+    ) h WHERE NOT h.removed`,
+    comment: `Every version of ${name}, with the range of recorded time in which it stood. ${table.comment}`,
+    columns: [...columns, ...comments(engine)],
+  };
+}
+
 /** Where a view is made, and when its `$now` is. */
 interface ViewPlace {
   /** Schema of the views, quoted. */
@@ -112,8 +139,10 @@ function viewsIn(
   const views: ViewText[] = [];
   for (const [name, table] of Object.entries(projection.tables)) {
     if (!shown(table)) continue;
-    if (table.kind === "keyed") views.push(keyedView(projection, name, table, build, schema));
-    else if (table.kind === "summed") views.push(summedView(name, table, build));
+    if (table.kind === "keyed") {
+      views.push(keyedView(projection, name, table, build, schema));
+      if (table.history) views.push(historyView(name, table, build));
+    } else if (table.kind === "summed") views.push(summedView(name, table, build));
     else views.push(plainView(name, table, ["source_topic", "source_partition", "source_offset"], build, schema));
   }
   for (const [name, table] of Object.entries(projection.derived ?? {})) {

@@ -251,7 +251,15 @@ describe("an as-of on Kafka and Postgres", () => {
         manifest.schemaIds,
       ]);
     }
-    expect(Object.keys(manifest.tables).sort()).toEqual(["acts", "history", "note_lines", "noted", "notes"]);
+    expect(Object.keys(manifest.tables).sort()).toEqual([
+      "acts",
+      "history",
+      "note_lines",
+      "note_lines_history",
+      "noted",
+      "notes",
+      "notes_history",
+    ]);
     expect((await made(recordedAtOf(59))).manifest.tables).not.toEqual(manifest.tables);
   });
 
