@@ -53,7 +53,7 @@ function* tableMistakes(place: string, name: string, table: Table): Generator<st
   if (table.history) {
     yield* nameMistakes(place, historyName(name));
     if (table.kind !== "keyed") yield `${place}: only a keyed table keeps its versions`;
-    if (table.restricted || table.hidden) yield `${place}: keeps versions that nobody may see`;
+    if (table.restricted) yield `${place}: keeps versions of what identifies a person`;
     for (const column of historyColumns) {
       if (table.columns[column]) yield `${place}.${column}: the engine adds this column to versions itself`;
     }
