@@ -51,10 +51,10 @@ export async function withBuildSource<Result>(
   const { consumer, projection } = await projectionNamed(name);
   return withLog(async ({ log, settings }) => {
     const codec = await connectCodec(settings);
-    // Besides those that write: one that holds the claim, one for all else.
+    // Besides those that write: those that hold claims (a difference has two), and one for all else.
     const pool = openPool(requireSetting(settings, "DATABASE_URL"), {
       applicationName: `tributary build ${name}`,
-      max: options.connections + 2,
+      max: options.connections + 3,
     });
     const opens = !options.sealed && openedEventTypes({ ...consumer, project: [projection] }).length > 0;
     const opener = opens ? sealedOpener(pool, requireSetting(settings, "TRIBUTARY_KEK"), codec) : closedOpener;

@@ -1,6 +1,8 @@
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import { differencesOf } from "../audit/as-of-diff.js";
 import { isSignedAsOf, signAsOf } from "../audit/as-of-manifest.js";
 import { notaryKey } from "../audit/checkpoint.js";
+import { explained } from "../audit/diff-events.js";
 import { standaloneCodec } from "../log/codec.js";
 import { openJournal } from "../log/genesis.js";
 import type { Log } from "../log/log.js";
@@ -8,7 +10,7 @@ import { type OwnTopics, ownTopics } from "../log/own-topics.js";
 import { formatPosition, positionHeader } from "../log/position.js";
 import { journalTopic } from "../log/schemas.js";
 import { ensureBuild, listBuilds } from "../projector/build.js";
-import type { Decision } from "../projector/decisions.js";
+import { type Decision, Decisions } from "../projector/decisions.js";
 import type { AnyProjection } from "../projector/definition.js";
 import type { FoldInput } from "../projector/fold.js";
 import type { Decoder } from "../projector/ports.js";
@@ -169,8 +171,14 @@ async function made(at: number, options: Partial<AsOfOptions> & { readonly in?: 
     clockSkew: 0,
     ...options,
   });
+  left.push({ pool, asOf });
   return { asOf, manifest: await signAsOf(pool, asOf, key, "1.0.0") };
 }
+
+const left: { readonly pool: Pool; readonly asOf: AsOf }[] = [];
+afterEach(async () => {
+  for (const { pool, asOf } of left.splice(0)) await dropAsOf(pool, asOf);
+});
 
 const isGarbage = (input: FoldInput) => (input as { readonly undecodable?: unknown }).undecodable === true;
 
@@ -277,6 +285,46 @@ describe("an as-of on Kafka and Postgres", () => {
     // Known before the correction came, it is not there, though it had happened.
     const earlier = await made(recordedAtOf(31), { effectiveAt });
     expect(await told(earlier.asOf)).toBe(0);
+  });
+
+  it("differs from another in rows that are told with the events that changed them", async () => {
+    const [from, to] = [recordedAtOf(25), recordedAtOf(48)];
+    const [before, after] = [(await made(from)).asOf, (await made(to)).asOf];
+    const decisions = new Decisions(memoryDecisions([...decided]), "notes");
+    await decisions.load();
+    const found = await differencesOf(database.pool, derivedNotes, before, after, 100);
+    const vectors = { from: before.vector, to: after.vector };
+    const parts = { log: own.log, decoder, opener: closedOpener, decisions, opens: false };
+    const told = await explained({ projection: derivedNotes, ...parts, ...vectors }, found);
+
+    const rowsAt = (at: number) =>
+      new Map(
+        foldOf(({ position }) => position.recordedAt <= at)
+          .rows("notes")
+          .map(({ row, source }) => [String(row.visit_id), { row, source }]),
+      );
+    const [first, second] = [rowsAt(from), rowsAt(to)];
+    const keys = [...new Set([...first.keys(), ...second.keys()])].filter(
+      (visit) => JSON.stringify(first.get(visit)?.row) !== JSON.stringify(second.get(visit)?.row),
+    );
+    expect(told.notes?.rows.map((row) => row.key.visit_id)).toEqual(keys.sort());
+    expect(new Set(told.notes?.rows.map(({ change }) => change)).size).toBeGreaterThan(1);
+    let named = 0;
+    for (const { key: row, change, columns, events } of told.notes?.rows ?? []) {
+      const visit = String(row.visit_id);
+      const notesOf = [first.get(visit)?.row.note ?? null, second.get(visit)?.row.note ?? null];
+      expect(columns.note).toEqual(notesOf[0] === notesOf[1] ? undefined : notesOf);
+      for (const { recordedAt } of events) {
+        expect(recordedAt).toBeGreaterThan(from);
+        expect(recordedAt).toBeLessThanOrEqual(to);
+      }
+      const last = second.get(visit)?.source;
+      // What was known before may stand behind it in the log: another feed's, published later.
+      if (change === "removed" || (last?.recordedAt ?? 0) <= from) continue;
+      expect(events.at(-1)?.place).toBe(`${topic}/${last?.partition}/${last?.offset}`);
+      named++;
+    }
+    expect(named).toBeGreaterThan(3);
   });
 
   it("signs what it is made of", async () => {

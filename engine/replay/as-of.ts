@@ -55,6 +55,8 @@ export interface AsOf {
   readonly vaultEpoch: number | undefined;
   /** Events read to make it. */
   readonly events: number;
+  /** Until it is shown or dropped it is this process's alone: else it counts as left behind. */
+  readonly claim: Claim;
 }
 
 /** A patient erased while it is built makes it anew, so often. */
@@ -154,22 +156,15 @@ export async function buildAsOf(options: AsOfOptions): Promise<AsOf> {
         const { name, version } = projection;
         const parkedKeys = await parkedIn(pool, build);
         const made = { build: build.build, schema, at, effectiveAt, vector, views, parkedKeys, vaultEpoch: epoch };
-        return { projection: name, version, ...made, ...filled };
+        return { projection: name, version, ...made, ...filled, claim };
       }
       if (attempt === mostAttempts) throw new TributaryError("TRIB_REPLAY_VAULT_MOVED");
-      await remove(pool, build.projection, build.build);
+      await dropAsOf(pool, { ...build, claim });
     } catch (error) {
-      await remove(pool, build.projection, build.build).catch(() => {});
+      await dropAsOf(pool, { ...build, claim }).catch(() => {});
       throw error;
-    } finally {
-      claim.release();
     }
   }
-}
-
-async function remove(pool: Pool, projection: string, build: number): Promise<void> {
-  await dropBuild(pool, projection, build);
-  await pool.query(`DROP SCHEMA IF EXISTS ${quoted(asOfSchema(projection, build))} CASCADE`);
 }
 
 /** What a process left that was killed while it built: those that nobody works on. */
@@ -182,11 +177,7 @@ async function dropUnfinished(pool: Pool, projection: string): Promise<void> {
   for (const build of rows) {
     const claim = await claimBuild(pool, build).catch(() => undefined);
     if (!claim) continue;
-    try {
-      await remove(pool, projection, build.build);
-    } finally {
-      claim.release();
-    }
+    await dropAsOf(pool, { ...build, claim });
   }
 }
 
@@ -199,6 +190,7 @@ export async function showAsOf(pool: Pool, asOf: AsOf, manifest: object, by: str
     [schema, projection, build, at, effectiveAt ?? null, by, JSON.stringify(manifest)],
   );
   await pool.query(`GRANT USAGE ON SCHEMA ${quoted(schema)} TO tributary_analyst_restricted, tributary_auditor`);
+  asOf.claim.release();
 }
 
 /** An as-of that is there. */
@@ -224,5 +216,14 @@ export async function listAsOfs(pool: Pool): Promise<readonly KeptAsOf[]> {
 }
 
 /** Drops an as-of, also one that was not shown yet. */
-export const dropAsOf = (pool: Pool, { projection, build }: Pick<AsOf, "projection" | "build">): Promise<void> =>
-  remove(pool, projection, build);
+export async function dropAsOf(
+  pool: Pool,
+  { projection, build, claim }: Pick<AsOf, "projection" | "build"> & Partial<Pick<AsOf, "claim">>,
+): Promise<void> {
+  try {
+    await dropBuild(pool, projection, build);
+    await pool.query(`DROP SCHEMA IF EXISTS ${quoted(asOfSchema(projection, build))} CASCADE`);
+  } finally {
+    claim?.release();
+  }
+}
