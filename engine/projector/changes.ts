@@ -20,6 +20,18 @@ export interface AppendedChange {
   readonly ordinal: number;
 }
 
+/** A version of a row, as an event left it. */
+export interface HistoryChange {
+  readonly key: string;
+  readonly rest: string;
+  /** Undefined when the event removed the row. */
+  readonly row: Row | undefined;
+  /** When the event happened, where it says so, and when it was recorded; epoch milliseconds. */
+  readonly occurredAt: number | null;
+  readonly recordedAt: number;
+  readonly offset: number;
+}
+
 export function added(left: Sum, right: Sum): Sum {
   if (typeof left === "number" && typeof right === "number") {
     const sum = left + right;
@@ -63,6 +75,8 @@ export class Changes {
   readonly appended: readonly AppendedChange[][];
   /** Offsets of events whose appended rows, written before, go. */
   readonly withdrawn: readonly Set<number>[];
+  /** Of tables that keep their versions. */
+  readonly history: readonly HistoryChange[][];
   readonly #tables: readonly TableLayout[];
 
   constructor(layout: ProjectionLayout) {
@@ -70,6 +84,7 @@ export class Changes {
     this.summed = layout.tables.map(() => new Map());
     this.appended = layout.tables.map(() => []);
     this.withdrawn = layout.tables.map(() => new Set());
+    this.history = layout.tables.map(() => []);
     this.#tables = layout.tables;
   }
 
@@ -79,6 +94,7 @@ export class Changes {
     for (let index = 0; index < this.#tables.length; index++) {
       rows += this.withdrawn[index]?.size ?? 0;
       rows += (this.keyed[index]?.length ?? 0) + (this.summed[index]?.size ?? 0) + (this.appended[index]?.length ?? 0);
+      rows += this.history[index]?.length ?? 0;
     }
     return rows;
   }
@@ -101,11 +117,14 @@ export class Changes {
   }
 
   /** Makes the changes of one event, which has been applied, part of the entity and of these. */
-  take(scopes: readonly AnyScope[], entity: Entity, recordedAt: number, offset: number): void {
+  take(scopes: readonly AnyScope[], entity: Entity, recordedAt: number, offset: number, event: object): void {
     for (let index = 0; index < scopes.length; index++) {
       const scope = scopes[index];
-      if (scope instanceof KeyedScope) scope.commit(entity, recordedAt, offset, this.keyed[index] as Slot[]);
-      else if (scope instanceof SummedScope) {
+      if (scope instanceof KeyedScope) {
+        if (scope.keepsHistory)
+          scope.addVersions(entity, recordedAt, offset, event, this.history[index] as HistoryChange[]);
+        scope.commit(entity, recordedAt, offset, this.keyed[index] as Slot[]);
+      } else if (scope instanceof SummedScope) {
         addSums(this.#tables[index] as TableLayout, this.summed[index] as Map<string, SummedChange>, scope);
       } else if (scope instanceof AppendedScope) {
         const appended = this.appended[index] as AppendedChange[];

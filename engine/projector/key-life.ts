@@ -35,9 +35,17 @@ export function liveThrough(options: TellOptions, key: string, events: readonly 
       event.undecodable ??
       machine.apply(event, entity);
     if (reason) parked = { event, reason };
-    else changes.take(machine.scopes, entity, event.position.recordedAt, event.offset);
+    else changes.take(machine.scopes, entity, event.position.recordedAt, event.offset, event.event);
   }
   return { entity, changes, parked };
+}
+
+/** Adds the versions of rows that one life has and the other has not; what is kept stays. */
+export function adoptVersions(changes: Changes, before: Changes, after: Changes): void {
+  for (const [table, versions] of after.history.entries()) {
+    const had = new Set((before.history[table] ?? []).map(({ rest, offset }) => `${offset} ${rest}`));
+    changes.history[table]?.push(...versions.filter(({ rest, offset }) => !had.has(`${offset} ${rest}`)));
+  }
 }
 
 /** Makes an entity's rows those of another, with the events that changed them last; what differs is to be written. */

@@ -9,7 +9,7 @@ import { type LaneEvent, type ReadContext, readEvents } from "./events.js";
 import { FoldMachine, type ParkReason } from "./fold.js";
 import type { FoldWatch } from "./fold-watch.js";
 import { keyEvents } from "./key-history.js";
-import { adoptRows, liveThrough } from "./key-life.js";
+import { adoptRows, adoptVersions, liveThrough } from "./key-life.js";
 import type { ProjectionLayout } from "./layout.js";
 import { Loader } from "./load.js";
 import { parkedByOperator } from "./operator-park.js";
@@ -142,6 +142,7 @@ async function retellHeld(
     // What Postgres refused of it is not looked for event by event: the key stays where it is.
     const after = stop ? before : liveThrough(told, key, events);
     changes.book(differenceOf(layout, before.changes, after.changes));
+    adoptVersions(changes, before.changes, after.changes);
     adoptRows(changes, entities.get(key) as Entity, after.entity);
     folding.applied.push(...events.filter(({ offset }) => !stop && offset >= held.offset).map(({ offset }) => offset));
     if (!after.parked) continue;
@@ -210,7 +211,7 @@ export async function refold(options: RefoldOptions, work: RefoldWork): Promise<
       };
       return;
     }
-    changes.take(machine.scopes, folding.entity as Entity, event.position.recordedAt, event.offset);
+    changes.take(machine.scopes, folding.entity as Entity, event.position.recordedAt, event.offset, event.event);
     folding.applied.push(event.offset);
   };
 

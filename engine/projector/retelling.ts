@@ -43,7 +43,7 @@ export function tell(options: TellOptions, key: string, events: readonly LaneEve
       event.undecodable ??
       machine.apply(event, entity);
     if (reason) return { entity, changes, parked: { event, reason } };
-    changes.take(machine.scopes, entity, event.position.recordedAt, event.offset);
+    changes.take(machine.scopes, entity, event.position.recordedAt, event.offset, event.event);
   }
   return { entity, changes, parked: undefined };
 }
@@ -111,5 +111,5 @@ export function retellRows(
     for (const row of scope.all()) if (!names.has(scope.nameOf(row))) scope.delete(row);
     for (const row of rows) scope.put(row);
   }
-  changes.take(machine.scopes, entity, event.position.recordedAt, event.offset);
+  changes.take(machine.scopes, entity, event.position.recordedAt, event.offset, event.event);
 }

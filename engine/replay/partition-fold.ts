@@ -4,7 +4,7 @@ import { Absence } from "../projector/absence.js";
 import type { Checkpoint } from "../projector/checkpoint.js";
 import { readContext } from "../projector/consumer-lane.js";
 import type { LaneDecisions } from "../projector/decisions.js";
-import { readEvents } from "../projector/events.js";
+import { type EventSelection, readEvents } from "../projector/events.js";
 import type { FoldWatch } from "../projector/fold-watch.js";
 import { keyHistory } from "../projector/key-history.js";
 import { LaneState } from "../projector/lane-state.js";
@@ -26,6 +26,8 @@ export interface PartitionFoldOptions {
   readonly patience: Patience;
   readonly decisions: LaneDecisions;
   readonly watch?: FoldWatch;
+  /** Of an as-of; default all events. */
+  readonly selection?: EventSelection | undefined;
   readonly budget: MemoryBudget;
   readonly pace: Pace;
   readonly signal?: AbortSignal;
