@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { openPool } from "../store/pool.js";
 import { type FreshDatabase, freshDatabase } from "../testing/database.js";
 import { type DataKey, keyText } from "./data-key.js";
+import { keysByKek, rotateKeys } from "./rotate.js";
 import { sealEvent } from "./sealed-event.js";
 import { sealedEventOpener } from "./sealed-event-opener.js";
 import { openUnit, sealUnit } from "./sealed-unit.js";
@@ -190,6 +191,68 @@ describe("a consumer's opener", () => {
     } finally {
       opener.close();
       await pool.end();
+    }
+  });
+});
+
+describe("opening long after the last look", () => {
+  it("looks first, so that a key that was destroyed meanwhile opens nothing", async () => {
+    const [subject] = subjects(1) as [string];
+    const key = keyOf(await vaultOf().keysFor([subject]), subject);
+    const event = { type: "VisitStarted", eventId: "event" };
+    const sealed = sealEvent(event, key, Buffer.from("content"));
+    // Its timer rests; only the bound of twice the interval is left.
+    const opener = sealedEventOpener({ pool: database.pool, kek, interval: 3_600_000 });
+    const quick = sealedEventOpener({ pool: database.pool, kek, interval: 20 });
+    try {
+      for (const one of [opener, quick])
+        expect(await one.open([{ ...event, sealed }])).toEqual([Buffer.from("content")]);
+      // Without its timer it has only its own look before opening.
+      quick.close();
+      await vaultOf().destroy([subject]);
+      await new Promise((resolve) => setTimeout(resolve, 60));
+      expect(await quick.open([{ ...event, sealed }])).toEqual([null]);
+      expect(await opener.open([{ ...event, sealed }])).toEqual([Buffer.from("content")]);
+    } finally {
+      opener.close();
+      quick.close();
+    }
+  });
+});
+
+describe("rotating the key-encryption key", () => {
+  it("rewraps every living key, goes on where it stopped, and brings nothing destroyed back", async () => {
+    const [old, next] = [kek, "cd".repeat(32)];
+    const fresh = await freshDatabase();
+    const { pool } = fresh;
+    const open = (given: string | { current: string; previous?: string }) => openVault({ pool, kek: given });
+    try {
+      const all = subjects(25);
+      const before = await open(old).keysFor(all);
+      await open(old).destroy(all.slice(0, 5));
+      let batches = 0;
+      const ended = rotateKeys({
+        pool,
+        kek: { current: next, previous: old },
+        batch: 4,
+        progress: () => {
+          if (++batches === 3) throw new Error("ended");
+        },
+      });
+      await expect(ended).rejects.toThrow("ended");
+      // Half-way every process that has both keys goes on, and one that has only one is told which it lacks.
+      const living = all.slice(5);
+      const both = await open({ current: next, previous: old }).keysFor(living);
+      for (const subject of living) expect(keyOf(both, subject).key).toEqual(keyOf(before, subject).key);
+      await expect(open(next).keysFor(living)).rejects.toMatchObject({ code: "TRIB_VAULT_KEK_UNKNOWN" });
+      expect(await rotateKeys({ pool, kek: { current: next, previous: old }, batch: 4 })).toBe(8);
+      expect((await keysByKek(pool)).map(({ keys }) => keys)).toEqual([20]);
+      const after = await open(next).keysFor(living);
+      for (const subject of living) expect(keyOf(after, subject).key).toEqual(keyOf(before, subject).key);
+      const { rows } = await pool.query("SELECT FROM engine.vault_keys WHERE wrapped IS NULL");
+      expect(rows).toHaveLength(5);
+    } finally {
+      await fresh.drop();
     }
   });
 });
