@@ -16,7 +16,7 @@ beforeAll(async () => {
 });
 afterAll(() => database?.drop());
 
-const seeds = 12;
+const seeds = 6;
 const acts: readonly Note["act"][] = ["set", "line", "delete", "line", "set", "park"];
 const journal = (partition: number, offset: number, index = 0) => ({
   journal: "j",
@@ -133,7 +133,7 @@ describe("a read model after units were translated again", () => {
       );
       for (const { build } of [bench.build, beside.build]) await dropBuild(database.pool, "notes", build);
     }
-    expect(retold).toBeGreaterThan(80);
+    expect(retold).toBeGreaterThan(40);
   });
 
   it("is the same when keys were held meanwhile, and are retried with a definition that was mended", async () => {
@@ -178,7 +178,7 @@ describe("a read model after units were translated again", () => {
       expect(await stateOf(again), `seed ${seed}`).toEqual(await stateOf(beside));
       for (const { build } of [again.build, beside.build]) await dropBuild(database.pool, "notes", build);
     }
-    expect(retried).toBeGreaterThan(10);
+    expect(retried).toBeGreaterThan(4);
   });
 
   it("is the plain fold of what stands, in the order of the units", async () => {
