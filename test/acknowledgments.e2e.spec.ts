@@ -153,15 +153,22 @@ describe("what partners are told", () => {
         await new Promise((resolve) => setTimeout(resolve, random.below(chaosSize(300, 3_000))));
       }
     };
-    await Promise.all([hunted, weather()]);
-    over = true;
+    const T = performance.now();
+    const say = (x: string) => process.stdout.write(`${x} ${Math.round(performance.now() - T)}\n`);
+    void hunted.then(() => say("hunted"));
+    await Promise.all([hunted, weather()]).finally(() => {
+      over = true;
+    });
     answers.lost = 0;
     answers.late = 0;
+    say("over");
     await Promise.all(work);
+    say("work");
     await expect.poll(() => boxes.reduce((sum, box) => sum + box.inHand, 0), { timeout: 60_000 }).toBe(0);
     await installation.untilReady();
     await expect.poll(() => journalLag(installation), { timeout: 60_000 }).toBe(0);
 
+    say("lag");
     const retries = partners.reduce((sum, partner) => sum + partner.retries, 0);
     const dropped = boxes.flatMap((box) =>
       box.deliveries.map((delivery): Answered => {
@@ -176,6 +183,7 @@ describe("what partners are told", () => {
     const vault = openVault({ pool: installation.pool, kek: requireSetting(installation.settings, "TRIBUTARY_KEK") });
     const judgement = await judge({ ...installation, codec, vault }, told);
     vault.close();
+    say("judged");
     const unanswered = partners.flatMap((partner) => partner.unanswered);
     const violations = [...judgement.violations, ...unanswered, ...boxes.flatMap((box) => box.wrong())];
     const { units, resends, reusedIds, answeredAnew, events } = judgement;

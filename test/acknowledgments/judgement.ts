@@ -1,29 +1,35 @@
 import { decodeEntries } from "../../engine/intake/decode-entries.js";
 import { intakeCounts } from "../../engine/intake/journal.js";
 import type { Codec } from "../../engine/log/codec.js";
+import { parsePosition, positionHeader } from "../../engine/log/position.js";
 import { journalTopic } from "../../engine/log/schemas.js";
 import { type DataKey, keyText } from "../../engine/vault/data-key.js";
 import { openUnit } from "../../engine/vault/sealed-unit.js";
 import type { Vault } from "../../engine/vault/vault.js";
-import type { EventTypes } from "../../schemas/events.generated.js";
 import { eventCatalog } from "../../schemas/events.generated.js";
 import type { TestInstallation } from "../installation.js";
 import { type Connector, connectorOf, connectors, flagsReusedIds, marksIn, resendRule } from "./deliveries.js";
 import type { Answered } from "./partner.js";
 
+/** What an interchange is told, and kept as, that was answered before. */
+const duplicateCode = "DUPLICATE";
+
 /** A unit as the journal has it. */
 interface Kept {
-  readonly receiptId: string;
+  /** Journal partition and offset. */
+  readonly place: string;
   readonly accepted: boolean;
+  /** Why it was rejected. */
+  readonly code: string | null;
   /** By the rule of its connector and the order of the journal alone, without a look into the ledger. */
   readonly resend: boolean;
   readonly events: number;
 }
 
-/** What the log holds: units by their marks, and the ids of the events made of each reception. */
+/** What the log holds: units by their marks, and the events published for each place of the journal, by their index. */
 interface LogContent {
   readonly units: ReadonlyMap<string, readonly Kept[]>;
-  readonly events: ReadonlyMap<string, ReadonlySet<string>>;
+  readonly events: ReadonlyMap<string, ReadonlySet<number>>;
 }
 
 type Place = Pick<TestInstallation, "log" | "pool"> & { readonly codec: Codec; readonly vault: Vault };
@@ -34,11 +40,14 @@ async function readJournal({ log, codec, vault }: Place): Promise<Map<string, Ke
     const seen = new Set<string>();
     const latest = new Map<string, { identity: string; receiptId: string }>();
     for await (const records of log.read(journalTopic, partition, low, high)) {
-      const entries = (await decodeEntries(codec, records)).filter(({ entry }) => entry === "UNIT");
+      const decoded = (await decodeEntries(codec, records)).map((entry, index) => {
+        return { ...entry, place: `${partition}/${records[index]?.offset}` };
+      });
+      const entries = decoded.filter(({ entry }) => entry === "UNIT");
       const keys = await vault.openKeys(entries.flatMap(({ sealedFor }) => sealedFor));
       for (const entry of entries) {
         const chain = entry.sealedFor.map((name) => keys.get(keyText(name)) as DataKey);
-        const { receiptId, accepted } = entry;
+        const { receiptId, accepted, code, place } = entry;
         const identity = entry.identity?.toString("hex") ?? "";
         let resend = false;
         if (accepted && entry.resend === "LATEST") {
@@ -51,7 +60,7 @@ async function readJournal({ log, codec, vault }: Place): Promise<Map<string, Ke
           seen.add(identity);
         }
         for (const mark of marksIn(openUnit(receiptId, chain, entry.sealedUnit).bytes)) {
-          const kept = { receiptId, accepted, resend, events: entry.events.length };
+          const kept = { place, accepted, code, resend, events: entry.events.length };
           units.set(mark, [...(units.get(mark) ?? []), kept]);
         }
       }
@@ -60,16 +69,15 @@ async function readJournal({ log, codec, vault }: Place): Promise<Map<string, Ke
   return units;
 }
 
-async function readEvents({ log, codec }: Place): Promise<Map<string, Set<string>>> {
-  const events = new Map<string, Set<string>>();
+async function readEvents({ log }: Place): Promise<Map<string, Set<number>>> {
+  const events = new Map<string, Set<number>>();
   for (const topic of new Set(Object.values(eventCatalog).map((entry) => entry.topic))) {
     for (const { partition, low, high } of await log.watermarks(topic)) {
       for await (const records of log.read(topic, partition, low, high)) {
-        for (const { value } of records) {
-          const { meta } = codec.decodeEvent(value as Buffer).event as EventTypes["PatientRegistered"];
-          const cause = meta.causationId ?? "";
-          const ids = events.get(cause) ?? new Set();
-          events.set(cause, ids.add(meta.id));
+        for (const { headers } of records) {
+          const position = parsePosition(headers[positionHeader] ?? "");
+          const place = position ? `${position.partition}/${position.offset}` : "no place";
+          events.set(place, (events.get(place) ?? new Set()).add(position?.index ?? 0));
         }
       }
     }
@@ -105,7 +113,7 @@ export async function judge(place: Place, answered: readonly Answered[]): Promis
     for (const [index, { mark, accepted }] of delivery.units.entries()) {
       units += 1;
       const told = answers.map((lines) => lines[index]);
-      const wrong = told.find((line) => line?.code !== "DUPLICATE" && line?.accepted !== accepted);
+      const wrong = told.find((line) => line?.code !== duplicateCode && line?.accepted !== accepted);
       if (wrong) violations.push(`${mark} was told ${JSON.stringify(wrong)}`);
       violations.push(...untrue(mark, accepted, content));
       if (accepted && mark.includes("VB")) reused.set(connector, (reused.get(connector) ?? 0) + 1);
@@ -125,7 +133,7 @@ export async function judge(place: Place, answered: readonly Answered[]): Promis
 }
 
 const isDuplicate = (lines: Answered["answers"][number]): boolean =>
-  lines.every(({ answer, code }) => answer === "TA1:R:025" && code === "DUPLICATE");
+  lines.every(({ answer, code }) => answer === "TA1:R:025" && code === duplicateCode);
 
 /** Answers to the same bytes that are not the same: an interchange that was answered is a duplicate ever after. */
 function differingAnswers(connector: Connector, answers: Answered["answers"]) {
@@ -142,18 +150,20 @@ function differingAnswers(connector: Connector, answers: Answered["answers"]) {
 function untrue(mark: string, accepted: boolean, { units, events }: LogContent): string[] {
   const kept = units.get(mark) ?? [];
   const taken = kept.filter((entry) => entry.accepted);
+  // An interchange that was answered before is kept when it comes again, as what it then is.
+  const refused = kept.filter((entry) => !entry.accepted && entry.code !== duplicateCode);
   if (!accepted) {
-    if (kept.length === 0) return [`${mark} was rejected and is not in the journal`];
+    if (refused.length === 0) return [`${mark} was rejected and is not in the journal`];
     return taken.length > 0 ? [`${mark} was rejected and is in the journal as accepted`] : [];
   }
   const facts = taken.filter(({ resend }) => !resend);
   const wrong: string[] = [];
-  if (taken.length < kept.length) wrong.push(`${mark} was accepted and is in the journal as rejected`);
+  if (refused.length > 0) wrong.push(`${mark} was accepted and is in the journal as rejected`);
   if (taken.length === 0) return [...wrong, `${mark} was accepted and is not in the journal`];
   if (resendRule[connectorOf(mark)] === "EVERY" && facts.length !== 1)
     wrong.push(`${mark} became ${facts.length} facts`);
-  for (const { receiptId, resend, events: made } of taken) {
-    const found = events.get(receiptId)?.size ?? 0;
+  for (const { place, resend, events: made } of taken) {
+    const found = events.get(place)?.size ?? 0;
     if (found !== (resend ? 0 : made)) wrong.push(`${mark}: ${found} events of ${resend ? "a resend" : made}`);
     if (!resend && made === 0) wrong.push(`${mark} was accepted and has no event`);
   }
@@ -162,6 +172,6 @@ function untrue(mark: string, accepted: boolean, { units, events }: LogContent):
 
 /** Events that no accepted unit of the journal caused. */
 function strayEvents({ units, events }: LogContent): string[] {
-  const causes = new Set([...units.values()].flat().flatMap((kept) => (kept.accepted ? [kept.receiptId] : [])));
+  const causes = new Set([...units.values()].flat().flatMap((kept) => (kept.accepted ? [kept.place] : [])));
   return [...events.keys()].filter((cause) => !causes.has(cause)).map((cause) => `events of nothing: ${cause}`);
 }
