@@ -10,7 +10,7 @@ import { unbalancedView } from "./unbalanced.js";
 
 export default projection({
   name: "claims",
-  version: 2,
+  version: 3,
   tables: { ...claimTables, ...remittanceTables },
   fold: {
     ClaimSubmitted: submit,
