@@ -108,7 +108,7 @@ describe("what partners are told", () => {
           addresses: () => known.get(connector) ?? [],
           random: random.fork(connector),
           lanes: 3,
-          rest: chaosSize(150, 300),
+          rest: chaosSize(200, 300),
           over: () => over,
         });
       }),
@@ -121,7 +121,7 @@ describe("what partners are told", () => {
     answers.late = 60;
     const work = [
       ...partners.map((partner) => partner.work()),
-      ...boxes.map((box) => box.work(() => over, chaosSize(400, 2_000))),
+      ...boxes.map((box) => box.work(() => over, chaosSize(1_500, 2_000))),
     ];
 
     const kills: Kill[] = [];
@@ -140,8 +140,8 @@ describe("what partners are told", () => {
       if (!broker.hasOwnDisk) process.stdout.write("No disk can be mounted here: the broker's is never full.\n");
       const wanted: Record<WeatherKind, number> = {
         "broker killed": chaosSize(1, 14),
-        "broker frozen": chaosSize(1, 8),
-        "broker's disk full": chaosSize(1, 6),
+        "broker frozen": chaosSize(0, 8),
+        "broker's disk full": chaosSize(0, 6),
         "broker's replies lost": chaosSize(1, 20),
         "broker's replies delayed": chaosSize(1, 20),
         "Postgres away": chaosSize(1, 8),
@@ -153,22 +153,16 @@ describe("what partners are told", () => {
         await new Promise((resolve) => setTimeout(resolve, random.below(chaosSize(300, 3_000))));
       }
     };
-    const T = performance.now();
-    const say = (x: string) => process.stdout.write(`${x} ${Math.round(performance.now() - T)}\n`);
-    void hunted.then(() => say("hunted"));
     await Promise.all([hunted, weather()]).finally(() => {
       over = true;
     });
     answers.lost = 0;
     answers.late = 0;
-    say("over");
     await Promise.all(work);
-    say("work");
     await expect.poll(() => boxes.reduce((sum, box) => sum + box.inHand, 0), { timeout: 60_000 }).toBe(0);
     await installation.untilReady();
     await expect.poll(() => journalLag(installation), { timeout: 60_000 }).toBe(0);
 
-    say("lag");
     const retries = partners.reduce((sum, partner) => sum + partner.retries, 0);
     const dropped = boxes.flatMap((box) =>
       box.deliveries.map((delivery): Answered => {
@@ -183,7 +177,6 @@ describe("what partners are told", () => {
     const vault = openVault({ pool: installation.pool, kek: requireSetting(installation.settings, "TRIBUTARY_KEK") });
     const judgement = await judge({ ...installation, codec, vault }, told);
     vault.close();
-    say("judged");
     const unanswered = partners.flatMap((partner) => partner.unanswered);
     const violations = [...judgement.violations, ...unanswered, ...boxes.flatMap((box) => box.wrong())];
     const { units, resends, reusedIds, answeredAnew, events } = judgement;

@@ -58,11 +58,6 @@ export interface WeatherOptions {
 
 /** Strikes once, and mends what it broke. */
 export async function strike(kind: WeatherKind, options: WeatherOptions): Promise<void> {
-  const t = performance.now();
-  await strike0(kind, options);
-  process.stdout.write(`${kind} ${Math.round(performance.now() - t)}\n`);
-}
-async function strike0(kind: WeatherKind, options: WeatherOptions): Promise<void> {
   const { broker, brokerReplies, postgres, random, faults } = options;
   await until(() => options.inFlight() > 0, 5_000);
   const atWork = options.inFlight() > 0;
