@@ -65,9 +65,10 @@ export async function measureIsolation(
       const url = `http://127.0.0.1:${ports.registry}/partners/generic`;
       const id = surrogates(keyedHash(requireSetting(place.settings, "TRIBUTARY_SECRET")));
       const common = { url, pool, patientOf: (number: string) => id("patient", neighbourAuthority, "MR", number) };
-      await neighbour({ ...common, rate, milliseconds: 1_000, run: "warm" });
+      const warmUp = await neighbour({ ...common, rate, milliseconds: 1_000, run: "warm" });
       const own = await partitionsWithUnits(place);
       const done: Stretch[] = [];
+      let sent = warmUp.answers.length;
       for (const [index, name] of stretches.entries()) {
         const disturbance = disturbanceOf(name, place, own, corpus, `D${index}N`);
         const others = await start(disturbance, name === "killed again and again" ? place : undefined);
@@ -75,6 +76,8 @@ export async function measureIsolation(
         const disturbed = await others.stop();
         const began = performance.now();
         await applied(place, pool);
+        sent += seen.answers.length;
+        await expectPatients(pool, sent - seen.wrong.length);
         const stretch = stretchOf(name, seen, disturbed, performance.now() - began);
         done.push(stretch);
         report(stretch);
@@ -166,4 +169,14 @@ async function start(disturbance: Disturbance | undefined, killed: BenchPlace | 
 async function applied({ log }: BenchPlace, pool: Pool): Promise<void> {
   const projections = (await loadConsumer(consumer)).project;
   await awaitProjections({ log, pool, projections, timeout: 300_000, interval: 20 });
+}
+
+/** @throws when a unit of the neighbour is lost or doubled: then the figures count for nothing. */
+async function expectPatients(pool: Pool, sent: number): Promise<void> {
+  const { rows } = await pool.query<{ found: number }>(
+    "SELECT count(*)::integer AS found FROM projections_restricted.patient_identifiers WHERE authority = $1",
+    [neighbourAuthority],
+  );
+  const found = rows[0]?.found;
+  if (found !== sent) throw new Error(`${sent} patients of the neighbour were accepted, ${found} have a row`);
 }
