@@ -88,6 +88,13 @@ function addressesOf(connector: Connector) {
     });
 }
 
+/** Waits until every partner has had one more answer: what is never calm shows nothing but time-outs. */
+async function recovered(partners: readonly Partner[]): Promise<void> {
+  const before = partners.map(({ answered }) => answered);
+  const again = () => partners.every(({ answered }, at) => answered > (before[at] as number));
+  await expect.poll(again, { timeout: 120_000, interval: 20, message: "answers after a fault" }).toBe(true);
+}
+
 async function ready(name: string): Promise<boolean> {
   const process = installation.process(name);
   if (!process?.admin || process.pid !== processes.pid(name)) return false;
@@ -151,7 +158,7 @@ describe("what partners are told", () => {
       for (let kinds = left(); kinds.length > 0; kinds = left()) {
         const longestFreeze = chaosSize(1_000, 13_000);
         await strike(random.pick(kinds), { broker, brokerReplies, postgres, random, inFlight, faults, longestFreeze });
-        await new Promise((resolve) => setTimeout(resolve, random.below(chaosSize(300, 3_000))));
+        await recovered(partners);
       }
     };
     await Promise.all([hunted, weather()]).finally(() => {

@@ -21,14 +21,14 @@ const silent = () => {};
  * told. A lone one: nobody takes over while it is away, so whatever was acknowledged must be on its own disk.
  */
 export class LoneBroker {
-  readonly #folder: string;
+  readonly folder: string;
   readonly #service: LocalService;
   readonly #proxy: TcpProxy;
   readonly #ballast: string | undefined;
   #frozen: number | undefined;
 
   private constructor(folder: string, service: LocalService, proxy: TcpProxy, ballast: string | undefined) {
-    this.#folder = folder;
+    this.folder = folder;
     this.#service = service;
     this.#proxy = proxy;
     this.#ballast = ballast;
@@ -71,7 +71,7 @@ export class LoneBroker {
 
   /** Starts it, or starts it again; resolves when it answers. */
   async begin(): Promise<void> {
-    await startService(this.#folder, this.#service, silent, new AbortController().signal);
+    await startService(this.folder, this.#service, silent, new AbortController().signal);
   }
 
   async kill(): Promise<void> {
@@ -95,7 +95,7 @@ export class LoneBroker {
   fillDisk(): void {
     if (this.#ballast === undefined) throw new Error("The broker has no disk of its own.");
     const block = Buffer.alloc(1_048_576);
-    const { bavail, bsize } = statfsSync(join(this.#folder, "data"));
+    const { bavail, bsize } = statfsSync(join(this.folder, "data"));
     try {
       for (let left = bavail * bsize; left > -block.length; left -= block.length)
         writeFileSync(this.#ballast, block, { flag: "a" });
@@ -115,14 +115,14 @@ export class LoneBroker {
   async dispose(): Promise<void> {
     this.thaw();
     await this.kill();
-    await stopService(this.#folder, this.#service, silent).catch(() => undefined);
+    await stopService(this.folder, this.#service, silent).catch(() => undefined);
     await this.#proxy.close();
-    if (this.#ballast !== undefined) execFileSync("umount", ["-l", join(this.#folder, "data")]);
-    rmSync(this.#folder, { recursive: true, force: true });
+    if (this.#ballast !== undefined) execFileSync("umount", ["-l", join(this.folder, "data")]);
+    rmSync(this.folder, { recursive: true, force: true });
   }
 
   #pid(): Promise<number | undefined> {
-    return pidOf(this.#folder, "kafka");
+    return pidOf(this.folder, "kafka");
   }
 }
 

@@ -40,7 +40,9 @@ export interface PartnerOptions {
 export class Partner {
   readonly connector: Connector;
   readonly #log = new Map<string, { answers: (readonly Told[])[] } & Answered>();
-  /** Sendings without a final answer. */
+  /** Sendings with a final answer. */
+  answered = 0;
+  /** Sendings without one. */
   retries = 0;
   /** Deliveries that never got one. */
   readonly unanswered: string[] = [];
@@ -91,6 +93,7 @@ export class Partner {
     this.#log.set(mark, answered);
     for (let times = 0; times <= again; times++) {
       const told = await this.#send(delivery.bytes);
+      if (told) this.answered += 1;
       if (told) answered.answers.push(told);
       else this.unanswered.push(mark);
     }
