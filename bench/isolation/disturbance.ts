@@ -50,7 +50,8 @@ function admission(): Buffer {
 /** Malformed samples, noise, and messages that are far too large or deep. */
 function poisons(): Buffer[] {
   const folder = corpus && join(corpus, "malformed", "hl7v2");
-  const files = folder && existsSync(folder) ? readdirSync(folder).sort() : [];
+  const listed = folder && existsSync(folder) ? readdirSync(folder, { withFileTypes: true }) : [];
+  const files = listed.flatMap((entry) => (entry.isFile() ? [entry.name] : [])).sort();
   const head = "MSH|^~\\&|ADT|POISON|HUB|ENGINE|20260301030405||ADT^A01|P1|P|2.5.1\rEVN|A01|20260301030405\r";
   return [
     ...files.map((name) => readFileSync(join(folder as string, name))),
