@@ -7,7 +7,8 @@ import { frame, frameReader } from "../../demo/mllp.js";
 
 /** What a bad neighbour does, in a thread of its own. */
 export interface Disturbance {
-  readonly kind: "flood" | "poison";
+  /** `busy` only uses processor time, and touches nothing of ours. */
+  readonly kind: "flood" | "poison" | "busy";
   /** Address of the connector that is disturbed. */
   readonly url: string;
   /** Sending facilities of the flood: each is a feed of its own. */
@@ -114,6 +115,14 @@ async function lane(): Promise<void> {
 parentPort?.once("message", () => {
   over = true;
 });
-await Promise.all(Array.from({ length: connections }, lane));
+/** Computes without end, with a look at the clock between two stretches. */
+async function compute(): Promise<void> {
+  while (!over) {
+    for (const until = performance.now() + 20; performance.now() < until; ) number++;
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+}
+
+await (kind === "busy" ? compute() : Promise.all(Array.from({ length: connections }, lane)));
 parentPort?.postMessage(told satisfies Disturbed);
 parentPort?.close();

@@ -35,7 +35,7 @@ export function renderIsolation(stretches: readonly Stretch[], { rate, milliseco
   ];
   const day = new Date().toISOString().slice(0, 10);
   return [
-    `A partner sent ${rate} patients a second to one connector (cloudevents), each counted from the moment it was due, for ${milliseconds / 1000} s a line. Meanwhile another connector (hl7v2) was left alone; flooded over 16 connections with 16 messages on the way, as fast as it answered; flooded so that its feeds lie in the neighbour's own journal partition; fed with malformed samples, noise and messages of up to 12 MB; flooded and killed (SIGKILL) as soon as it was back. *Row* is the time from the answer to the row that an analyst sees. Measured on ${day}: ${describeMachine(thisMachine())}, which also ran Kafka, Postgres, the sender and the disturbance.`,
+    `A partner sent ${rate} patients a second to one connector (cloudevents), each counted from the moment it was due, for ${milliseconds / 1000} s a line. Meanwhile another connector (hl7v2) was left alone; left alone while five threads that touch nothing of ours computed; flooded over 16 connections with 16 messages on the way, as fast as it answered; flooded so that its feeds lie in the neighbour's own journal partition; fed with malformed samples, noise and messages of up to 12 MB; flooded and killed (SIGKILL) as soon as it was back. *Row* is the time from the answer to the row that an analyst sees. Measured on ${day}: ${describeMachine(thisMachine())}, which also ran Kafka, Postgres, the sender and the disturbance.`,
     renderTable({ columns, rows }),
   ].join("\n\n");
 }

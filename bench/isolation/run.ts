@@ -42,6 +42,7 @@ const quietConnector = "cloudevents";
 const consumer = "patients";
 const stretches = [
   "quiet",
+  "quiet, processors busy",
   "flooded",
   "flooded, same journal partition",
   "poisoned",
@@ -130,18 +131,28 @@ function disturbanceOf(
     if (used.includes(partitionOf(`generic/${facility}`, of)) === same) facilities.push(facility);
   }
   const url = addresses.find(({ partner }) => partner === undefined)?.url ?? "";
-  return { kind: name === "poisoned" ? "poison" : "flood", url, facilities, run, corpus };
+  const kind = name === "quiet, processors busy" ? "busy" : name === "poisoned" ? "poison" : "flood";
+  return { kind, url, facilities, run, corpus };
 }
 
-/** Starts a disturbance in a thread of its own, and kills its connector again and again where a place is given. */
-async function start(disturbance: Disturbance | undefined, killed: BenchPlace | undefined) {
-  if (!disturbance) return { stop: async () => ({ sent: 0, answered: 0, lost: 0, kills: 0 }) };
+/** Threads that only compute: about as many as want a processor while a connector is flooded. */
+const busyThreads = 5;
+
+function work(disturbance: Disturbance) {
   const worker = new Worker(join(builtRoot, "bench/isolation/disturbance.js"), { workerData: disturbance });
   const told = new Promise<Disturbed>((resolve, reject) => {
     worker.once("message", resolve);
     worker.once("error", reject);
   });
   told.catch(() => {});
+  return { worker, told };
+}
+
+/** Starts a disturbance in threads of its own, and kills its connector again and again where a place is given. */
+async function start(disturbance: Disturbance | undefined, killed: BenchPlace | undefined) {
+  if (!disturbance) return { stop: async () => ({ sent: 0, answered: 0, lost: 0, kills: 0 }) };
+  const count = disturbance.kind === "busy" ? busyThreads : 1;
+  const threads = Array.from({ length: count }, () => work(disturbance));
   let over = false;
   let kills = 0;
   const killing = (async () => {
@@ -158,8 +169,8 @@ async function start(disturbance: Disturbance | undefined, killed: BenchPlace | 
   return {
     async stop() {
       over = true;
-      worker.postMessage("stop");
-      const disturbed = await told;
+      for (const { worker } of threads) worker.postMessage("stop");
+      const [disturbed] = (await Promise.all(threads.map(({ told }) => told))) as [Disturbed, ...Disturbed[]];
       await killing;
       return { ...disturbed, kills };
     },
