@@ -56,7 +56,13 @@ beforeAll(async () => {
       X12_PORT: String(ports.x12),
       CONNECTOR_PORTS: ["fhir", "csv", "cloudevents"].map((name) => `${name}=${ports[name as "csv"]}`).join(","),
     },
-    watch: processes.watch,
+    watch: {
+      ...processes.watch,
+      onEnded(ended) {
+        lastEnded.set(ended.name, answeredBy(ended.name));
+        processes.watch.onEnded(ended);
+      },
+    },
     postgresPort: postgresProxy.port,
   });
   await installation.untilReady();
@@ -74,6 +80,11 @@ afterAll(async () => {
   await postgresProxy?.close();
   await broker?.dispose();
 });
+
+const partnersByName = new Map<string, Partner>();
+const answeredBy = (name: string): number => partnersByName.get(name)?.answered ?? 0;
+/** How much a connector had answered when its last process ended. */
+const lastEnded = new Map<string, number>();
 
 /** Where a partner believes a connector to be. */
 function addressesOf(connector: Connector) {
@@ -95,7 +106,9 @@ async function recovered(partners: readonly Partner[]): Promise<void> {
   await expect.poll(again, { timeout: 120_000, interval: 20, message: "answers after a fault" }).toBe(true);
 }
 
+/** Whether a process is ready, and, if it is a connector, at work: one that is killed before it is tells nothing. */
 async function ready(name: string): Promise<boolean> {
+  if (partnersByName.has(name) && answeredBy(name) <= (lastEnded.get(name) ?? 0)) return false;
   const process = installation.process(name);
   if (!process?.admin || process.pid !== processes.pid(name)) return false;
   const answer = await fetch(`${process.admin}/readyz`, { signal: AbortSignal.timeout(1_000) }).catch(() => undefined);
@@ -120,6 +133,7 @@ describe("what partners are told", () => {
         });
       }),
     );
+    for (const partner of partners) partnersByName.set(partner.connector, partner);
     const boxes = fileConnectors.map(
       (connector) => new DropBox(installation.home, connector, random.fork(`files ${connector}`)),
     );

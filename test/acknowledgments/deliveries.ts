@@ -30,10 +30,6 @@ export const marksIn = (bytes: Buffer): string[] => bytes.toString("latin1").mat
 export const connectorOf = (mark: string): Connector =>
   connectors.find((name) => letters[name] === mark[4]) as Connector;
 
-/** The same unit in its other version. */
-export const otherVersion = (mark: string): string =>
-  mark.includes("VA") ? mark.replace("VA", "VB") : mark.replace("VB", "VA");
-
 const unitsOf = (connector: Connector, count: number, { number, version, broken }: Sketch): MarkedUnit[] =>
   Array.from({ length: count }, (_, unit) => ({
     mark: `MARK${letters[connector]}${number}V${version}U${unit}E`,
