@@ -23,6 +23,8 @@ export interface IsolationOptions {
   readonly rate: number;
   /** Folder of samples; its malformed ones are sent. */
   readonly corpus?: string;
+  /** Default: all of them. */
+  readonly only?: readonly StretchName[];
 }
 
 /** What the neighbour saw in one stretch. Times in milliseconds. */
@@ -48,13 +50,14 @@ const stretches = [
   "poisoned",
   "killed again and again",
 ] as const;
+type StretchName = (typeof stretches)[number];
 
 /**
  * Measures what one connector's partner sees while another connector is left alone, flooded, fed with poison and killed:
  * in an installation of its own on the services of the settings, with the publisher and one consumer.
  */
 export async function measureIsolation(
-  { milliseconds, rate, corpus }: IsolationOptions,
+  { milliseconds, rate, corpus, only = stretches }: IsolationOptions,
   report: (stretch: Stretch) => void = () => {},
 ): Promise<readonly Stretch[]> {
   const ports = await freePorts();
@@ -70,7 +73,7 @@ export async function measureIsolation(
       const own = await partitionsWithUnits(place);
       const done: Stretch[] = [];
       let sent = warmUp.answers.length;
-      for (const [index, name] of stretches.entries()) {
+      for (const [index, name] of only.entries()) {
         const disturbance = disturbanceOf(name, place, own, corpus, `D${index}N`);
         const others = await start(disturbance, name === "killed again and again" ? place : undefined);
         const seen = await neighbour({ ...common, rate, milliseconds, run: `N${index}` });
@@ -117,7 +120,7 @@ async function partitionsWithUnits({
 }
 
 function disturbanceOf(
-  name: (typeof stretches)[number],
+  name: StretchName,
   { addresses }: BenchPlace,
   { used, of }: { readonly used: readonly number[]; readonly of: number },
   corpus: string | undefined,
