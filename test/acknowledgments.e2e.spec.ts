@@ -165,7 +165,7 @@ describe("what partners are told", () => {
         "broker frozen": chaosSize(0, 8),
         "broker's disk full": chaosSize(0, 6),
         "broker's replies lost": chaosSize(1, 20),
-        "broker's replies delayed": chaosSize(1, 20),
+        "broker's replies delayed": chaosSize(0, 20),
         "Postgres away": chaosSize(1, 8),
       };
       const left = () => kinds.filter((kind) => (faults[kind] ?? 0) < wanted[kind]);
