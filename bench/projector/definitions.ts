@@ -89,6 +89,11 @@ const visitTables = (columns: Columns) => ({
   visits: { ...table({ comment: "The last event of each visit.", key: ["visit_id"], columns }), hidden: true },
 });
 const plain: AnyProjection = { ...visits, name: "bench_plain", tables: visitTables(visitColumns) };
+const kept: AnyProjection = {
+  ...visits,
+  name: "bench_history",
+  tables: { visits: { ...visitTables(visitColumns).visits, history: true } },
+};
 
 /**
  * The engine's own columns of where a row comes from can't be left out; how much three more of their kind cost tells. The
@@ -127,11 +132,15 @@ const traced: AnyProjection = projectionOfOthers<{ VisitEvent: VisitEvent }>()({
 
 /** Consumers that only the bench has, by their names. */
 export const benchConsumers: Readonly<
-  Record<"bench" | "bench-plain" | "bench-traced" | "bench-sealed" | "bench-clear", ConsumerDefinition>
+  Record<
+    "bench" | "bench-plain" | "bench-traced" | "bench-history" | "bench-sealed" | "bench-clear",
+    ConsumerDefinition
+  >
 > = {
   bench: contender(visitTopic),
   "bench-plain": consumer({ name: "bench-plain", project: [plain] }),
   "bench-traced": consumer({ name: "bench-traced", project: [traced] }),
+  "bench-history": consumer({ name: "bench-history", project: [kept] }),
   "bench-sealed": consumer({ name: "bench-sealed", project: [sealed] }),
   "bench-clear": consumer({ name: "bench-clear", project: [clear] }),
 };

@@ -1,6 +1,6 @@
 import { compareTruth } from "../../demo/check.js";
 import { disturbance, othersShare } from "./disturbance.js";
-import { type FeatureRun, measureLineage, measureSealed } from "./features.js";
+import { type FeatureRun, measureSealed, measureVisits } from "./features.js";
 import { type Ground, inPlace } from "./place.js";
 import { type Published, publishAll } from "./publish.js";
 import { measureReadModels, type ReadModelRun } from "./read-models.js";
@@ -17,6 +17,7 @@ interface RegionRun {
   readonly models: readonly ReadModelRun[];
   readonly sealed: readonly FeatureRun[];
   readonly lineage: readonly FeatureRun[];
+  readonly history: readonly FeatureRun[];
 }
 
 /** The region's load: published, folded into all read models at once, and what single features cost. */
@@ -34,8 +35,9 @@ export async function measureRegion(ground: Ground, events: number): Promise<Par
     await assertTrue(journalled, async (sql) => (await place.pool.query<Record<string, unknown>>(sql)).rows);
     return { journalled, manyFeeds: many, models, sealed: await measureSealed(place) };
   });
-  const lineage = await measureLineage(ground, events);
-  return report({ ...rest, oneFeed: one, lineage }, patients, events);
+  const [plain, traced, kept] = (await measureVisits(ground, events)) as [FeatureRun, FeatureRun, FeatureRun];
+  const visits = { lineage: [plain, traced], history: [{ ...plain, what: "without" }, kept] };
+  return report({ ...rest, oneFeed: one, ...visits }, patients, events);
 }
 
 async function assertTrue({ region }: Journalled, query: Parameters<typeof compareTruth>[1]): Promise<void> {
@@ -46,22 +48,26 @@ async function assertTrue({ region }: Journalled, query: Parameters<typeof compa
 }
 
 function report(run: RegionRun, patients: number, events: number): PartReport {
-  const { journalled, models, sealed, lineage } = run;
+  const { journalled, models, sealed, lineage, history } = run;
   return {
     part: "region",
     title: "The region's load",
-    how: `A region of ${figure(patients)} people, ${figure(journalled.units)} units of HL7 v2 and X12, was taken into the journal by the connectors' translations without their servers, and published; then the consumers of all read models started at once on the ${figure(run.manyFeeds.events)} events. The read models were compared with the region's own books. Tables with history do not exist in the product yet, so their cost is not here.`,
+    how: `A region of ${figure(patients)} people, ${figure(journalled.units)} units of HL7 v2 and X12, was taken into the journal by the connectors' translations without their servers, and published; then the consumers of all read models started at once on the ${figure(run.manyFeeds.events)} events. The read models were compared with the region's own books.`,
     tables: [
       publisherTable(run),
       modelsTable(models),
       featuresTable("restricted columns", sealed),
       featuresTable("lineage", lineage),
+      featuresTable("history", history),
     ],
     findings: [
       costOf("Opening sealed content and keeping it in restricted columns", sealed),
       `${costOf("Three more columns of the kind that say where a row comes from", lineage)} The engine's own three can't be left out; measured with ${figure(events)} visit events.`,
+      costOf("Keeping every version of a row, on the same events", history),
       ...disturbance(
-        [run.oneFeed, run.manyFeeds, ...[...sealed, ...lineage].map((feature) => feature.run)].map(othersShare),
+        [run.oneFeed, run.manyFeeds, ...[...sealed, ...lineage, ...history.slice(1)].map((feature) => feature.run)].map(
+          othersShare,
+        ),
       ),
     ],
     figures: { patients, ...run, journalled: { units: journalled.units, seconds: journalled.seconds } },
