@@ -371,16 +371,6 @@ export const errorDefinitions = {
     remedy: "Compare log and vault with their backups: one of them was changed.",
     ...final(65),
   },
-  TRIB_X12_BODY_TOO_LARGE: {
-    summary: "The body is larger than the X12 server takes.",
-    remedy: "Send fewer transaction sets at once, or raise X12_BODY_LIMIT.",
-    ...final(65, 413),
-  },
-  TRIB_X12_PARTNER_UNKNOWN: {
-    summary: "No partner of this name has an X12 profile.",
-    remedy: "Add producers/x12/partners/<partner>.json, or correct the name.",
-    ...final(66, 404),
-  },
   TRIB_X12_UNREACHABLE: {
     summary: "No X12 server answers at the connector's address.",
     remedy: "Start the connector (`tributary run x12`), or see its address in `tributary status`.",

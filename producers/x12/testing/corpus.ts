@@ -1,10 +1,10 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { bufferSource } from "../../../engine/reception/byte-source.js";
 import { repositoryRoot } from "../../../engine/service/root.js";
 import { type Profile, profileSchema } from "../profile.js";
 import { RecentInterchanges } from "../recent.js";
 import { type Desk, type Reception, receive } from "../reception.js";
-import { bufferSource } from "../source.js";
 import { RecordingIntake } from "./recording-intake.js";
 
 /** Folder of the sample files, or null where it is absent. */
