@@ -74,6 +74,11 @@ export const errorDefinitions = {
     remedy: "`tributary run` starts every process; `tributary status` shows what runs.",
     ...again(1),
   },
+  TRIB_CLI_PROOF_UNUSABLE: {
+    summary: "What a sender proves itself with can't be used.",
+    remedy: "Check the files given to `send`, and that the partner's profile names the same key, user or client.",
+    ...final(64, 400),
+  },
   TRIB_CLI_UNCONFIRMED: {
     summary: "The command changes something for good and was not confirmed.",
     remedy: "Answer `yes`, or give `--yes` where nobody can be asked.",
@@ -370,11 +375,6 @@ export const errorDefinitions = {
     summary: "Sealed content does not belong to its key or place.",
     remedy: "Compare log and vault with their backups: one of them was changed.",
     ...final(65),
-  },
-  TRIB_X12_UNREACHABLE: {
-    summary: "No X12 server answers at the connector's address.",
-    remedy: "Start the connector (`tributary run x12`), or see its address in `tributary status`.",
-    ...again(1, 502),
   },
   TRIB_X12_UNREADABLE: {
     summary: "The bytes can't be read as X12 interchanges to their end.",

@@ -129,6 +129,6 @@ describe("send", () => {
   it("says so when nobody listens", async () => {
     const addresses = [{ protocol: "http", url: "http://127.0.0.1:1" }];
     const sending = send({ addresses, partner: "generic", file: "a", bytes });
-    await expect(sending[Symbol.asyncIterator]().next()).rejects.toMatchObject({ code: "TRIB_X12_UNREACHABLE" });
+    await expect(sending[Symbol.asyncIterator]().next()).rejects.toMatchObject({ code: "TRIB_CONNECTOR_UNREACHABLE" });
   });
 });
