@@ -62,6 +62,8 @@ export function registerValidate(command: Command): void {
         rmSync(home, { recursive: true, force: true });
       }
       if (!options.json) {
+        // A sender that is told by its message may be another than the one asked for.
+        for (const [partner, count] of intake.partners) print(`from ${partner}: ${count}`);
         for (const [flag, count] of intake.flags) print(`flagged ${flag}: ${count}`);
         for (const [type, count] of intake.events) print(`would make ${type}: ${count}`);
       }

@@ -128,7 +128,7 @@ async function signingKey(text: string): Promise<SigningKey> {
     if (text.trimStart().startsWith("{")) {
       const jwk = JSON.parse(text) as { readonly alg?: string; readonly kid?: string; readonly kty: string };
       const alg = jwk.alg ?? (jwk.kty === "RSA" ? "RS384" : "ES384");
-      const privateKey = (await importJWK(jwk, alg));
+      const privateKey = await importJWK(jwk, alg);
       return { alg, privateKey, ...(jwk.kid !== undefined && { kid: jwk.kid }) };
     }
     const privateKey = createPrivateKey(text);
