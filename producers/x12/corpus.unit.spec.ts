@@ -1,7 +1,8 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { corpusOrSkip, deskOf, take } from "./testing/corpus.js";
+import { corpusOrSkip } from "./testing/corpus.js";
+import { deskOf, take } from "./testing/desk.js";
 import {
   claimFacts,
   countBy,

@@ -7,7 +7,7 @@ import { bufferSource } from "../../engine/reception/byte-source.js";
 import type { DropFolder } from "../../engine/reception/dropfolder.js";
 import { startDroppedFiles } from "./dropped-files.js";
 import { receive } from "./reception.js";
-import { deskOf, type TestDesk, take } from "./testing/corpus.js";
+import { deskOf, type TestDesk, take } from "./testing/desk.js";
 import { claim, claims837, heading837, interchange, subscriber } from "./testing/interchange.js";
 
 const claimsOf = (control: string) => interchange([claims837(...heading837, ...subscriber, ...claim)], { control });

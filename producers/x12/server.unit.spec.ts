@@ -8,7 +8,7 @@ import { readSettings } from "../../engine/service/settings.js";
 import { profileSchema } from "./profile.js";
 import { send } from "./send.js";
 import { openServer } from "./server.js";
-import { deskOf, type TestDesk } from "./testing/corpus.js";
+import { deskOf, type TestDesk } from "./testing/desk.js";
 import { claim, claims837, heading837, interchange, subscriber } from "./testing/interchange.js";
 
 const bytes = interchange([claims837(...heading837, ...subscriber, ...claim)]);
