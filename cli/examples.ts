@@ -37,7 +37,19 @@ const examples: Readonly<Record<string, readonly (readonly [call: string, what: 
   "schemas types": [["tributary schemas types", "after a change of an .avsc file"]],
   "producers list": [["tributary producers list", "names, partners, addresses"]],
   "producers run": [["tributary producers run hl7v2", "until Ctrl-C"]],
-  "producers new": [["tributary producers new lab-feed", "then change its translation"]],
+  "producers new": [
+    ["tributary producers new lab-feed", "then change its translation"],
+    ["tributary producers new acme --like hl7v2", "a connector of its own that begins as hl7v2 is"],
+  ],
+  "producers add-partner": [
+    [
+      `tributary producers add-partner hl7v2 lake --set 'match=[{"facility":"LAKE"}]' --set timezone=America/Chicago`,
+      "a hospital over MLLP",
+    ],
+    ["tributary producers add-partner csv lake --auth signature", "with a secret that it signs with"],
+  ],
+  "producers fields": [["tributary producers fields hl7v2", "defaults and meaning of each"]],
+  "producers restart": [["tributary producers restart hl7v2", "after a profile was added or changed"]],
   "consumers list": [["tributary consumers list --json", "names, read models, pids"]],
   "consumers run": [["tributary consumers run claims", "a second instance shares the partitions of the first"]],
   "consumers new": [["tributary consumers new bed-days", "then change its table and fold"]],

@@ -13,6 +13,11 @@ import type { Settings } from "../service/settings.js";
 export interface ConnectorDefinition<Profile> {
   /** Folder name in `producers/`. */
   readonly name: string;
+  /**
+   * Connector whose settings it reads, under its own name: with `hl7v2` here, `acme` reads `ACME_PORT` where that reads
+   * `HL7V2_PORT`. For one that was made like another; absent elsewhere.
+   */
+  readonly settingsOf?: string;
   /** Version of the translation, journalled with every unit. */
   readonly version: string;
   /** Schema of `partners/<partner>.json`. */

@@ -74,6 +74,12 @@ export const errorDefinitions = {
     remedy: "`tributary run` starts every process; `tributary status` shows what runs.",
     ...again(1),
   },
+  TRIB_CLI_PROFILE_INVALID: {
+    summary: "The profile of a new partner can't be written as asked.",
+    remedy:
+      "`tributary producers fields CONNECTOR` lists the fields; `add-partner --help` says what each way of proof needs.",
+    ...final(64, 400),
+  },
   TRIB_CLI_PROOF_UNUSABLE: {
     summary: "What a sender proves itself with can't be used.",
     remedy: "Check the files given to `send`, and that the partner's profile names the same key, user or client.",

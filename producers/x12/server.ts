@@ -7,6 +7,9 @@ import type { Settings } from "../../engine/service/settings.js";
 import type { Profile } from "./profile.js";
 import { type Desk, type Reception, receive } from "./reception.js";
 
+/** Folder name, by which `CONNECTOR_PORTS` and `CONNECTOR_URLS` name it. */
+const connector = "x12";
+
 interface Taking {
   readonly logger: Logger;
   /** Largest body in bytes. */
@@ -17,11 +20,11 @@ interface Taking {
 
 /** The reception's settings, with those that X12 has of its own in their places. */
 function receptionSettings(settings: Settings): Settings {
-  const port = settings.X12_PORT === 0 ? settings.CONNECTOR_PORTS?.x12 : settings.X12_PORT;
+  const port = settings.X12_PORT === 0 ? settings.CONNECTOR_PORTS?.[connector] : settings.X12_PORT;
   return {
     ...settings,
     CONNECTOR_HOST: settings.X12_HOST,
-    CONNECTOR_PORTS: port === undefined ? undefined : { x12: port },
+    CONNECTOR_PORTS: port === undefined ? undefined : { [connector]: port },
     CONNECTOR_BODY_LIMIT: settings.X12_BODY_LIMIT,
     CONNECTOR_DECODED_LIMIT: Math.max(settings.X12_BODY_LIMIT, settings.CONNECTOR_DECODED_LIMIT),
   };
@@ -40,7 +43,7 @@ export async function openServer(
   const given = receptionSettings(settings);
   const taking: Taking = { logger, limit: given.CONNECTOR_DECODED_LIMIT, pending: new Set() };
   const reception = await openReception<Profile>({
-    connector: "x12",
+    connector,
     settings: given,
     profiles,
     logger,
