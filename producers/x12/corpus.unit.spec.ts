@@ -7,13 +7,13 @@ import {
   claimFacts,
   countBy,
   listingHash,
-  money,
   paymentLines,
   remittanceFacts,
   remittanceTotals,
   remitted,
   submissions,
 } from "./testing/facts.js";
+import { money } from "./testing/money.js";
 import { isSegment, Tokenizer } from "./tokenizer.js";
 
 interface Difference {
