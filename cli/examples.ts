@@ -80,6 +80,10 @@ const examples: Readonly<Record<string, readonly (readonly [call: string, what: 
   "projections rollback": [["tributary projections rollback claims", "as fresh as what it replaces"]],
   "projections drop": [["tributary projections drop claims --yes", "when nobody will want to go back"]],
   "projections list": [["tributary projections list", "with lag and parked keys"]],
+  "projections query": [
+    ["tributary projections query 'select status, count(*) from claims group by 1'", "as a table"],
+    ["tributary projections query 'table remittances' --json", "one JSON object a row"],
+  ],
   "projections await": [["tributary projections await --timeout 60", "then query"]],
   "projections verify": [["tributary projections verify claims", "exit code 2 when a row differs"]],
   "parked list": [["tributary parked list --projection visits", "places, codes, since when"]],

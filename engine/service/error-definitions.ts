@@ -85,6 +85,11 @@ export const errorDefinitions = {
     remedy: "Check the files given to `send`, and that the partner's profile names the same key, user or client.",
     ...final(64, 400),
   },
+  TRIB_CLI_QUERY_REFUSED: {
+    summary: "Postgres refuses the query.",
+    remedy: "Tables and columns are in the schema `projections`; it can only be read.",
+    ...final(64, 400),
+  },
   TRIB_CLI_UNCONFIRMED: {
     summary: "The command changes something for good and was not confirmed.",
     remedy: "Answer `yes`, or give `--yes` where nobody can be asked.",
