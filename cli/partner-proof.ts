@@ -46,10 +46,10 @@ function textOf(file: string): string {
 export function proofOf(profile: unknown, options: ProofOptions, settings: Settings): PartnerProof {
   const ways = waysOf(profile);
   const credentials = credentialsIn(credentialsFolder(settings));
-  const own = settings.CONNECTOR_TLS_CERT_FILE ?? settings.HL7V2_TLS_CERT_FILE;
+  const own = [settings.CONNECTOR_TLS_CERT_FILE, settings.HL7V2_TLS_CERT_FILE].filter((file) => file !== undefined);
   const server: PartnerProof = {
     ...(options.ca !== undefined && { authority: textOf(options.ca) }),
-    ...(options.ca === undefined && own !== undefined && { pinned: textOf(own) }),
+    ...(options.ca === undefined && own.length > 0 && { pinned: own.map(textOf) }),
   };
   const { cert, certKey, clientKey } = options;
   if (cert !== undefined) {

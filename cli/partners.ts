@@ -107,6 +107,9 @@ async function restart(name: string): Promise<void> {
   const find = () => registered(settings.TRIBUTARY_HOME).find((one) => one.kind === "connector" && one.name === name);
   const before = find();
   if (!before) throw new TributaryError("TRIB_CLI_NOT_RUNNING", `The connector ${name} isn't running.`);
+  if (!registered(settings.TRIBUTARY_HOME).some(({ kind }) => kind === "supervisor")) {
+    throw new TributaryError("TRIB_CLI_NOT_RUNNING", "No `tributary run` is there to start it again.");
+  }
   process.kill(before.pid, "SIGTERM");
   const until = Date.now() + restartMilliseconds;
   while (Date.now() < until) {

@@ -1,6 +1,6 @@
 import type { Command } from "commander";
 import { TributaryError } from "../engine/service/errors.js";
-import { print, printJson, printTable } from "./output.js";
+import { print, printTable } from "./output.js";
 import { withPool } from "./pool.js";
 
 /** Seconds after which Postgres gives a query up. */
@@ -12,18 +12,26 @@ export function registerProjectionQuery(command: Command): void {
     .command("query")
     .argument("<sql>", "one statement; tables are in the schema `projections`")
     .description("ask the read models as an analyst may: nothing that identifies a person, and nothing can be changed")
-    .option("--json", "one JSON object a row")
+    .option("--json", "one JSON object a row, as Postgres writes it; not for EXPLAIN and SHOW")
     .action((sql: string, options: { json?: boolean }) =>
       withPool(async (pool) => {
+        if (options.json) {
+          const asked = sql.trim().replace(/;$/, "");
+          const rows = await asAnalyst(pool, `SELECT row_to_json(asked)::text AS row FROM (${asked}\n) AS asked`);
+          for (const { row } of rows) print(String(row));
+          return;
+        }
         const rows = await asAnalyst(pool, sql);
-        if (options.json) for (const row of rows) printJson(row);
-        else printTable(rows);
-        if (!options.json) print(`(${rows.length} rows)`);
+        printTable(rows);
+        print(rows.length === 1 ? "(1 row)" : `(${rows.length} rows)`);
       }),
     );
 }
 
 type Pool = Parameters<Parameters<typeof withPool>[0]>[0];
+
+/** Every value as Postgres writes it: an amount with its cents, an instant with its zone. */
+const asText = { getTypeParser: () => (text: string) => text };
 
 /** In a transaction that can only read, in the role of analysts. */
 async function asAnalyst(pool: Pool, sql: string): Promise<Record<string, unknown>[]> {
@@ -32,9 +40,10 @@ async function asAnalyst(pool: Pool, sql: string): Promise<Record<string, unknow
     await client.query("BEGIN READ ONLY");
     await client.query(`SET LOCAL statement_timeout = '${longestSeconds}s'`);
     await client.query("SET LOCAL search_path = projections");
+    await client.query("SET LOCAL TimeZone = 'UTC'");
     await client.query("SET LOCAL ROLE tributary_analyst");
     // With a name it is prepared, and what is prepared is one statement.
-    return (await client.query<Record<string, unknown>>({ name: "asked", text: sql })).rows;
+    return (await client.query<Record<string, unknown>>({ name: "asked", text: sql, types: asText as never })).rows;
   } catch (error) {
     const told = error instanceof TributaryError ? error.cause : error;
     const { code, message } = (told ?? {}) as { readonly code?: string; readonly message?: string };

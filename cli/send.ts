@@ -4,6 +4,7 @@ import type { Address, SendLine } from "../engine/intake/connector.js";
 import { loadConnector, loadProfiles } from "../engine/service/discover.js";
 import { TributaryError } from "../engine/service/errors.js";
 import { registered } from "../engine/service/registration.js";
+import { readSettingsLike } from "../engine/service/settings.js";
 import { openInstallation } from "./installation.js";
 import { print, printJson } from "./output.js";
 import { addProofOptions, type ProofOptions, proofOf } from "./partner-proof.js";
@@ -42,7 +43,9 @@ export function registerSend(command: Command): void {
         const { settings } = await openInstallation();
         const connector = await loadConnector(options.to);
         const profile = loadProfiles(connector, false).get(options.partner);
-        const proof = proofOf(profile, options, settings);
+        const { settingsOf } = connector;
+        const own = settingsOf === undefined ? settings : readSettingsLike(options.to, settingsOf);
+        const proof = proofOf(profile, options, own);
         const contents = files.map((file) => ({ file, bytes: readInput(file) }));
         const addresses = options.url
           ? [{ protocol: new URL(options.url).protocol.replace(":", ""), url: options.url }]

@@ -12,8 +12,8 @@ export interface PartnerProof {
   readonly certificate?: { readonly cert: string; readonly key: string };
   /** Authority that signed the server's certificate, PEM. */
   readonly authority?: string;
-  /** The server's own certificate, PEM: that one is taken, whatever name it is for. */
-  readonly pinned?: string;
+  /** The server's own certificates, PEM: these are taken, whatever name they are for. */
+  readonly pinned?: string[];
   /** Shared secret of Standard Webhooks, `whsec_…`. */
   readonly secret?: string;
   readonly basic?: { readonly user: string; readonly password: string };

@@ -72,7 +72,7 @@ describe.skipIf(!hasOpenssl)("what a partner sends, with its proof", () => {
   });
 
   it("is let in by each way that a profile can list", async () => {
-    const pinned = pem("server.pem");
+    const pinned = [pem("server.pem")];
     const shown = (name: string) => ({ pinned, certificate: { cert: pem(`${name}.pem`), key: pem(`${name}.key`) } });
     expect(await post("certificate", shown("lake"))).toBe("certificate 3 undefined");
     expect(await post("certificate", shown("other"))).toBe(401);
@@ -84,7 +84,7 @@ describe.skipIf(!hasOpenssl)("what a partner sends, with its proof", () => {
   });
 
   it("asks for less than it may have, and is refused what is more", async () => {
-    const pinned = pem("server.pem");
+    const pinned = [pem("server.pem")];
     const asking = (scope: string) => post("client", { pinned, client: { id: "lake", key: clientKey, scope } });
     expect(await asking("system/Patient.c")).toBe("client 3 system/Patient.c");
     for (const scope of ["system/Patient.d", "system/*.c", "system/Patient.write"])
@@ -93,7 +93,7 @@ describe.skipIf(!hasOpenssl)("what a partner sends, with its proof", () => {
 
   it("goes to nobody but the server whose certificate it knows", async () => {
     await expect(post("basic")).rejects.toMatchObject({ code: "TRIB_CONNECTOR_UNREACHABLE" });
-    await expect(post("basic", { pinned: pem("other.pem") })).rejects.toMatchObject({
+    await expect(post("basic", { pinned: [pem("other.pem")] })).rejects.toMatchObject({
       code: "TRIB_CONNECTOR_UNREACHABLE",
     });
   });
