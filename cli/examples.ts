@@ -6,6 +6,7 @@ const examples: Readonly<Record<string, readonly (readonly [call: string, what: 
     ["tributary demo", "plays the region and stays up"],
     ["tributary demo --once --patients 200", "a smaller one; exits 0 only when every row is right"],
   ],
+  "demo audit": [["tributary demo audit", "about a minute; starts and stops what it needs"]],
   up: [
     ["tributary up", "ready when it returns; as often as you like"],
     ["tributary up --json", "the addresses for a script"],
