@@ -1,7 +1,10 @@
+import { allProjections } from "../../engine/service/discover.js";
 import { createLogger } from "../../engine/service/logger.js";
 import { prepareInstallation, processSpecs } from "../../engine/service/prepare.js";
-import { readSettings } from "../../engine/service/settings.js";
+import { readSettings, requireSetting } from "../../engine/service/settings.js";
 import { startSupervisor } from "../../engine/service/supervisor.js";
+import { watchVersions } from "../../engine/service/version-swaps.js";
+import { openPool } from "../../engine/store/pool.js";
 import { findStack, startStack, stopStack } from "../../stack/stack.js";
 import { openInstallation } from "../installation.js";
 import { print } from "../output.js";
@@ -26,10 +29,14 @@ export async function withEverything(show: (everything: Everything) => Promise<v
   await prepareInstallation(installation, (step) => print(`prepared  ${step}`));
   print(`stack     ready after ${elapsed()}`);
   const { LOG_LEVEL } = installation.settings;
-  const supervisor = startSupervisor({
-    home,
-    logger: createLogger("demo", LOG_LEVEL === "info" ? "error" : LOG_LEVEL),
+  const logger = createLogger("demo", LOG_LEVEL === "info" ? "error" : LOG_LEVEL);
+  const supervisor = startSupervisor({ home, logger });
+  const pool = openPool(requireSetting(installation.settings, "DATABASE_URL"), {
+    applicationName: "tributary demo",
+    max: 1,
   });
+  // A stack that an older version left has read models of that version.
+  const versions = watchVersions({ pool, projections: await allProjections(), logger });
   const interrupted = new Promise<void>((resolve) => {
     process.once("SIGINT", () => resolve());
     process.once("SIGTERM", () => resolve());
@@ -42,7 +49,9 @@ export async function withEverything(show: (everything: Everything) => Promise<v
     print(`running   ${names.join(", ")} (${elapsed()})`);
     await show({ home, interrupted });
   } finally {
+    await versions.stop();
     await supervisor.stop();
+    await pool.end();
     if (!found) await stopStack(home);
   }
   process.exit();

@@ -19,6 +19,8 @@ export interface ExaminationOptions {
   readonly print: (line?: string) => void;
   /** Number of the run: every run has a claim of its own. */
   readonly run: number;
+  /** By how much the clocks may differ, in milliseconds: an as-of is of a moment older than that. */
+  readonly skewMilliseconds?: number;
 }
 
 /** What the examiner found. */
@@ -32,19 +34,17 @@ export interface Finding {
   readonly verdicts: readonly [string, string];
 }
 
-/** An as-of is of a moment older than the clocks may differ. */
-const skewMilliseconds = 2_500;
-
 /**
  * An examiner asks why a claim was paid on day D although it was later reversed. Plays the messages over X12, then answers
  * with the commands that an auditor has, each printed with what it says.
  * @throws Error when a command fails.
  */
-export async function examine({ call, folder, print, run }: ExaminationOptions): Promise<Finding> {
+export async function examine(options: ExaminationOptions): Promise<Finding> {
+  const { call, folder, print, run, skewMilliseconds = 2_500 } = options;
   const told = async (what: string, ...parameters: string[]): Promise<string> => {
     print();
     print(`# ${what}`);
-    print(`$ tributary ${parameters.join(" ")}`);
+    print(`$ tributary ${parameters.map((one) => (/\s/.test(one) ? `'${one}'` : one)).join(" ")}`);
     const { exitCode, stdout, stderr } = await call(...parameters);
     for (const line of stdout.trimEnd().split("\n")) print(line);
     if (exitCode !== 0) throw new Error(`tributary ${parameters.join(" ")}: exit code ${exitCode}\n${stderr}`);
@@ -56,7 +56,8 @@ export async function examine({ call, folder, print, run }: ExaminationOptions):
     const file = join(folder, name);
     writeFileSync(file, content);
     await told(what, "send", file, "--to", "x12");
-    await call("projections", "await");
+    const { exitCode, stderr } = await call("projections", "await", "--timeout", "120");
+    if (exitCode !== 0) throw new Error(stderr);
   };
   const stateNow = async () => {
     const sql = `select claim_id, status, paid_amount from claims where payer_id = '${messages.payer}'`;
