@@ -144,6 +144,10 @@ const examples: Readonly<Record<string, readonly (readonly [call: string, what: 
     ["tributary bench intake", "every connector that has a part in it"],
     ["tributary bench intake --only hl7v2 --json", "one of them, for a script"],
   ],
+  "bench isolation": [
+    ["tributary bench isolation --seconds 5", "a short look"],
+    ["tributary bench isolation --corpus ../shared/data --write", "with malformed samples, into the documentation"],
+  ],
   "bench projector": [
     ["tributary bench projector --only idle,keys --events 200000", "two parts, smaller"],
     ["tributary bench projector --peers ../peers --write", "everything, beside other engines, into the documentation"],
