@@ -126,9 +126,10 @@ export class GroupCommit<Item, Written, Result> {
       try {
         const prepared = await this.#options.prepare(batch.map(({ item }) => item));
         if (failures !== this.#failures) continue;
-        for (const [index, taken] of batch.entries()) {
-          this.#ready.push({ ...taken, prepared: prepared[index] as Prepared<Written, Result> });
-          this.#readyBytes += taken.size;
+        for (let index = 0; index < batch.length; index++) {
+          const { call, item, size } = batch[index] as Taken<Item, Result>;
+          this.#ready.push({ call, item, size, prepared: prepared[index] as Prepared<Written, Result> });
+          this.#readyBytes += size;
         }
         this.#writing ??= Promise.resolve().then(() => this.#write());
         if (this.#calls.length > 0) await new Promise<void>((resolve) => setImmediate(resolve));

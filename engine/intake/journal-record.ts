@@ -35,10 +35,10 @@ export function unitSubjects({ unit, receiptId }: WaitingUnit): readonly string[
   return unit.sealFor.length === 1 ? unit.sealFor : [...new Set(unit.sealFor)];
 }
 
-/** All subjects whose keys are needed to make the unit's record. */
-export function* neededSubjects(waiting: WaitingUnit): Iterable<string> {
-  yield* unitSubjects(waiting);
-  for (const { sealed, sealFor } of waiting.unit.events) if (sealed && sealFor !== undefined) yield sealFor;
+/** Adds all subjects whose keys are needed to make the unit's record. */
+export function addNeededSubjects(waiting: WaitingUnit, subjects: Set<string>): void {
+  for (const subject of unitSubjects(waiting)) subjects.add(subject);
+  for (const { sealed, sealFor } of waiting.unit.events) if (sealed && sealFor !== undefined) subjects.add(sealFor);
 }
 
 /** First 128 bits of the keyed hash of what decides whether a unit is a resend. */
