@@ -33,7 +33,7 @@ export function seal(key: Buffer, additionalData: Buffer, plaintext: Uint8Array,
   const cipher = createCipheriv("aes-256-gcm", key, nonce, { authTagLength: tagLength });
   cipher.setAAD(additionalData);
   const ciphertext = cipher.update(plaintext);
-  cipher.final("latin1");
+  cipher.final();
   const sealed = Buffer.allocUnsafe(head + sealOverhead + ciphertext.length);
   sealed[head] = version;
   sealed.set(nonce, head + 1);
