@@ -34,7 +34,7 @@ export function keyEncryptionKey(hex: string): KeyEncryptionKey {
   return { id, key };
 }
 
-export const newDataKey = (name: KeyName): DataKey => ({ ...name, key: randomBytes(32) });
+export const newDataKey = (name: KeyName): DataKey => ({ ...name, key: Buffer.from(randomBytes(32)) });
 
 /** The data key as it is kept: encrypted, bound to its subject and generation. */
 export function wrap(kek: KeyEncryptionKey, { subject, generation, key }: DataKey): Buffer {
@@ -47,5 +47,9 @@ export function wrap(kek: KeyEncryptionKey, { subject, generation, key }: DataKe
  */
 export function unwrap(kek: KeyEncryptionKey, kekId: string, name: KeyName, wrapped: Buffer): DataKey {
   if (kekId !== kek.id) throw new TributaryError("TRIB_VAULT_KEK_UNKNOWN", undefined, { needed: kekId, given: kek.id });
-  return { ...name, key: unseal(kek.key, additionalData("data key", name.subject, name.generation), wrapped) };
+  // Copied out of what the library allocated for it: of such there would be one for each of many thousand keys held.
+  return {
+    ...name,
+    key: Buffer.from(unseal(kek.key, additionalData("data key", name.subject, name.generation), wrapped)),
+  };
 }

@@ -62,10 +62,7 @@ export function unseal(key: Buffer, additionalData: Buffer, sealed: Buffer): Buf
 /** Where additional data is put together; a caller with more gets bytes of its own. */
 const scratch = Buffer.alloc(1024);
 
-/**
- * Parts as bytes, each with its length before it, so that no two lists of parts make the same bytes.
- * @returns bytes to be used before the next call.
- */
+/** Parts as bytes, each with its length before it, so that no two lists of parts make the same bytes. */
 export function additionalData(...parts: readonly (string | number)[]): Buffer {
   let at = 0;
   for (const part of parts) {
@@ -75,7 +72,7 @@ export function additionalData(...parts: readonly (string | number)[]): Buffer {
     scratch.writeUInt32BE(length, at);
     at += 4 + length;
   }
-  return scratch.subarray(0, at);
+  return Buffer.from(scratch.subarray(0, at));
 }
 
 /** Names are short and of ASCII characters: a loop costs less than a call of the library. @returns bytes written. */
