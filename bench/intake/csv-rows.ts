@@ -1,6 +1,3 @@
-import { once } from "node:events";
-import { createWriteStream } from "node:fs";
-
 /** A kind of file: its header, and a row by number. The same number is the same row, whoever asks. */
 export interface RowKind {
   /** Partner whose profile reads it. */
@@ -78,17 +75,4 @@ export function* rowsOf(kind: RowKind, from: number, to: number): Generator<stri
     piece = "";
   }
   yield piece;
-}
-
-/** Writes a file of rows. @returns its bytes. */
-export async function writeRows(path: string, kind: RowKind, from: number, to: number): Promise<number> {
-  const file = createWriteStream(path);
-  let bytes = 0;
-  for (const piece of rowsOf(kind, from, to)) {
-    bytes += piece.length;
-    if (!file.write(piece)) await once(file, "drain");
-  }
-  file.end();
-  await once(file, "finish");
-  return bytes;
 }

@@ -1,4 +1,5 @@
-import { existsSync } from "node:fs";
+import { once } from "node:events";
+import { createWriteStream, existsSync } from "node:fs";
 import { mkdtemp, rename, rm, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
@@ -28,4 +29,17 @@ export async function dropFile(
   if ((await stat(join(dirname(folder), "out", `${name}${ending}`))).size === 0)
     throw new Error(`${name} has an empty answer`);
   return { seconds, bytes };
+}
+
+/** Writes a file in pieces. @returns its bytes. */
+export async function writePieces(path: string, pieces: Iterable<string>): Promise<number> {
+  const file = createWriteStream(path);
+  let bytes = 0;
+  for (const piece of pieces) {
+    bytes += Buffer.byteLength(piece);
+    if (!file.write(piece)) await once(file, "drain");
+  }
+  file.end();
+  await once(file, "finish");
+  return bytes;
 }

@@ -1,7 +1,7 @@
 import { fileURLToPath } from "node:url";
 import { checkRows, type SentFile } from "../csv-far-end.js";
-import { memberRows, type RowKind, remitRows, rowsOf, writeRows } from "../csv-rows.js";
-import { dropFile } from "../drop.js";
+import { memberRows, type RowKind, remitRows, rowsOf } from "../csv-rows.js";
+import { dropFile, writePieces } from "../drop.js";
 import type { IntakeBenchPart, Measure } from "../part.js";
 import type { BenchPlace } from "../place.js";
 
@@ -36,7 +36,9 @@ class Sender {
       ({ protocol, partner }) => protocol === "file" && partner === kind.partner,
     );
     const folder = fileURLToPath(address?.url ?? "");
-    return dropFile(folder, `rows-${from}.csv`, ".verdicts.ndjson", (path) => writeRows(path, kind, from, to));
+    return dropFile(folder, `rows-${from}.csv`, ".verdicts.ndjson", (path) =>
+      writePieces(path, rowsOf(kind, from, to)),
+    );
   }
 
   /** In one request, until its verdicts were read. */
