@@ -163,8 +163,8 @@ export class FileEntries {
     const { profile, partner } = this.#options;
     const { number, names, sealFor } = translation;
     const content = row.bytes.subarray(0, row.length);
-    const name = JSON.stringify(names);
-    const { ordinal, repeated } = this.#occurrences.add(name, content);
+    // A row with a NUL in it is rejected, so it separates.
+    const { ordinal, repeated } = this.#occurrences.add(names.join("\0"), content);
     const scope = [...this.#scope, ...names];
     const resource = [...scope, String(ordinal)];
     // Written out in one: put together piece by piece, a unit takes several times the memory and time.
