@@ -1,11 +1,15 @@
 import type { Command } from "commander";
 import { registerAuditAccess } from "./audit-access.js";
+import { registerAuditAsOf } from "./audit-as-of.js";
+import { registerAuditDiff } from "./audit-diff.js";
 import { registerAuditPackage } from "./audit-package.js";
 import { registerAuditTrail } from "./audit-trail.js";
 import { registerAuditVerify } from "./audit-verify.js";
 
 export function registerAudit(command: Command): void {
   registerAuditTrail(command);
+  registerAuditAsOf(command);
+  registerAuditDiff(command);
   registerAuditVerify(command);
   registerAuditPackage(command);
   registerAuditAccess(command);

@@ -93,6 +93,17 @@ const examples: Readonly<Record<string, readonly (readonly [call: string, what: 
       "with what is sealed; asked for by name, and recorded",
     ],
   ],
+  "audit as-of": [
+    ["tributary audit as-of claims --at 2026-01-31T00:00:00Z", "what was known when January ended"],
+    [
+      "tributary audit as-of claims --at 2026-03-01T00:00:00Z --effective-at 2026-01-31T00:00:00Z",
+      "what is known in March to have happened by then",
+    ],
+    ["tributary audit as-of --drop as_of_claims_7", "it can be built again"],
+  ],
+  "audit diff": [
+    ["tributary audit diff claims --from 2026-01-31T00:00:00Z --to 2026-02-28T00:00:00Z", "what February changed"],
+  ],
   "audit package": [
     ["tributary audit package claim 1f0d2a5e-0000-0000-0000-000000000000 --out claim.zip", "sealed as it is"],
     [

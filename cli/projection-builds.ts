@@ -1,23 +1,14 @@
 import { type Command, InvalidArgumentError } from "commander";
-import { codecOfOthers } from "../engine/log/codec-of-others.js";
-import { connectCodec } from "../engine/log/registry.js";
-import { auditDecisions } from "../engine/projector/audit-decisions.js";
 import { type Build, listBuilds } from "../engine/projector/build.js";
-import { FoldWatchdog } from "../engine/projector/fold-watch.js";
-import type { Decoder } from "../engine/projector/ports.js";
-import { openedEventTypes } from "../engine/projector/roles.js";
 import { dropBuild, swapBuild } from "../engine/projector/swap.js";
 import { claimBuild } from "../engine/replay/claim.js";
 import { rebuildProjection } from "../engine/replay/rebuild.js";
-import { decoderOf } from "../engine/service/consumer-process.js";
 import { projectionNamed } from "../engine/service/discover.js";
 import { TributaryError } from "../engine/service/errors.js";
 import { rebuildFlags } from "../engine/service/node-flags.js";
-import { closedOpener, sealedOpener } from "../engine/service/sealed-opener.js";
-import { requireSetting } from "../engine/service/settings.js";
-import { openPool, type Pool } from "../engine/store/pool.js";
+import type { Pool } from "../engine/store/pool.js";
+import { withBuildSource } from "./build-source.js";
 import { confirm } from "./confirm.js";
-import { commandLogger, withLog } from "./log.js";
 import { print, printJson, printTable } from "./output.js";
 import { ranWithFlags } from "./own-process.js";
 import { withPool } from "./pool.js";
@@ -40,61 +31,28 @@ interface RebuildOptions {
 
 async function rebuild(name: string, options: RebuildOptions): Promise<void> {
   if (await ranWithFlags(rebuildFlags)) return;
-  const { consumer, projection } = await projectionNamed(name);
-  await withLog(async ({ log, settings }) => {
-    const codec = await connectCodec(settings);
-    // Besides those that write: one that holds the claim, one for all else.
-    const pool = openPool(requireSetting(settings, "DATABASE_URL"), {
-      applicationName: `tributary rebuild ${name}`,
-      max: options.connections + 2,
+  const report = new RebuildReport(options.json !== true);
+  await withBuildSource(name, options, async ({ source, log }) => {
+    const rebuilt = await rebuildProjection({
+      ...source,
+      log,
+      swap: options.swap,
+      progress: (progress) => report.tell(progress),
+      ...(options.rate === undefined ? {} : { rate: options.rate }),
     });
-    const opensSealed = openedEventTypes({ ...consumer, project: [projection] }).length > 0;
-    const opener = opensSealed ? sealedOpener(pool, requireSetting(settings, "TRIBUTARY_KEK"), codec) : closedOpener;
-    const watchdog = new FoldWatchdog(settings.FOLD_SECONDS, consumer.name);
-    const ending = new AbortController();
-    const end = () => ending.abort(new TributaryError("TRIB_REPLAY_INTERRUPTED"));
-    process.once("SIGINT", end);
-    process.once("SIGTERM", end);
-    const report = new RebuildReport(options.json !== true);
-    try {
-      const rebuilt = await rebuildProjection({
-        consumer,
-        projection,
-        log,
-        pool,
-        decoder: projection.topic === undefined ? decoderOf(codec) : (codecOfOthers(settings) as Decoder),
-        opener,
-        logger: commandLogger(),
-        decisionLog: auditDecisions(log, codec),
-        watchdog,
-        memoryBytes: settings.REBUILD_MEMORY_MB * 1e6,
-        parkedLimit: settings.PROJECTION_PARKED_LIMIT,
-        connections: options.connections,
-        swap: options.swap,
-        signal: ending.signal,
-        progress: (progress) => report.tell(progress),
-        ...(options.rate === undefined ? {} : { rate: options.rate }),
-      });
-      report.end();
-      const { build, filledEvents, comparison, swapped } = rebuilt;
-      const differences = comparison?.differences ?? [];
-      if (options.json) {
-        const { build: number, schema } = build;
-        printJson({ name, build: number, schema, events: filledEvents, swapped, compared: comparison ?? null });
-      } else {
-        if (comparison) printTable(Object.entries(comparison.rows).map(([table, rows]) => ({ table, rows })));
-        if (differences.length > 0) printTable(differences.map((row) => ({ ...row, rows: row.rows.join(" / ") })));
-        const then = swapped ? "is current" : differences.length > 0 ? "differs and was not put in place" : "is ready";
-        print(`build ${build.build} of ${name} ${then}`);
-      }
-      if (differences.length > 0) process.exitCode = 2;
-    } finally {
-      process.off("SIGINT", end);
-      process.off("SIGTERM", end);
-      opener.close();
-      await watchdog.close();
-      await pool.end();
+    report.end();
+    const { build, filledEvents, comparison, swapped } = rebuilt;
+    const differences = comparison?.differences ?? [];
+    if (options.json) {
+      const { build: number, schema } = build;
+      printJson({ name, build: number, schema, events: filledEvents, swapped, compared: comparison ?? null });
+    } else {
+      if (comparison) printTable(Object.entries(comparison.rows).map(([table, rows]) => ({ table, rows })));
+      if (differences.length > 0) printTable(differences.map((row) => ({ ...row, rows: row.rows.join(" / ") })));
+      const then = swapped ? "is current" : differences.length > 0 ? "differs and was not put in place" : "is ready";
+      print(`build ${build.build} of ${name} ${then}`);
     }
+    if (differences.length > 0) process.exitCode = 2;
   });
 }
 

@@ -34,6 +34,28 @@ import { startInstallation, type TestInstallation } from "./installation.js";
 const region = generateRegion({ seed: "audit", patients: 25 });
 let installation: TestInstallation;
 
+interface KnownThen {
+  readonly schema: string;
+  readonly manifest: {
+    readonly offsets: Readonly<Record<string, number>>;
+    readonly tables: Readonly<Record<string, { readonly rows: number; readonly sha256: string }>>;
+  };
+}
+interface Differences {
+  readonly tables: Readonly<
+    Record<
+      string,
+      {
+        readonly rows: readonly {
+          readonly change: string;
+          readonly columns: Readonly<Record<string, readonly unknown[]>>;
+          readonly events: readonly { readonly type: string }[];
+        }[];
+      }
+    >
+  >;
+}
+
 const call = (...parameters: string[]) => tributary(installation.environment, parameters);
 const json = async <Value>(...parameters: string[]): Promise<Value> => {
   const { exitCode, stdout, stderr } = await call(...parameters, "--json");
@@ -146,6 +168,58 @@ describe("the audit of an installation", () => {
     const period = join(installation.home, "period.zip");
     await json("audit", "package", "period", "2000-01-01T00:00:00Z", new Date().toISOString(), "--out", period);
     expect(await checkPackage(readFileSync(period))).toMatchObject({ ok: true });
+  });
+
+  it("builds what was known at a moment, the same each time, and tells what changed since", async () => {
+    const [moments] = await installation.query(
+      `SELECT (extract(epoch FROM percentile_disc(0.3) WITHIN GROUP (ORDER BY recorded_at) FILTER (WHERE claim_id IS NOT NULL)) * 1000)::bigint AS middle,
+         (extract(epoch FROM max(recorded_at)) * 1000)::bigint AS last FROM projections.timeline`,
+    );
+    const [middle, last] = [String(moments?.middle), String(moments?.last)];
+    const asOf = (name: string, ...parameters: string[]) => json<KnownThen>("audit", "as-of", name, ...parameters);
+    // All that there is, is what the read model has: opened columns, merges and what is derived too.
+    for (const name of ["claims", "patients"]) {
+      const { schema, manifest } = await asOf(name, "--at", last);
+      for (const [table, { rows }] of Object.entries(manifest.tables)) {
+        const [found] = await installation.query(`SELECT count(*)::int AS rows FROM projections_restricted.${table}`);
+        expect([table, rows]).toEqual([table, found?.rows]);
+        if (table === "acknowledgment_ladder" || table === "deadline_breaches") continue;
+        const [differing] = await installation.query(
+          `SELECT count(*)::int AS rows FROM (TABLE ${schema}.${table} EXCEPT TABLE projections_restricted.${table}) d`,
+        );
+        expect([table, differing?.rows]).toEqual([table, 0]);
+      }
+    }
+    const known = await asOf("claims", "--at", middle);
+    const again = await asOf("claims", "--at", middle);
+    expect(again.manifest.tables).toEqual(known.manifest.tables);
+    expect(again.manifest.offsets).toEqual(known.manifest.offsets);
+    const [then] = await installation.query(`SELECT count(*)::int AS claims FROM ${known.schema}.claims`);
+    const [now] = await installation.query("SELECT count(*)::int AS claims FROM projections.claims");
+    expect(Number(then?.claims)).toBeGreaterThan(0);
+    expect(Number(then?.claims)).toBeLessThan(Number(now?.claims));
+    // The history of the read model says the same without a build.
+    const [believed] = await installation.query(
+      `SELECT count(*)::int AS claims FROM (
+         (SELECT claim_id, status, paid_amount FROM projections.claims_history
+          WHERE recorded_from <= to_timestamp(${middle} / 1000.0) AND (recorded_to > to_timestamp(${middle} / 1000.0) OR recorded_to IS NULL)
+          EXCEPT SELECT claim_id, status, paid_amount FROM ${known.schema}.claims WHERE status <> 'replaced')
+       ) d JOIN ${known.schema}.claims USING (claim_id) WHERE claims.status <> 'replaced'`,
+    );
+    expect(believed?.claims).toBe(0);
+    const { tables } = await json<Differences>("audit", "diff", "claims", "--from", middle, "--to", last);
+    const paid = tables.claims?.rows.find(({ columns }) => columns.status?.[1] === "paid");
+    expect(paid?.events.map(({ type }) => type)).toContain("ClaimAdjudicated");
+    expect(tables.claims?.rows.filter(({ change }) => change === "added").length).toBe(
+      Number(now?.claims) - Number(then?.claims),
+    );
+    expect((await call("audit", "as-of", "claims", "--at", String(Date.now() + 60_000))).exitCode).toBe(64);
+    for (const { schema } of await json<KnownThen[]>("audit", "as-of", "--list")) {
+      expect((await call("audit", "as-of", "--drop", schema)).exitCode).toBe(0);
+    }
+    expect(await installation.query("SELECT FROM pg_namespace WHERE nspname LIKE 'as\\_of%'")).toEqual([]);
+    const accesses = jsonLines((await call("audit", "access", "--json")).stdout);
+    expect(accesses.filter(({ action }) => action === "REPLAY").length).toBe(5);
   });
 
   it("has recorded who was shown what, and why, also as AuditEvents", async () => {

@@ -39,7 +39,9 @@ describe("a client library that reports success for a partition it never sent", 
     for (let number = 0; ; number++) if (partitionOf(`feed ${number}`, 2) === wanted) return `feed ${number}`;
   }) as [string, string];
 
-  it("is caught, for records and for the acknowledgment of units", { timeout: 300_000 }, async () => {
+  it("is caught, for records and for the acknowledgment of units", {
+    timeout: chaosSize(300_000, 1_800_000),
+  }, async () => {
     const rounds = chaosSize(1, 30);
     const topics = await spreadTopics(brokers, [journalTopic, "plain"], 2);
     await openSpreadJournal(topics);
@@ -189,7 +191,9 @@ describe("a group whose members come and go, while brokers pause and die and lea
 });
 
 describe("two publishers, killed, frozen and resumed, while partitions fail and leaders move", () => {
-  it("leave each journal partition's events in order, repeated, without a gap", { timeout: 900_000 }, async () => {
+  it("leave each journal partition's events in order, repeated, without a gap", {
+    timeout: chaosSize(900_000, 1_800_000),
+  }, async () => {
     const seeds = chaosSize(1, 3);
     const total = { faults: {} as Record<string, number>, events: 0, kills: 0 };
     let repeated = 0;
@@ -205,7 +209,8 @@ describe("two publishers, killed, frozen and resumed, while partitions fail and 
       expect(violations.slice(0, 5), `seed ${seed}`).toEqual([]);
       expect(missing, `seed ${seed}`).toBe(0);
       repeated += repeats;
-      for (const code of failures) expect(retriableCodes).toContain(code);
+      // And with that another has its partitions, where the group's coordinator is too far away to say so.
+      for (const code of failures) expect([...retriableCodes, "TRIB_INTAKE_FENCE_LOST"]).toContain(code);
       add(total.faults, faults);
       total.events += events;
       total.kills += kills + (faults["broker killed"] ?? 0);

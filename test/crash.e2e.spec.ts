@@ -1,5 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { numbersOf } from "../demo/load.js";
 import { seededRandom } from "../demo/random.js";
 import { generateRegion, type Region } from "../demo/region.js";
 import { consumerNames } from "../engine/service/discover.js";
@@ -47,7 +48,8 @@ describe("processes killed at any time", () => {
     const patients = 100;
     let hunting = true;
     const load = startLoad({
-      region: (number) => generateRegion({ seed: `${seed}/${number}`, patients, firstNumber: number * patients }),
+      region: (number) =>
+        generateRegion({ seed: `${seed}/${number}`, patients, firstNumber: number * numbersOf(patients) }),
       least: 2 * rounds,
       // A slow machine needs longer for the same kills.
       most: 8 * rounds,

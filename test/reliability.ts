@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { repositoryRoot } from "../engine/service/root.js";
 import type { ChaosFigures } from "../engine/testing/chaos.js";
@@ -20,11 +20,19 @@ export function chaosSpecs(): string[] {
     .sort();
 }
 
-/** What the specs of a run wrote into the folder of TRIBUTARY_CHAOS_REPORT. */
-export const readFigures = (folder: string): ChaosFigures[] =>
+const figuresIn = (folder: string) =>
   (existsSync(folder) ? readdirSync(folder) : [])
     .filter((name) => name.endsWith(".json"))
-    .map((name) => JSON.parse(readFileSync(join(folder, name), "utf8")) as ChaosFigures);
+    .map((name) => join(folder, name))
+    .map((path) => ({ path, figures: JSON.parse(readFileSync(path, "utf8")) as ChaosFigures }));
+
+/** What the specs of a run wrote into the folder of TRIBUTARY_CHAOS_REPORT. */
+export const readFigures = (folder: string): ChaosFigures[] => figuresIn(folder).map(({ figures }) => figures);
+
+/** Removes what specs recorded before, so that one that fails now leaves nothing there. */
+export function forgetFigures(folder: string, specs: readonly string[]): void {
+  for (const { path, figures } of figuresIn(folder)) if (specs.includes(figures.spec)) rmSync(path);
+}
 
 /** Specs that a page names, sorted. */
 export const specsNamedIn = (page: string): string[] =>
@@ -95,6 +103,7 @@ ${rows.map((row) => `| ${row.map(cell).join(" | ")} |`).join("\n")}
 npm run test:chaos                                # every spec of the table, at full length; then writes this page
 TRIBUTARY_CHAOS=sample npm run test:chaos         # the same as a short run
 npm run test:chaos -- engine/projector            # only specs whose path has this in it; leaves the page alone
+TRIBUTARY_CHAOS_REPORT=figures npm run test:chaos -- engine/projector   # a part; when all parts are there, the page is written
 npm test                                          # a seeded sample of each, with everything else
 \`\`\`
 

@@ -49,9 +49,9 @@ describe("the page about reliability", () => {
 
   it("is as the generator writes it, but for the figures", () => {
     const withoutRows = (text: string) => text.replace(/^\|.*\n/gm, "").replace(/this page: \d+/, "");
-    expect(withoutRows(readFileSync(join(repositoryRoot, reliabilityPage), "utf8"))).toBe(
-      withoutRows(reliabilityDocument([zombie], 7, "short")),
-    );
+    const page = withoutRows(readFileSync(join(repositoryRoot, reliabilityPage), "utf8"));
+    const lengths = (["short", "long"] as const).map((length) => withoutRows(reliabilityDocument([zombie], 7, length)));
+    expect(lengths).toContain(page);
   });
 });
 

@@ -90,6 +90,18 @@ const visitTables = (columns: Columns) => ({
 });
 const plain: AnyProjection = { ...visits, name: "bench_plain", tables: visitTables(visitColumns) };
 
+/** As plain, and every version of a row is kept. */
+const kept: AnyProjection = {
+  ...visits,
+  name: "bench_kept",
+  tables: {
+    visits: {
+      ...table({ comment: "The last event of each visit.", key: ["visit_id"], columns: visitColumns, history: true }),
+      hidden: true,
+    },
+  },
+};
+
 /**
  * The engine's own columns of where a row comes from can't be left out; how much three more of their kind cost tells. The
  * row is written out, as the one of the original is: an object put together by spreading costs more than the columns.
@@ -127,10 +139,11 @@ const traced: AnyProjection = projectionOfOthers<{ VisitEvent: VisitEvent }>()({
 
 /** Consumers that only the bench has, by their names. */
 export const benchConsumers: Readonly<
-  Record<"bench" | "bench-plain" | "bench-traced" | "bench-sealed" | "bench-clear", ConsumerDefinition>
+  Record<"bench" | "bench-plain" | "bench-kept" | "bench-traced" | "bench-sealed" | "bench-clear", ConsumerDefinition>
 > = {
   bench: contender(visitTopic),
   "bench-plain": consumer({ name: "bench-plain", project: [plain] }),
+  "bench-kept": consumer({ name: "bench-kept", project: [kept] }),
   "bench-traced": consumer({ name: "bench-traced", project: [traced] }),
   "bench-sealed": consumer({ name: "bench-sealed", project: [sealed] }),
   "bench-clear": consumer({ name: "bench-clear", project: [clear] }),

@@ -20,8 +20,8 @@ export async function measureSealed(place: Place): Promise<readonly FeatureRun[]
   ];
 }
 
-/** Visits of others as they are, and with the columns of lineage once more. */
-export function measureLineage(ground: Ground, events: number): Promise<readonly FeatureRun[]> {
+/** Visits of others as they are, with the columns of lineage once more, and with every version of a row kept. */
+export function measureColumns(ground: Ground, events: number): Promise<readonly FeatureRun[]> {
   return inPlace(ground, async (place) => {
     const log = new VisitLog(place);
     await log.append(interleaved(events));
@@ -29,6 +29,7 @@ export function measureLineage(ground: Ground, events: number): Promise<readonly
     for (const [what, name] of [
       ["the engine's own", "bench-plain"],
       ["and once more", "bench-traced"],
+      ["with history", "bench-kept"],
     ] as const) {
       const definition = benchConsumers[name];
       runs.push({ what, run: await caughtUp(place, definition) });

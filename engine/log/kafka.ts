@@ -7,7 +7,7 @@ import type { Log, LogProducer } from "./log.js";
 import { connectProducer } from "./producer.js";
 import { replay } from "./replay.js";
 import { subscribe } from "./subscription.js";
-import { topicWatermarks } from "./watermarks.js";
+import { offsetsAfter, topicWatermarks } from "./watermarks.js";
 
 export interface LogConnection {
   /** Name in the brokers' logs and quotas, e.g. `tributary.hl7v2`. */
@@ -67,6 +67,9 @@ export function connectLog(settings: Settings, { clientId, logger }: LogConnecti
     },
     async watermarks(topic) {
       return topicWatermarks(await connectedAdmin(), `${prefix}${topic}`);
+    },
+    async offsetsAfter(topic, instant) {
+      return offsetsAfter(await connectedAdmin(), `${prefix}${topic}`, instant);
     },
     async *read(topic, partition, from, to) {
       if (from >= to) return;

@@ -127,6 +127,12 @@ export interface Watermarks {
 export interface Log {
   producer(): Promise<LogProducer>;
   subscribe(options: SubscriptionOptions): Promise<Subscription>;
+  /**
+   * Of each partition the first record that was appended after an instant (epoch milliseconds), or where it ends when there
+   * is none.
+   * @throws TRIB_LOG_TOPIC_MISSING
+   */
+  offsetsAfter(topic: string, instant: number): Promise<readonly { partition: number; offset: number }[]>;
   /** @throws TRIB_LOG_TOPIC_MISSING when the topic isn't there. */
   watermarks(topic: string): Promise<readonly Watermarks[]>;
   /**

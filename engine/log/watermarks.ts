@@ -32,13 +32,39 @@ const asked = new WeakMap<Admin, Promise<unknown>>();
  * @throws TRIB_LOG_TOPIC_MISSING, TRIB_LOG_UNAVAILABLE
  */
 export function topicWatermarks(admin: Admin, topic: string): Promise<readonly Watermarks[]> {
-  const before = asked.get(admin) ?? Promise.resolve();
-  const answer = before.then(() => readWatermarks(admin, topic));
+  return inTurn(admin, () => readWatermarks(admin, topic));
+}
+
+function inTurn<Answer>(admin: Admin, ask: () => Promise<Answer>): Promise<Answer> {
+  const answer = (asked.get(admin) ?? Promise.resolve()).then(ask);
   asked.set(
     admin,
     answer.catch(() => {}),
   );
   return answer;
+}
+
+/**
+ * Of each partition the offset of the first record appended after an instant, or its end as it was before that was asked.
+ * @param topic with the installation's prefix. @throws TRIB_LOG_TOPIC_MISSING, TRIB_LOG_UNAVAILABLE
+ */
+export function offsetsAfter(
+  admin: Admin,
+  topic: string,
+  instant: number,
+): Promise<readonly { partition: number; offset: number }[]> {
+  return inTurn(admin, async () => {
+    await partitionCount(admin, topic);
+    try {
+      // The broker gives the first record whose time is at or after the one asked for, whatever the times before it.
+      const offsets = await admin.fetchTopicOffsetsByTimestamp(topic, instant + 1);
+      return offsets
+        .map(({ partition, offset }) => ({ partition, offset: Number(offset) }))
+        .sort((left, right) => left.partition - right.partition);
+    } catch (error) {
+      throw logError(error, `look up a time in the topic ${topic}`);
+    }
+  });
 }
 
 async function readWatermarks(admin: Admin, topic: string): Promise<readonly Watermarks[]> {

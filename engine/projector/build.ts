@@ -8,8 +8,8 @@ import { validateProjection } from "./validate.js";
 import { viewsOf } from "./views.js";
 
 export type BuildState = "building" | "current" | "previous";
-/** Whose lanes write a build; nobody's once it is about to be dropped. */
-export type BuildFeed = "consumer" | "rebuild" | "nobody";
+/** Whose lanes write a build; nobody's once it is about to be dropped. One of an as-of is never shown as the projection. */
+export type BuildFeed = "consumer" | "rebuild" | "as-of" | "nobody";
 
 /** One physical copy of a projection's tables. */
 export interface Build {
@@ -42,10 +42,10 @@ export const hash = (text: string) => createHash("sha256").update(text).digest("
 
 const toBuild = ({ layout_hash: _, views_hash: __, views: ___, ...build }: BuildRow): Build => build;
 
-/** All builds of a projection (of all projections when none is named), oldest first. */
+/** All builds of a projection (of all projections when none is named) but those of an as-of, oldest first. */
 export async function listBuilds(pool: Queryable, projection?: string): Promise<readonly Build[]> {
   const { rows } = await pool.query(
-    `SELECT ${buildColumns} FROM engine.builds WHERE $1::text IS NULL OR projection = $1 ORDER BY projection, build`,
+    `SELECT ${buildColumns} FROM engine.builds WHERE ($1::text IS NULL OR projection = $1) AND feed <> 'as-of' ORDER BY projection, build`,
     [projection ?? null],
   );
   return (rows as BuildRow[]).map(toBuild);
@@ -174,13 +174,13 @@ export async function ensureBuild(pool: Pool, projection: AnyProjection, consume
 
 /**
  * Makes a further build of the same version beside the others, state `building`: for a rebuild.
- * @param feed `rebuild`: it is to be filled, and gets its keys and indexes afterwards (`indexBuild`); default `consumer`.
+ * @param feed `rebuild` and `as-of`: it is to be filled, and gets its keys and indexes afterwards (`indexBuild`); default `consumer`.
  */
 export async function createBuild(
   pool: Pool,
   projection: AnyProjection,
   consumer: string,
-  feed: "consumer" | "rebuild" = "consumer",
+  feed: "consumer" | "rebuild" | "as-of" = "consumer",
 ): Promise<Build> {
   validateProjection(projection);
   return locked(pool, async (client) => {

@@ -19,6 +19,18 @@ export interface AppendedChange {
   readonly ordinal: number;
 }
 
+/** A version of a row, as an event left it. */
+export interface HistoryChange {
+  readonly key: string;
+  readonly rest: string;
+  /** Undefined when the event removed the row. */
+  readonly row: Row | undefined;
+  /** When the event happened, where it says so, and when it was recorded; epoch milliseconds. */
+  readonly occurredAt: number | null;
+  readonly recordedAt: number;
+  readonly offset: number;
+}
+
 export function added(left: Sum, right: number): Sum {
   if (typeof left === "number") {
     const sum = left + right;
@@ -51,12 +63,15 @@ export class Changes {
   readonly keyed: readonly Slot[][];
   readonly summed: readonly Map<string, SummedChange>[];
   readonly appended: readonly AppendedChange[][];
+  /** Of tables that keep their versions. */
+  readonly history: readonly HistoryChange[][];
   readonly #tables: readonly TableLayout[];
 
   constructor(layout: ProjectionLayout) {
     this.keyed = layout.tables.map(() => []);
     this.summed = layout.tables.map(() => new Map());
     this.appended = layout.tables.map(() => []);
+    this.history = layout.tables.map(() => []);
     this.#tables = layout.tables;
   }
 
@@ -65,16 +80,20 @@ export class Changes {
     let rows = 0;
     for (let index = 0; index < this.#tables.length; index++) {
       rows += (this.keyed[index]?.length ?? 0) + (this.summed[index]?.size ?? 0) + (this.appended[index]?.length ?? 0);
+      rows += this.history[index]?.length ?? 0;
     }
     return rows;
   }
 
   /** Makes the changes of one event, which has been applied, part of the entity and of these. */
-  take(scopes: readonly AnyScope[], entity: Entity, recordedAt: number, offset: number): void {
+  take(scopes: readonly AnyScope[], entity: Entity, recordedAt: number, offset: number, event: object): void {
     for (let index = 0; index < scopes.length; index++) {
       const scope = scopes[index];
-      if (scope instanceof KeyedScope) scope.commit(entity, recordedAt, offset, this.keyed[index] as Slot[]);
-      else if (scope instanceof SummedScope) {
+      if (scope instanceof KeyedScope) {
+        if (scope.keepsHistory)
+          scope.addVersions(entity, recordedAt, offset, event, this.history[index] as HistoryChange[]);
+        scope.commit(entity, recordedAt, offset, this.keyed[index] as Slot[]);
+      } else if (scope instanceof SummedScope) {
         addSums(this.#tables[index] as TableLayout, this.summed[index] as Map<string, SummedChange>, scope);
       } else if (scope instanceof AppendedScope) {
         const appended = this.appended[index] as AppendedChange[];

@@ -1,6 +1,6 @@
 import type { IncomingRecord, LaneContext, LaneHandler, Ownership } from "../log/log.js";
 import { TributaryError } from "../service/errors.js";
-import { type LaneEvent, type ReadContext, readEvents } from "./events.js";
+import { type EventSelection, type LaneEvent, type ReadContext, readEvents } from "./events.js";
 import type { ProjectionLane } from "./lane.js";
 import type { Patience } from "./patience.js";
 import type { Decoder } from "./ports.js";
@@ -11,6 +11,8 @@ export interface ReadingOptions {
   readonly decoder: Decoder;
   readonly published: boolean;
   readonly patience: Patience;
+  /** Of an as-of; default all events. */
+  readonly selection?: EventSelection | undefined;
   /** Attempts to learn an unknown schema before the process stops; default 30. */
   readonly schemaAttempts?: number;
 }
@@ -30,12 +32,13 @@ export function readContext(
   lane?: LaneContext,
   operators?: { readonly decided: (offset: number) => boolean; readonly attend: () => Promise<void> },
 ): ReadContext {
-  const { topic, partition, published, decoder, patience, schemaAttempts = 30 } = options;
+  const { topic, partition, published, decoder, patience, selection, schemaAttempts = 30 } = options;
   return {
     topic,
     partition,
     published,
     decoder,
+    selection,
     ...(operators ? { decided: operators.decided } : {}),
     wait: async (error, attempt, offset) => {
       if (attempt >= schemaAttempts) throw schemaUnknown({ topic, partition, offset }, error);

@@ -1,11 +1,12 @@
 import { type CopiedColumn, copyChunks } from "./binary-rows.js";
 import type { Build } from "./build.js";
-import type { AppendedChange, Changes, SummedChange } from "./changes.js";
+import type { AppendedChange, Changes, HistoryChange, SummedChange } from "./changes.js";
 import { fieldWriter } from "./columns.js";
 import type { ColumnValue, Row } from "./definition.js";
 import type { Slot } from "./entity.js";
 import type { ColumnLayout, ProjectionLayout, TableLayout } from "./layout.js";
 import { quoted } from "./names.js";
+import { versionValue } from "./scope.js";
 
 /** Rows of one table, ready to be copied. */
 export interface Copied {
@@ -43,6 +44,18 @@ const keyedColumns = (table: TableLayout, lane: Lane): CopiedColumn<Slot>[] => [
   partitionOf(lane),
 ];
 
+const versionColumns = (table: TableLayout, lane: Lane): CopiedColumn<HistoryChange>[] => [
+  ofColumn(table.keyColumn as ColumnLayout, ({ key }) => key),
+  ...(table.history?.columns ?? []).map((kept, index) =>
+    ofColumn<HistoryChange>(kept, ({ row, rest }) => versionValue(table, kept, row, rest, index)),
+  ),
+  plain("occurred_at", (into, { occurredAt }) => (occurredAt === null ? into.null() : into.timestamptz(occurredAt))),
+  plain("recorded_at", (into, { recordedAt }) => into.timestamptz(recordedAt)),
+  plain("removed", (into, { row }) => into.boolean(row === undefined)),
+  plain("source_offset", (into, { offset }) => into.bigint(offset)),
+  partitionOf(lane),
+];
+
 const summedColumns = (table: TableLayout, lane: Lane): CopiedColumn<SummedChange>[] => [
   ...table.rest.map((part) => ofColumn<SummedChange>(part, ({ key }) => key[part.name])),
   ...table.sums.map(({ name, column }, index) =>
@@ -64,7 +77,11 @@ const appendedColumns = (table: TableLayout, lane: Lane): CopiedColumn<AppendedC
 
 /** What a partition's changes leave in empty tables: only tables that have rows. Rows that came and went are none. */
 export function copiedTables(layout: ProjectionLayout, build: Build, lane: Lane, changes: Changes): readonly Copied[] {
-  const copied = <Item>(table: TableLayout, columns: CopiedColumn<Item>[], items: readonly Item[]): Copied[] =>
+  const copied = <Item>(
+    table: { readonly name: string },
+    columns: CopiedColumn<Item>[],
+    items: readonly Item[],
+  ): Copied[] =>
     items.length === 0
       ? []
       : [
@@ -78,7 +95,9 @@ export function copiedTables(layout: ProjectionLayout, build: Build, lane: Lane,
     const { index, kind } = table;
     if (kind === "keyed") {
       const slots = (changes.keyed[index] ?? []).filter(({ row }) => row !== undefined);
-      return copied(table, keyedColumns(table, lane), slots);
+      const rows = copied(table, keyedColumns(table, lane), slots);
+      if (!table.history) return rows;
+      return [...rows, ...copied(table.history, versionColumns(table, lane), changes.history[index] ?? [])];
     }
     if (kind === "summed") {
       return copied(table, summedColumns(table, lane), [...(changes.summed[index]?.values() ?? [])]);

@@ -1,5 +1,6 @@
 import { columnType } from "./columns.js";
 import type { AnyProjection, Table } from "./definition.js";
+import { historyName, isKept } from "./layout.js";
 import { quoted } from "./names.js";
 
 /** A physical table: what its columns are called and typed, and what identifies a row. */
@@ -34,10 +35,28 @@ function physicalTable(kind: Table["kind"] | "derived", table: Pick<Table, "key"
   return { columns: [...own, ...added], key: [...table.key, ...added.map(({ name }) => name)], indexed };
 }
 
-/** All physical tables of a projection by name, derived ones included. */
+/** Versions are only added: the range of each follows from the next one of its row. */
+function historyTable({ key, columns }: Table): PhysicalTable {
+  const own = Object.entries(columns)
+    .filter(([, column]) => isKept(column))
+    .map(([name, column]) => ({ name, type: columnType(column), required: key.includes(name) }));
+  const added = [
+    { name: "occurred_at", type: "timestamptz", required: false },
+    { name: "recorded_at", type: "timestamptz", required: true },
+    { name: "removed", type: "boolean", required: true },
+    sourcePartition,
+    sourceOffset,
+  ];
+  return { columns: [...own, ...added], key: [...key, sourceOffset.name], indexed: [] };
+}
+
+/** All physical tables of a projection by name, versions and derived ones included. */
 export function physicalTables(projection: AnyProjection): ReadonlyMap<string, PhysicalTable> {
   return new Map([
     ...Object.entries(projection.tables).map(([name, table]) => [name, physicalTable(table.kind, table)] as const),
+    ...Object.entries(projection.tables)
+      .filter(([, table]) => table.history)
+      .map(([name, table]) => [historyName(name), historyTable(table)] as const),
     ...Object.entries(projection.derived ?? {}).map(
       ([name, table]) => [name, physicalTable("derived", table)] as const,
     ),

@@ -98,6 +98,14 @@ export class Decisions {
     return this.of(topic, partition).get(offset);
   }
 
+  /** All that stand, each as `topic/partition/offset verdict`, in order. */
+  standing(): readonly string[] {
+    const all = [...this.#lanes].flatMap(([lane, verdicts]) =>
+      [...verdicts].map(([offset, verdict]) => `${lane}/${offset} ${verdict}`),
+    );
+    return all.sort();
+  }
+
   #take({ id, action, topic, partition, offset }: Decision): void {
     if (this.#seen.has(id)) return;
     this.#seen.add(id);

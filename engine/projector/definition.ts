@@ -85,7 +85,16 @@ export interface Table<Kind extends TableKind = TableKind> {
   readonly restricted?: boolean;
   /** In no view: what only folds and derived tables need. */
   readonly hidden?: boolean;
+  /**
+   * keyed: every version of a row is kept, in a view `<table>_history` beside the table's own: its columns that everybody may
+   * see, and the range of recorded time in which it stood. A change of restricted or hidden columns alone makes no version:
+   * what identifies a person is kept in one place, where an erasure finds it.
+   */
+  readonly history?: boolean;
 }
+
+/** Columns that the engine adds to the versions of a table. */
+export const historyColumns = ["occurred_at", "recorded_from", "recorded_to", "removed"] as const;
 
 /**
  * Columns the engine adds: a fold never gives them. Keyed tables have all but `source_ordinal`; summed tables have
@@ -97,12 +106,15 @@ export const reservedColumns = {
   appended: ["source_topic", "source_partition", "source_offset", "source_ordinal"],
 } as const;
 
-type TableOptions = Omit<Table, "kind">;
+type TableOptions = Omit<Table, "kind" | "history">;
 /**
  * `key[0]` is always the event's own key. Every keyed row also has recorded_at, source_partition and source_offset: those
  * of the last event that changed a column which is not restricted.
  */
-export const table = (options: TableOptions): Table<"keyed"> => ({ kind: "keyed", ...options });
+export const table = (options: TableOptions & Pick<Table, "history">): Table<"keyed"> => ({
+  kind: "keyed",
+  ...options,
+});
 /** Every column outside the key is a number that is added up (integer, bigint or money). */
 export const summed = (options: TableOptions): Table<"summed"> => ({ kind: "summed", ...options });
 export const appended = (options: Omit<TableOptions, "key">): Table<"appended"> => ({
@@ -209,7 +221,8 @@ export interface View {
   /**
    * One `select`. `$build.x` is table `x` of this build (hidden tables and columns included; a summed table is there
    * split by source), `$schema.x` is the view `x` in the schema the view is made in (`projections` or
-   * `projections_restricted`), also of another projection. It must give exactly the columns named in `columns`, by name.
+   * `projections_restricted`), also of another projection, `$now` is the time of the question (of an as-of, its instant:
+   * no other clock may be asked). It must give exactly the columns named in `columns`, by name.
    */
   readonly sql: string;
   /** Only in `projections_restricted`. */

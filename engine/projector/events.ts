@@ -25,12 +25,22 @@ export interface LaneEvent {
   opened: object | null | undefined;
 }
 
+/** Which events count, of an as-of: those left out are as if they had never been. Pure: lanes ask again. */
+export interface EventSelection {
+  /** By its place: what is left out is not decoded. */
+  position(position: EventPosition): boolean;
+  /** By what it says; asked about events that can be decoded. @param bytes as they are in the log. */
+  event(event: object, bytes: Buffer): boolean;
+}
+
 export interface ReadContext {
   readonly topic: string;
   readonly partition: number;
   /** Our own topics: every event was published from the journal and carries its position. */
   readonly published: boolean;
   readonly decoder: Decoder;
+  /** Default: all. */
+  readonly selection?: EventSelection | undefined;
   /** Events that operators decided about, so that no reader needs to decode them; default none. */
   readonly decided?: (offset: number) => boolean;
   /** Called while a schema can't be learned yet; resolves when it's time to try again, throws to give up. */
@@ -84,8 +94,10 @@ async function decoded(
  */
 export async function readEvents(records: readonly IncomingRecord[], context: ReadContext): Promise<LaneEvent[]> {
   const events: LaneEvent[] = [];
+  const { selection } = context;
   for (const record of records) {
     const position = positionOf(record, context);
+    if (selection && !selection.position(position)) continue;
     let result: ReturnType<Decoder["decodeEvent"]> | ParkReason;
     if (record.value === null) result = undecodable("the record has no value");
     else if (context.decided?.(record.offset)) result = parkedByOperator;
@@ -97,6 +109,7 @@ export async function readEvents(records: readonly IncomingRecord[], context: Re
       }
     }
     const known = "type" in result ? result : undefined;
+    if (selection && known && !selection.event(known.event, record.value as Buffer)) continue;
     const event = (known?.event ?? {}) as { readonly meta?: { readonly id?: string }; readonly sealed?: Buffer | null };
     events.push({
       topic: context.topic,

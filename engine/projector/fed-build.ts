@@ -8,7 +8,7 @@ import { type ReadingOptions, readContext } from "./consumer-lane.js";
 import { type DecisionLog, Decisions } from "./decisions.js";
 import type { AnyProjection } from "./definition.js";
 import { DerivedKeeper } from "./derived-keeper.js";
-import { readEventsOf } from "./events.js";
+import { type EventSelection, readEventsOf } from "./events.js";
 import type { FoldWatchdog } from "./fold-watch.js";
 import { ProjectionLane } from "./lane.js";
 import { layOut, type ProjectionLayout } from "./layout.js";
@@ -31,6 +31,8 @@ export interface FeedParts {
   readonly metrics?: Metrics;
   /** Where decisions of operators are recorded; without it nothing that they ask for is carried out. */
   readonly decisionLog?: DecisionLog;
+  /** Of an as-of; default all events. */
+  readonly selection?: EventSelection | undefined;
   /** Watches that no fold takes too long; default nobody does. */
   readonly watchdog?: FoldWatchdog;
   /** Most keys a build may hold back; default 10,000. */
@@ -104,9 +106,9 @@ export class FedBuild {
 
   /** How records of a partition become events. */
   reading(topic: string, partition: number): ReadingOptions {
-    const { decoder, decoderOfOthers = decoder, patience } = this.#parts;
+    const { decoder, decoderOfOthers = decoder, patience, selection } = this.#parts;
     const published = this.layout.definition.topic === undefined;
-    return { topic, partition, decoder: published ? decoder : decoderOfOthers, published, patience };
+    return { topic, partition, decoder: published ? decoder : decoderOfOthers, published, patience, selection };
   }
 
   /** @param met keys met before the lane's first event, where a rebuild began the partition. */

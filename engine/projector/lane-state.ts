@@ -226,7 +226,7 @@ export class LaneState {
         this.#machine.apply(event, entity);
       if (reason) this.#park(checkpoint, event, reason);
       else {
-        this.#changes.take(scopes, entity, recordedAt, event.offset);
+        this.#changes.take(scopes, entity, recordedAt, event.offset, event.event);
         this.#applied++;
       }
     }

@@ -27,7 +27,21 @@ export interface TableLayout {
   readonly clear: readonly ColumnLayout[];
   /** summed: the columns that are added up. */
   readonly sums: readonly ColumnLayout[];
+  /** keyed, with `history`: where its versions are kept. */
+  readonly history: HistoryLayout | undefined;
 }
+
+export interface HistoryLayout {
+  readonly name: string;
+  /** What of a row is kept, the rest of the key first: columns that everybody sees. */
+  readonly columns: readonly ColumnLayout[];
+}
+
+/** Name of the table and the view of a table's versions. */
+export const historyName = (table: string): string => `${table}_history`;
+
+/** Whether versions keep a column. */
+export const isKept = (column: Column): boolean => !column.hidden && !column.restricted;
 
 /** A projection laid out for the engine. */
 export interface ProjectionLayout {
@@ -50,6 +64,8 @@ function layTable(name: string, index: number, definition: Table): TableLayout {
   }));
   const keyColumns = definition.key.map((key) => columns.find((column) => column.name === key) as ColumnLayout);
   const keyColumn = definition.kind === "keyed" ? keyColumns[0] : undefined;
+  const rest = keyColumns.filter((column) => column !== keyColumn);
+  const kept = columns.filter(({ column, inKey }) => !inKey && isKept(column));
   return {
     name,
     index,
@@ -59,8 +75,9 @@ function layTable(name: string, index: number, definition: Table): TableLayout {
     keyColumn,
     given: columns.filter((column) => column !== keyColumn),
     clear: columns.filter((column) => column !== keyColumn && (definition.restricted || !column.column.restricted)),
-    rest: keyColumns.filter((column) => column !== keyColumn),
+    rest,
     sums: definition.kind === "summed" ? columns.filter((column) => !column.inKey) : [],
+    history: definition.history ? { name: historyName(name), columns: [...rest, ...kept] } : undefined,
   };
 }
 

@@ -10,6 +10,9 @@ export const literal = (text: string): string => `'${text.replaceAll("'", "''")}
 /** Schema of one physical copy of a projection's tables. */
 export const buildSchema = (projection: string, build: number): string => `build_${projection}_${build}`;
 
+/** Schema of the views of an as-of. */
+export const asOfSchema = (projection: string, build: number): string => `as_of_${projection}_${build}`;
+
 /** Roles of the same beginning that are no consumer's. */
 const taken = /^(analyst|analyst_restricted|auditor|publisher|connector_.*)$/;
 

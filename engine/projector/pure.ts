@@ -6,7 +6,7 @@ import { type ChangeSource, Entity } from "./entity.js";
 import { type FoldInput, FoldMachine, type ParkReason } from "./fold.js";
 import { layOut, type ProjectionLayout, type TableLayout } from "./layout.js";
 import { parkedByOperator } from "./operator-park.js";
-import { KeyedScope } from "./scope.js";
+import { KeyedScope, restValues } from "./scope.js";
 import { validateProjection } from "./validate.js";
 
 /** A row as folded in memory, with the last event that changed it (keyed) or made it (appended). */
@@ -14,6 +14,16 @@ export interface PureRow {
   /** Every column of the table, the event's key included. A sum beyond exact numbers is given as text. */
   readonly row: Row;
   readonly source: ChangeSource | undefined;
+}
+
+/** A version of a row, as an event left it. */
+export interface PureVersion {
+  /** The columns that versions keep, the key included; of a row removed the key alone, the others null. */
+  readonly row: Row;
+  readonly removed: boolean;
+  readonly occurredAt: number | null;
+  readonly recordedAt: number;
+  readonly offset: number;
 }
 
 export interface PureParked extends ParkReason {
@@ -98,7 +108,7 @@ export class PureFold {
         if (scope instanceof KeyedScope) for (const row of scope.changedRows()) frozen(row);
     }
     const source = { recordedAt: input.position.recordedAt, partition, offset };
-    this.#changes.take(this.#machine.scopes, entity, source.recordedAt, offset);
+    this.#changes.take(this.#machine.scopes, entity, source.recordedAt, offset, event);
     for (const table of this.layout.tables) {
       const rows = this.#changes.appended[table.index] ?? [];
       if (rows.length === 0) continue;
@@ -117,6 +127,19 @@ export class PureFold {
     }
     if (table.kind === "appended") return this.#appended.get(table.index) ?? [];
     return table.kind === "summed" ? this.#summedRows(table) : this.#keyedRows(table);
+  }
+
+  /** Versions of the rows of a table, in the order given. */
+  versions(name: string): readonly PureVersion[] {
+    const table = this.layout.tables.find((candidate) => candidate.name === name);
+    const columns = table?.history?.columns;
+    if (!table || !columns) return [];
+    return (this.#changes.history[table.index] ?? []).map(({ key, rest, row, ...source }) => {
+      const values = row ?? restValues(table, rest);
+      const kept = columns.map((column) => [column.name, values[column.name] ?? null] as const);
+      const whole = Object.fromEntries([[table.keyColumn?.name ?? "", key] as const, ...kept]);
+      return { row: whole, removed: row === undefined, ...source };
+    });
   }
 
   /** Rows of a derived table, from the keyed tables as they are now. */

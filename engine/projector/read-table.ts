@@ -1,6 +1,6 @@
 import type { Build } from "./build.js";
 import { getExpression, readValue } from "./columns.js";
-import type { Column, ColumnValue, DerivedTable, Row } from "./definition.js";
+import { bigint, boolean, type Column, type ColumnValue, type DerivedTable, instant, type Row } from "./definition.js";
 import type { ChangeSource } from "./entity.js";
 import type { TableLayout } from "./layout.js";
 import { quoted } from "./names.js";
@@ -63,6 +63,24 @@ export async function readTable(reader: RowReader, build: Build, table: TableLay
   const recordedAt = table.kind === "keyed" ? "(extract(epoch from t.recorded_at) * 1000)::bigint" : "0";
   return selected(reader, columns, [...expressions, recordedAt, "t.source_partition", "t.source_offset"], target);
 }
+
+/** All versions of the rows of a table that keeps them, each as one row, in no order. */
+export async function readVersions(reader: RowReader, build: Build, table: TableLayout): Promise<Row[]> {
+  const { history, keyColumn } = table;
+  if (!history || !keyColumn) return [];
+  const columns = [keyColumn, ...history.columns, ...versionColumns].map(({ name, column }) => [name, column] as const);
+  const expressions = columns.map(([name, column]) => getExpression(column, name));
+  const rows = await selected(reader, columns, expressions, `FROM ${quoted(build.schema)}.${quoted(history.name)} t`);
+  return rows.map(({ row }) => row);
+}
+
+/** What a version has beside the row's columns. */
+export const versionColumns = [
+  { name: "occurred_at", column: instant("") },
+  { name: "recorded_at", column: instant("") },
+  { name: "removed", column: boolean("") },
+  { name: "source_offset", column: bigint("") },
+] as const;
 
 /** All rows of a derived table, in no order. */
 export async function readDerived(

@@ -136,7 +136,7 @@ export async function refold(options: RefoldOptions, work: RefoldWork): Promise<
       };
       return;
     }
-    changes.take(machine.scopes, folding.entity as Entity, event.position.recordedAt, event.offset);
+    changes.take(machine.scopes, folding.entity as Entity, event.position.recordedAt, event.offset, event.event);
     folding.applied.push(event.offset);
   };
 

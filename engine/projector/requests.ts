@@ -34,7 +34,7 @@ export async function requestDecisions(pool: Pool, request: NewRequest): Promise
     `INSERT INTO engine.lane_requests (decision, projection, build, topic, partition, log_offset, action, reason, requested_by, consumer_role)
      SELECT asked.decision, builds.projection, builds.build, asked.topic, asked.partition, asked.log_offset, $5, $6, $7, builds.consumer_role
      FROM unnest($1::uuid[], $2::text[], $3::integer[], $4::bigint[]) WITH ORDINALITY AS asked (decision, topic, partition, log_offset, number)
-     CROSS JOIN engine.builds AS builds WHERE builds.projection = $8 ORDER BY asked.number, builds.build`,
+     CROSS JOIN engine.builds AS builds WHERE builds.projection = $8 AND builds.feed <> 'as-of' ORDER BY asked.number, builds.build`,
     [
       ids,
       places.map(({ topic }) => topic),

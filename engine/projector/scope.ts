@@ -1,4 +1,5 @@
-import type { AppendedRows, KeyedRows, Row, SummedRows } from "./definition.js";
+import type { HistoryChange } from "./changes.js";
+import type { AppendedRows, ColumnValue, KeyedRows, Row, SummedRows } from "./definition.js";
 import type { Entity, Slot } from "./entity.js";
 import type { ColumnLayout, TableLayout } from "./layout.js";
 import { RowProblem, type RowShape, rowShape } from "./row-shape.js";
@@ -10,6 +11,26 @@ export function restOf(table: TableLayout, row: Row | undefined): string {
   if (rest.length === 1) return String(row?.[(rest[0] as ColumnLayout).name]);
   return rest.map(({ name }) => String(row?.[name])).join("\0");
 }
+
+/** A part of a key as {@link restOf} wrote it. */
+export function restValue({ column }: ColumnLayout, rest: string, index: number): ColumnValue {
+  const part = rest.split("\0")[index] ?? "";
+  if (column.kind === "boolean") return part === "true";
+  return column.kind === "integer" || column.kind === "bigint" || column.kind === "instant" ? Number(part) : part;
+}
+
+/** The parts of a key after the event's own, by column. */
+export const restValues = (table: TableLayout, rest: string): Row =>
+  Object.fromEntries(table.rest.map((column, index) => [column.name, restValue(column, rest, index)]));
+
+/** What a version keeps of a column; of a row removed that is its key. @param index among the columns kept. */
+export const versionValue = (
+  table: TableLayout,
+  kept: ColumnLayout,
+  row: Row | undefined,
+  rest: string,
+  index: number,
+): ColumnValue => (row ? (row[kept.name] ?? null) : index < table.rest.length ? restValue(kept, rest, index) : null);
 
 function compareKeys(table: TableLayout, left: Row, right: Row): number {
   for (const { name } of table.rest) {
@@ -70,6 +91,8 @@ export class KeyedScope extends Scope implements KeyedRows, TableScope {
   readonly #shape: RowShape;
   /** Of what everybody may see; undefined when that is all. */
   readonly #clear: RowShape | undefined;
+  /** Of what its versions keep; undefined when it keeps none. */
+  readonly #kept: RowShape | undefined;
   #entity: Entity | undefined;
   #key = "";
 
@@ -79,6 +102,7 @@ export class KeyedScope extends Scope implements KeyedRows, TableScope {
     this.#keyProblem = (table.keyColumn as ColumnLayout).problemOf;
     this.#shape = rowShape(table.name, table.given);
     this.#clear = table.clear.length < table.given.length ? rowShape(table.name, table.clear) : undefined;
+    this.#kept = table.history && rowShape(table.name, table.history.columns);
   }
 
   override begin(entity: Entity, key: string): void {
@@ -149,6 +173,24 @@ export class KeyedScope extends Scope implements KeyedRows, TableScope {
     const key = this.#rest(rest);
     if (this.#stored(key)) this.#set(key, undefined);
     else this.#unset(key);
+  }
+
+  get keepsHistory(): boolean {
+    return this.#kept !== undefined;
+  }
+
+  /** Adds the versions that the event made, before its changes are made part of the entity. */
+  addVersions(entity: Entity, recordedAt: number, offset: number, event: object, versions: HistoryChange[]): void {
+    if (!this.#oneChanged && this.#many.size === 0) return;
+    const time = (event as { readonly meta?: { readonly time?: unknown } }).meta?.time;
+    const occurredAt = typeof time === "number" ? time : null;
+    const add = (rest: string, row: Row | undefined) => {
+      const before = this.#stored(rest);
+      if (before && row ? this.#kept?.equal(before, row) : before === row) return;
+      versions.push({ key: entity.key, rest, row, occurredAt, recordedAt, offset });
+    };
+    if (this.#oneChanged) add("", this.#one);
+    for (const [rest, row] of this.#many) add(rest, row);
   }
 
   /** Makes the changes part of the entity; slots that now have to be written and had not before are added to `dirty`. */

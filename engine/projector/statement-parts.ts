@@ -1,11 +1,12 @@
 import { ArrayParameter, type ElementType } from "./array-parameter.js";
 import type { Build } from "./build.js";
-import type { Sum } from "./changes.js";
+import type { HistoryChange, Sum } from "./changes.js";
 import { columnParameter, parameterType, putExpression, valueWriter } from "./columns.js";
 import type { ColumnValue, Row } from "./definition.js";
 import type { Slot } from "./entity.js";
-import type { ColumnLayout, ProjectionLayout, TableLayout } from "./layout.js";
+import type { ColumnLayout, HistoryLayout, ProjectionLayout, TableLayout } from "./layout.js";
 import { consumerRole, literal, quoted } from "./names.js";
+import { restValue, versionValue } from "./scope.js";
 
 /** A column of a part: how its array is typed, filled, and put into the table. */
 interface PartColumn<Item> {
@@ -59,7 +60,13 @@ export interface SummedItem {
 
 /** The parts of one table. */
 export type TableParts =
-  | { readonly insert: PartLayout<Slot>; readonly put: PartLayout<Slot>; readonly remove: PartLayout<Slot> }
+  | {
+      readonly insert: PartLayout<Slot>;
+      readonly put: PartLayout<Slot>;
+      readonly remove: PartLayout<Slot>;
+      /** The last part, where versions are kept. */
+      readonly version?: PartLayout<HistoryChange>;
+    }
   | { readonly sum: PartLayout<SummedItem> }
   | { readonly append: PartLayout<AppendedItem> };
 
@@ -110,7 +117,8 @@ function insertSql(
   };
 }
 
-function keyedParts(table: TableLayout, target: string): TableParts {
+function keyedParts(table: TableLayout, schema: string): TableParts {
+  const target = `${schema}.${quoted(table.name)}`;
   const keyColumn = table.keyColumn as ColumnLayout;
   const columns: PartColumn<Slot>[] = [
     ofColumn(keyColumn, ({ key }) => key),
@@ -124,6 +132,7 @@ function keyedParts(table: TableLayout, target: string): TableParts {
     .map((name) => `${quoted(name)} = EXCLUDED.${quoted(name)}`);
   const conflict = ` ON CONFLICT (${key.map(({ name }) => quoted(name)).join(", ")}) DO UPDATE SET ${set.join(", ")}`;
   const ofLane = [["source_partition", "partition"]] as const;
+  const version = table.history && versionPart(table, table.history, schema);
   return {
     // Known to be new, since only the lane writes its rows: no look for a conflict, a third cheaper.
     insert: { columns, sql: insertSql(target, columns, ofLane, "") },
@@ -131,21 +140,35 @@ function keyedParts(table: TableLayout, target: string): TableParts {
     remove: {
       columns: [
         ofColumn(keyColumn, ({ key }) => key),
-        ...table.rest.map((part, index) => ofColumn<Slot>(part, ({ rest }) => keyValue(part, rest, index))),
+        ...table.rest.map((part, index) => ofColumn<Slot>(part, ({ rest }) => restValue(part, rest, index))),
       ],
       sql: (elements, from) =>
         `DELETE FROM ${target} AS t USING ${from} WHERE ${key
           .map(({ name }, index) => `t.${quoted(name)} = ${elements[index]}`)
           .join(" AND ")}`,
     },
+    ...(version ? { version } : {}),
   };
 }
 
-/** Parts of a key are as `String` prints them. */
-function keyValue({ column }: ColumnLayout, rest: string, index: number): ColumnValue {
-  const part = rest.split("\0")[index] ?? "";
-  if (column.kind === "boolean") return part === "true";
-  return column.kind === "integer" || column.kind === "bigint" || column.kind === "instant" ? Number(part) : part;
+function versionPart(table: TableLayout, history: HistoryLayout, schema: string): PartLayout<HistoryChange> {
+  const columns: PartColumn<HistoryChange>[] = [
+    ofColumn(table.keyColumn as ColumnLayout, ({ key }) => key),
+    ...history.columns.map((kept, index) =>
+      ofColumn<HistoryChange>(kept, ({ row, rest }) => versionValue(table, kept, row, rest, index)),
+    ),
+    plain("occurred_at", "timestamptz", (into, { occurredAt }) =>
+      occurredAt === null ? into.null() : into.timestamptz(occurredAt),
+    ),
+    plain("recorded_at", "timestamptz", (into, { recordedAt }) => into.timestamptz(recordedAt)),
+    plain("removed", "boolean", (into, { row }) => into.boolean(row === undefined)),
+    plain("source_offset", "bigint", (into, { offset }) => into.bigint(offset)),
+  ];
+  // No ON CONFLICT, as for appended rows: an event makes one version of a row, once.
+  return {
+    columns,
+    sql: insertSql(`${schema}.${quoted(history.name)}`, columns, [["source_partition", "partition"]], ""),
+  };
 }
 
 function summedParts(table: TableLayout, target: string): TableParts {
@@ -183,7 +206,7 @@ function appendedParts(table: TableLayout, target: string): TableParts {
 
 export function tableParts(table: TableLayout, build: Build): TableParts {
   const target = `${quoted(build.schema)}.${quoted(table.name)}`;
-  if (table.kind === "keyed") return keyedParts(table, target);
+  if (table.kind === "keyed") return keyedParts(table, quoted(build.schema));
   return table.kind === "summed" ? summedParts(table, target) : appendedParts(table, target);
 }
 

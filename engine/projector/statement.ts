@@ -127,6 +127,7 @@ export class WriteStatements {
       add(first, inserts);
       add(first + 1, puts);
       add(first + 2, removes);
+      add(first + 3, changes.history[table] ?? []);
       for (const slot of changes.keyed[table] ?? []) {
         slot.dirty = false;
         slot.stored = slot.row !== undefined;

@@ -91,7 +91,13 @@ export async function swapBuild(
   for (;;) {
     const rows = await locked(pool, (client) => rowsOf(client, projection.name));
     const next = rows.find((row) => row.build === build);
-    if (!next || next.feed === "nobody" || !next.indexed || next.version !== projection.version) {
+    if (
+      !next ||
+      next.feed === "nobody" ||
+      next.feed === "as-of" ||
+      !next.indexed ||
+      next.version !== projection.version
+    ) {
       throw new TributaryError(
         "TRIB_PROJECT_BUILD_MISSING",
         `Projection ${projection.name} has no build ${build} of version ${projection.version} that can be shown.`,

@@ -1,6 +1,14 @@
 import { eventCatalog } from "../../schemas/events.generated.js";
 import { TributaryError } from "../service/errors.js";
-import { type AnyProjection, type Column, type DerivedTable, reservedColumns, type Table } from "./definition.js";
+import {
+  type AnyProjection,
+  type Column,
+  type DerivedTable,
+  historyColumns,
+  reservedColumns,
+  type Table,
+} from "./definition.js";
+import { historyName } from "./layout.js";
 
 const namePattern = /^[a-z][a-z0-9_]*$/;
 /** Postgres cuts names off after 63 bytes. */
@@ -41,6 +49,14 @@ function* tableMistakes(place: string, name: string, table: Table): Generator<st
   for (const [columnName, column] of Object.entries(table.columns)) {
     yield* columnMistakes(place, columnName, column);
     if (reserved.includes(columnName)) yield `${place}.${columnName}: the engine adds this column itself`;
+  }
+  if (table.history) {
+    yield* nameMistakes(place, historyName(name));
+    if (table.kind !== "keyed") yield `${place}: only a keyed table keeps its versions`;
+    if (table.restricted) yield `${place}: keeps versions of what identifies a person`;
+    for (const column of historyColumns) {
+      if (table.columns[column]) yield `${place}.${column}: the engine adds this column to versions itself`;
+    }
   }
   if (table.kind === "appended") {
     if (table.key.length > 0) yield `${place}: an appended table has no key of its own`;
@@ -96,8 +112,16 @@ function* viewMistakes(projection: AnyProjection): Generator<string> {
     yield* nameMistakes(place, name);
     if (Object.keys(view.columns).length === 0) yield `${place}: names no columns`;
     for (const column of Object.keys(view.columns)) yield* nameMistakes(`${place}.${column}`, column);
+    if (Object.entries(projection.tables).some(([table, { history }]) => history && historyName(table) === name))
+      yield `${place}: is the name of a table's versions`;
     const own = projection.tables[name] ?? projection.derived?.[name];
     if (own && !own.hidden) yield `${place}: a table of this name has a view of its own; hide the table`;
+    if (
+      /\b(now\s*\(|clock_timestamp|statement_timestamp|transaction_timestamp|current_(date|time)|localtime)/i.test(
+        view.sql,
+      )
+    )
+      yield `${place}: asks a clock; the time of the question is $now`;
     if (/;/.test(view.sql)) yield `${place}: is more than one select`;
   }
 }

@@ -9,8 +9,8 @@ import type { ParkReason } from "./fold.js";
 import { layOut, type ProjectionLayout, type TableLayout } from "./layout.js";
 import type { Decoder, Opener } from "./ports.js";
 import { Positions } from "./positions.js";
-import { PureFold, type PureRow } from "./pure.js";
-import { type BuiltRow, readDerived, readTable } from "./read-table.js";
+import { PureFold, type PureRow, type PureVersion } from "./pure.js";
+import { type BuiltRow, readDerived, readTable, readVersions, versionColumns } from "./read-table.js";
 import { openSealed } from "./sealed-content.js";
 import { valuesEqual } from "./values.js";
 import { type Vector, vectorOf } from "./vector.js";
@@ -55,6 +55,7 @@ export interface VerifyOptions {
 interface Snapshot {
   readonly vector: Vector;
   readonly tables: ReadonlyMap<string, readonly BuiltRow[]>;
+  readonly versions: ReadonlyMap<string, readonly Row[]>;
   readonly derived: ReadonlyMap<string, readonly Row[]>;
   readonly skipped: readonly string[];
   /** Keys held back, each a row. */
@@ -81,7 +82,11 @@ async function snapshotOf(pool: Pool, build: Build, layout: ProjectionLayout): P
     await client.query("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY");
     const vector = await vectorOf(client, build);
     const tables = new Map<string, readonly BuiltRow[]>();
-    for (const table of layout.tables) tables.set(table.name, await readTable(client, build, table));
+    const versions = new Map<string, readonly Row[]>();
+    for (const table of layout.tables) {
+      tables.set(table.name, await readTable(client, build, table));
+      if (table.history) versions.set(table.name, await readVersions(client, build, table));
+    }
     const derived = new Map<string, readonly Row[]>();
     const skipped: string[] = [];
     for (const [name, definition] of Object.entries(layout.definition.derived ?? {})) {
@@ -103,7 +108,7 @@ async function snapshotOf(pool: Pool, build: Build, layout: ProjectionLayout): P
       .filter(({ code }) => code === refusal.code)
       .map(({ topic, partition, offset }) => `${topic}/${partition}/${offset}`);
     const parked = rows.filter(({ state }) => state !== "done");
-    return { vector, tables, derived, skipped, parked, refused: new Set(refused) };
+    return { vector, tables, versions, derived, skipped, parked, refused: new Set(refused) };
   } finally {
     client.release(broken);
   }
@@ -150,6 +155,14 @@ async function foldPartition(
   }
   return events;
 }
+
+const versionRow = ({ row, removed, occurredAt, recordedAt, offset }: PureVersion): Row => ({
+  ...row,
+  occurred_at: occurredAt,
+  recorded_at: recordedAt,
+  removed,
+  source_offset: offset,
+});
 
 const sourceOf = (row: PureRow | BuiltRow) => `${row.source?.partition}/${row.source?.offset}`;
 
@@ -232,6 +245,16 @@ export async function verifyProjection(options: VerifyOptions): Promise<Verifica
     compare(tableDifferences({ ...table, key: table.definition.key }, built, pure.rows(table.name)));
   }
   const asRows = (all: readonly Row[]) => all.map((row) => ({ row, source: undefined }));
+  for (const table of layout.tables) {
+    const built = snapshot.versions.get(table.name);
+    if (!built || !table.history) continue;
+    rows += built.length;
+    const wanted = pure.versions(table.name).map(versionRow);
+    const { name, columns } = table.history;
+    const compared = { name, kind: "summed" as const, columns: [...columns, ...versionColumns] };
+    const key = [...table.definition.key, "source_offset"];
+    compare(tableDifferences({ ...compared, key }, asRows(built), asRows(wanted)));
+  }
   const held = pure.parked.map(({ topic, partition, offset, key, code }) => ({
     topic,
     partition,

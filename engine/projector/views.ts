@@ -1,4 +1,5 @@
 import type { AnyProjection, Column, Table } from "./definition.js";
+import { historyName, isKept } from "./layout.js";
 import { literal, quoted } from "./names.js";
 
 /** A view as analysts see it. */
@@ -17,6 +18,9 @@ const engineColumns: Readonly<Record<string, string>> = {
   source_topic: "Topic of the event the row was made of.",
   source_partition: "Partition of the last event that changed the row.",
   source_offset: "Offset of the last event that changed the row.",
+  occurred_at: "When the event that made this version happened, by the message's own time.",
+  recorded_from: "When the version was known, inclusive: as the engine recorded its unit.",
+  recorded_to: "When the next version of the row was known, or the row was removed; null while it stands.",
   source_ordinal: "Number of the row among those of its event.",
 };
 
@@ -92,15 +96,53 @@ function plainView(
   };
 }
 
-function viewsIn(projection: AnyProjection, buildSchema: string, schema: ViewSchema): ViewText[] {
+/**
+ * The versions of a keyed table. They are only ever added, so the range of one ends where the next of its row begins. Two
+ * feeds may tell of one row and be published out of order: a range never begins before that of the version before it.
+ */
+function historyView(name: string, table: Table, build: string): ViewText {
+  const columns = Object.entries(table.columns)
+    .filter(([, column]) => isKept(column))
+    .map(([column, { comment }]) => ({ name: column, comment }));
+  const own = columns.map((column) => `h.${quoted(column.name)}`).join(", ");
+  const engine = ["occurred_at", "recorded_from", "recorded_to", "source_partition", "source_offset"];
+  const key = table.key.map((column) => `v.${quoted(column)}`).join(", ");
+  return {
+    name: historyName(name),
+    select: `SELECT ${own}, ${engine.map((column) => `h.${column}`).join(", ")} FROM (
+      SELECT v.*, max(v.recorded_at) OVER w AS recorded_from,
+        CASE WHEN lead(v.recorded_at) OVER w IS NOT NULL THEN greatest(max(v.recorded_at) OVER w, lead(v.recorded_at) OVER w) END AS recorded_to
+      FROM ${build}.${quoted(historyName(name))} v WINDOW w AS (PARTITION BY ${key} ORDER BY v.source_offset)
+    ) h WHERE NOT h.removed`,
+    comment: `Every version of ${name}, with the range of recorded time in which it stood. ${table.comment}`,
+    columns: [...columns, ...comments(engine)],
+  };
+}
+
+/** Where a view is made, and when its `$now` is. */
+interface ViewPlace {
+  /** Schema of the views, quoted. */
+  readonly target: string;
+  /** SQL. */
+  readonly now: string;
+}
+
+function viewsIn(
+  projection: AnyProjection,
+  buildSchema: string,
+  schema: ViewSchema,
+  { target, now }: ViewPlace,
+): ViewText[] {
   const build = quoted(buildSchema);
   const shown = (part: { readonly restricted?: boolean; readonly hidden?: boolean }) =>
     !part.hidden && (schema === "projections_restricted" || !part.restricted);
   const views: ViewText[] = [];
   for (const [name, table] of Object.entries(projection.tables)) {
     if (!shown(table)) continue;
-    if (table.kind === "keyed") views.push(keyedView(projection, name, table, build, schema));
-    else if (table.kind === "summed") views.push(summedView(name, table, build));
+    if (table.kind === "keyed") {
+      views.push(keyedView(projection, name, table, build, schema));
+      if (table.history) views.push(historyView(name, table, build));
+    } else if (table.kind === "summed") views.push(summedView(name, table, build));
     else views.push(plainView(name, table, ["source_topic", "source_partition", "source_offset"], build, schema));
   }
   for (const [name, table] of Object.entries(projection.derived ?? {})) {
@@ -113,7 +155,10 @@ function viewsIn(projection: AnyProjection, buildSchema: string, schema: ViewSch
       return schema === "projections_restricted" ? [{ name: column, comment: text.comment }] : [];
     });
     // A function as replacement: `$` in a replacement text has meanings of its own.
-    const sql = view.sql.replaceAll("$build", () => build).replaceAll("$schema", () => schema);
+    const sql = view.sql
+      .replaceAll("$build", () => build)
+      .replaceAll("$schema", () => target)
+      .replaceAll("$now", () => now);
     const select = `SELECT ${columns.map((column) => `v.${quoted(column.name)}`).join(", ")} FROM (${sql}) v`;
     views.push({ name, select, comment: view.comment, columns });
   }
@@ -134,21 +179,53 @@ export interface MadeViews {
   readonly statements: readonly string[];
 }
 
-export function viewsOf(projection: AnyProjection, buildSchema: string): MadeViews {
+function made(views: readonly ViewText[], schema: string, readers: string): MadeViews {
   const names: string[] = [];
-  const statements = viewSchemas.flatMap((schema) =>
-    viewsIn(projection, buildSchema, schema).flatMap((view) => {
-      const target = `${schema}.${quoted(view.name)}`;
-      names.push(target);
-      return [
-        `CREATE VIEW ${target} AS ${view.select}`,
-        `COMMENT ON VIEW ${target} IS ${literal(view.comment)}`,
-        ...view.columns.map(
-          ({ name, comment }) => `COMMENT ON COLUMN ${target}.${quoted(name)} IS ${literal(comment)}`,
-        ),
-        `GRANT SELECT ON ${target} TO ${readers[schema]}`,
-      ];
-    }),
-  );
+  const statements = views.flatMap((view) => {
+    const target = `${schema}.${quoted(view.name)}`;
+    names.push(target);
+    return [
+      `CREATE VIEW ${target} AS ${view.select}`,
+      `COMMENT ON VIEW ${target} IS ${literal(view.comment)}`,
+      ...view.columns.map(({ name, comment }) => `COMMENT ON COLUMN ${target}.${quoted(name)} IS ${literal(comment)}`),
+      `GRANT SELECT ON ${target} TO ${readers}`,
+    ];
+  });
   return { names, statements };
+}
+
+export function viewsOf(projection: AnyProjection, buildSchema: string): MadeViews {
+  const all = viewSchemas.map((schema) =>
+    made(viewsIn(projection, buildSchema, schema, { target: schema, now: "now()" }), schema, readers[schema]),
+  );
+  return { names: all.flatMap(({ names }) => names), statements: all.flatMap(({ statements }) => statements) };
+}
+
+/** A view of an as-of, and which of its columns identify nobody. */
+export interface AsOfView {
+  readonly name: string;
+  readonly columns: readonly string[];
+  /** Columns that the view has in `projections`; none where there is no such view. */
+  readonly clear: readonly string[];
+}
+
+export interface AsOfViews extends MadeViews {
+  readonly views: readonly AsOfView[];
+}
+
+/**
+ * The views of an as-of: named as in `projections_restricted`, in a schema of their own, their clock stopped.
+ * @param at epoch milliseconds.
+ */
+export function viewsAsOf(projection: AnyProjection, buildSchema: string, schema: string, at: number): AsOfViews {
+  const place = { target: quoted(schema), now: `${literal(new Date(at).toISOString())}::timestamptz` };
+  const all = viewsIn(projection, buildSchema, "projections_restricted", place);
+  const clear = new Map(
+    viewsIn(projection, buildSchema, "projections", place).map(({ name, columns }) => [name, columns] as const),
+  );
+  const names = (columns: ViewText["columns"] = []) => columns.map(({ name }) => name);
+  return {
+    ...made(all, place.target, "tributary_analyst_restricted, tributary_auditor"),
+    views: all.map(({ name, columns }) => ({ name, columns: names(columns), clear: names(clear.get(name)) })),
+  };
 }

@@ -9,6 +9,7 @@ const rebuildLocks = 7_237_144;
 export interface Claim {
   /** Rejects when the claim is lost with its connection. */
   readonly lost: Promise<never>;
+  /** Any number of times. */
   release(): void;
 }
 
@@ -40,9 +41,13 @@ export async function claimBuild(pool: Pool, build: Build): Promise<Claim> {
     );
   });
   lost.catch(() => {});
+  let held = true;
   return {
     lost,
-    // The session ends, and its lock with it.
-    release: () => client.release(true),
+    release: () => {
+      // The session ends, and its lock with it.
+      if (held) client.release(true);
+      held = false;
+    },
   };
 }

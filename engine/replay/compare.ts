@@ -1,7 +1,7 @@
 import { setTimeout as pause } from "node:timers/promises";
 import type { Build } from "../projector/build.js";
 import type { AnyProjection, Column } from "../projector/definition.js";
-import { layOut, type TableLayout } from "../projector/layout.js";
+import { type ColumnLayout, type HistoryLayout, layOut, type TableLayout } from "../projector/layout.js";
 import { quoted } from "../projector/names.js";
 import { topicsOfProjections } from "../projector/roles.js";
 import { TributaryError } from "../service/errors.js";
@@ -78,6 +78,14 @@ function digestText(table: TableLayout, build: Build): string {
     WHERE ${topic}t.source_partition = $2 AND $1::text IS NOT NULL`;
 }
 
+/** Versions have nothing restricted. */
+function versionsText(table: TableLayout, history: HistoryLayout, build: Build): string {
+  const columns = [table.keyColumn as ColumnLayout, ...history.columns].map(({ name, column }) => hashed(name, column));
+  const engine = ["occurred_at", "recorded_at", "removed", "source_offset"].map((name) => `t.${name}`);
+  return `SELECT count(*) AS rows, ${sumOf([...columns, ...engine])} AS clear, '0' AS restricted
+    FROM ${quoted(build.schema)}.${quoted(history.name)} t WHERE t.source_partition = $2 AND $1::text IS NOT NULL`;
+}
+
 const parkedText = `SELECT count(*) AS rows, ${sumOf(["t.log_offset", "t.key", "t.code", "t.event_id", "t.event_type"])} AS clear, '0' AS restricted
   FROM engine.parked_keys t WHERE topic = $1 AND partition = $2 AND projection = $3 AND build = $4 AND state <> 'done'`;
 
@@ -139,6 +147,12 @@ export async function compareBuilds(options: CompareOptions): Promise<Comparison
     for (const table of layout.tables) {
       const found = await take(table.name, (build) => digestOf(reader, digestText(table, build), [topic, partition]));
       rows[table.name] = (rows[table.name] ?? 0) + found.rows;
+      const { history } = table;
+      if (!history) continue;
+      const versions = await take(history.name, (build) =>
+        digestOf(reader, versionsText(table, history, build), [topic, partition]),
+      );
+      rows[history.name] = (rows[history.name] ?? 0) + versions.rows;
     }
     const parked = await take("parked keys", (build) =>
       digestOf(reader, parkedText, [topic, partition, build.projection, build.build]),

@@ -6,6 +6,7 @@ import { type Build, indexBuild } from "../projector/build.js";
 import { type LanePlace, takeOver } from "../projector/checkpoint.js";
 import { type Decisions, noDecisions } from "../projector/decisions.js";
 import type { AnyProjection } from "../projector/definition.js";
+import type { EventSelection } from "../projector/events.js";
 import type { FoldWatchdog } from "../projector/fold-watch.js";
 import { layOut } from "../projector/layout.js";
 import { assertRoomForParked } from "../projector/parked-limit.js";
@@ -23,7 +24,7 @@ import { PartitionFold } from "./partition-fold.js";
 
 export interface FillOptions {
   readonly projection: AnyProjection;
-  /** Made for a rebuild: see `createBuild`. */
+  /** Made for a rebuild or an as-of: see `createBuild`. */
   readonly build: Build;
   readonly log: Pick<Log, "read" | "watermarks">;
   /** As the owner of the database; two connections more than `connections`. */
@@ -34,6 +35,8 @@ export interface FillOptions {
   readonly logger: ProjectorLogger;
   /** What operators decided about events, read just before; default nothing. */
   readonly decisions?: Pick<Decisions, "of">;
+  /** Of an as-of; default all events. */
+  readonly selection?: EventSelection | undefined;
   /** Bytes that folded rows may take; default 400 MB. */
   readonly memoryBytes?: number;
   /** Partitions copied at once; default 2. */
@@ -210,7 +213,7 @@ class Filling {
  */
 export async function fillBuild(options: FillOptions): Promise<Filled> {
   const { build, pool, projection } = options;
-  if (build.feed !== "rebuild") {
+  if (build.feed !== "rebuild" && build.feed !== "as-of") {
     throw new TributaryError(
       "TRIB_REPLAY_BUSY",
       `Build ${build.build} of ${build.projection} is fed by its consumer.`,

@@ -34,8 +34,10 @@ export class RowSizes {
     this.#means.forEach((_, table) => {
       const slots = changes.keyed[table] ?? [];
       const appended = changes.appended[table] ?? [];
+      const versions = changes.history[table] ?? [];
       keyed += slots.length;
       bytes += slots.length * this.#mean(table, slots.at(-1)?.row);
+      bytes += versions.length * this.#mean(table, versions.at(-1)?.row);
       bytes += appended.length * this.#mean(table, appended.at(-1)?.row);
       // Sums are few: what their keys take is not looked at.
       bytes += (changes.summed[table]?.size ?? 0) * 2 * rowBytes;

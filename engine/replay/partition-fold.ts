@@ -4,7 +4,7 @@ import { Absence } from "../projector/absence.js";
 import type { Checkpoint } from "../projector/checkpoint.js";
 import { readContext } from "../projector/consumer-lane.js";
 import type { LaneDecisions } from "../projector/decisions.js";
-import { readEvents } from "../projector/events.js";
+import { type EventSelection, readEvents } from "../projector/events.js";
 import type { FoldWatch } from "../projector/fold-watch.js";
 import { LaneState } from "../projector/lane-state.js";
 import type { ProjectionLayout } from "../projector/layout.js";
@@ -25,6 +25,8 @@ export interface PartitionFoldOptions {
   readonly patience: Patience;
   readonly decisions: LaneDecisions;
   readonly watch?: FoldWatch;
+  /** Of an as-of; default all events. */
+  readonly selection?: EventSelection | undefined;
   readonly budget: MemoryBudget;
   readonly pace: Pace;
   readonly signal?: AbortSignal;

@@ -1,5 +1,6 @@
 import { again, final } from "./error-kinds.js";
 import { receptionErrorDefinitions } from "./reception-error-definitions.js";
+import { replayErrorDefinitions } from "./replay-error-definitions.js";
 import { stackErrorDefinitions } from "./stack-error-definitions.js";
 
 /**
@@ -309,26 +310,7 @@ export const errorDefinitions = {
     remedy: "See it with `tributary parked show`; mend the fold or the table.",
     ...final(65),
   },
-  TRIB_REPLAY_BUSY: {
-    summary: "The build is in other hands: another process rebuilds it, or its consumer feeds it.",
-    remedy: "Wait for the other process or end it; `tributary projections list` shows every build.",
-    ...again(75),
-  },
-  TRIB_REPLAY_COMPARE_TIMEOUT: {
-    summary: "Two builds were never seen at the same position, so they could not be compared.",
-    remedy: "See that the consumer runs and both builds move (`tributary projections list`), then call it again.",
-    ...again(1),
-  },
-  TRIB_REPLAY_INTERRUPTED: {
-    summary: "A rebuild was ended before it was done.",
-    remedy: "Call it again: it goes on where it was.",
-    ...again(75),
-  },
-  TRIB_REPLAY_NOT_TAKEN_UP: {
-    summary: "A rebuilt build was handed over, and no consumer feeds it.",
-    remedy: "Start the consumer (`tributary run <consumer>`) and call it again: it goes on where it was.",
-    ...again(1),
-  },
+  ...replayErrorDefinitions,
   ...receptionErrorDefinitions,
   TRIB_SERVICE_NOT_FOUND: {
     summary: "There is no such connector or consumer.",

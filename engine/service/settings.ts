@@ -120,6 +120,14 @@ export const settingsSchema = z.object({
     .describe(
       "Memory in megabytes for rows that a rebuild folds before it writes them; what does not fit is updated in Postgres.",
     ),
+  CLOCK_SKEW_SECONDS: z.coerce
+    .number()
+    .min(0)
+    .max(3600)
+    .default(2)
+    .describe(
+      "Longest difference in seconds between the clocks of brokers and of who asks: an as-of is of a moment older than that.",
+    ),
   FOLD_SECONDS: z.coerce
     .number()
     .positive()

@@ -2,6 +2,20 @@
 CREATE SCHEMA engine;
 COMMENT ON SCHEMA engine IS 'What the engine keeps for itself; no analyst sees it.';
 GRANT USAGE ON SCHEMA engine TO tributary_auditor;
+CREATE TABLE engine.as_ofs (
+  schema_name text NOT NULL,
+  projection text NOT NULL,
+  build integer NOT NULL,
+  known_at timestamp with time zone NOT NULL,
+  effective_at timestamp with time zone,
+  made_at timestamp with time zone NOT NULL DEFAULT now(),
+  made_by text NOT NULL,
+  manifest jsonb NOT NULL
+);
+ALTER TABLE engine.as_ofs ADD CONSTRAINT as_ofs_pkey PRIMARY KEY (schema_name);
+ALTER TABLE engine.as_ofs ADD CONSTRAINT as_ofs_projection_build_fkey FOREIGN KEY (projection, build) REFERENCES engine.builds(projection, build) ON DELETE CASCADE;
+COMMENT ON TABLE engine.as_ofs IS 'Read models as they were known at a past moment, with their signed manifests. A build without a row here was not finished.';
+GRANT SELECT ON engine.as_ofs TO tributary_auditor;
 CREATE TABLE engine.builds (
   projection text NOT NULL,
   build integer NOT NULL,
@@ -19,14 +33,14 @@ CREATE TABLE engine.builds (
   indexed boolean NOT NULL DEFAULT true
 );
 ALTER TABLE engine.builds ADD CONSTRAINT builds_build_check CHECK ((build > 0));
-ALTER TABLE engine.builds ADD CONSTRAINT builds_feed_check CHECK ((feed = ANY (ARRAY['consumer'::text, 'rebuild'::text, 'nobody'::text])));
+ALTER TABLE engine.builds ADD CONSTRAINT builds_feed_check CHECK ((feed = ANY (ARRAY['consumer'::text, 'rebuild'::text, 'as-of'::text, 'nobody'::text])));
 ALTER TABLE engine.builds ADD CONSTRAINT builds_pkey PRIMARY KEY (projection, build);
 ALTER TABLE engine.builds ADD CONSTRAINT builds_schema_name_key UNIQUE (schema_name);
 ALTER TABLE engine.builds ADD CONSTRAINT builds_state_check CHECK ((state = ANY (ARRAY['building'::text, 'current'::text, 'previous'::text])));
 CREATE UNIQUE INDEX builds_one_current ON engine.builds USING btree (projection) WHERE (state = 'current'::text);
 ALTER TABLE engine.builds ENABLE ROW LEVEL SECURITY;
 CREATE POLICY own_builds ON engine.builds FOR SELECT TO PUBLIC USING ((consumer_role = CURRENT_USER)) WITH CHECK ();
-COMMENT ON COLUMN engine.builds.feed IS 'Whose lanes write it. rebuild: the command that fills it. nobody: it is about to be dropped.';
+COMMENT ON COLUMN engine.builds.feed IS 'Whose lanes write it. rebuild: the command that fills it. as-of: it stops at a past moment, and is never shown as the projection. nobody: it is about to be dropped.';
 COMMENT ON COLUMN engine.builds.indexed IS 'Whether its tables have their keys and indexes yet: without them they can only be filled.';
 COMMENT ON COLUMN engine.builds.layout_hash IS 'Of tables, columns and keys: a change of them needs a new version of the projection.';
 COMMENT ON COLUMN engine.builds.views IS 'Views made on it, in the order made; none unless it is current.';

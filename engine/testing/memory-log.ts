@@ -131,6 +131,13 @@ export function memoryLog({ partitions = 3, batchRecords = 500 }: MemoryLogOptio
       return kept.map((records, partition) => ({ partition, low: 0, high: records.length }));
     },
 
+    async offsetsAfter(topic, instant) {
+      return topicOf(topic).map((records, partition) => {
+        const first = records.findIndex(({ timestamp }) => timestamp > instant);
+        return { partition, offset: first < 0 ? records.length : first };
+      });
+    },
+
     async *read(topic, partition, from, to) {
       const kept = partitionOf(topic, partition).slice(from, to);
       for (let at = 0; at < kept.length; at += batchRecords) yield kept.slice(at, at + batchRecords);

@@ -3,6 +3,7 @@ import type { AnyProjection } from "../projector/definition.js";
 import { appended, integer, money, park, projection, summed, table, text, uuid } from "../projector/definition.js";
 import type { FoldInput } from "../projector/fold.js";
 import { PureFold } from "../projector/pure.js";
+import { readVersions } from "../projector/read-table.js";
 import type { ProjectionBench } from "./projection-bench.js";
 
 export const topic = "health.visit.events";
@@ -22,11 +23,13 @@ export const notes = projection({
     notes: table({
       comment: "The last note.",
       key: ["visit_id"],
+      history: true,
       columns: { visit_id: uuid("Visit."), note: text("Note."), times: integer("How often."), paid: money("Paid.") },
     }),
     note_lines: table({
       comment: "Lines.",
       key: ["visit_id", "line"],
+      history: true,
       columns: { visit_id: uuid("Visit."), line: text("Line."), times: integer("How often.") },
     }),
     acts: summed({
@@ -106,6 +109,17 @@ export async function expectPure(
       source: source && (kind === "keyed" ? source : { ...source, recordedAt: 0 }),
     }));
     expect(sorted(built), name).toEqual(sorted(wanted));
+  }
+  for (const table of bench.layout.tables) {
+    const built = await readVersions(bench.pool, bench.build, table);
+    const wanted = pure.versions(table.name).map(({ row, removed, occurredAt, recordedAt, offset }) => ({
+      ...row,
+      occurred_at: occurredAt,
+      recorded_at: recordedAt,
+      removed,
+      source_offset: offset,
+    }));
+    expect(sorted(built), `versions of ${table.name}`).toEqual(sorted(wanted));
   }
   return pure;
 }

@@ -24,8 +24,8 @@ export const ladderView: View = {
   sql: `
     SELECT l.*,
       CASE WHEN l.waiting_for IS NULL THEN NULL
-        ELSE round((extract(epoch FROM now() - l.waiting_since) / 3600)::numeric, 1) END AS waiting_hours,
-      l.waiting_for IS NOT NULL AND now() - l.waiting_since
+        ELSE round((extract(epoch FROM $now - l.waiting_since) / 3600)::numeric, 1) END AS waiting_hours,
+      l.waiting_for IS NOT NULL AND $now - l.waiting_since
         > make_interval(hours => CASE l.waiting_for ${overdue} END) AS overdue
     FROM (
       SELECT s.claim_id, s.submission_id, s.submitted_at, s.partner, s.payer_id, s.frequency_code, s.billed_amount,

@@ -1,5 +1,6 @@
 import { oneOf, projection, uuid } from "../../engine/projector/definition.js";
 import { acknowledge, acknowledgeTransmission, report } from "./answers.js";
+import { deadlineView } from "./deadlines.js";
 import { ladderView } from "./ladder.js";
 import { pay } from "./payment.js";
 import { receiveRemittance, remittanceTables } from "./remittances.js";
@@ -10,7 +11,7 @@ import { unbalancedView } from "./unbalanced.js";
 
 export default projection({
   name: "claims",
-  version: 2,
+  version: 3,
   tables: { ...claimTables, ...remittanceTables },
   fold: {
     ClaimSubmitted: submit,
@@ -23,7 +24,7 @@ export default projection({
     ClaimStatusReported: report,
     InterchangeAcknowledged: acknowledgeTransmission,
   },
-  views: { acknowledgment_ladder: ladderView, unbalanced_amounts: unbalancedView },
+  views: { acknowledgment_ladder: ladderView, deadline_breaches: deadlineView, unbalanced_amounts: unbalancedView },
   derived: {
     claim_replacements: {
       comment: "Claims that replace another, or are replaced.",

@@ -33,6 +33,7 @@ const transmissionColumns = {
 
 const claims = table({
   key: ["claim_id"],
+  history: true,
   comment: "One row a claim (billing provider and CLM01), resubmissions, replacements, voids and payments applied.",
   columns: {
     claim_id: uuid("Surrogate id of the claim: billing provider and CLM01."),
@@ -110,6 +111,7 @@ const claim_submissions = table({
 
 const claim_payments = table({
   key: ["claim_id", "remittance_id", "occurrence"],
+  history: true,
   comment: "What payers decided on a claim: payments, denials and reversals. One seen through two channels is one row.",
   columns: {
     claim_id: uuid("The claim."),

@@ -204,3 +204,72 @@ describe("what does not balance", () => {
     ]);
   });
 });
+
+const paid = (number: number, hoursAgo: number, paidAmount: number): Given =>
+  ({
+    type: "ClaimAdjudicated",
+    key: id("c", number),
+    time: ago(hoursAgo),
+    fields: {
+      remittanceId: id("e", number),
+      payerId: "PLAN1",
+      traceNumber: `T${number}`,
+      paidAt: ago(hoursAgo),
+      occurrence: 1,
+      statusCode: paidAmount > 0 ? "1" : "4",
+      chargeAmount: 10_000,
+      paidAmount,
+      patientAmount: 0,
+      balanced: true,
+      contentHash: `${number}/${hoursAgo}`,
+    },
+  }) as unknown as Given;
+
+describe("deadline breaches", () => {
+  it("lists what was acknowledged, decided or paid too late, or not yet, and nothing else", async () => {
+    const day = 24;
+    const rows = await rowsOf(
+      [
+        // In time.
+        sent(1, { hoursAgo: 20 * day }),
+        claimAnswered(1, 19 * day, "ACCEPTED"),
+        paid(1, 5 * day, 9_000),
+        // Acknowledged too late, decided in time.
+        sent(2, { hoursAgo: 20 * day }),
+        claimAnswered(2, 10 * day, "ACCEPTED"),
+        paid(2, 5 * day, 9_000),
+        // Denied too late: nothing is to be paid.
+        sent(3, { hoursAgo: 60 * day }),
+        claimAnswered(3, 59 * day, "ACCEPTED"),
+        paid(3, 20 * day, 0),
+        // Never answered.
+        sent(4, { hoursAgo: 60 * day }),
+        // Refused: nothing more is due.
+        sent(5, { hoursAgo: 60 * day }),
+        claimAnswered(5, 59 * day, "REJECTED"),
+        // Sent anew after weeks without an answer, and answered then.
+        sent(6, { hoursAgo: 60 * day }),
+        sent(6, { hoursAgo: 2 * day }),
+        claimAnswered(6, day, "ACCEPTED"),
+      ],
+      `SELECT right(claim_id::text, 2)::int AS claim, deadline, open, round(days_over) AS days
+       FROM projections.deadline_breaches ORDER BY 1, due_at`,
+    );
+    const missed = (claim: number, deadline: string, open: boolean, days: number) => ({
+      claim,
+      deadline,
+      open,
+      days: String(days),
+    });
+    expect(rows).toEqual([
+      missed(2, "acknowledged", false, 7),
+      missed(3, "decided", false, 10),
+      missed(4, "acknowledged", true, 57),
+      missed(4, "decided", true, 30),
+      missed(4, "paid", true, 15),
+      missed(6, "acknowledged", true, 55),
+      missed(6, "decided", true, 28),
+      missed(6, "paid", true, 13),
+    ]);
+  });
+});

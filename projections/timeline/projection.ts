@@ -12,6 +12,7 @@ import {
   uuid,
 } from "../../engine/projector/definition.js";
 import { eventCatalog } from "../../schemas/events.generated.js";
+import { lateEventsView } from "./late-events.js";
 
 const tables = {
   timeline: appended({
@@ -81,5 +82,6 @@ export default projection({
   name: "timeline",
   version: 1,
   tables,
+  views: { late_events: lateEventsView },
   fold: Object.fromEntries(eventTypes.map((type) => [type, enter])) as unknown as Fold<typeof tables>,
 });

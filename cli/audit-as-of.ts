@@ -1,0 +1,148 @@
+import { type Command, InvalidArgumentError } from "commander";
+import { recordAccess } from "../engine/audit/access.js";
+import { type SignedAsOfManifest, signAsOf } from "../engine/audit/as-of-manifest.js";
+import { notaryKey } from "../engine/audit/checkpoint.js";
+import { type AsOf, buildAsOf, dropAsOf, listAsOfs, showAsOf } from "../engine/replay/as-of.js";
+import { TributaryError } from "../engine/service/errors.js";
+import { rebuildFlags } from "../engine/service/node-flags.js";
+import { requireSetting } from "../engine/service/settings.js";
+import { actorOf } from "./audit-source.js";
+import { type BuildParts, withBuildSource } from "./build-source.js";
+import { print, printJson, printTable } from "./output.js";
+import { ranWithFlags } from "./own-process.js";
+import { withPool } from "./pool.js";
+import { codeVersion } from "./version.js";
+
+const iso = /^\d{4}-\d\d-\d\d(T\d\d:\d\d(:\d\d(\.\d{1,3})?)?(Z|[+-]\d\d:?\d\d))?$/;
+
+/** ISO 8601 with its zone, a day (its start in UTC), or epoch milliseconds. @throws InvalidArgumentError */
+export function instantOf(text: string): number {
+  const instant = /^\d{10,15}$/.test(text) ? Number(text) : iso.test(text) ? Date.parse(text) : Number.NaN;
+  if (Number.isNaN(instant))
+    throw new InvalidArgumentError("an instant as 2026-01-31T00:00:00Z, or epoch milliseconds.");
+  return instant;
+}
+
+export interface AsOfRequest {
+  readonly at: number;
+  readonly effectiveAt?: number | undefined;
+  readonly reason?: string | undefined;
+  readonly by?: string | undefined;
+  /** The command, as it is recorded. */
+  readonly command: string;
+}
+
+/** Builds an as-of, records the access, and only then lets anybody read it. */
+export async function madeAsOf(
+  { source, log, codec, settings }: BuildParts,
+  request: AsOfRequest,
+): Promise<{ readonly asOf: AsOf; readonly manifest: SignedAsOfManifest }> {
+  const key = notaryKey(requireSetting(settings, "TRIBUTARY_NOTARY_KEY"));
+  const { at, effectiveAt, reason, command } = request;
+  const actor = actorOf(request.by);
+  const asOf = await buildAsOf({ ...source, log, at, effectiveAt, clockSkew: settings.CLOCK_SKEW_SECONDS * 1000 });
+  try {
+    const manifest = await signAsOf(source.pool, asOf, key, codeVersion);
+    const subject = { kind: "projection", id: asOf.projection };
+    await recordAccess(log, codec, {
+      action: "REPLAY",
+      command,
+      subject,
+      patients: [],
+      events: asOf.events,
+      reason,
+      actor,
+    });
+    await showAsOf(source.pool, asOf, manifest, actor);
+    return { asOf, manifest };
+  } catch (error) {
+    await dropAsOf(source.pool, asOf).catch(() => {});
+    throw error;
+  }
+}
+
+interface AsOfCommandOptions {
+  readonly at?: number;
+  readonly effectiveAt?: number;
+  readonly sealed?: boolean;
+  readonly list?: boolean;
+  readonly drop?: string;
+  readonly reason?: string;
+  readonly by?: string;
+  readonly json?: boolean;
+}
+
+async function list(json: boolean | undefined): Promise<void> {
+  const found = await withPool((pool) => listAsOfs(pool));
+  const time = (at: number | null) => (at === null ? null : new Date(at).toISOString());
+  const rows = found.map(({ schema, projection, at, effectiveAt, madeAt, madeBy, manifest }) => ({
+    schema,
+    projection,
+    at: time(at),
+    effectiveAt: time(effectiveAt),
+    madeAt: time(madeAt),
+    madeBy,
+    ...(json ? { manifest } : {}),
+  }));
+  if (json) printJson(rows);
+  else printTable(rows);
+}
+
+async function drop(schema: string): Promise<void> {
+  await withPool(async (pool) => {
+    const found = (await listAsOfs(pool)).find((one) => one.schema === schema);
+    if (!found) throw new TributaryError("TRIB_CLI_NOT_FOUND", `There is no as-of ${schema}: \`audit as-of --list\`.`);
+    await dropAsOf(pool, found);
+  });
+  print(`${schema} is dropped; it can be built again`);
+}
+
+async function build(name: string, options: AsOfCommandOptions & { readonly at: number }): Promise<void> {
+  if (await ranWithFlags(rebuildFlags)) return;
+  const { connections, sealed = false } = { connections: 2, ...options };
+  await withBuildSource(name, { connections, sealed }, async (parts) => {
+    const { asOf, manifest } = await madeAsOf(parts, { ...options, command: "audit as-of" });
+    if (options.json) {
+      printJson({ schema: asOf.schema, manifest });
+      return;
+    }
+    print(asOf.schema);
+    const { at, effectiveAt, offsets, parkedKeys, publicKey, signature } = manifest;
+    print(`  known at      ${at}${effectiveAt === null ? "" : `, of that what had happened by ${effectiveAt}`}`);
+    print(
+      `  journal       ${Object.entries(offsets)
+        .map(([partition, offset]) => `${partition}:${offset}`)
+        .join(" ")}`,
+    );
+    print(`  parked keys   ${parkedKeys}`);
+    print(`  signed by     ${publicKey}`);
+    print(`  signature     ${signature}`);
+    printTable(Object.entries(manifest.tables).map(([table, { rows, sha256 }]) => ({ table, rows, sha256 })));
+  });
+}
+
+export function registerAuditAsOf(command: Command): void {
+  command
+    .command("as-of")
+    .argument("[name]", "projection")
+    .description(
+      "build a read model as it was known at a past moment, into a schema of its own, with a signed manifest; recorded as an access",
+    )
+    .option("--at <instant>", "what was known then, inclusive, by recorded time", instantOf)
+    .option("--effective-at <instant>", "of that only what had happened by then, by the messages' own time", instantOf)
+    .option("--sealed", "leave restricted columns empty")
+    .option("--list", "the as-ofs that are there")
+    .option("--drop <schema>", "drop one of them")
+    .option("--reason <text>", "why, for the record")
+    .option("--by <name>", "who asks; default the user of the system")
+    .option("--json", "one JSON object: schema and manifest")
+    .action(async (name: string | undefined, options: AsOfCommandOptions) => {
+      if (options.list) return list(options.json);
+      if (options.drop !== undefined) return drop(options.drop);
+      const { at } = options;
+      if (name === undefined || at === undefined) {
+        throw new TributaryError("TRIB_CONFIG_INVALID", "Give a projection and --at, or --list, or --drop.");
+      }
+      return build(name, { ...options, at });
+    });
+}

@@ -1,0 +1,109 @@
+import type { Command } from "commander";
+import { recordAccess } from "../engine/audit/access.js";
+import { differencesOf } from "../engine/audit/as-of-diff.js";
+import { explained } from "../engine/audit/diff-events.js";
+import { Decisions } from "../engine/projector/decisions.js";
+import { type AsOf, buildAsOf, dropAsOf } from "../engine/replay/as-of.js";
+import { TributaryError } from "../engine/service/errors.js";
+import { rebuildFlags } from "../engine/service/node-flags.js";
+import { instantOf } from "./audit-as-of.js";
+import { actorOf } from "./audit-source.js";
+import { type BuildParts, withBuildSource } from "./build-source.js";
+import { print, printJson } from "./output.js";
+import { ranWithFlags } from "./own-process.js";
+
+interface DiffOptions {
+  readonly from: number;
+  readonly to: number;
+  readonly limit: string;
+  readonly open?: boolean;
+  readonly reason?: string;
+  readonly by?: string;
+  readonly json?: boolean;
+}
+
+async function differences({ source, log, settings }: BuildParts, { from, to, limit, open }: DiffOptions) {
+  const { projection, pool, decoder, opener, decisionLog } = source;
+  const made: AsOf[] = [];
+  try {
+    const clockSkew = settings.CLOCK_SKEW_SECONDS * 1000;
+    for (const at of [from, to]) made.push(await buildAsOf({ ...source, log, at, clockSkew }));
+    const [before, after] = made as [AsOf, AsOf];
+    const decisions = new Decisions(decisionLog, projection.name);
+    await decisions.load();
+    const found = await differencesOf(pool, projection, before, after, Number(limit));
+    const vectors = { from: before.vector, to: after.vector };
+    const tables = await explained(
+      { projection, log, decoder, opener, decisions, ...vectors, opens: open === true },
+      found,
+    );
+    const offsets = { from: Object.fromEntries(before.vector.offsets), to: Object.fromEntries(after.vector.offsets) };
+    return { tables, offsets, events: after.events };
+  } finally {
+    for (const one of made) await dropAsOf(pool, one);
+  }
+}
+
+const instant = (at: number | null): string => (at === null ? "-" : new Date(at).toISOString());
+const shown = (value: unknown): string =>
+  value === null || value === undefined ? "-" : typeof value === "object" ? JSON.stringify(value) : String(value);
+
+function printDifferences(tables: Awaited<ReturnType<typeof differences>>["tables"]): void {
+  for (const [table, { differing, rows }] of Object.entries(tables)) {
+    if (differing === 0) continue;
+    print(`${table}: ${differing} rows differ${rows.length < differing ? `, the first ${rows.length}` : ""}`);
+    for (const { key, change, columns, events } of rows) {
+      print(`  ${change} ${Object.values(key).map(String).join(" ")}`);
+      for (const [column, [before, after]] of Object.entries(columns)) {
+        print(
+          `    ${column}: ${change === "changed" ? `${shown(before)} -> ${shown(after)}` : shown(after ?? before)}`,
+        );
+      }
+      for (const { type, place, recordedAt, occurredAt, unit } of events) {
+        print(
+          `    by ${type} ${place}, recorded ${instant(recordedAt)}, happened ${instant(occurredAt)}, unit ${unit}`,
+        );
+      }
+    }
+  }
+}
+
+export function registerAuditDiff(command: Command): void {
+  command
+    .command("diff")
+    .argument("<name>", "projection")
+    .description(
+      "rows that were known otherwise at two moments, with the events that changed them; recorded as an access",
+    )
+    .requiredOption("--from <instant>", "the first moment, inclusive, by recorded time", instantOf)
+    .requiredOption("--to <instant>", "the second", instantOf)
+    .option("--limit <n>", "most rows told of a table", "1000")
+    .option("--open", "compare what identifies a person, too")
+    .option("--reason <text>", "why; needed to open what is sealed")
+    .option("--by <name>", "who asks; default the user of the system")
+    .option("--json", "one JSON object")
+    .action(async (name: string, options: DiffOptions) => {
+      if (options.open && !options.reason) {
+        throw new TributaryError(
+          "TRIB_CLI_UNCONFIRMED",
+          "What identifies a person is opened for a reason: give --reason.",
+        );
+      }
+      if (await ranWithFlags(rebuildFlags)) return;
+      const { from, to, reason } = options;
+      await withBuildSource(name, { connections: 2, sealed: !options.open }, async (parts) => {
+        const { tables, offsets, events } = await differences(parts, options);
+        await recordAccess(parts.log, parts.codec, {
+          action: options.open ? "OPEN" : "REPLAY",
+          command: "audit diff",
+          subject: { kind: "projection", id: name },
+          patients: [],
+          events,
+          reason,
+          actor: actorOf(options.by),
+        });
+        if (options.json) printJson({ name, from: instant(from), to: instant(to), offsets, tables });
+        else printDifferences(tables);
+      });
+    });
+}

@@ -1,0 +1,129 @@
+import { createHash, sign, verify } from "node:crypto";
+import { literal, quoted } from "../projector/names.js";
+import type { AsOfView } from "../projector/views.js";
+import type { AsOf } from "../replay/as-of.js";
+import type { Pool } from "../store/pool.js";
+import { type NotaryKey, publicKeyOf } from "./checkpoint.js";
+import { canonicalJson } from "./verifier/avro.js";
+
+/** What a table of an as-of holds. */
+export interface TableDigest {
+  readonly rows: number;
+  /** Of the columns that identify nobody. */
+  readonly sha256: string;
+  /** Of whole rows, where some columns are restricted; else null. Equal at equal epochs of the vault. */
+  readonly restrictedSha256: string | null;
+}
+
+/** What is signed about an as-of. Times are ISO 8601. */
+export interface AsOfManifest {
+  readonly format: "tributary as-of 1";
+  readonly projection: string;
+  readonly version: number;
+  readonly at: string;
+  readonly effectiveAt: string | null;
+  readonly journal: string;
+  /** By journal partition the first entry that was not known. */
+  readonly offsets: Readonly<Record<string, number>>;
+  /** Ids in the registry of the schemas that the events were written with. */
+  readonly schemaIds: readonly number[];
+  /** Events that operators decided about, and the hash of these decisions. */
+  readonly decisions: { readonly events: number; readonly sha256: string };
+  readonly parkedKeys: number;
+  readonly vaultEpoch: number | null;
+  /** Version of the installation that built it. */
+  readonly code: string;
+  readonly tables: Readonly<Record<string, TableDigest>>;
+  readonly madeAt: string;
+  /** Ed25519, raw, hexadecimal. */
+  readonly publicKey: string;
+}
+
+export type SignedAsOfManifest = AsOfManifest & {
+  /** Ed25519 over the canonical JSON (RFC 8785) of all else, base64. */
+  readonly signature: string;
+};
+
+/** Where the engine found a row says nothing about what it holds. */
+const places = ["source_topic", "source_partition", "source_offset", "source_ordinal"];
+
+/**
+ * Rows and their hash, in no order: SHA-256 of each row as JSON, these sorted and hashed in groups by their first byte, the
+ * groups' hashes hashed in order. So that anybody can check it with SQL alone, and no list grows with the table.
+ */
+function digestText(schema: string, view: string, without: readonly string[]): string {
+  const left = `ARRAY[${without.map(literal).join(", ")}]::text[]`;
+  return `SELECT coalesce(sum(n), 0)::bigint AS rows, encode(sha256(coalesce(string_agg(g, ''::bytea ORDER BY b), '')), 'hex') AS sha256
+    FROM (SELECT get_byte(h, 0) AS b, count(*) AS n, sha256(string_agg(h, ''::bytea ORDER BY h)) AS g
+      FROM (SELECT sha256(convert_to((to_jsonb(v) - ${left})::text, 'UTF8')) AS h FROM ${quoted(schema)}.${quoted(view)} v) r
+      GROUP BY 1) s`;
+}
+
+/** Digests of all views of an as-of, from one snapshot. */
+export async function digestsOf(
+  pool: Pool,
+  schema: string,
+  views: readonly AsOfView[],
+): Promise<Readonly<Record<string, TableDigest>>> {
+  const client = await pool.connect();
+  let broken = true;
+  try {
+    await client.query("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY");
+    // Instants are written in the session's zone.
+    await client.query("SET LOCAL TimeZone = 'UTC'");
+    const digests: Record<string, TableDigest> = {};
+    const digest = async (view: string, without: readonly string[]) => {
+      const { rows } = await client.query<{ rows: number; sha256: string }>(digestText(schema, view, without));
+      return rows[0] as { rows: number; sha256: string };
+    };
+    for (const { name, columns, clear } of views) {
+      const restricted = columns.filter((column) => !clear.includes(column));
+      const seen = await digest(name, [...restricted, ...places]);
+      const whole = restricted.length > 0 ? await digest(name, places) : undefined;
+      // A table without a clear column tells nobody anything by its rows.
+      const sha256 = clear.length > 0 ? seen.sha256 : createHash("sha256").digest("hex");
+      digests[name] = { rows: Number(seen.rows), sha256, restrictedSha256: whole?.sha256 ?? null };
+    }
+    await client.query("COMMIT");
+    broken = false;
+    return digests;
+  } finally {
+    client.release(broken);
+  }
+}
+
+/**
+ * Hashes an as-of and signs what it is made of.
+ * @param code version of the installation.
+ */
+export async function signAsOf(pool: Pool, asOf: AsOf, key: NotaryKey, code: string): Promise<SignedAsOfManifest> {
+  const { projection, version, at, effectiveAt, vector, schemaIds, decisions, parkedKeys, vaultEpoch } = asOf;
+  const manifest: AsOfManifest = {
+    format: "tributary as-of 1",
+    projection,
+    version,
+    at: new Date(at).toISOString(),
+    effectiveAt: effectiveAt === undefined ? null : new Date(effectiveAt).toISOString(),
+    journal: vector.journal,
+    offsets: Object.fromEntries(vector.offsets),
+    schemaIds,
+    decisions: {
+      events: decisions.length,
+      sha256: createHash("sha256").update(canonicalJson(decisions)).digest("hex"),
+    },
+    parkedKeys,
+    vaultEpoch: vaultEpoch ?? null,
+    code,
+    tables: await digestsOf(pool, asOf.schema, asOf.views),
+    madeAt: new Date().toISOString(),
+    publicKey: key.publicKey.toString("hex"),
+  };
+  return { ...manifest, signature: sign(null, signedBytes(manifest), key.privateKey).toString("base64") };
+}
+
+const signedBytes = (manifest: AsOfManifest): Buffer => Buffer.from(canonicalJson(manifest));
+
+/** @param publicKey raw, 32 bytes: from elsewhere than the manifest. */
+export function isSignedAsOf({ signature, ...manifest }: SignedAsOfManifest, publicKey: Buffer): boolean {
+  return verify(null, signedBytes(manifest), publicKeyOf(publicKey), Buffer.from(signature, "base64"));
+}

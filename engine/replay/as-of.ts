@@ -1,0 +1,229 @@
+import { randomUUID } from "node:crypto";
+import { hostname } from "node:os";
+import { setTimeout as pause } from "node:timers/promises";
+import type { Log } from "../log/log.js";
+import { type Build, createBuild } from "../projector/build.js";
+import { type DecisionLog, Decisions } from "../projector/decisions.js";
+import { DerivedTables } from "../projector/derived.js";
+import { layOut } from "../projector/layout.js";
+import { asOfSchema, literal, quoted } from "../projector/names.js";
+import { topicsOfProjections } from "../projector/roles.js";
+import { dropBuild } from "../projector/swap.js";
+import { type AsOfView, viewsAsOf } from "../projector/views.js";
+import type { ConsumerDefinition } from "../service/consumer.js";
+import { TributaryError } from "../service/errors.js";
+import type { Pool } from "../store/pool.js";
+import { AsOfSelection, type AsOfVector, awaitPublished, vectorAt } from "./as-of-vector.js";
+import { type Claim, claimBuild } from "./claim.js";
+import { type FillOptions, fillBuild } from "./fill.js";
+import { follow } from "./follow.js";
+
+export interface AsOfOptions
+  extends Omit<FillOptions, "build" | "claim" | "decisions" | "log" | "selection" | "progress" | "rate"> {
+  readonly consumer: ConsumerDefinition;
+  readonly log: Log;
+  readonly decisionLog: DecisionLog;
+  /** What was known at this moment, inclusive, by recorded time; epoch milliseconds. */
+  readonly at: number;
+  /** And of that only what had happened by this moment, inclusive, by the messages' own time; default all. */
+  readonly effectiveAt?: number | undefined;
+  /** Milliseconds by which clocks may differ. */
+  readonly clockSkew: number;
+  /** Milliseconds to wait for the publisher; default 30,000. */
+  readonly publishTimeout?: number;
+  /** Told now and then: events read, of so many that there are. */
+  readonly progress?: (events: number, total: number) => void;
+}
+
+/** A read model as it was known at a moment. */
+export interface AsOf {
+  readonly projection: string;
+  readonly version: number;
+  readonly build: number;
+  /** Of its views. */
+  readonly schema: string;
+  readonly at: number;
+  readonly effectiveAt: number | undefined;
+  readonly vector: AsOfVector;
+  readonly views: readonly AsOfView[];
+  /** Ids of the schemas that its events were written with, ascending. */
+  readonly schemaIds: readonly number[];
+  /** Events that operators decided about, of those that it may hold, each as `topic/partition/offset verdict`. */
+  readonly decisions: readonly string[];
+  readonly parkedKeys: number;
+  /** Destructions of keys that restricted columns reflect; undefined where nothing is opened. */
+  readonly vaultEpoch: number | undefined;
+  /** Events read to make it. */
+  readonly events: number;
+  /** Until it is shown or dropped it is this process's alone: else it counts as left behind. */
+  readonly claim: Claim;
+}
+
+/** A patient erased while it is built makes it anew, so often. */
+const mostAttempts = 3;
+
+/** The log up to where it ends now: what comes later is not below any vector of the past. */
+async function endedLog(log: Log, topics: readonly string[]): Promise<Pick<Log, "read" | "watermarks">> {
+  const marks = new Map(await Promise.all(topics.map(async (topic) => [topic, await log.watermarks(topic)] as const)));
+  return {
+    read: (topic, partition, from, to) => log.read(topic, partition, from, to),
+    watermarks: async (topic) => marks.get(topic) ?? [],
+  };
+}
+
+async function epochOf(pool: Pool): Promise<number> {
+  const { rows } = await pool.query<{ epoch: number }>("SELECT epoch FROM engine.vault_epoch");
+  return Number(rows[0]?.epoch ?? 0);
+}
+
+async function fill(options: AsOfOptions, build: Build, claim: Claim, vector: AsOfVector) {
+  const { pool, projection, decisionLog, effectiveAt } = options;
+  const ending = new AbortController();
+  claim.lost.catch((error: unknown) => ending.abort(error));
+  const signal = options.signal ? AbortSignal.any([options.signal, ending.signal]) : ending.signal;
+  const log = await endedLog(options.log, topicsOfProjections([projection]));
+  const selection = new AsOfSelection(vector, effectiveAt);
+  const decisions = new Decisions(decisionLog, projection.name);
+  await decisions.load();
+  const given = { ...options, log, build, selection, signal };
+  const { events, unfilled } = await fillBuild({ ...given, claim, decisions });
+  // What did not fit into memory, or what Postgres refused, is for the ordinary lanes.
+  if (unfilled.length > 0) {
+    const { progress: _, ...parts } = given;
+    const following = await follow({ ...parts, unfilled });
+    try {
+      while (following.behind() > 0) await Promise.race([pause(50), following.ended]);
+    } finally {
+      await following.stop();
+    }
+  }
+  const derived = new DerivedTables(pool, build, layOut(projection), `${hostname()}:${process.pid}:${randomUUID()}`);
+  if (derived.names.length > 0) {
+    await derived.takeOver();
+    await derived.refresh();
+  }
+  return { events, schemaIds: selection.schemaIds, decisions: decisions.standing() };
+}
+
+/** The schema with its views, readable by nobody else yet. */
+async function makeSchema({ pool, projection, at, effectiveAt }: AsOfOptions, build: Build): Promise<AsOfView[]> {
+  const schema = asOfSchema(projection.name, build.build);
+  const { statements, views } = viewsAsOf(projection, build.schema, schema, at);
+  const truth =
+    effectiveAt === undefined ? "" : `, of that what had happened by ${new Date(effectiveAt).toISOString()}`;
+  const about = `Read model ${projection.name} as it was known at ${new Date(at).toISOString()}${truth}.`;
+  await pool.query(
+    [
+      "BEGIN",
+      `CREATE SCHEMA ${quoted(schema)}`,
+      `COMMENT ON SCHEMA ${quoted(schema)} IS ${literal(about)}`,
+      ...statements,
+      "COMMIT",
+    ].join(";\n"),
+  );
+  return [...views];
+}
+
+async function parkedIn(pool: Pool, build: Build): Promise<number> {
+  const { rows } = await pool.query<{ parked: number }>(
+    "SELECT count(*) AS parked FROM engine.parked_keys WHERE projection = $1 AND build = $2 AND state <> 'done'",
+    [build.projection, build.build],
+  );
+  return Number(rows[0]?.parked ?? 0);
+}
+
+/**
+ * Builds a projection as it was known at a moment, into a schema of its own: exactly the events of the journal entries
+ * recorded up to then, so that a unit is in as a whole or not at all. Nobody else may read it before {@link showAsOf}.
+ *
+ * @throws TRIB_REPLAY_AS_OF_TOO_YOUNG; TRIB_REPLAY_UNPUBLISHED; TRIB_REPLAY_VAULT_MOVED; what {@link fillBuild} throws.
+ */
+export async function buildAsOf(options: AsOfOptions): Promise<AsOf> {
+  const { pool, projection, consumer, at, effectiveAt, clockSkew, publishTimeout = 30_000 } = options;
+  const vector = await vectorAt(options.log, projection, at, { now: Date.now(), skew: clockSkew });
+  if (projection.topic === undefined) await awaitPublished(pool, vector, publishTimeout);
+  await dropUnfinished(pool, projection.name);
+  const opens = layOut(projection).readsSealed;
+  for (let attempt = 1; ; attempt++) {
+    const epoch = opens ? await epochOf(pool) : undefined;
+    const build = await createBuild(pool, projection, consumer.name, "as-of");
+    const schema = asOfSchema(projection.name, build.build);
+    const claim = await claimBuild(pool, build);
+    try {
+      const filled = await fill(options, build, claim, vector);
+      if (epoch === undefined || epoch === (await epochOf(pool))) {
+        const views = await makeSchema(options, build);
+        const { name, version } = projection;
+        const parkedKeys = await parkedIn(pool, build);
+        const made = { build: build.build, schema, at, effectiveAt, vector, views, parkedKeys, vaultEpoch: epoch };
+        return { projection: name, version, ...made, ...filled, claim };
+      }
+      if (attempt === mostAttempts) throw new TributaryError("TRIB_REPLAY_VAULT_MOVED");
+      await dropAsOf(pool, { ...build, claim });
+    } catch (error) {
+      await dropAsOf(pool, { ...build, claim }).catch(() => {});
+      throw error;
+    }
+  }
+}
+
+/** What a process left that was killed while it built: those that nobody works on. */
+async function dropUnfinished(pool: Pool, projection: string): Promise<void> {
+  const { rows } = await pool.query<Build>(
+    `SELECT projection, build, schema_name AS schema FROM engine.builds b WHERE projection = $1 AND feed = 'as-of'
+       AND NOT EXISTS (SELECT FROM engine.as_ofs a WHERE a.projection = b.projection AND a.build = b.build)`,
+    [projection],
+  );
+  for (const build of rows) {
+    const claim = await claimBuild(pool, build).catch(() => undefined);
+    if (!claim) continue;
+    await dropAsOf(pool, { ...build, claim });
+  }
+}
+
+/** Keeps the manifest of an as-of, and lets its readers in. @param manifest as it was signed. */
+export async function showAsOf(pool: Pool, asOf: AsOf, manifest: object, by: string): Promise<void> {
+  const { schema, projection, build, at, effectiveAt } = asOf;
+  await pool.query(
+    `INSERT INTO engine.as_ofs (schema_name, projection, build, known_at, effective_at, made_by, manifest)
+     VALUES ($1, $2, $3, to_timestamp($4::double precision / 1000), to_timestamp($5::double precision / 1000), $6, $7)`,
+    [schema, projection, build, at, effectiveAt ?? null, by, JSON.stringify(manifest)],
+  );
+  await pool.query(`GRANT USAGE ON SCHEMA ${quoted(schema)} TO tributary_analyst_restricted, tributary_auditor`);
+  asOf.claim.release();
+}
+
+/** An as-of that is there. */
+export interface KeptAsOf {
+  readonly schema: string;
+  readonly projection: string;
+  readonly build: number;
+  /** Epoch milliseconds. */
+  readonly at: number;
+  readonly effectiveAt: number | null;
+  readonly madeAt: number;
+  readonly madeBy: string;
+  readonly manifest: object;
+}
+
+/** Every as-of that is there, oldest first. */
+export async function listAsOfs(pool: Pool): Promise<readonly KeptAsOf[]> {
+  const { rows } = await pool.query<KeptAsOf>(
+    `SELECT schema_name AS schema, projection, build, known_at AS at, effective_at AS "effectiveAt",
+       made_at AS "madeAt", made_by AS "madeBy", manifest FROM engine.as_ofs ORDER BY made_at`,
+  );
+  return rows;
+}
+
+/** Drops an as-of, also one that was not shown yet. */
+export async function dropAsOf(
+  pool: Pool,
+  { projection, build, claim }: Pick<AsOf, "projection" | "build"> & Partial<Pick<AsOf, "claim">>,
+): Promise<void> {
+  try {
+    await dropBuild(pool, projection, build);
+    await pool.query(`DROP SCHEMA IF EXISTS ${quoted(asOfSchema(projection, build))} CASCADE`);
+  } finally {
+    claim?.release();
+  }
+}
