@@ -40,36 +40,47 @@ export function registerBench(command: Command): void {
     .option("--only <connector...>", "connectors to measure; default: all that have a bench")
     .option("--units <n>", "units of the throughput run")
     .option("--rate <n>", "units a second of the latency run")
+    .option("--no-large", "without the files of 100 MB")
     .option("--profile <folder>", "keep V8 profiles of the connector here")
     .option("--json", "one JSON object a connector")
     .addHelpText("after", "\nExit code 2: a figure was not reached.")
-    .action(async (options: { only?: string[]; units?: string; rate?: string; profile?: string; json?: boolean }) => {
-      await openInstallation();
-      const { isReached, runIntakeBench } = await import("../bench/intake/run.js");
-      for await (const run of runIntakeBench(options.only ?? [], {
-        ...(options.units && { units: Number(options.units) }),
-        ...(options.rate && { rate: Number(options.rate) }),
-        ...(options.profile && { profile: options.profile }),
-      })) {
-        if (!run.measures.every(isReached)) process.exitCode = 2;
-        if (options.json) printJson(run);
-        else {
-          print(`${run.connector}: ${run.about}`);
-          for (const measure of run.measures) {
-            const wanted =
-              measure.atLeast !== undefined
-                ? `, at least ${measure.atLeast}`
-                : measure.atMost !== undefined
-                  ? `, at most ${measure.atMost}`
-                  : "";
-            print(
-              `  ${measure.name}: ${measure.value} ${measure.unit}${wanted && ` (${isReached(measure) ? "reached" : "NOT REACHED"}${wanted})`}`,
-            );
+    .action(
+      async (options: {
+        only?: string[];
+        units?: string;
+        rate?: string;
+        large: boolean;
+        profile?: string;
+        json?: boolean;
+      }) => {
+        await openInstallation();
+        const { isReached, runIntakeBench } = await import("../bench/intake/run.js");
+        for await (const run of runIntakeBench(options.only ?? [], {
+          large: options.large,
+          ...(options.units && { units: Number(options.units) }),
+          ...(options.rate && { rate: Number(options.rate) }),
+          ...(options.profile && { profile: options.profile }),
+        })) {
+          if (!run.measures.every(isReached)) process.exitCode = 2;
+          if (options.json) printJson(run);
+          else {
+            print(`${run.connector}: ${run.about}`);
+            for (const measure of run.measures) {
+              const wanted =
+                measure.atLeast !== undefined
+                  ? `, at least ${measure.atLeast}`
+                  : measure.atMost !== undefined
+                    ? `, at most ${measure.atMost}`
+                    : "";
+              print(
+                `  ${measure.name}: ${measure.value} ${measure.unit}${wanted && ` (${isReached(measure) ? "reached" : "NOT REACHED"}${wanted})`}`,
+              );
+            }
+            for (const sentence of run.checked) print(`  checked: ${sentence}`);
           }
-          for (const sentence of run.checked) print(`  checked: ${sentence}`);
         }
-      }
-    });
+      },
+    );
 
   command
     .command("isolation")

@@ -120,24 +120,28 @@ export interface ReceivedUnit {
   /** Short form of the answer that this verdict gets. */
   readonly answer: (verdict: Verdict) => string;
   /** Message control id (MSH-10; ISA13/GS06/ST02/CLM01): only its keyed hash and an encrypted copy are stored. */
-  readonly controlId?: { readonly scope: readonly string[]; readonly value: string };
+  readonly controlId?: { readonly scope: readonly string[]; readonly value: string } | undefined;
   /** What decides whether this is a resend; absent for what never enters the ledger. */
-  readonly identity?: UnitIdentity;
+  readonly identity?: UnitIdentity | undefined;
   /** Surrogate ids under whose keys the bytes are sealed, all of them nested; empty: a key of the receipt. */
   readonly sealFor: readonly string[];
   readonly events: readonly EventDraft[];
-  readonly transport?: {
-    readonly transmissionId: string;
-    readonly ordinal: number;
-    readonly byteOffset: number;
-    readonly controlNumbers?: string;
-  };
-  readonly closing?: {
-    readonly entries: number;
-    readonly units: number;
-    readonly bytes: number;
-    readonly content: readonly Uint8Array[];
-  };
+  readonly transport?:
+    | {
+        readonly transmissionId: string;
+        readonly ordinal: number;
+        readonly byteOffset: number;
+        readonly controlNumbers?: string;
+      }
+    | undefined;
+  readonly closing?:
+    | {
+        readonly entries: number;
+        readonly units: number;
+        readonly bytes: number;
+        readonly content: readonly Uint8Array[];
+      }
+    | undefined;
 }
 
 export interface UnitIdentity {
