@@ -1,5 +1,7 @@
+import { join } from "node:path";
 import type { Command } from "commander";
 import { runGenerate } from "../bench/generate.js";
+import { repositoryRoot } from "../engine/service/root.js";
 import { openInstallation } from "./installation.js";
 import { print, printJson } from "./output.js";
 
@@ -79,4 +81,27 @@ export function registerBench(command: Command): void {
         }
       },
     );
+
+  command
+    .command("isolation")
+    .description("what one connector's partner sees while another connector is flooded, fed with poison and killed")
+    .option("--seconds <n>", "of each stretch", "15")
+    .option("--rate <n>", "units a second of that partner", "50")
+    .option("--corpus <folder>", "folder of samples, whose malformed ones are sent")
+    .option("--write", "put the table into docs/performance.md")
+    .option("--json", "one JSON object a stretch")
+    .action(async (given: { seconds: string; rate: string; corpus?: string; write?: boolean; json?: boolean }) => {
+      await openInstallation();
+      const { measureIsolation } = await import("../bench/isolation/run.js");
+      const { renderIsolation, writeIsolation } = await import("../bench/isolation/report.js");
+      const options = {
+        milliseconds: Number(given.seconds) * 1000,
+        rate: Number(given.rate),
+        ...(given.corpus && { corpus: given.corpus }),
+      };
+      const stretches = await measureIsolation(options, given.json ? printJson : () => {});
+      const text = renderIsolation(stretches, options);
+      if (!given.json) print(text);
+      if (given.write) writeIsolation(join(repositoryRoot, "docs/performance.md"), text);
+    });
 }

@@ -13,6 +13,7 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { examine } from "../cli/demo/examination.js";
 import { connectorAddresses } from "../cli/demo/play.js";
 import { playRegion } from "../demo/deliver.js";
 import { generateRegion } from "../demo/region.js";
@@ -82,7 +83,7 @@ const untilSigned = () =>
 beforeAll(async () => {
   installation = await startInstallation({
     names: ["hl7v2", "x12", "publisher", "patients", "visits", "claims", "activity", "notary"],
-    settings: { NOTARY_SECONDS: "1" },
+    settings: { NOTARY_SECONDS: "1", CLOCK_SKEW_SECONDS: "0.3" },
   });
   await installation.untilReady();
   await playRegion(region, { addresses: connectorAddresses(installation.home) });
@@ -236,6 +237,26 @@ describe("the audit of an installation", () => {
     const patient = await oneId("SELECT patient_id AS id FROM projections.visits ORDER BY visit_id LIMIT 1");
     const disclosed = jsonLines((await call("audit", "disclosures", patient, "--json")).stdout);
     expect(disclosed).toContainEqual(expect.objectContaining({ who: "ada", action: "OPEN" }));
+  });
+
+  it("answers an examiner who asks why a claim was paid that is reversed (docs/audit.md)", async () => {
+    const printed: string[] = [];
+    const print = (line = "") => void printed.push(line);
+    const folder = join(installation.home, "examination");
+    const found = await examine({ call, folder, print, run: 260301, skewMilliseconds: 500 });
+    expect(found.known).toMatchObject({ status: "paid", paid_amount: 80 });
+    expect(found.now).toMatchObject({ status: "reversed", paid_amount: 0 });
+    expect(printed.join("\n")).toMatch(/paid_amount: 80 -> 0[\s\S]*?by ClaimPaymentReversed health\.claim\.events/);
+    const [right, changed] = found.verdicts;
+    expect(right).toMatch(/^YES[\s\S]*that you trust\.$/);
+    expect(changed).toMatch(/^NO/);
+    // What was known then is in the package, the row and the signed manifest of the whole read model.
+    const files = openArchive(readFileSync(join(folder, "claim-260301.zip")));
+    const text = (name: string) => Buffer.from(files.get(name) ?? []).toString("utf8");
+    expect(JSON.parse(text("as-of/claims.jsonl"))).toMatchObject({ claim_id: found.claim, status: "paid" });
+    expect(JSON.parse(text("as-of/claims.jsonl"))).not.toHaveProperty("member_id");
+    expect(JSON.parse(text("as-of/manifest.json"))).toMatchObject({ projection: "claims", at: found.day });
+    expect((await call("audit", "access", "--json")).stdout).toMatch(/"audit as-of"[^\n]*"examination"/);
   });
 
   it("names what was changed in the notary's own tables, with exit code 3", async () => {

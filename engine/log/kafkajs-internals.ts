@@ -18,6 +18,11 @@ export interface RequestQueue {
 export interface Connection {
   connect(): Promise<boolean>;
   disconnect(): Promise<boolean>;
+  isConnected(): boolean;
+  /** What has come of the reply that is being read: bytes, how many, and how many make the next step. */
+  chunks: Buffer[];
+  bytesBuffered: number;
+  bytesNeeded: number;
 }
 
 /** A position in the bytes of a response. */

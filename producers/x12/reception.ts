@@ -1,11 +1,11 @@
 import type { Intake, ReceivedUnit, UnitIdentity, Verdict } from "../../engine/intake/connector.js";
+import type { ByteSource } from "../../engine/reception/byte-source.js";
 import { answerTo } from "./answer.js";
 import { type FileReport, InterchangeCheck, type InterchangeReport } from "./check.js";
 import { answeredEntry, InterchangeEntries, interchangeIdentity } from "./entries.js";
 import { type PartnerChoice, partnerOf } from "./partner.js";
 import type { Profile } from "./profile.js";
 import type { RecentInterchanges } from "./recent.js";
-import type { ByteSource } from "./source.js";
 import { type Slice, Splitter, unitKinds } from "./splitter.js";
 import { Tokenizer } from "./tokenizer.js";
 import { isAcknowledged, isRejected } from "./verdict.js";
