@@ -276,13 +276,7 @@ describe("the audit of an installation", () => {
     expect(JSON.parse(text("as-of/claims.jsonl"))).toMatchObject({ claim_id: found.claim, status: "paid" });
     expect(JSON.parse(text("as-of/claims.jsonl"))).not.toHaveProperty("member_id");
     expect(JSON.parse(text("as-of/manifest.json"))).toMatchObject({ projection: "claims", at: found.day });
-<<<<<<< HEAD
-    expect((await call("audit", "access", "--json")).stdout).toMatch(
-      /"REPLAY","what":"projection claims"[^\n]*"examination"/,
-    );
-=======
     expect((await call("audit", "access", "--json")).stdout).toMatch(/"action":"REPLAY"[^\n]*"examination"/);
->>>>>>> h-asof
   });
 
   it("names what was changed in the notary's own tables, with exit code 3", async () => {
