@@ -1,12 +1,13 @@
 import { type Command, InvalidArgumentError } from "commander";
 import { recordAccess } from "../engine/audit/access.js";
 import { type SignedAsOfManifest, signAsOf } from "../engine/audit/as-of-manifest.js";
+import { asOfRows } from "../engine/audit/as-of-rows.js";
 import { notaryKey } from "../engine/audit/checkpoint.js";
 import { type AsOf, buildAsOf, dropAsOf, listAsOfs, showAsOf } from "../engine/replay/as-of.js";
 import { TributaryError } from "../engine/service/errors.js";
 import { rebuildFlags } from "../engine/service/node-flags.js";
 import { requireSetting } from "../engine/service/settings.js";
-import { actorOf } from "./audit-source.js";
+import { actorOf, surrogateOf, trailKindOf } from "./audit-source.js";
 import { type BuildParts, withBuildSource } from "./build-source.js";
 import { print, printJson, printTable } from "./output.js";
 import { ranWithFlags } from "./own-process.js";
@@ -21,6 +22,13 @@ export function instantOf(text: string): number {
   if (Number.isNaN(instant))
     throw new InvalidArgumentError("an instant as 2026-01-31T00:00:00Z, or epoch milliseconds.");
   return instant;
+}
+
+/** `claim/ID`. @throws InvalidArgumentError */
+function subjectOf(text: string): string {
+  const [kind = "", id = "", ...more] = text.split("/");
+  if (more.length > 0) throw new InvalidArgumentError("one subject, as claim/ID.");
+  return `${trailKindOf(kind)}/${surrogateOf(id)}`;
 }
 
 export interface AsOfRequest {
@@ -67,6 +75,7 @@ interface AsOfCommandOptions {
   readonly sealed?: boolean;
   readonly list?: boolean;
   readonly drop?: string;
+  readonly of?: string;
   readonly reason?: string;
   readonly by?: string;
   readonly json?: boolean;
@@ -101,6 +110,7 @@ async function build(name: string, options: AsOfCommandOptions & { readonly at: 
   if (await ranWithFlags(rebuildFlags)) return;
   const { connections, sealed = false } = { connections: 2, ...options };
   await withBuildSource(name, { connections, sealed }, async (parts) => {
+    const { source } = parts;
     const { asOf, manifest } = await madeAsOf(parts, { ...options, command: "audit as-of" });
     if (options.json) {
       printJson({ schema: asOf.schema, manifest });
@@ -118,6 +128,10 @@ async function build(name: string, options: AsOfCommandOptions & { readonly at: 
     print(`  signed by     ${publicKey}`);
     print(`  signature     ${signature}`);
     printTable(Object.entries(manifest.tables).map(([table, { rows, sha256 }]) => ({ table, rows, sha256 })));
+    if (options.of === undefined) return;
+    const [kind = "", id = ""] = options.of.split("/");
+    for (const [view, rows] of Object.entries(await asOfRows(source.pool, asOf, kind, id, false)))
+      for (const row of rows) print(`${view}  ${row}`);
   });
 }
 
@@ -131,6 +145,7 @@ export function registerAuditAsOf(command: Command): void {
     .option("--at <instant>", "what was known then, inclusive, by recorded time", instantOf)
     .option("--effective-at <instant>", "of that only what had happened by then, by the messages' own time", instantOf)
     .option("--sealed", "leave restricted columns empty")
+    .option("--of <kind/id>", "show its rows about one `claim/ID`, `visit/ID` or `patient/ID`", subjectOf)
     .option("--list", "the as-ofs that are there")
     .option("--drop <schema>", "drop one of them")
     .option("--reason <text>", "why, for the record")

@@ -1,6 +1,7 @@
 import { writeFileSync } from "node:fs";
 import { Argument, type Command } from "commander";
 import { auditRecords, disclosuresOf, isAccess, recordAccess } from "../engine/audit/access.js";
+import { asOfRows } from "../engine/audit/as-of-rows.js";
 import { auditEventOf } from "../engine/audit/audit-event.js";
 import { fingerprint, notaryKey } from "../engine/audit/checkpoint.js";
 import { makePackage } from "../engine/audit/package.js";
@@ -9,10 +10,15 @@ import type { PlacedRecord } from "../engine/audit/read-places.js";
 import { type Trail, trailKinds, trailOf } from "../engine/audit/trail.js";
 import { fetchSchema } from "../engine/log/registry.js";
 import { readJournalId } from "../engine/log/topics.js";
+import { dropAsOf } from "../engine/replay/as-of.js";
 import { TributaryError } from "../engine/service/errors.js";
+import { rebuildFlags } from "../engine/service/node-flags.js";
 import { requireSetting } from "../engine/service/settings.js";
+import { instantOf as asOfInstant, madeAsOf } from "./audit-as-of.js";
 import { type AuditParts, actorOf, surrogateOf, trailKindOf, withAudit } from "./audit-source.js";
+import { withBuildSource } from "./build-source.js";
 import { print, printJson } from "./output.js";
+import { ranWithFlags } from "./own-process.js";
 
 interface PackageOptions {
   readonly out?: string;
@@ -21,6 +27,7 @@ interface PackageOptions {
   readonly reason?: string;
   readonly recipient?: string;
   readonly by?: string;
+  readonly at?: number;
   readonly timeout: string;
   readonly json?: boolean;
 }
@@ -77,6 +84,32 @@ async function furtherFiles({ log, codec }: AuditParts, { subject, trail }: Gath
   return files;
 }
 
+/** Read models that tell about each kind of subject. */
+const toldBy: Readonly<Record<string, string>> = { claim: "claims", visit: "visits", patient: "patients" };
+
+/** What was known of the subject at a moment: its rows, and the signed manifest of the whole read model. */
+async function knownThen(
+  { kind, id }: Gathered["subject"],
+  at: number,
+  { open, reason, by }: PackageOptions,
+): Promise<ReadonlyMap<string, Uint8Array>> {
+  const name = toldBy[kind];
+  if (name === undefined) throw new TributaryError("TRIB_CONFIG_INVALID", "--at is for a claim, a visit or a patient.");
+  return withBuildSource(name, { connections: 2, sealed: !open }, async (parts) => {
+    const { asOf, manifest } = await madeAsOf(parts, { at, reason, by, command: "audit package" });
+    try {
+      const rows = await asOfRows(parts.source.pool, asOf, kind, id, open === true);
+      const files = Object.entries(rows).map(
+        ([view, lines]) => [`as-of/${view}.jsonl`, Buffer.from(lines.map((line) => `${line}\n`).join(""))] as const,
+      );
+      const signed = Buffer.from(`${JSON.stringify(manifest, undefined, 2)}\n`);
+      return new Map<string, Uint8Array>([["as-of/manifest.json", signed], ...files]);
+    } finally {
+      await dropAsOf(parts.source.pool, asOf);
+    }
+  });
+}
+
 export function registerAuditPackage(command: Command): void {
   command
     .command("package")
@@ -90,12 +123,14 @@ export function registerAuditPackage(command: Command): void {
     .option("--open", "take along what is sealed, opened: units as received, names, identifiers")
     .option("--reason <text>", "why; needed to open what is sealed")
     .option("--recipient <name>", "who is given it")
+    .option("--at <instant>", "take along what was known of it then, inclusive, by recorded time", asOfInstant)
     .option("--scan", "read the whole log, although there is a timeline")
     .option("--by <name>", "who asks; default the user of the system")
     .option("--timeout <seconds>", "how long to wait for the notary's signature", "120")
     .option("--json", "one JSON object")
-    .action((kind: string, id: string, until: string | undefined, options: PackageOptions) =>
-      withAudit(options, async (parts) => {
+    .action(async (kind: string, id: string, until: string | undefined, options: PackageOptions) => {
+      if (options.at !== undefined && (await ranWithFlags(rebuildFlags))) return;
+      await withAudit(options, async (parts) => {
         const { log, codec, pool, settings } = parts;
         const key = notaryKey(requireSetting(settings, "TRIBUTARY_NOTARY_KEY"));
         const journal = await readJournalId(log);
@@ -113,6 +148,9 @@ export function registerAuditPackage(command: Command): void {
           recipient: options.recipient,
           actor: madeBy,
         });
+        const files = await furtherFiles(parts, gathered, journal);
+        if (options.at !== undefined)
+          for (const [name, bytes] of await knownThen(subject, options.at, options)) files.set(name, bytes);
         const archive = await makePackage(
           {
             pool,
@@ -124,7 +162,7 @@ export function registerAuditPackage(command: Command): void {
           {
             subject,
             records,
-            files: await furtherFiles(parts, gathered, journal),
+            files,
             madeBy,
             madeAt: Date.now(),
             reason: options.reason ?? null,
@@ -146,8 +184,8 @@ export function registerAuditPackage(command: Command): void {
           print(`signed by the key ${made.publicKey} (fingerprint ${made.fingerprint})`);
           print("check it with the verify.html or verify.mjs inside, or with one that you have from elsewhere");
         }
-      }),
-    );
+      });
+    });
   command
     .command("verifier")
     .argument("<folder>", "where verify.mjs and verify.html are written")

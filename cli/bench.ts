@@ -1,5 +1,7 @@
+import { join } from "node:path";
 import type { Command } from "commander";
 import { runGenerate } from "../bench/generate.js";
+import { repositoryRoot } from "../engine/service/root.js";
 import { openInstallation } from "./installation.js";
 import { print, printJson } from "./output.js";
 
@@ -38,34 +40,68 @@ export function registerBench(command: Command): void {
     .option("--only <connector...>", "connectors to measure; default: all that have a bench")
     .option("--units <n>", "units of the throughput run")
     .option("--rate <n>", "units a second of the latency run")
+    .option("--no-large", "without the files of 100 MB")
     .option("--profile <folder>", "keep V8 profiles of the connector here")
     .option("--json", "one JSON object a connector")
     .addHelpText("after", "\nExit code 2: a figure was not reached.")
-    .action(async (options: { only?: string[]; units?: string; rate?: string; profile?: string; json?: boolean }) => {
-      await openInstallation();
-      const { isReached, runIntakeBench } = await import("../bench/intake/run.js");
-      for await (const run of runIntakeBench(options.only ?? [], {
-        ...(options.units && { units: Number(options.units) }),
-        ...(options.rate && { rate: Number(options.rate) }),
-        ...(options.profile && { profile: options.profile }),
-      })) {
-        if (!run.measures.every(isReached)) process.exitCode = 2;
-        if (options.json) printJson(run);
-        else {
-          print(`${run.connector}: ${run.about}`);
-          for (const measure of run.measures) {
-            const wanted =
-              measure.atLeast !== undefined
-                ? `, at least ${measure.atLeast}`
-                : measure.atMost !== undefined
-                  ? `, at most ${measure.atMost}`
-                  : "";
-            print(
-              `  ${measure.name}: ${measure.value} ${measure.unit}${wanted && ` (${isReached(measure) ? "reached" : "NOT REACHED"}${wanted})`}`,
-            );
+    .action(
+      async (options: {
+        only?: string[];
+        units?: string;
+        rate?: string;
+        large: boolean;
+        profile?: string;
+        json?: boolean;
+      }) => {
+        await openInstallation();
+        const { isReached, runIntakeBench } = await import("../bench/intake/run.js");
+        for await (const run of runIntakeBench(options.only ?? [], {
+          large: options.large,
+          ...(options.units && { units: Number(options.units) }),
+          ...(options.rate && { rate: Number(options.rate) }),
+          ...(options.profile && { profile: options.profile }),
+        })) {
+          if (!run.measures.every(isReached)) process.exitCode = 2;
+          if (options.json) printJson(run);
+          else {
+            print(`${run.connector}: ${run.about}`);
+            for (const measure of run.measures) {
+              const wanted =
+                measure.atLeast !== undefined
+                  ? `, at least ${measure.atLeast}`
+                  : measure.atMost !== undefined
+                    ? `, at most ${measure.atMost}`
+                    : "";
+              print(
+                `  ${measure.name}: ${measure.value} ${measure.unit}${wanted && ` (${isReached(measure) ? "reached" : "NOT REACHED"}${wanted})`}`,
+              );
+            }
+            for (const sentence of run.checked) print(`  checked: ${sentence}`);
           }
-          for (const sentence of run.checked) print(`  checked: ${sentence}`);
         }
-      }
+      },
+    );
+
+  command
+    .command("isolation")
+    .description("what one connector's partner sees while another connector is flooded, fed with poison and killed")
+    .option("--seconds <n>", "of each stretch", "15")
+    .option("--rate <n>", "units a second of that partner", "50")
+    .option("--corpus <folder>", "folder of samples, whose malformed ones are sent")
+    .option("--write", "put the table into docs/performance.md")
+    .option("--json", "one JSON object a stretch")
+    .action(async (given: { seconds: string; rate: string; corpus?: string; write?: boolean; json?: boolean }) => {
+      await openInstallation();
+      const { measureIsolation } = await import("../bench/isolation/run.js");
+      const { renderIsolation, writeIsolation } = await import("../bench/isolation/report.js");
+      const options = {
+        milliseconds: Number(given.seconds) * 1000,
+        rate: Number(given.rate),
+        ...(given.corpus && { corpus: given.corpus }),
+      };
+      const stretches = await measureIsolation(options, given.json ? printJson : () => {});
+      const text = renderIsolation(stretches, options);
+      if (!given.json) print(text);
+      if (given.write) writeIsolation(join(repositoryRoot, "docs/performance.md"), text);
     });
 }

@@ -1,24 +1,23 @@
+import { join } from "node:path";
 import type { Command } from "commander";
 import type { PlayResult } from "../demo/deliver.js";
 import { intakeCounts } from "../engine/intake/journal.js";
 import { awaitProjections } from "../engine/projector/await.js";
 import { allProjections } from "../engine/service/discover.js";
-import { createLogger } from "../engine/service/logger.js";
-import { prepareInstallation, processSpecs } from "../engine/service/prepare.js";
-import { readSettings, requireSetting } from "../engine/service/settings.js";
-import { startSupervisor } from "../engine/service/supervisor.js";
-import { findStack, startStack, stopStack } from "../stack/stack.js";
+import { requireSetting } from "../engine/service/settings.js";
+import { withEverything } from "./demo/everything.js";
+import { examine } from "./demo/examination.js";
 import { DemoHistory } from "./demo/history.js";
-import { play, untilReady } from "./demo/play.js";
+import { play } from "./demo/play.js";
 import { printSummary } from "./demo/summary.js";
 import { compareCounts, compareRegions } from "./demo/truth.js";
-import { openInstallation } from "./installation.js";
 import { withLog } from "./log.js";
 import { print, printTable } from "./output.js";
-import { describeProgress } from "./progress.js";
+import { ownCommand } from "./own-process.js";
 
 interface DemoOptions {
   readonly once?: boolean;
+  readonly audit?: boolean;
   readonly seed: string;
   readonly patients: string;
   readonly days: string;
@@ -33,35 +32,16 @@ export function registerDemo(command: Command): void {
     .option("--seed <text>", "seed of the region", "demo")
     .option("--patients <n>", "people who live there", "2000")
     .option("--days <n>", "days over which their matters begin", "1")
-    .action(demo);
+    .option(
+      "--audit",
+      "play instead an examiner's question: why a claim was paid on a day although it was later reversed",
+    )
+    .action((options: DemoOptions) => (options.audit ? demoAudit() : demo(options)));
 }
 
 async function demo(options: DemoOptions): Promise<void> {
   const began = performance.now();
-  const { TRIBUTARY_HOME: home } = readSettings();
-  const found = await findStack(home);
-  await startStack({ home, environment: process.env, report: (progress) => print(describeProgress(progress)) });
-  const installation = await openInstallation();
-  await prepareInstallation(installation, (step) => print(`prepared  ${step}`));
-  print(`stack     ready after ${seconds(began)}`);
-
-  const logger = createLogger(
-    "demo",
-    installation.settings.LOG_LEVEL === "info" ? "error" : installation.settings.LOG_LEVEL,
-  );
-  const supervisor = startSupervisor({ home, logger });
-  const interrupted = new Promise<void>((resolve) => {
-    process.once("SIGINT", () => resolve());
-    process.once("SIGTERM", () => resolve());
-  });
-  try {
-    const specs = await processSpecs(installation);
-    for (const spec of specs) supervisor.add(spec);
-    await untilReady(
-      home,
-      specs.map(({ name }) => name),
-    );
-    print(`running   ${specs.map(({ name }) => name).join(", ")} (${seconds(began)})`);
+  await withEverything(async ({ home, interrupted }) => {
     // Whatever is under way when Ctrl-C comes ends with this process; the next demo plays the rest.
     const right = await Promise.race([playAndCompare(home, options), interrupted.then(() => undefined)]);
     print();
@@ -73,11 +53,20 @@ async function demo(options: DemoOptions): Promise<void> {
       print("Everything stays up until Ctrl-C. `npx tributary status` shows what runs.");
       await interrupted;
     }
-  } finally {
-    await supervisor.stop();
-    if (!found) await stopStack(home);
-  }
-  process.exit();
+  });
+}
+
+/** The scenario of docs/audit.md. */
+async function demoAudit(): Promise<void> {
+  // A package waits for the notary's signature.
+  process.env.NOTARY_SECONDS ??= "1";
+  await withEverything(async ({ home, interrupted }) => {
+    const call = (...parameters: string[]) => ownCommand(parameters);
+    const run = Math.floor(Date.now() / 1000);
+    const examined = examine({ call, print, run, folder: join(home, "examination") });
+    const found = await Promise.race([examined, interrupted.then(() => undefined)]);
+    if (found === undefined) process.exitCode = 130;
+  });
 }
 
 /** Plays the region, waits for the read models, prints them, and says whether all is right. */

@@ -5,6 +5,7 @@ const examples: Readonly<Record<string, readonly (readonly [call: string, what: 
   demo: [
     ["tributary demo", "plays the region and stays up"],
     ["tributary demo --once --patients 200", "a smaller one; exits 0 only when every row is right"],
+    ["tributary demo --audit", "about a minute; ends by itself"],
   ],
   up: [
     ["tributary up", "ready when it returns; as often as you like"],
@@ -37,7 +38,19 @@ const examples: Readonly<Record<string, readonly (readonly [call: string, what: 
   "schemas types": [["tributary schemas types", "after a change of an .avsc file"]],
   "producers list": [["tributary producers list", "names, partners, addresses"]],
   "producers run": [["tributary producers run hl7v2", "until Ctrl-C"]],
-  "producers new": [["tributary producers new lab-feed", "then change its translation"]],
+  "producers new": [
+    ["tributary producers new lab-feed", "then change its translation"],
+    ["tributary producers new acme --like hl7v2", "a connector of its own that begins as hl7v2 is"],
+  ],
+  "producers add-partner": [
+    [
+      `tributary producers add-partner hl7v2 lake --set 'match=[{"facility":"LAKE"}]' --set timezone=America/Chicago`,
+      "a hospital over MLLP",
+    ],
+    ["tributary producers add-partner csv lake --auth signature", "with a secret that it signs with"],
+  ],
+  "producers fields": [["tributary producers fields hl7v2", "defaults and meaning of each"]],
+  "producers restart": [["tributary producers restart hl7v2", "after a profile was added or changed"]],
   "consumers list": [["tributary consumers list --json", "names, read models, pids"]],
   "consumers run": [["tributary consumers run claims", "a second instance shares the partitions of the first"]],
   "consumers new": [["tributary consumers new bed-days", "then change its table and fold"]],
@@ -87,6 +100,10 @@ const examples: Readonly<Record<string, readonly (readonly [call: string, what: 
   "projections rollback": [["tributary projections rollback claims", "as fresh as what it replaces"]],
   "projections drop": [["tributary projections drop claims --yes", "when nobody will want to go back"]],
   "projections list": [["tributary projections list", "with lag and parked keys"]],
+  "projections query": [
+    ["tributary projections query 'select status, count(*) from claims group by 1'", "as a table"],
+    ["tributary projections query 'table remittances' --json", "one JSON object a row"],
+  ],
   "projections await": [["tributary projections await --timeout 60", "then query"]],
   "projections verify": [["tributary projections verify claims", "exit code 2 when a row differs"]],
   "parked list": [["tributary parked list --projection visits", "places, codes, since when"]],
@@ -145,6 +162,10 @@ const examples: Readonly<Record<string, readonly (readonly [call: string, what: 
   "bench intake": [
     ["tributary bench intake", "every connector that has a part in it"],
     ["tributary bench intake --only hl7v2 --json", "one of them, for a script"],
+  ],
+  "bench isolation": [
+    ["tributary bench isolation --seconds 5", "a short look"],
+    ["tributary bench isolation --corpus ../shared/data --write", "with malformed samples, into the documentation"],
   ],
   "bench projector": [
     ["tributary bench projector --only idle,keys --events 200000", "two parts, smaller"],

@@ -1,4 +1,6 @@
-import { spawn } from "node:child_process";
+import { execFile, spawn } from "node:child_process";
+import { join } from "node:path";
+import { builtRoot } from "../engine/service/root.js";
 
 /**
  * Runs the command that this process was called with again in one that has these flags of Node, where this one hasn't.
@@ -24,3 +26,14 @@ export async function ranWithFlags(flags: readonly string[]): Promise<boolean> {
   }
   return true;
 }
+
+/** Runs `tributary …` in a process of its own, in this one's environment, and gives what it printed. */
+export const ownCommand = (
+  parameters: readonly string[],
+): Promise<{ readonly exitCode: number | null; readonly stdout: string; readonly stderr: string }> =>
+  new Promise((resolve) => {
+    const main = join(builtRoot, "cli/main.js");
+    const child = execFile(process.execPath, [main, ...parameters], { maxBuffer: 1e9 }, (_error, stdout, stderr) =>
+      resolve({ exitCode: child.exitCode, stdout, stderr }),
+    );
+  });

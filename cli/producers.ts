@@ -1,10 +1,14 @@
 import type { Command } from "commander";
 import { connectorNames, loadConnector, loadProfiles } from "../engine/service/discover.js";
+import { TributaryError } from "../engine/service/errors.js";
 import { registered } from "../engine/service/registration.js";
 import { runInForeground } from "./foreground.js";
 import { openInstallation } from "./installation.js";
 import { print, printJson, printTable } from "./output.js";
+import { registerPartners } from "./partners.js";
 import { connectorScaffold } from "./scaffold/connector.js";
+import { connectorCopy } from "./scaffold/copy.js";
+import { formatFiles } from "./scaffold/format.js";
 import { writeScaffold } from "./scaffold/write.js";
 
 export function registerProducers(command: Command): void {
@@ -41,11 +45,25 @@ export function registerProducers(command: Command): void {
   command
     .command("new")
     .argument("<name>", "lower-case letters, digits and hyphens")
-    .description("write a connector: a folder that runs and passes its own spec at once, JSON over HTTP to begin with")
-    .action((name: string) => {
-      writeScaffold(name, connectorScaffold);
-      print(`Test it:  npx vitest run --project unit producers/${name} test/connectors`);
-      print(`Run it:   npx tributary run ${name}`);
-      print(`Try it:   npx tributary send producers/${name}/samples/accepted.json --to ${name}`);
-    });
+    .option("--like <connector>", "begin with a copy of this connector instead of JSON over HTTP")
+    .description(
+      "write a connector: a folder that runs and passes its own specs at once, JSON over HTTP to begin with, or what another one does",
+    )
+    .action((name: string, { like }: { like?: string }) => newConnector(name, like));
+  registerPartners(command);
+}
+
+function newConnector(name: string, like: string | undefined): void {
+  if (like !== undefined && !connectorNames().includes(like)) {
+    throw new TributaryError(
+      "TRIB_CLI_NOT_FOUND",
+      `There is no connector ${like}. There are: ${connectorNames().join(", ")}.`,
+    );
+  }
+  const written = writeScaffold(name, like === undefined ? connectorScaffold : (own) => connectorCopy(own, like));
+  formatFiles(written);
+  const sample = written.find((path) => path.includes("/samples/accepted"));
+  print(`Test it:  npx vitest run --project unit producers/${name} test/connectors`);
+  print(`Run it:   npx tributary producers run ${name}`);
+  print(`Try it:   npx tributary send ${sample} --to ${name}`);
 }

@@ -14,6 +14,7 @@ import { kekSettings } from "../engine/service/settings.js";
 import { withLog } from "./log.js";
 import { print, printJson, printTable } from "./output.js";
 import { registerProjectionBuilds } from "./projection-builds.js";
+import { registerProjectionQuery } from "./projection-query.js";
 
 function seconds(text: string): number {
   const value = Number(text);
@@ -23,6 +24,7 @@ function seconds(text: string): number {
 
 export function registerProjections(command: Command): void {
   registerProjectionBuilds(command);
+  registerProjectionQuery(command);
   command
     .command("list")
     .description("every build: schema, state, lag, parked keys")

@@ -1,11 +1,13 @@
 import { readFileSync } from "node:fs";
 import { type Command, InvalidArgumentError } from "commander";
 import type { Address, SendLine } from "../engine/intake/connector.js";
-import { loadConnector } from "../engine/service/discover.js";
+import { loadConnector, loadProfiles } from "../engine/service/discover.js";
 import { TributaryError } from "../engine/service/errors.js";
 import { registered } from "../engine/service/registration.js";
+import { readSettingsLike } from "../engine/service/settings.js";
 import { openInstallation } from "./installation.js";
 import { print, printJson } from "./output.js";
+import { addProofOptions, type ProofOptions, proofOf } from "./partner-proof.js";
 
 function positive(text: string): number {
   const value = Number(text);
@@ -22,7 +24,7 @@ export function lineOf(line: SendLine): string {
 }
 
 export function registerSend(command: Command): void {
-  command
+  addProofOptions(command)
     .argument("<file...>", "files to send, in this order")
     .requiredOption("--to <connector>", "connector (see `producers list`)")
     .option("--partner <partner>", "partner that sends", "generic")
@@ -36,10 +38,14 @@ export function registerSend(command: Command): void {
     .action(
       async (
         files: string[],
-        options: { to: string; partner: string; rate?: number; url?: string; json?: boolean },
+        options: ProofOptions & { to: string; partner: string; rate?: number; url?: string; json?: boolean },
       ) => {
         const { settings } = await openInstallation();
         const connector = await loadConnector(options.to);
+        const profile = loadProfiles(connector, false).get(options.partner);
+        const { settingsOf } = connector;
+        const own = settingsOf === undefined ? settings : readSettingsLike(options.to, settingsOf);
+        const proof = proofOf(profile, options, own);
         const contents = files.map((file) => ({ file, bytes: readInput(file) }));
         const addresses = options.url
           ? [{ protocol: new URL(options.url).protocol.replace(":", ""), url: options.url }]
@@ -51,6 +57,7 @@ export function registerSend(command: Command): void {
             partner: options.partner,
             file,
             bytes,
+            proof,
             ...(options.rate ? { rate: options.rate } : {}),
           };
           for await (const line of connector.send(request)) {

@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Command } from "commander";
+import type { ConnectorDefinition } from "../engine/intake/connector.js";
 import { dryIntake } from "../engine/intake/dry-intake.js";
 import { loadConnector, loadProfiles } from "../engine/service/discover.js";
 import { TributaryError } from "../engine/service/errors.js";
@@ -9,6 +10,16 @@ import { createLogger } from "../engine/service/logger.js";
 import { readSettings } from "../engine/service/settings.js";
 import { print, printJson } from "./output.js";
 import { lineOf, readInput } from "./send.js";
+
+/** Profiles without what a partner proves itself with: nobody is let in here but who calls the command. */
+function rehearsed(connector: ConnectorDefinition<unknown>, profiles: ReadonlyMap<string, unknown>) {
+  return new Map(
+    [...profiles].map(([partner, profile]) => {
+      const open = { ...(profile as object), authentication: [] };
+      return [partner, connector.rehearsal?.(open) ?? open] as const;
+    }),
+  );
+}
 
 export function registerValidate(command: Command): void {
   command
@@ -25,7 +36,7 @@ export function registerValidate(command: Command): void {
       const home = mkdtempSync(join(tmpdir(), "tributary-validate-"));
       const settings = readSettings({ TRIBUTARY_HOME: home });
       const intake = dryIntake(connector, settings.INTAKE_UNIT_LIMIT);
-      const profiles = loadProfiles(connector, false);
+      const profiles = rehearsed(connector, loadProfiles(connector, false));
       if (!profiles.has(options.partner)) {
         throw new TributaryError("TRIB_CLI_NOT_FOUND", `There is no partner ${options.partner}.`);
       }
@@ -51,6 +62,8 @@ export function registerValidate(command: Command): void {
         rmSync(home, { recursive: true, force: true });
       }
       if (!options.json) {
+        // A sender that is told by its message may be another than the one asked for.
+        for (const [partner, count] of intake.partners) print(`from ${partner}: ${count}`);
         for (const [flag, count] of intake.flags) print(`flagged ${flag}: ${count}`);
         for (const [type, count] of intake.events) print(`would make ${type}: ${count}`);
       }

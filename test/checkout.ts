@@ -7,6 +7,8 @@ import { repositoryRoot } from "../engine/service/root.js";
 /** A copy of the checkout, for commands that write into it. */
 export interface Checkout {
   readonly folder: string;
+  /** What `git status --porcelain` says. */
+  status(): string[];
   /** Paths that differ from what was copied, new folders with their files. */
   changed(): string[];
   /** Runs a tool of `node_modules/.bin`. @returns its exit code and what it printed. */
@@ -36,13 +38,11 @@ export function copyCheckout(): Checkout {
   appendFileSync(join(folder, ".git", "info", "exclude"), "node_modules\n");
   git(folder, "add", "--all");
   git(folder, "commit", "--quiet", "--message", "as it was");
+  const status = () => git(folder, "status", "--porcelain", "--untracked-files=all").split("\n").filter(Boolean);
   return {
     folder,
-    changed: () =>
-      git(folder, "status", "--porcelain", "--untracked-files=all")
-        .split("\n")
-        .filter(Boolean)
-        .map((line) => line.slice(3)),
+    status,
+    changed: () => status().map((line) => line.slice(3)),
     run: (tool, parameters) =>
       new Promise((resolve, reject) => {
         const child = spawn(join(folder, "node_modules", ".bin", tool), parameters, { cwd: folder });

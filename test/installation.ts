@@ -71,10 +71,19 @@ export async function startInstallation(
     readonly names?: readonly string[];
     readonly settings?: Readonly<Record<string, string>>;
     readonly watch?: Pick<SupervisorOptions, "onStarted" | "onEnded">;
+    /** Port of 127.0.0.1 through which the processes reach Postgres; this test itself goes there directly. */
+    readonly postgresPort?: number;
   } = {},
 ): Promise<TestInstallation> {
   const place = await makePlace(options.settings);
-  const { home, environment } = place;
+  const { home } = place;
+  const environment = { ...place.environment };
+  if (options.postgresPort !== undefined) {
+    const proxied = new URL(place.databaseUrl);
+    proxied.hostname = "127.0.0.1";
+    proxied.port = String(options.postgresPort);
+    environment.DATABASE_URL = proxied.href;
+  }
   const settings = readSettings(environment);
   const installation = { settings, environment };
   await prepareInstallation(installation, () => {});

@@ -1,26 +1,33 @@
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type Checkout, copyCheckout } from "./checkout.js";
 import { tributary } from "./command.js";
 import { startInstallation, type TestInstallation } from "./installation.js";
+import { commandsOf, runCommands } from "./page-commands.js";
 import { type Running, startCommand, untilReady } from "./running.js";
 
 const name = "lab-feed";
 
 let checkout: Checkout;
 let installation: TestInstallation;
-let running: Running | undefined;
+const running: Running[] = [];
+/** Home of who follows the page. */
+const home = mkdtempSync(join(tmpdir(), "tributary-newcomer-"));
 
 const call = (...parameters: string[]) => tributary(installation.environment, parameters, checkout.folder);
 
 beforeAll(async () => {
   checkout = copyCheckout();
-  installation = await startInstallation({ names: ["publisher", "patients"] });
+  installation = await startInstallation({ names: ["publisher", "activity", "patients", "visits", "claims"] });
 });
 afterAll(async () => {
-  running?.child.kill("SIGTERM");
-  await running?.ended;
+  for (const { child } of running) child.kill("SIGTERM");
+  await Promise.all(running.map(({ ended }) => ended));
   await installation?.stop();
   checkout?.remove();
+  rmSync(home, { recursive: true, force: true });
 });
 
 describe("producers new", () => {
@@ -53,7 +60,7 @@ describe("producers new", () => {
 
   it("writes what takes messages in, beside processes that know nothing of it", async () => {
     const before = ["publisher", "patients"].map((process) => installation.process(process)?.pid);
-    running = startCommand(installation.environment, ["producers", "run", name], checkout.folder);
+    running.push(startCommand(installation.environment, ["producers", "run", name], checkout.folder));
     await untilReady(installation.home, [name, "publisher", "patients"]);
     const send = (sample: string) => call("send", `producers/${name}/samples/${sample}.json`, "--to", name, "--json");
     const accepted = await send("accepted");
@@ -75,5 +82,90 @@ describe("producers new", () => {
     const listed = await call("producers", "list", "--json");
     expect(JSON.parse(listed.stdout)).toContainEqual(expect.objectContaining({ name, partners: ["generic"] }));
     expect(["publisher", "patients"].map((process) => installation.process(process)?.pid)).toEqual(before);
+  });
+});
+
+describe("docs/add-a-partner.md", () => {
+  const page = commandsOf(join(import.meta.dirname, "../docs/add-a-partner.md"));
+  const connectors = ["hl7v2", "x12", "fhir", "csv", "cloudevents"];
+  const environment = () => ({
+    ...installation.environment,
+    HOME: home,
+    CONNECTOR_TLS_CERT_FILE: join(home, "lake", "server.pem"),
+    CONNECTOR_TLS_KEY_FILE: join(home, "lake", "server.key"),
+  });
+
+  /** Commands of the page by name, those of each connector in order, all connectors at once. */
+  async function follow(...names: readonly string[]) {
+    const results = connectors.map(async (connector) => {
+      const wanted = names.map((one) => page.get(`${connector} ${one}`) ?? "");
+      const { exitCode, stdout, stderr } = await runCommands(wanted.join("\n"), checkout.folder, environment());
+      expect([exitCode, stderr], connector).toEqual([0, ""]);
+      return [connector, stdout] as const;
+    });
+    return Object.fromEntries(await Promise.all(results)) as Record<string, string>;
+  }
+
+  it("adds a partner to each connector by a new file, without a secret, and says what its samples come to", async () => {
+    expect((await runCommands(page.get("before") ?? "", checkout.folder, environment())).exitCode).toBe(0);
+    const told = await follow("keys", "add", "sample", "validate");
+    for (const connector of connectors) {
+      expect(told[connector], connector).toMatch(/ {2}accepted {2}/);
+      expect(told[connector], connector).toMatch(/^from lake: [12]$/m);
+      const profile = readFileSync(join(checkout.folder, "producers", connector, "partners", "lake.json"), "utf8");
+      expect(profile).not.toMatch(/whsec_/);
+    }
+  });
+
+  it("makes a connector like another one, with the other's samples", async () => {
+    const { exitCode, stdout } = await runCommands(page.get("like") ?? "", checkout.folder, environment());
+    expect(exitCode, stdout).toBe(0);
+    expect(stdout).toContain("AA  accepted");
+  });
+
+  it("has the partner's first messages accepted, with its proof, and shows their rows", async () => {
+    running.push(startCommand(environment(), ["run", ...connectors], checkout.folder));
+    await untilReady(installation.home, connectors);
+    // What the page does for each connector, here it does for one; the others are only sent to, and asked about at once.
+    const asked = new Map<string, string>();
+    for (const connector of connectors.slice(1)) {
+      const commands = page.get(`${connector} send`) ?? "";
+      asked.set(connector, /projections query "(.*)"/.exec(commands)?.[1] ?? "");
+      page.set(`${connector} send`, commands.replace(/^.* (restart|await|query) .*$|^.* await$/gm, ""));
+    }
+    const told = await follow("send");
+    expect(told.hl7v2).toMatch(/ LAKE +I +in_progress +2026-03-01 15:30:00\+00\n\(1 row\)/);
+    await installation.applied();
+    const rows = async (connector: string) =>
+      (await installation.query(asked.get(connector)!.replace(" from ", " from projections."))).map(
+        ({ patient_id: _, ...row }) => row,
+      );
+    expect(await rows("x12")).toMatchObject([{ payer_id: "LAKEPLAN", status: "submitted", billed_amount: "100.50" }]);
+    // The same person as in the hospital's HL7 v2: one row.
+    expect(await rows("fhir")).toEqual([{ sex: "F", birth_year: 1984 }]);
+    expect(await rows("csv")).toHaveLength(2);
+    expect(await rows("cloudevents")).toEqual([{ sex: "M", birth_year: 1959 }]);
+  });
+
+  it("lets in nobody without a proof", async () => {
+    for (const connector of ["fhir", "cloudevents"]) {
+      const file = join(home, "lake", connector === "fhir" ? "patient.json" : "registered.json");
+      const sent = await tributary(
+        environment(),
+        ["send", file, "--to", connector, "--partner", "lake", "--json"],
+        checkout.folder,
+      );
+      expect([sent.exitCode, JSON.parse(sent.stdout).answer], connector).toEqual([2, "401"]);
+    }
+  });
+
+  it("adds new files, and changes none", () => {
+    expect(checkout.status().filter((line) => !line.startsWith("?? producers/"))).toEqual([]);
+    expect(checkout.changed()).toEqual(
+      expect.arrayContaining([
+        "producers/acme/connector.ts",
+        ...connectors.map((connector) => `producers/${connector}/partners/lake.json`),
+      ]),
+    );
   });
 });

@@ -85,7 +85,7 @@ export function reliabilityDocument(figures: readonly ChaosFigures[], seed: numb
   return `<!-- Made by \`npm run test:chaos\` from what its specs recorded; a test compares the specs named. -->
 # Reliability
 
-What Tributary promises about the rows in Postgres: each event of the log is in them exactly once, in the order of its key, and no fault of a process, a connection or a server changes that. A promise of this kind is worth what was done to break it. So each guarantee has a spec that breaks things on purpose while work is under way, and then compares every row, every checkpoint and every key held back with the whole log folded in memory: one event after the other, without batches, caches or a database.
+What Tributary promises about the rows in Postgres: each event of the log is in them exactly once, in the order of its key, and no fault of a process, a connection or a server changes that. And about what partners are told: accepted means in the journal, once; rejected means that nothing came of it. A promise of this kind is worth what was done to break it. So each guarantee has a spec that breaks things on purpose while work is under way, and then compares every row, every checkpoint and every key held back with the whole log folded in memory: one event after the other, without batches, caches or a database.
 
 The table is what a ${length} run recorded${length === "short" ? ": a sample of the schedules and cases that the long one goes through" : ""}. How to read it:
 
@@ -93,7 +93,7 @@ The table is what a ${length} run recorded${length === "short" ? ": a sample of 
 - **Processes killed** ended by SIGKILL, as in a power cut: nothing of them could be finished or tidied up.
 - **Faults** count only when they hit work in progress: a statement, a request or a batch under way. A kind of fault that never did fails the run, for it would prove nothing.
 - **Events checked** are events whose rows, or whose order, were compared afterwards, each time they were.
-- **Violations** are rows or orders that were not what the log says. A run with one writes no page.
+- **Violations** are rows or orders that were not what the log says, or answers that were not true. A run with one writes no page.
 
 ${rows.map((row) => `| ${row.map(cell).join(" | ")} |`).join("\n")}
 

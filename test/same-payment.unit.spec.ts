@@ -6,7 +6,7 @@ import { bufferSource } from "../engine/reception/byte-source.js";
 import { receive as receiveCsv } from "../producers/csv/reception.js";
 import { corpus, profiles, sample } from "../producers/csv/testing/corpus.js";
 import { receive as receiveX12 } from "../producers/x12/reception.js";
-import { deskOf } from "../producers/x12/testing/corpus.js";
+import { deskOf } from "../producers/x12/testing/desk.js";
 
 /** What a payment is known by, and its money. */
 function paymentsOf(units: readonly ReceivedUnit[]): string[] {

@@ -95,3 +95,11 @@ export function bundleOf(from: number, to: number): Buffer {
   }
   return Buffer.from(JSON.stringify({ resourceType: "Bundle", type: "transaction", entry }));
 }
+
+/** Lines of a bulk file, a resource each, a visit at a time. */
+export function* linesOf(from: number, to: number): Generator<string> {
+  for (let number = from; number < to; number++)
+    yield `${visitResources(number)
+      .map((resource) => JSON.stringify(resource))
+      .join("\n")}\n`;
+}

@@ -6,6 +6,8 @@ export interface IntakeBenchOptions {
   readonly units?: number;
   /** Units a second of the latency run. */
   readonly rate?: number;
+  /** False leaves out the files of 100 MB; default true. */
+  readonly large?: boolean;
   /** Folder for V8 profiles of the connector (`--cpu-prof`). */
   readonly profile?: string;
 }

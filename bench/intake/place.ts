@@ -23,6 +23,8 @@ export interface BenchPlace {
   readonly addresses: readonly Address[];
   /** Starts one more process, e.g. `publisher`, and waits until it is ready. */
   start(name: string): Promise<void>;
+  /** The running process of a name. */
+  pid(name: string): number;
   /** What a process used so far. */
   usage(name: string): ProcessUsage;
 }
@@ -112,6 +114,7 @@ export async function withPlace<Result>(
       log,
       addresses: find(connector).addresses,
       start,
+      pid: (name) => find(name).pid,
       usage: (name) => usageOf(find(name).pid),
     });
   } finally {

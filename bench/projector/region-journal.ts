@@ -3,6 +3,7 @@ import { generateRegion, type Region } from "../../demo/region.js";
 import type { Intake, ReceivedUnit } from "../../engine/intake/connector.js";
 import { openIntake } from "../../engine/intake/intake.js";
 import { connectCodec } from "../../engine/log/registry.js";
+import { bufferSource } from "../../engine/reception/byte-source.js";
 import { loadConnector, loadProfiles } from "../../engine/service/discover.js";
 import { requireSetting } from "../../engine/service/settings.js";
 import { openVault } from "../../engine/vault/vault.js";
@@ -11,7 +12,6 @@ import { readTransmission } from "../../producers/hl7v2/transmission.js";
 import type { Profile as X12Profile } from "../../producers/x12/profile.js";
 import { RecentInterchanges } from "../../producers/x12/recent.js";
 import { type Desk, receive } from "../../producers/x12/reception.js";
-import { bufferSource } from "../../producers/x12/source.js";
 import type { Place } from "./place.js";
 
 /** The feed that a unit is journalled under, which decides its partition. */

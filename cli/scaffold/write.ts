@@ -8,9 +8,10 @@ import { print } from "../output.js";
 /**
  * Writes new folders into the checkout; nothing that is there is touched.
  * @param files path in the checkout -> content, by the name given.
+ * @returns the paths written.
  * @throws TRIB_CLI_NAME_INVALID for a name that can't be a folder's, or is taken.
  */
-export function writeScaffold(name: string, files: (name: string) => ReadonlyMap<string, string>): void {
+export function writeScaffold(name: string, files: (name: string) => ReadonlyMap<string, string>): string[] {
   if (!/^[a-z][a-z0-9-]{0,39}$/.test(name)) {
     throw new TributaryError(
       "TRIB_CLI_NAME_INVALID",
@@ -32,4 +33,5 @@ export function writeScaffold(name: string, files: (name: string) => ReadonlyMap
     print(`wrote  ${path}`);
   }
   print();
+  return [...wanted.keys()];
 }

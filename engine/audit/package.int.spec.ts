@@ -2,12 +2,14 @@ import { spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { pathToFileURL } from "node:url";
 import { runInNewContext } from "node:vm";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { standaloneCodec } from "../log/codec.js";
 import { formatPosition } from "../log/position.js";
 import { rootRecords } from "../log/schemas.js";
 import { createLogger } from "../service/logger.js";
+import { browserPath, startBrowser } from "../testing/browser.js";
 import { type FreshDatabase, freshDatabase } from "../testing/database.js";
 import { type MemoryLog, memoryLog } from "../testing/memory-log.js";
 import { notaryKey } from "./checkpoint.js";
@@ -284,5 +286,45 @@ describe("a package", () => {
     listeners[0]?.();
     await vi.waitFor(() => expect(elements.verdict?.className).toBe("yes"), { timeout: 10_000 });
     expect(elements.verdict?.textContent).toMatch(/^YES: .*\n[\s\S]*the key that you trust\.$/);
+  });
+
+  const browser = browserPath();
+  it.runIf(browser)("is checked by its own page, opened from the disk in a browser without a network", async () => {
+    const kept = (name: string, bytes: Uint8Array) => {
+      writeFileSync(join(folder, name), bytes);
+      return join(folder, name);
+    };
+    const page = kept("verify.html", openArchive(archive).get("verify.html")!);
+    const good = kept("good.zip", archive);
+    const changed = Buffer.from(archive);
+    const at = archive.indexOf('"100.67"') + 1;
+    changed[at] = "9".charCodeAt(0);
+    const bad = kept("bad.zip", changed);
+    const running = await startBrowser(browser!);
+    try {
+      const context = await running.newContext({ offline: true });
+      const tab = await context.newPage();
+      const asked: string[] = [];
+      const complaints: string[] = [];
+      tab.on("request", (request) => asked.push(request.url()));
+      tab.on("pageerror", (error) => complaints.push(error.message));
+      const verdictOn = async (path: string, trusted: string) => {
+        await tab.goto(pathToFileURL(page).href);
+        await tab.fill("#key", trusted);
+        await tab.setInputFiles("#package", path);
+        await tab.waitForSelector("#verdict.yes, #verdict.no");
+        return (await tab.textContent("#verdict")) ?? "";
+      };
+      expect(await verdictOn(good, publicKey)).toMatch(
+        /^YES: this package is as it was made\.[\s\S]*that you trust\.$/,
+      );
+      expect(await verdictOn(bad, publicKey)).toMatch(/^NO: [\s\S]*events\.jsonl/);
+      expect(await verdictOn(good, notaryKey("aa".repeat(32)).publicKey.toString("hex"))).toMatch(
+        /^NO: [\s\S]*another key/,
+      );
+      expect([complaints, new Set(asked)]).toEqual([[], new Set([pathToFileURL(page).href])]);
+    } finally {
+      await running.close();
+    }
   });
 });

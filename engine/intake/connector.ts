@@ -1,6 +1,7 @@
 import type { Logger } from "pino";
 import type { z } from "zod";
 import type { EventInputs, SealedTypes } from "../../schemas/events.generated.js";
+import type { PartnerProof } from "../reception/partner-client.js";
 import type { Settings } from "../service/settings.js";
 
 /**
@@ -12,10 +13,20 @@ import type { Settings } from "../service/settings.js";
 export interface ConnectorDefinition<Profile> {
   /** Folder name in `producers/`. */
   readonly name: string;
+  /**
+   * Connector whose settings it reads, under its own name: with `hl7v2` here, `acme` reads `ACME_PORT` where that reads
+   * `HL7V2_PORT`. For one that was made like another; absent elsewhere.
+   */
+  readonly settingsOf?: string;
   /** Version of the translation, journalled with every unit. */
   readonly version: string;
   /** Schema of `partners/<partner>.json`. */
   readonly profile: z.ZodType<Profile>;
+  /**
+   * A profile as `validate` uses it: without what binds the partner to a connection of its own. What it lists under
+   * `authentication` is left out already. Absent where there is nothing more.
+   */
+  rehearsal?(profile: Profile): Profile;
   /** Starts listening. Resolves when partners can connect. */
   receive(context: ReceiveContext<Profile>): Promise<Receiver>;
   /** Sends one file as a partner would, over the real protocol, and tells each unit's answer as it comes. */
@@ -51,6 +62,8 @@ export interface SendRequest {
   readonly bytes: Buffer;
   /** Units a second at most; unlimited when absent. */
   readonly rate?: number;
+  /** What the partner proves itself with. */
+  readonly proof?: PartnerProof;
 }
 
 /** One unit's answer. */
@@ -109,24 +122,28 @@ export interface ReceivedUnit {
   /** Short form of the answer that this verdict gets. */
   readonly answer: (verdict: Verdict) => string;
   /** Message control id (MSH-10; ISA13/GS06/ST02/CLM01): only its keyed hash and an encrypted copy are stored. */
-  readonly controlId?: { readonly scope: readonly string[]; readonly value: string };
+  readonly controlId?: { readonly scope: readonly string[]; readonly value: string } | undefined;
   /** What decides whether this is a resend; absent for what never enters the ledger. */
-  readonly identity?: UnitIdentity;
+  readonly identity?: UnitIdentity | undefined;
   /** Surrogate ids under whose keys the bytes are sealed, all of them nested; empty: a key of the receipt. */
   readonly sealFor: readonly string[];
   readonly events: readonly EventDraft[];
-  readonly transport?: {
-    readonly transmissionId: string;
-    readonly ordinal: number;
-    readonly byteOffset: number;
-    readonly controlNumbers?: string;
-  };
-  readonly closing?: {
-    readonly entries: number;
-    readonly units: number;
-    readonly bytes: number;
-    readonly content: readonly Uint8Array[];
-  };
+  readonly transport?:
+    | {
+        readonly transmissionId: string;
+        readonly ordinal: number;
+        readonly byteOffset: number;
+        readonly controlNumbers?: string;
+      }
+    | undefined;
+  readonly closing?:
+    | {
+        readonly entries: number;
+        readonly units: number;
+        readonly bytes: number;
+        readonly content: readonly Uint8Array[];
+      }
+    | undefined;
 }
 
 export interface UnitIdentity {

@@ -1,7 +1,13 @@
 import { hash } from "node:crypto";
 
 /** Fields that hold keyed ids and hashes: the same facts have others in another installation. */
-const keyed: readonly string[] = ["patientId", "visitId", "remittanceId", "payerControlNumberHash", "controlNumber"];
+const keyed: ReadonlySet<string> = new Set([
+  "patientId",
+  "visitId",
+  "remittanceId",
+  "payerControlNumberHash",
+  "controlNumber",
+]);
 
 const short = (text: string) => hash("sha256", text).slice(0, 16);
 
@@ -16,13 +22,17 @@ export function contentHash(facts: object): string {
 
 /** Facts without keyed fields, their own and those of their lists' records: nothing of ours lies deeper. */
 function inTheClear(facts: object): object {
-  const clear: Record<string, unknown> = { ...facts };
-  for (const name of keyed) if (name in clear) clear[name] = undefined;
-  for (const [name, value] of Object.entries(clear)) {
-    if (Array.isArray(value) && value.some(isKeyed)) clear[name] = value.map(inTheClear);
+  const clear: Record<string, unknown> = {};
+  for (const name in facts) {
+    const value = (facts as Record<string, unknown>)[name];
+    if (keyed.has(name)) continue;
+    clear[name] = Array.isArray(value) && value.some(isKeyed) ? value.map(inTheClear) : value;
   }
   return clear;
 }
 
-const isKeyed = (value: unknown): boolean =>
-  typeof value === "object" && value !== null && keyed.some((name) => name in value);
+function isKeyed(value: unknown): boolean {
+  if (typeof value !== "object" || value === null) return false;
+  for (const name in value) if (keyed.has(name)) return true;
+  return false;
+}

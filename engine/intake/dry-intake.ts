@@ -11,6 +11,8 @@ export interface DryIntake extends Intake {
   readonly flags: ReadonlyMap<string, number>;
   /** Events that would have been made so far, by type. */
   readonly events: ReadonlyMap<string, number>;
+  /** Whom units were taken to be from, and how many. */
+  readonly partners: ReadonlyMap<string, number>;
 }
 
 /**
@@ -33,9 +35,11 @@ export function dryIntake(
   };
   const flags = new Map<string, number>();
   const events = new Map<string, number>();
+  const partners = new Map<string, number>();
   const count = (counts: Map<string, number>, name: string) => counts.set(name, (counts.get(name) ?? 0) + 1);
   const judge = (unit: ReceivedUnit) => {
     const verdict = checkUnit(unit, context);
+    if (unit.entry === "UNIT") count(partners, unit.partner);
     if (verdict.accepted) {
       for (const flag of unit.flags ?? []) count(flags, flag);
       for (const { type } of unit.events) count(events, type);
@@ -45,6 +49,7 @@ export function dryIntake(
   return {
     flags,
     events,
+    partners,
     surrogate: surrogates(hash),
     newReceiptId: () => randomUUID(),
     check: (unit) => checkUnit(unit, context),

@@ -32,8 +32,8 @@ export type Finished =
 /** Gives the drafts of a unit their ids, meta, seals and encoding. An event that can't be made rejects the unit. */
 export function finishEvents(unit: FinishedUnit, context: FinishContext): Finished {
   const events: JournalledEventInput[] = [];
-  for (const [index, draft] of unit.events.entries()) {
-    const finished = finishEvent(unit, draft, index, context);
+  for (let index = 0; index < unit.events.length; index++) {
+    const finished = finishEvent(unit, unit.events[index] as EventDraft, index, context);
     if ("accepted" in finished) return { verdict: finished };
     events.push(finished);
   }

@@ -15,7 +15,10 @@ export interface GroupCommitOptions<Item, Written, Result> {
   /** Most bytes written together; a single item may be larger. */
   readonly batchBytes: number;
   readonly batchItems: number;
-  /** Items made ready in one go; default 64. Between two goes, answers and new bytes get their turn. */
+  /**
+   * Items made ready in one go; default 64. Between two goes, answers and new bytes get their turn. Of one call, whose
+   * answer comes with its last item, four times as many.
+   */
   readonly stretch?: number;
   /**
    * Most bytes waiting. Callers feel back-pressure by waiting for their answer before they submit more; a call that
@@ -30,7 +33,8 @@ export interface GroupCommitOptions<Item, Written, Result> {
 
 /** One submission: its items are written in order, over as many commits as they need. */
 interface Call<Item, Result> {
-  readonly items: readonly Item[];
+  /** Given away as they are taken: what is made of an item is written, and the item itself is garbage then. */
+  readonly items: (Item | undefined)[];
   readonly results: Result[];
   readonly resolve: (results: readonly Result[]) => void;
   readonly reject: (error: Error) => void;
@@ -48,7 +52,8 @@ interface Taken<Item, Result> {
 }
 
 /** An item that is ready to be written. */
-interface Ready<Item, Written, Result> extends Taken<Item, Result> {
+interface Ready<Item, Written, Result> {
+  readonly call: Call<Item, Result>;
   readonly prepared: Prepared<Written, Result>;
 }
 
@@ -90,7 +95,7 @@ export class GroupCommit<Item, Written, Result> {
     return new Promise((resolve, reject) => {
       const since = performance.now();
       const call: Call<Item, Result> = {
-        items,
+        items: [...items],
         results: [],
         resolve,
         reject,
@@ -126,9 +131,10 @@ export class GroupCommit<Item, Written, Result> {
       try {
         const prepared = await this.#options.prepare(batch.map(({ item }) => item));
         if (failures !== this.#failures) continue;
-        for (const [index, taken] of batch.entries()) {
-          this.#ready.push({ ...taken, prepared: prepared[index] as Prepared<Written, Result> });
-          this.#readyBytes += taken.size;
+        for (let index = 0; index < batch.length; index++) {
+          const { call, size } = batch[index] as Taken<Item, Result>;
+          this.#ready.push({ call, prepared: prepared[index] as Prepared<Written, Result> });
+          this.#readyBytes += size;
         }
         this.#writing ??= Promise.resolve().then(() => this.#write());
         if (this.#calls.length > 0) await new Promise<void>((resolve) => setImmediate(resolve));
@@ -165,7 +171,7 @@ export class GroupCommit<Item, Written, Result> {
   }
 
   /** Rejects what failed, and with it all that was not taken yet. */
-  #rejectAll(failed: readonly Taken<Item, Result>[], error: Error): void {
+  #rejectAll(failed: readonly { readonly call: Call<Item, Result> }[], error: Error): void {
     for (const { call } of failed) this.#settle(call, error);
     for (const call of this.#calls) this.#settle(call, error);
   }
@@ -173,19 +179,21 @@ export class GroupCommit<Item, Written, Result> {
   /** Takes items in the order of submission up to the bounds of a batch, and forgets calls that were given up. */
   #take(): Taken<Item, Result>[] {
     const { sizeOf, batchBytes, batchItems, stretch = 64 } = this.#options;
-    const most = Math.min(stretch, batchItems - this.#ready.length);
+    const room = batchItems - this.#ready.length;
     const batch: Taken<Item, Result>[] = [];
     let bytes = this.#readyBytes;
     let finished = 0;
     for (const call of this.#calls) {
+      const most = Math.min(batch.length === 0 ? 4 * stretch : stretch, room);
       while (call.taken < call.items.length) {
         const item = call.items[call.taken] as Item;
         const size = sizeOf(item);
         if (!call.settled) {
-          if (batch.length === most || (batch.length > 0 && bytes + size > batchBytes)) break;
+          if (batch.length >= most || (batch.length > 0 && bytes + size > batchBytes)) break;
           batch.push({ call, item, size });
           bytes += size;
         }
+        call.items[call.taken] = undefined;
         call.taken += 1;
         this.#waitingBytes -= size;
       }

@@ -8,9 +8,9 @@ import { checkUnit } from "./check-unit.js";
 import type { Intake, SubmittedUnit, UnitIdentity } from "./connector.js";
 import { GroupCommit, type Prepared } from "./group-commit.js";
 import {
+  addNeededSubjects,
   identityHash,
   journalRecord,
-  neededSubjects,
   type RecordContext,
   resourceHash,
   type WaitingUnit,
@@ -63,7 +63,7 @@ export function openIntake(options: IntakeOptions): OpenIntake {
 
   async function prepare(waiting: readonly WaitingUnit[]): Promise<Prepared<OutgoingRecord, SubmittedUnit>[]> {
     const subjects = new Set<string>();
-    for (const unit of waiting) for (const subject of neededSubjects(unit)) subjects.add(subject);
+    for (const unit of waiting) addNeededSubjects(unit, subjects);
     const keys = await vault.keysFor(subjects);
     return waiting.map((unit) => {
       try {

@@ -35,10 +35,10 @@ export function unitSubjects({ unit, receiptId }: WaitingUnit): readonly string[
   return unit.sealFor.length === 1 ? unit.sealFor : [...new Set(unit.sealFor)];
 }
 
-/** All subjects whose keys are needed to make the unit's record. */
-export function* neededSubjects(waiting: WaitingUnit): Iterable<string> {
-  yield* unitSubjects(waiting);
-  for (const { sealed, sealFor } of waiting.unit.events) if (sealed && sealFor !== undefined) yield sealFor;
+/** Adds all subjects whose keys are needed to make the unit's record. */
+export function addNeededSubjects(waiting: WaitingUnit, subjects: Set<string>): void {
+  for (const subject of unitSubjects(waiting)) subjects.add(subject);
+  for (const { sealed, sealFor } of waiting.unit.events) if (sealed && sealFor !== undefined) subjects.add(sealFor);
 }
 
 /** First 128 bits of the keyed hash of what decides whether a unit is a resend. */
@@ -98,6 +98,8 @@ function encodeEntry(
   const chain = unitSubjects(waiting).map((subject) => keyOf(keys, subject));
   const { controlId, identity, closing } = unit;
   const flags = unit.flags ?? [];
+  // Only accepted units enter the ledger: a rejected one is judged afresh when it comes again.
+  const kept = verdict.accepted ? identity : undefined;
   const entry: JournalEntryInput = {
     entry: unit.entry,
     receiptId,
@@ -115,14 +117,9 @@ function encodeEntry(
     controlKey: controlId
       ? hash("control id", [unit.partner, ...controlId.scope, controlId.value]).subarray(0, 16)
       : null,
-    // Only accepted units enter the ledger: a rejected one is judged afresh when it comes again.
-    ...(identity && verdict.accepted
-      ? {
-          identity: identityHash(hash, identity),
-          resend: identity.rule,
-          resource: identity.rule === "LATEST" ? resourceHash(hash, identity) : null,
-        }
-      : {}),
+    identity: kept ? identityHash(hash, kept) : null,
+    resend: kept?.rule ?? "UNKNOWN",
+    resource: kept?.rule === "LATEST" ? resourceHash(hash, kept) : null,
     contentHash: contentHash([unit.bytes]),
     size: unit.bytes.length,
     sealedFor: chain.map(({ subject, generation }) => ({ subject, generation })),

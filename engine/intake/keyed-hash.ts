@@ -1,4 +1,4 @@
-import { createHmac } from "node:crypto";
+import { createHmac, hash } from "node:crypto";
 
 /**
  * HMAC-SHA-256 (RFC 2104) under the deployment secret of a list of parts, each with its length before it (4 bytes, big
@@ -9,11 +9,12 @@ export type KeyedHash = (kind: string, parts: readonly (string | Uint8Array)[]) 
 
 /** @param secretHex 64 hexadecimal digits (`TRIBUTARY_SECRET`). */
 export function keyedHash(secretHex: string): KeyedHash {
-  const secret = secretOf(secretHex);
+  const mac = new Mac(secretOf(secretHex));
   return (kind, parts) => {
-    const framed: Uint8Array[] = [lengthOf(kind), Buffer.from(kind)];
-    for (const part of parts) framed.push(lengthOf(part), typeof part === "string" ? Buffer.from(part) : part);
-    return createHmac("sha256", secret).update(Buffer.concat(framed)).digest();
+    mac.begin();
+    mac.framed(kind);
+    for (const part of parts) mac.framed(part);
+    return mac.end();
   };
 }
 
@@ -25,19 +26,106 @@ export type ContentHash = (pieces: readonly Uint8Array[]) => Buffer;
 
 /** @param secretHex 64 hexadecimal digits (`TRIBUTARY_SECRET`). */
 export function contentHash(secretHex: string): ContentHash {
-  const secret = secretOf(secretHex);
-  const kind = Buffer.concat([lengthOf("content"), Buffer.from("content")]);
+  const mac = new Mac(secretOf(secretHex));
   return (pieces) => {
-    const hash = createHmac("sha256", secret).update(kind);
-    for (const piece of pieces) hash.update(piece);
-    return hash.digest();
+    mac.begin();
+    mac.framed("content");
+    for (const piece of pieces) mac.bytes(piece);
+    return mac.end();
   };
 }
 
+const blockBytes = 64;
+const digestBytes = 32;
+/** What is longer is given to the library as a stream. */
+const gathered = 16_384;
+/** Texts up to this length are written by a loop: a call of the library costs more. */
+const shortText = 40;
+
+/**
+ * HMAC of one secret over short messages. An object of the library for each of them, with native parts for the garbage
+ * collector, costs three times as much as the two hashes that it is made of, so these are taken in one call each
+ * (docs/performance.md).
+ */
+class Mac {
+  readonly #secret: Buffer;
+  /** The secret's inner block, and after it the message. */
+  readonly #inner: Buffer;
+  /** The secret's outer block, and after it the inner digest. */
+  readonly #outer: Buffer;
+  #at = blockBytes;
+  #stream: ReturnType<typeof createHmac> | undefined;
+
+  constructor(secret: Buffer) {
+    this.#secret = secret;
+    this.#inner = Buffer.alloc(blockBytes + gathered, 0);
+    this.#outer = Buffer.alloc(blockBytes + digestBytes, 0);
+    for (let at = 0; at < blockBytes; at++) {
+      this.#inner[at] = (secret[at] ?? 0) ^ 0x36;
+      this.#outer[at] = (secret[at] ?? 0) ^ 0x5c;
+    }
+  }
+
+  begin(): void {
+    this.#at = blockBytes;
+    this.#stream = undefined;
+  }
+
+  /** A part with its length before it. */
+  framed(part: string | Uint8Array): void {
+    if (typeof part === "string" && this.#short(part)) return;
+    const bytes = typeof part === "string" ? Buffer.from(part) : part;
+    this.bytes(lengthOf(bytes));
+    this.bytes(bytes);
+  }
+
+  bytes(bytes: Uint8Array): void {
+    if (this.#stream === undefined && this.#at + bytes.length > this.#inner.length) {
+      const held = this.#inner.subarray(blockBytes, this.#at);
+      this.#stream = createHmac("sha256", this.#secret).update(held);
+    }
+    if (this.#stream !== undefined) this.#stream.update(bytes);
+    else {
+      this.#inner.set(bytes, this.#at);
+      this.#at += bytes.length;
+    }
+  }
+
+  /** Writes a short text of ASCII characters. @returns false when it isn't one. */
+  #short(text: string): boolean {
+    const inner = this.#inner;
+    const { length } = text;
+    let at = this.#at;
+    if (this.#stream !== undefined || length > shortText || at + 4 + length > inner.length) return false;
+    inner[at] = 0;
+    inner[at + 1] = 0;
+    inner[at + 2] = 0;
+    inner[at + 3] = length;
+    at += 4;
+    for (let index = 0; index < length; index++) {
+      const code = text.charCodeAt(index);
+      if (code > 127) return false;
+      inner[at++] = code;
+    }
+    this.#at = at;
+    return true;
+  }
+
+  end(): Buffer {
+    if (this.#stream !== undefined) return this.#stream.digest();
+    // As texts of one byte a character: small buffers are dear for the garbage collector.
+    const digest = hash("sha256", this.#inner.subarray(0, this.#at), "binary");
+    this.#outer.write(digest, blockBytes, digestBytes, "latin1");
+    return Buffer.from(hash("sha256", this.#outer, "binary"), "latin1");
+  }
+}
+
 /** The first 128 bits as a UUID, lower case. The bits are the hash's own: no version is written into them. */
-export function uuidOf(bytes: Buffer): string {
-  const hex = bytes.toString("hex", 0, 16);
-  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`;
+export const uuidOf = (bytes: Buffer): string => uuidOfHex(bytes.toString("hex", 0, 16));
+
+/** @param hex at least 32 hexadecimal digits, lower case; the first are taken. */
+export function uuidOfHex(hex: string): string {
+  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20, 32)}`;
 }
 
 const secretOf = (hex: string): Buffer => {
@@ -46,8 +134,8 @@ const secretOf = (hex: string): Buffer => {
   return secret;
 };
 
-function lengthOf(part: string | Uint8Array): Buffer {
+function lengthOf(part: Uint8Array): Buffer {
   const length = Buffer.allocUnsafe(4);
-  length.writeUInt32BE(typeof part === "string" ? Buffer.byteLength(part) : part.length);
+  length.writeUInt32BE(part.length);
   return length;
 }

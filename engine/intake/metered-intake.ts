@@ -1,28 +1,69 @@
 import type { Metrics } from "../service/metrics.js";
-import type { Intake } from "./connector.js";
+import type { Intake, ReceivedUnit, SubmittedUnit } from "./connector.js";
+
+type Counting = Pick<Metrics, "count" | "observe">;
+
+interface ToldUnit {
+  readonly partner: string;
+  readonly flags: ReceivedUnit["flags"] | undefined;
+}
+
+interface Labels {
+  readonly connector: string;
+  readonly partner: string;
+  readonly verdict: string;
+  readonly code: string;
+}
 
 /**
- * An intake that counts its units by verdict and measures how long each waits for the log. Envelopes are no units.
+ * An intake that counts its units by verdict and measures how long those submitted together wait for the log. Envelopes are no units.
  * @param connector name that the metrics carry.
  */
-export function meteredIntake(intake: Intake, connector: string, metrics: Pick<Metrics, "count" | "observe">): Intake {
+export function meteredIntake(intake: Intake, connector: string, metrics: Counting): Intake {
   return {
     ...intake,
-    async submit(units) {
+    submit(units) {
       const began = performance.now();
-      const submitted = await intake.submit(units);
-      const seconds = (performance.now() - began) / 1000;
-      for (const [index, { entry, partner, flags = [] }] of units.entries()) {
-        const verdict = submitted[index]?.verdict;
-        if (entry !== "UNIT" || !verdict) continue;
-        const labels = verdict.accepted
-          ? { verdict: "accepted", code: "" }
-          : { verdict: "rejected", code: verdict.code };
-        metrics.count("tributary_units_total", { connector, partner, ...labels });
-        for (const flag of flags) metrics.count("tributary_unit_flags_total", { connector, flag });
-        metrics.observe("tributary_answer_seconds", { connector }, seconds);
-      }
-      return submitted;
+      // Apart from the units, which needn't be kept until the log has them.
+      const told = units.map(({ entry, partner, flags }) => (entry === "UNIT" ? { partner, flags } : null));
+      return intake.submit(units).then((submitted) => {
+        countUnits(told, submitted, connector, metrics, (performance.now() - began) / 1000);
+        return submitted;
+      });
     },
   };
+}
+
+/** Counted together: by itself each costs as much as a keyed hash. */
+function countUnits(
+  told: readonly (ToldUnit | null)[],
+  submitted: readonly SubmittedUnit[],
+  connector: string,
+  metrics: Counting,
+  seconds: number,
+): void {
+  const verdicts = new Map<string, { readonly labels: Labels; units: number }>();
+  const flagged = new Map<string, number>();
+  for (let index = 0; index < told.length; index++) {
+    const unit = told[index];
+    const verdict = submitted[index]?.verdict;
+    if (!unit || !verdict) continue;
+    const code = verdict.accepted ? "" : verdict.code;
+    const name = `${code} ${unit.partner}`;
+    const counted = verdicts.get(name);
+    if (counted) counted.units += 1;
+    else {
+      const labels = {
+        connector,
+        partner: unit.partner,
+        verdict: verdict.accepted ? "accepted" : "rejected",
+        code,
+      };
+      verdicts.set(name, { labels, units: 1 });
+    }
+    for (const flag of unit.flags ?? []) flagged.set(flag, (flagged.get(flag) ?? 0) + 1);
+  }
+  for (const { labels, units } of verdicts.values()) metrics.count("tributary_units_total", labels, units);
+  for (const [flag, times] of flagged) metrics.count("tributary_unit_flags_total", { connector, flag }, times);
+  if (verdicts.size > 0) metrics.observe("tributary_answer_seconds", { connector }, seconds);
 }

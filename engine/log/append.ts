@@ -26,7 +26,7 @@ export interface AppendReply {
 type SendBatches = (batches: readonly PartitionBatch[]) => Promise<readonly AppendReply[]>;
 
 export interface AppendLimits {
-  /** Most records of a partition in one request: the library's grouping is quadratic in them. */
+  /** Most records of a partition in one request. */
   readonly partitionRecords: number;
   /** Most bytes of a partition in one request, below a topic's default `max.message.bytes`; a larger record goes alone. */
   readonly partitionBytes: number;
@@ -48,7 +48,8 @@ const recordOverhead = 64;
 
 function sizeOf(record: OutgoingRecord): number {
   let size = recordOverhead + record.key.length * 3 + record.value.length;
-  for (const [name, value] of Object.entries(record.headers ?? {})) size += (name.length + value.length) * 3;
+  if (record.headers === undefined) return size;
+  for (const [name, value] of Object.entries(record.headers)) size += (name.length + value.length) * 3;
   return size;
 }
 
@@ -60,13 +61,25 @@ interface Slice extends PartitionBatch {
 
 /** Cuts the records of each partition, in their order, into slices that one request may carry. */
 function slicesOf(records: readonly PlacedRecord[], limits: AppendLimits): Slice[][] {
-  const queues = new Map<string, { records: PlacedRecord[]; indexes: number[]; bytes: number }[]>();
-  records.forEach((record, index) => {
-    const key = `${record.partition} ${record.topic}`;
-    const queue = queues.get(key) ?? [];
-    queues.set(key, queue);
+  type Queue = { records: PlacedRecord[]; indexes: number[]; bytes: number }[];
+  const topics = new Map<string, Queue[]>();
+  let topic: string | undefined;
+  let partitions: Queue[] = [];
+  for (let index = 0; index < records.length; index++) {
+    const record = records[index] as PlacedRecord;
+    // Most records go where the one before them goes.
+    if (record.topic !== topic) {
+      topic = record.topic;
+      partitions = topics.get(topic) ?? [];
+      topics.set(topic, partitions);
+    }
+    let queue = partitions[record.partition];
+    if (queue === undefined) {
+      queue = [];
+      partitions[record.partition] = queue;
+    }
     const size = sizeOf(record);
-    let last = queue.at(-1);
+    let last = queue[queue.length - 1];
     if (!last || last.records.length >= limits.partitionRecords || last.bytes + size > limits.partitionBytes) {
       last = { records: [], indexes: [], bytes: 0 };
       queue.push(last);
@@ -74,8 +87,9 @@ function slicesOf(records: readonly PlacedRecord[], limits: AppendLimits): Slice
     last.records.push(record);
     last.indexes.push(index);
     last.bytes += size;
-  });
-  return [...queues.values()].map((queue) =>
+  }
+  // A partition that nothing goes to is a hole, which flat() leaves out.
+  return [...topics.values()].flat().map((queue) =>
     queue.map((slice) => {
       const { topic, partition } = slice.records[0] as PlacedRecord;
       return { ...slice, topic, partition };

@@ -12,6 +12,7 @@ import { TributaryError } from "../service/errors.js";
 import { type AvroRecord, fullNameOf } from "./avro.js";
 import { compileType } from "./avro-type.js";
 import { journalRecord, rootRecords } from "./schemas.js";
+import { cutBytes } from "./slab.js";
 
 /** An event as it is written: clear fields, meta, and the sealed bytes. */
 export type OutgoingEvent<Name extends EventType> = EventInputs[Name] & {
@@ -165,14 +166,16 @@ export function createCodec(schemas: CodecSchemas): Codec {
         const needed = Buffer.allocUnsafe(scratch.length - end);
         end = type.encode(value, needed, headerBytes);
         header.copy(needed);
-        if (needed.length <= largestScratchKept) scratch = needed;
-        return needed.length <= largestScratchKept ? Buffer.from(needed.subarray(0, end)) : needed.subarray(0, end);
+        if (needed.length > largestScratchKept) return needed.subarray(0, end);
+        scratch = needed;
       }
     } catch {
       throw fieldInvalid(record, type, value);
     }
-    header.copy(scratch);
-    return Buffer.from(scratch.subarray(0, end));
+    const encoded = cutBytes(end);
+    scratch.copy(encoded, 0, 0, end);
+    header.copy(encoded);
+    return encoded;
   };
 
   const decode = (buffer: Buffer): { readonly record: string; readonly value: unknown } => {

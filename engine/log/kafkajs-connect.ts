@@ -12,6 +12,7 @@ function share(prototype: Connection): void {
   prototype.connect = function (this: Connection) {
     const shared = underWay.get(this);
     if (shared) return shared;
+    if (!this.isConnected()) forgetHalfReply(this);
     const made = connect.call(this);
     underWay.set(this, made);
     const forget = () => {
@@ -27,9 +28,22 @@ function share(prototype: Connection): void {
   };
 }
 
+/** Bytes of a reply's length, with which each reply begins. */
+const lengthBytes = 4;
+
+/**
+ * What came of a reply before its connection was lost is no part of what the next connection brings. The library would
+ * put both together: a request is then answered with bytes of another reply, and a read beyond the end stops the process.
+ */
+function forgetHalfReply(connection: Connection): void {
+  connection.chunks = [];
+  connection.bytesBuffered = 0;
+  connection.bytesNeeded = lengthBytes;
+}
+
 let applied = false;
 
-/** Applies the correction to the installed library, once a process. @throws when it is another version. */
+/** Applies both corrections to the installed library, once a process. @throws when it is another version. */
 export function shareConnecting(): void {
   if (applied) return;
   assertKafkajsVersion();

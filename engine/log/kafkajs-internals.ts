@@ -18,6 +18,11 @@ export interface RequestQueue {
 export interface Connection {
   connect(): Promise<boolean>;
   disconnect(): Promise<boolean>;
+  isConnected(): boolean;
+  /** What has come of the reply that is being read: bytes, how many, and how many make the next step. */
+  chunks: Buffer[];
+  bytesBuffered: number;
+  bytesNeeded: number;
 }
 
 /** A position in the bytes of a response. */
@@ -120,10 +125,35 @@ export function lookUpCodec(attributes: number): { decompress(bytes: Buffer): Pr
   return lookupCodecByAttributes(attributes);
 }
 
-/** CRC-32C of the parts of a record batch that its head's sum covers. */
-export function crc32c(bytes: Buffer): number {
-  const sum = require("kafkajs/src/protocol/recordBatch/crc32C/index.js") as (bytes: Buffer) => number;
-  return sum(bytes);
+/** A produce request before it is encoded. */
+export interface ProduceRequest {
+  readonly acks: number;
+  readonly timeout: number;
+  readonly topicData: readonly {
+    readonly topic: string;
+    readonly partitions: readonly { readonly partition: number | string; readonly messages: readonly object[] }[];
+  }[];
+}
+
+/**
+ * Lets requests to append be encoded by other code than the library's. To be called before the first of them: each version
+ * of the request takes its encoder when it is first used.
+ * @param encode gives the body of a request, or undefined where the library shall encode it.
+ */
+export function replaceProduceEncoder(encode: (request: ProduceRequest) => Buffer | undefined): void {
+  const path = require.resolve("kafkajs/src/protocol/requests/produce/v3/request.js");
+  const original = require(path) as (request: ProduceRequest) => { readonly encode: () => Promise<object> };
+  (require.cache[path] as NodeJS.Module).exports = (request: ProduceRequest) => {
+    const made = original(request);
+    return {
+      ...made,
+      async encode() {
+        const bytes = encode(request);
+        // As much of the library's encoder as the library then looks at.
+        return bytes === undefined ? made.encode() : { buf: bytes, buffer: bytes };
+      },
+    };
+  };
 }
 
 /** A cluster as producers and consumers of the library have one each. */

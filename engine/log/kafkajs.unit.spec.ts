@@ -67,6 +67,50 @@ describe("the installed kafkajs", () => {
     await once(server, "close");
     expect(sockets.size).toBe(2);
   });
+
+  it("reads a reply on a new connection from its beginning, whatever was left of one on the connection before", async () => {
+    shareConnecting();
+    const correlationId = 0;
+    const whole = Buffer.alloc(16);
+    whole.writeInt32BE(12, 0);
+    whole.writeInt32BE(correlationId + 1, 4);
+    let connections = 0;
+    const server = createServer((socket) => {
+      connections += 1;
+      const first = connections === 1;
+      socket.on("error", () => {});
+      socket.once("data", () => (first ? socket.end(whole.subarray(0, 10)) : socket.write(whole)));
+    }).listen(0, "127.0.0.1");
+    await once(server, "listening");
+    const { port } = server.address() as AddressInfo;
+    const quiet = { namespace: () => quiet, debug: () => undefined, error: () => undefined, info: () => undefined };
+    interface Sender {
+      connect(): Promise<boolean>;
+      disconnect(): Promise<boolean>;
+      send(exchange: object): Promise<unknown>;
+    }
+    const Connection = require("kafkajs/src/network/connection.js") as new (options: object) => Sender;
+    const socketFactory = (require("kafkajs/src/network/socketFactory.js") as () => object)();
+    const connection = new Connection({
+      host: "127.0.0.1",
+      port,
+      logger: quiet,
+      socketFactory,
+      connectionTimeout: 1_000,
+      requestTimeout: 2_000,
+    });
+    const Encoder = require("kafkajs/src/protocol/encoder.js") as new () => object;
+    const exchange = {
+      request: { apiKey: 18, apiVersion: 0, apiName: "ApiVersions", encode: async () => new Encoder() },
+      response: { decode: async (payload: Buffer) => payload, parse: async (payload: Buffer) => payload },
+    };
+    await connection.connect();
+    await expect(connection.send(exchange)).rejects.toThrow("Closed connection");
+    await connection.connect();
+    expect(await connection.send(exchange)).toEqual(Buffer.alloc(8));
+    await connection.disconnect();
+    server.close();
+  });
 });
 
 describe("murmur2", () => {

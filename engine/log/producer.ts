@@ -3,6 +3,7 @@ import type { Admin, Kafka, Producer } from "kafkajs";
 import { TributaryError } from "../service/errors.js";
 import { type AppendReply, appendVerified, type PartitionBatch, type PlacedRecord } from "./append.js";
 import { kafkaErrorType, logError } from "./connection.js";
+import { batchMessage, encodeBatchesOurselves } from "./kafkajs-produce.js";
 import type { Appended, LogProducer, OutgoingRecord } from "./log.js";
 import { partitionOf } from "./murmur2.js";
 import { partitionCount } from "./watermarks.js";
@@ -26,18 +27,14 @@ export function sendThrough(
   producer: Pick<Producer, "sendBatch">,
   prefix: string,
 ): (batches: readonly PartitionBatch[]) => Promise<readonly AppendReply[]> {
+  encodeBatchesOurselves();
   return async (batches) => {
     const replies = await producer.sendBatch({
       acks: -1,
       timeout: appendMilliseconds,
       topicMessages: batches.map(({ topic, partition, records }) => ({
         topic: `${prefix}${topic}`,
-        messages: records.map(({ key, value, headers }) => ({
-          key,
-          value,
-          partition,
-          ...(headers ? { headers } : {}),
-        })),
+        messages: [batchMessage(partition, records)],
       })),
     });
     return replies.map(({ topicName, partition, errorCode, baseOffset }) => ({
@@ -69,10 +66,18 @@ export async function connectProducer(kafka: Kafka, admin: Admin, prefix: string
   const counts = new Map<string, number>();
   let last: Promise<unknown> = Promise.resolve();
 
+  /** The partition of the last key: a feed's units follow each other. */
+  let hot = { topic: "", key: "", partition: 0 };
+
   const place = (record: OutgoingRecord): PlacedRecord | Promise<PlacedRecord> => {
     if (record.partition !== undefined) return record as PlacedRecord;
-    const count = counts.get(record.topic);
-    if (count !== undefined) return { ...record, partition: partitionOf(record.key, count) };
+    const { topic, key, value, headers } = record;
+    const count = counts.get(topic);
+    if (count !== undefined) {
+      if (hot.key !== key || hot.topic !== topic) hot = { topic, key, partition: partitionOf(key, count) };
+      const { partition } = hot;
+      return headers === undefined ? { topic, partition, key, value } : { topic, partition, key, value, headers };
+    }
     return partitionCount(admin, `${prefix}${record.topic}`).then((found) => {
       counts.set(record.topic, found);
       return { ...record, partition: partitionOf(record.key, found) };

@@ -2,7 +2,8 @@ import { type FileHandle, open, readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { TributaryError } from "../service/errors.js";
 import { registerCompression } from "./compression.js";
-import { crc32c, lookUpCodec } from "./kafkajs-internals.js";
+import { crc32c } from "./crc32c.js";
+import { lookUpCodec } from "./kafkajs-internals.js";
 import type { Log } from "./log.js";
 import { openBatches } from "./record-batch.js";
 

@@ -49,7 +49,9 @@ const versionColumns = (table: TableLayout, lane: Lane): CopiedColumn<HistoryCha
   ...(table.history?.columns ?? []).map((kept, index) =>
     ofColumn<HistoryChange>(kept, ({ row, rest }) => versionValue(table, kept, row, rest, index)),
   ),
-  plain("occurred_at", (into, { occurredAt }) => (occurredAt === null ? into.null() : into.timestamptz(occurredAt))),
+  plain("event_occurred_at", (into, { occurredAt }) =>
+    occurredAt === null ? into.null() : into.timestamptz(occurredAt),
+  ),
   plain("recorded_at", (into, { recordedAt }) => into.timestamptz(recordedAt)),
   plain("removed", (into, { row }) => into.boolean(row === undefined)),
   plain("source_offset", (into, { offset }) => into.bigint(offset)),

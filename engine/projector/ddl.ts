@@ -41,7 +41,7 @@ function historyTable({ key, columns }: Table): PhysicalTable {
     .filter(([, column]) => isKept(column))
     .map(([name, column]) => ({ name, type: columnType(column), required: key.includes(name) }));
   const added = [
-    { name: "occurred_at", type: "timestamptz", required: false },
+    { name: "event_occurred_at", type: "timestamptz", required: false },
     { name: "recorded_at", type: "timestamptz", required: true },
     { name: "removed", type: "boolean", required: true },
     sourcePartition,

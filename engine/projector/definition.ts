@@ -94,7 +94,7 @@ export interface Table<Kind extends TableKind = TableKind> {
 }
 
 /** Columns that the engine adds to the versions of a table. */
-export const historyColumns = ["occurred_at", "recorded_from", "recorded_to", "removed"] as const;
+export const historyColumns = ["event_occurred_at", "recorded_from", "recorded_to", "removed"] as const;
 
 /**
  * Columns the engine adds: a fold never gives them. Keyed tables have all but `source_ordinal`; summed tables have

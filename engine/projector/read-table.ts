@@ -76,7 +76,7 @@ export async function readVersions(reader: RowReader, build: Build, table: Table
 
 /** What a version has beside the row's columns. */
 export const versionColumns = [
-  { name: "occurred_at", column: instant("") },
+  { name: "event_occurred_at", column: instant("") },
   { name: "recorded_at", column: instant("") },
   { name: "removed", column: boolean("") },
   { name: "source_offset", column: bigint("") },

@@ -157,7 +157,7 @@ function versionPart(table: TableLayout, history: HistoryLayout, schema: string)
     ...history.columns.map((kept, index) =>
       ofColumn<HistoryChange>(kept, ({ row, rest }) => versionValue(table, kept, row, rest, index)),
     ),
-    plain("occurred_at", "timestamptz", (into, { occurredAt }) =>
+    plain("event_occurred_at", "timestamptz", (into, { occurredAt }) =>
       occurredAt === null ? into.null() : into.timestamptz(occurredAt),
     ),
     plain("recorded_at", "timestamptz", (into, { recordedAt }) => into.timestamptz(recordedAt)),

@@ -180,7 +180,7 @@ async function foldPartition(
 
 const versionRow = ({ row, removed, occurredAt, recordedAt, offset }: PureVersion): Row => ({
   ...row,
-  occurred_at: occurredAt,
+  event_occurred_at: occurredAt,
   recorded_at: recordedAt,
   removed,
   source_offset: offset,

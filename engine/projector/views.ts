@@ -18,7 +18,7 @@ const engineColumns: Readonly<Record<string, string>> = {
   source_topic: "Topic of the event the row was made of.",
   source_partition: "Partition of the last event that changed the row.",
   source_offset: "Offset of the last event that changed the row.",
-  occurred_at: "When the event that made this version happened, by the message's own time.",
+  event_occurred_at: "When the event that made this version happened, by the message's own time.",
   recorded_from: "When the version was known, inclusive: as the engine recorded its unit.",
   recorded_to: "When the next version of the row was known, or the row was removed; null while it stands.",
   source_ordinal: "Number of the row among those of its event.",
@@ -105,7 +105,7 @@ function historyView(name: string, table: Table, build: string): ViewText {
     .filter(([, column]) => isKept(column))
     .map(([column, { comment }]) => ({ name: column, comment }));
   const own = columns.map((column) => `h.${quoted(column.name)}`).join(", ");
-  const engine = ["occurred_at", "recorded_from", "recorded_to", "source_partition", "source_offset"];
+  const engine = ["event_occurred_at", "recorded_from", "recorded_to", "source_partition", "source_offset"];
   const key = table.key.map((column) => `v.${quoted(column)}`).join(", ");
   return {
     name: historyName(name),

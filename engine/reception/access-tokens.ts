@@ -11,6 +11,7 @@ import {
 import { TributaryError } from "../service/errors.js";
 import type { Authentication } from "./authentication.js";
 import type { Credentials } from "./credentials.js";
+import { covers } from "./scopes.js";
 
 /** Seconds an access token lives: SMART Backend Services wants at most 300. */
 const tokenSeconds = 300;
@@ -100,7 +101,7 @@ export class AccessTokens {
     const client = await this.#clientOf(clients, form.get("client_assertion") ?? "", audience, now);
     if (!client) return refused(401, "invalid_client", "the assertion does not prove a client of this partner");
     const asked = (form.get("scope") ?? client.scopes.join(" ")).split(" ").filter((scope) => scope !== "");
-    const scopes = asked.filter((scope) => client.scopes.includes(scope));
+    const scopes = asked.filter((scope) => covers(client.scopes, scope));
     if (scopes.length === 0) return refused(400, "invalid_scope", "none of the scopes may be granted");
     const scope = scopes.join(" ");
     const seconds = Math.floor(now / 1000);
@@ -115,19 +116,19 @@ export class AccessTokens {
     return { status: 200, body: { access_token: token, token_type: "bearer", expires_in: tokenSeconds, scope } };
   }
 
-  /** Whether a bearer token was given to the partner and still holds. */
-  async accepts(partner: string, token: string, now: number): Promise<boolean> {
+  /** The scopes of a bearer token that was given to the partner and still holds; undefined of any other. */
+  async scopesOf(partner: string, token: string, now: number): Promise<readonly string[] | undefined> {
     try {
-      await jwtVerify(token, this.#key, {
+      const { payload } = await jwtVerify(token, this.#key, {
         algorithms: ["HS256"],
         issuer: this.#issuer,
         subject: partner,
         requiredClaims: ["exp"],
         currentDate: new Date(now),
       });
-      return true;
+      return String(payload.scope ?? "").split(" ");
     } catch {
-      return false;
+      return undefined;
     }
   }
 

@@ -34,7 +34,10 @@ const method = z.discriminatedUnion("method", [
       .url({ protocol: /^https$/ })
       .optional()
       .describe("Or where it publishes the set."),
-    scopes: z.array(z.string().min(1)).default(["system/*.write"]).describe("Scopes it may be granted."),
+    scopes: z
+      .array(z.string().min(1))
+      .default(["system/*.write"])
+      .describe("Scopes it may be granted, as `system/Patient.cu`; it may ask for less."),
   }),
   z.strictObject({
     method: z.literal("basic"),

@@ -10,7 +10,8 @@ export interface ByteSource {
   chunks(): AsyncIterable<Buffer> | Iterable<Buffer>;
 }
 
-const CHUNK = 262_144;
+/** What is made of a piece lives until all of it is journalled, so pieces are small. */
+const CHUNK = 65_536;
 /** Bodies up to this size stay in memory. */
 const IN_MEMORY = 1_048_576;
 

@@ -60,22 +60,25 @@ export interface Caller {
   readonly socket: Socket;
 }
 
-/** `in`: proven. `signature`: the body's signature decides. `out`: nothing proves it. */
-export type Admission = "in" | "signature" | "out";
+/** How a caller is let in. `in`: proven. `signature`: the body's signature decides. `out`: nothing proves it. */
+export interface Admission {
+  readonly by: "in" | "signature" | "out";
+  /** What an access token allows; undefined where something else proves the partner, which then may do all of its own. */
+  readonly scopes?: readonly string[];
+}
 
 /** Decides by what is known before the body is read: certificate, access token, password. */
 export async function admit(door: Door, caller: Caller, tokens: AccessTokens, now: number): Promise<Admission> {
-  if (door.open || hasCertificate(door, caller.socket)) return "in";
+  if (door.open || hasCertificate(door, caller.socket)) return { by: "in" };
   const [, scheme = "", credential = ""] = /^(\w+) +(\S+)$/.exec(caller.headers.authorization ?? "") ?? [];
-  if (
-    scheme.toLowerCase() === "bearer" &&
-    door.clients.length > 0 &&
-    (await tokens.accepts(door.partner, credential, now))
-  )
-    return "in";
-  if (scheme.toLowerCase() === "basic" && isEncrypted(caller.socket) && hasPassword(door, credential)) return "in";
+  if (scheme.toLowerCase() === "bearer" && door.clients.length > 0) {
+    const scopes = await tokens.scopesOf(door.partner, credential, now);
+    if (scopes) return { by: "in", scopes };
+  }
+  const isBasic = scheme.toLowerCase() === "basic" && isEncrypted(caller.socket);
+  if (isBasic && hasPassword(door, credential)) return { by: "in" };
   const signed = caller.headers["webhook-signature"] !== undefined;
-  return signed && door.signatures.length > 0 ? "signature" : "out";
+  return { by: signed && door.signatures.length > 0 ? "signature" : "out" };
 }
 
 const isEncrypted = (socket: Socket): boolean => (socket as Partial<TLSSocket>).encrypted === true;

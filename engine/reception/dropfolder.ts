@@ -2,6 +2,7 @@ import { constants } from "node:fs";
 import { access, mkdir, readdir, rename, stat } from "node:fs/promises";
 import { join } from "node:path";
 import type { Logger } from "pino";
+import { errorDefinitions } from "../service/error-definitions.js";
 import { TributaryError } from "../service/errors.js";
 import { type FileContent, writeDurably } from "./durable-file.js";
 
@@ -37,7 +38,8 @@ export interface DropFolderOptions {
   readonly besides?: readonly string[];
   /**
    * Journals a file and says what its sender is told.
-   * @throws a retriable {@link TributaryError} when it could not be made durable: it is taken again.
+   * @throws a retriable {@link TributaryError} when it could not be made durable, or an error of the file system: it is
+   *   taken again; a final one: it is answered by `<name>.problem.json`. Any other error is tried a few times.
    */
   readonly take: (file: DroppedFile) => Promise<TakenFile>;
   readonly logger: Logger;
@@ -52,6 +54,11 @@ export interface DropFolder {
   close(): Promise<void>;
 }
 
+/** Ending of the answer to a file that could not be taken in for a final reason. */
+const problemEnding = ".problem.json";
+/** How often a file is tried that fails by an error nobody foresaw. */
+const mostTries = 3;
+
 const FOLDERS = ["in", "working", "done", "failed", "out"] as const;
 
 /**
@@ -61,7 +68,8 @@ const FOLDERS = ["in", "working", "done", "failed", "out"] as const;
  * claimed by a rename into `working/`, journalled, answered by files in `out/` and beside the file, and moved to `done/`
  * when everything in it was accepted, else to `failed/`. Nothing is ever overwritten: a name that was used before gets a
  * number. A file found in `working/` at the start is taken in again; the answer that it may have beside its next place
- * already stays as it is. Where the log can't be reached the file waits in `working/`, without an answer.
+ * already stays as it is. Where the log can't be reached the file waits in `working/`, without an answer. One that fails for
+ * a final reason goes to `failed/` with that reason, and holds up none behind it.
  */
 export async function startDropFolder(options: DropFolderOptions): Promise<DropFolder> {
   const stop = new AbortController();
@@ -158,7 +166,7 @@ class Lane {
     if (await exists(this.#path("working", name))) return true;
     const { answers, besides = [] } = this.#options;
     for (const folder of ["done", "failed", "out"] as const)
-      for (const ending of ["", ...answers, ...besides])
+      for (const ending of ["", problemEnding, ...answers, ...besides])
         if (await exists(this.#path(folder, name + ending))) return true;
     return false;
   }
@@ -166,17 +174,22 @@ class Lane {
   /** Where a file belongs whose answer a process wrote before it was killed. */
   async #answeredIn(name: string): Promise<"done" | "failed" | null> {
     for (const folder of ["done", "failed"] as const)
-      for (const ending of this.#options.answers) if (await exists(this.#path(folder, name + ending))) return folder;
+      for (const ending of [problemEnding, ...this.#options.answers])
+        if (await exists(this.#path(folder, name + ending))) return folder;
     return null;
   }
 
-  /** Takes a claimed file until it is durable, answers it and moves it. */
+  /** Takes a claimed file until it is durable or can't be, answers it and moves it. */
   async #take(name: string): Promise<void> {
-    while (!this.#stop.aborted) {
+    const path = this.#path("working", name);
+    for (let tries = 1; !this.#stop.aborted; ) {
       try {
-        const path = this.#path("working", name);
         const file = { partner: this.#partner, name, path, size: (await stat(path)).size };
-        const taken = await this.#options.take(file);
+        const taken = await this.#options.take(file).catch((error: unknown) => {
+          if (isFinal(error, tries)) return this.#refused(error);
+          if (!isPassing(error)) tries += 1;
+          throw error;
+        });
         try {
           await this.#answer(name, taken);
         } finally {
@@ -184,12 +197,27 @@ class Lane {
         }
         return;
       } catch (error) {
+        const { logger, retryAfter = 2000 } = this.#options;
+        if (!(await exists(path))) {
+          logger.error({ partner: this.#partner }, "A dropped file was taken away while it was in hand");
+          return;
+        }
         const retriable = error instanceof TributaryError && error.definition.retriable;
         const message = retriable ? "A dropped file waits until the log can be reached" : "A dropped file failed";
-        this.#options.logger.warn({ err: error, partner: this.#partner }, message);
-        await this.#pause(this.#options.retryAfter ?? 2000);
+        logger.warn({ err: error, partner: this.#partner }, message);
+        await this.#pause(retryAfter);
       }
     }
+  }
+
+  /** The answer to a file that no repetition would take in. What was journalled of it before stays. */
+  #refused(error: unknown): TakenFile {
+    this.#options.logger.error({ err: error, partner: this.#partner }, "A dropped file can't be taken in");
+    const code = error instanceof TributaryError ? error.code : "TRIB_SERVICE_UNEXPECTED";
+    const { summary, remedy } = errorDefinitions[code];
+    const taken = "Units before the failure may have been taken in: sent again, they are known.";
+    const content = Buffer.from(`${JSON.stringify({ code, title: summary, remedy, taken })}\n`);
+    return { accepted: false, answers: [{ ending: problemEnding, content }] };
   }
 
   /**
@@ -229,4 +257,15 @@ async function exists(path: string): Promise<boolean> {
     () => true,
     () => false,
   );
+}
+
+/** What comes right by itself or by an operator: the log is away, the disk is full, the database objects. */
+function isPassing(error: unknown): boolean {
+  if (error instanceof TributaryError) return error.definition.retriable;
+  return error instanceof Error && ("syscall" in error || "severity" in error);
+}
+
+function isFinal(error: unknown, tries: number): boolean {
+  if (isPassing(error)) return false;
+  return tries >= mostTries || (error instanceof TributaryError && error.code !== "TRIB_SERVICE_UNEXPECTED");
 }

@@ -40,3 +40,13 @@ export const plainProblem: ProblemWriter = (code, status, facts) => {
     body: JSON.stringify({ type: "about:blank", title: summary, status, code, remedy, ...facts }),
   };
 };
+
+/** The code of a problem that was answered, for who sent the request; null where it has none. */
+export function codeOfProblem(body: string): string | null {
+  try {
+    const { code } = JSON.parse(body) as { readonly code?: unknown };
+    return typeof code === "string" ? code : null;
+  } catch {
+    return null;
+  }
+}

@@ -28,6 +28,8 @@ export interface PartnerRequest<Profile> {
   readonly mediaType: string;
   /** Base of the partner's own addresses, as partners know it. */
   readonly base: string;
+  /** Scopes of the access token that proves it; undefined where it proves itself in another way. */
+  readonly scopes?: readonly string[] | undefined;
 }
 
 /** A route of partners. It takes bodies as a whole, as a stream, or by their media type in either way. */
@@ -69,6 +71,8 @@ export interface ReceptionOptions<Profile extends GuardedProfile> {
 export interface Reception {
   /** One a partner: `http(s)://host:port/partners/<partner>`. */
   readonly addresses: readonly Address[];
+  /** The server itself: `http(s)://host:port`. */
+  readonly url: string;
   /** Turns away what comes and what is still arriving, answers what is in hand, closes. */
   close(): Promise<void>;
 }
@@ -157,6 +161,7 @@ export async function openReception<Profile extends GuardedProfile>(
       url: `${here}/partners/${encodeURIComponent(partner)}`,
       partner,
     })),
+    url: here,
     async close() {
       desk.closing.abort();
       await app.close();
@@ -204,14 +209,14 @@ async function serve<Profile extends GuardedProfile>(
       desk.tokens,
       Date.now(),
     );
-    if (admission === "out") throw new TributaryError("TRIB_RECEPTION_UNAUTHENTICATED");
+    if (admission.by === "out") throw new TributaryError("TRIB_RECEPTION_UNAUTHENTICATED");
     if (Number(request.headers["content-length"] ?? "0") > desk.limits.sent)
       throw new TributaryError("TRIB_RECEPTION_BODY_TOO_LARGE");
     const chunks = bodyStream(request.raw, request.headers["content-encoding"], desk.limits, desk.closing.signal);
     const mediaType = (request.headers["content-type"] ?? "").split(";", 1)[0]!.trim().toLowerCase();
     const streams = route.stream !== undefined && (route.take === undefined || route.streams?.(mediaType) === true);
-    if (admission === "signature" || !streams) held = await holdBody(chunks, desk.room);
-    if (admission === "signature" && !isSignedBy(door, request.headers, held!.bytes, Date.now()))
+    if (admission.by === "signature" || !streams) held = await holdBody(chunks, desk.room);
+    if (admission.by === "signature" && !isSignedBy(door, request.headers, held!.bytes, Date.now()))
       throw new TributaryError("TRIB_RECEPTION_UNAUTHENTICATED");
     const asked: PartnerRequest<Profile> = {
       partner,
@@ -221,6 +226,7 @@ async function serve<Profile extends GuardedProfile>(
       headers: request.headers,
       mediaType,
       base: desk.base(partner),
+      scopes: admission.scopes,
     };
     const answer = streams
       ? await route.stream!(asked, held ? oneChunk(held.bytes) : chunks)

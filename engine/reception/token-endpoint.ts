@@ -51,7 +51,7 @@ export function openTokenEndpoint(app: FastifyInstance, desk: TokenDesk): void {
       token_endpoint_auth_methods_supported: ["private_key_jwt"],
       token_endpoint_auth_signing_alg_values_supported: ["RS384", "ES384"],
       scopes_supported: [...new Set(clients.flatMap(({ scopes }) => scopes))],
-      capabilities: ["client-confidential-asymmetric"],
+      capabilities: ["client-confidential-asymmetric", "permission-v1", "permission-v2"],
     };
     return reply.type("application/json").send(JSON.stringify(configuration));
   });

@@ -81,7 +81,7 @@ function digestText(table: TableLayout, build: Build): string {
 /** Versions have nothing restricted. */
 function versionsText(table: TableLayout, history: HistoryLayout, build: Build): string {
   const columns = [table.keyColumn as ColumnLayout, ...history.columns].map(({ name, column }) => hashed(name, column));
-  const engine = ["occurred_at", "recorded_at", "removed", "source_offset"].map((name) => `t.${name}`);
+  const engine = ["event_occurred_at", "recorded_at", "removed", "source_offset"].map((name) => `t.${name}`);
   return `SELECT count(*) AS rows, ${sumOf([...columns, ...engine])} AS clear, '0' AS restricted
     FROM ${quoted(build.schema)}.${quoted(history.name)} t WHERE t.source_partition = $2 AND $1::text IS NOT NULL`;
 }

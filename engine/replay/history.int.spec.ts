@@ -76,7 +76,7 @@ describe("tables with history", () => {
         const parts = { projection: notes, build, log: bench, pool: database.pool, decoder: bench, opener: bench };
         expect((await verifyProjection(parts)).differences).toEqual([]);
       }),
-      { numRuns: 12 },
+      { numRuns: 6 },
     );
   });
 

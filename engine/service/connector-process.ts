@@ -6,7 +6,7 @@ import { openPool } from "../store/pool.js";
 import { openVault } from "../vault/vault.js";
 import { loadConnector, loadProfiles } from "./discover.js";
 import type { RunningService, Surroundings } from "./process.js";
-import { kekSettings, requireSetting } from "./settings.js";
+import { kekSettings, readSettingsLike, requireSetting } from "./settings.js";
 
 /** A connector at work: what partners reach, and the intake behind it. */
 export async function startConnector(
@@ -33,9 +33,10 @@ export async function startConnector(
     secret: requireSetting(settings, "TRIBUTARY_SECRET"),
     unitLimit: settings.INTAKE_UNIT_LIMIT,
   });
+  const { settingsOf } = definition;
   const receiver = await definition.receive({
     intake: meteredIntake(intake, definition.name, metrics),
-    settings,
+    settings: settingsOf === undefined ? settings : readSettingsLike(name, settingsOf),
     profiles,
     logger,
   });

@@ -1,5 +1,6 @@
 import { createHmac } from "node:crypto";
 import type { ProcessKind } from "./registration.js";
+import { settingPrefix } from "./settings.js";
 
 /** What every process may know: how to reach the log and where to write about itself. */
 const shared = [
@@ -66,7 +67,7 @@ export function environmentFor(
 ): Record<string, string> {
   const names = new Set([...shared, ...byKind[process.kind], ...(process.notarizes ? notary : [])]);
   const prefixes =
-    process.kind === "connector" ? [...sharedPrefixes, "CONNECTOR_", `${process.name.toUpperCase()}_`] : sharedPrefixes;
+    process.kind === "connector" ? [...sharedPrefixes, "CONNECTOR_", settingPrefix(process.name)] : sharedPrefixes;
   const environment: Record<string, string> = {};
   for (const [name, value] of Object.entries(given)) {
     if (process.kind === "consumer" && !process.opensSealed && name.startsWith("TRIBUTARY_KEK")) continue;

@@ -76,6 +76,22 @@ export const errorDefinitions = {
     remedy: "`tributary run` starts every process; `tributary status` shows what runs.",
     ...again(1),
   },
+  TRIB_CLI_PROFILE_INVALID: {
+    summary: "The profile of a new partner can't be written as asked.",
+    remedy:
+      "`tributary producers fields CONNECTOR` lists the fields; `add-partner --help` says what each way of proof needs.",
+    ...final(64, 400),
+  },
+  TRIB_CLI_PROOF_UNUSABLE: {
+    summary: "What a sender proves itself with can't be used.",
+    remedy: "Check the files given to `send`, and that the partner's profile names the same key, user or client.",
+    ...final(64, 400),
+  },
+  TRIB_CLI_QUERY_REFUSED: {
+    summary: "Postgres refuses the query.",
+    remedy: "Tables and columns are in the schema `projections`; it can only be read.",
+    ...final(64, 400),
+  },
   TRIB_CLI_UNCONFIRMED: {
     summary: "The command changes something for good and was not confirmed.",
     remedy: "Answer `yes`, or give `--yes` where nobody can be asked.",
@@ -346,21 +362,6 @@ export const errorDefinitions = {
     ...again(75),
   },
   ...vaultErrorDefinitions,
-  TRIB_X12_BODY_TOO_LARGE: {
-    summary: "The body is larger than the X12 server takes.",
-    remedy: "Send fewer transaction sets at once, or raise X12_BODY_LIMIT.",
-    ...final(65, 413),
-  },
-  TRIB_X12_PARTNER_UNKNOWN: {
-    summary: "No partner of this name has an X12 profile.",
-    remedy: "Add producers/x12/partners/<partner>.json, or correct the name.",
-    ...final(66, 404),
-  },
-  TRIB_X12_UNREACHABLE: {
-    summary: "No X12 server answers at the connector's address.",
-    remedy: "Start the connector (`tributary run x12`), or see its address in `tributary status`.",
-    ...again(1, 502),
-  },
   TRIB_X12_UNREADABLE: {
     summary: "The bytes can't be read as X12 interchanges to their end.",
     remedy: "Look at the place named: an interchange begins with an ISA segment of 106 bytes and ends with IEA.",

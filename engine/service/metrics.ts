@@ -14,7 +14,7 @@ export const metricDefinitions = {
   },
   tributary_answer_seconds: {
     type: "histogram",
-    help: "From a unit whole and judged until the log has it and it may be answered.",
+    help: "From units whole and judged until the log has them and they may be answered; once for units taken in together.",
     labels: ["connector"],
   },
   tributary_published_events_total: {

@@ -334,6 +334,24 @@ export function kekSettings(settings: Settings): { readonly current: string; rea
   return { current: requireSetting(settings, "TRIBUTARY_KEK"), previous: settings.TRIBUTARY_KEK_PREVIOUS };
 }
 
+/** Beginning of the settings that carry a process's name: `ACME_LAB_` of `acme-lab`. */
+export const settingPrefix = (process: string): string => `${process.toUpperCase().replaceAll("-", "_")}_`;
+
+/**
+ * The settings of a connector that was made like another: each that carries the other's name is read under its own, and
+ * the other's own is not taken over (two can't have one port, nor one folder of dropped files).
+ * @throws TRIB_CONFIG_INVALID naming every mistake.
+ */
+export function readSettingsLike(name: string, like: string, environment: NodeJS.ProcessEnv = process.env): Settings {
+  const own: NodeJS.ProcessEnv = {};
+  for (const [setting, value] of Object.entries(environment)) {
+    if (setting.startsWith(settingPrefix(like))) continue;
+    const [mine, theirs] = [settingPrefix(name), settingPrefix(like)];
+    own[setting.startsWith(mine) ? theirs + setting.slice(mine.length) : setting] = value;
+  }
+  return readSettings(own);
+}
+
 /** A setting that this process cannot do without. */
 export function requireSetting<Name extends SettingName>(settings: Settings, name: Name): NonNullable<Settings[Name]> {
   const value = settings[name];

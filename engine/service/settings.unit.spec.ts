@@ -2,7 +2,7 @@ import { mkdtempSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { readSettings, requireSetting } from "./settings.js";
+import { readSettings, readSettingsLike, requireSetting } from "./settings.js";
 
 describe("settings", () => {
   it("reports all mistakes at once, without the values", () => {
@@ -42,5 +42,14 @@ describe("settings", () => {
 
   it("says which setting is missing and how to get it", () => {
     expect(() => requireSetting(readSettings({}), "KAFKA_BROKERS")).toThrow(/KAFKA_BROKERS: is not set.*tributary up/);
+  });
+});
+
+describe("the settings of a connector made like another", () => {
+  it("carry its own name, and none of the other's is taken over", () => {
+    const given = { HL7V2_PORT: "2575", HL7V2_INBOX: "/theirs", ACME_LAB_PORT: "2600", LOG_LEVEL: "warn" };
+    const settings = readSettingsLike("acme-lab", "hl7v2", given);
+    expect(settings).toMatchObject({ HL7V2_PORT: 2600, LOG_LEVEL: "warn" });
+    expect(settings.HL7V2_INBOX).toBeUndefined();
   });
 });

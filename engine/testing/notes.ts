@@ -114,7 +114,7 @@ export async function expectPure(
     const built = await readVersions(bench.pool, bench.build, table);
     const wanted = pure.versions(table.name).map(({ row, removed, occurredAt, recordedAt, offset }) => ({
       ...row,
-      occurred_at: occurredAt,
+      event_occurred_at: occurredAt,
       recorded_at: recordedAt,
       removed,
       source_offset: offset,

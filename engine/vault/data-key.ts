@@ -1,4 +1,4 @@
-import { createHash, randomBytes } from "node:crypto";
+import { createHash, randomFillSync } from "node:crypto";
 import { TributaryError } from "../service/errors.js";
 import { additionalData, seal, unseal } from "./sealing.js";
 
@@ -51,7 +51,35 @@ function keyEncryptionKey(hex: string): KeyEncryptionKey {
   return { id, key };
 }
 
-export const newDataKey = (name: KeyName): DataKey => ({ ...name, key: randomBytes(32) });
+const keyBytes = 32;
+/** Keys that are held lie together: each in bytes of its own would keep whatever was made beside it. */
+const arenaBytes = keyBytes * 1024;
+let drawn = Buffer.alloc(0);
+let drawnUsed = 0;
+let arena = Buffer.alloc(0);
+let arenaUsed = 0;
+
+/** A key of random bytes that were never given out before. */
+export function newDataKey(name: KeyName): DataKey {
+  if (drawnUsed === drawn.length) {
+    drawn = randomFillSync(Buffer.allocUnsafeSlow(arenaBytes));
+    drawnUsed = 0;
+  }
+  drawnUsed += keyBytes;
+  return { ...name, key: drawn.subarray(drawnUsed - keyBytes, drawnUsed) };
+}
+
+function kept(key: Buffer): Buffer {
+  if (key.length !== keyBytes) return key;
+  if (arenaUsed === arena.length) {
+    arena = Buffer.allocUnsafeSlow(arenaBytes);
+    arenaUsed = 0;
+  }
+  arenaUsed += keyBytes;
+  const place = arena.subarray(arenaUsed - keyBytes, arenaUsed);
+  key.copy(place);
+  return place;
+}
 
 /** The data key as it is kept: encrypted, bound to its subject and generation. */
 export function wrap(kek: KeyEncryptionKey, { subject, generation, key }: DataKey): Buffer {
@@ -70,5 +98,5 @@ export function unwrap(
 ): DataKey {
   const kek = [current, previous].find((each) => each?.id === kekId);
   if (!kek) throw new TributaryError("TRIB_VAULT_KEK_UNKNOWN", undefined, { needed: kekId, given: current.id });
-  return { ...name, key: unseal(kek.key, additionalData("data key", name.subject, name.generation), wrapped) };
+  return { ...name, key: kept(unseal(kek.key, additionalData("data key", name.subject, name.generation), wrapped)) };
 }

@@ -16,11 +16,11 @@ export interface EventName {
  * They can be opened standing alone, without any other part of the record.
  */
 export function sealEvent(event: EventName, key: DataKey, plaintext: Uint8Array): Buffer {
-  const head = Buffer.allocUnsafe(headLength);
-  head[0] = layout;
-  head.write(key.subject.replaceAll("-", ""), 1, "hex");
-  head.writeUInt32BE(key.generation, 17);
-  return Buffer.concat([head, seal(key.key, boundTo(event, key), plaintext)]);
+  const sealed = seal(key.key, boundTo(event, key), plaintext, headLength);
+  sealed[0] = layout;
+  sealed.write(key.subject.replaceAll("-", ""), 1, 16, "hex");
+  sealed.writeUInt32BE(key.generation, 17);
+  return sealed;
 }
 
 /** The key that the bytes are sealed under. @throws TRIB_VAULT_TAMPERED when they aren't sealed bytes. */

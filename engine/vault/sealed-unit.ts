@@ -13,11 +13,16 @@ export interface UnitContent {
  * The content inside: 4 bytes length of the control id plus one (0: none), the control id, the bytes.
  */
 export function sealUnit(receiptId: string, keys: readonly DataKey[], content: UnitContent): Buffer {
-  const controlId = content.controlId === null ? Buffer.alloc(0) : Buffer.from(content.controlId);
-  const length = Buffer.allocUnsafe(4);
-  length.writeUInt32BE(content.controlId === null ? 0 : controlId.length + 1);
-  let sealed: Buffer = Buffer.concat([length, controlId, content.bytes]);
-  for (const [layer, key] of keys.entries()) sealed = seal(key.key, boundTo(receiptId, key, layer), sealed);
+  const controlId = content.controlId ?? "";
+  const length = Buffer.byteLength(controlId);
+  let sealed: Buffer = Buffer.allocUnsafe(4 + length + content.bytes.length);
+  sealed.writeUInt32BE(content.controlId === null ? 0 : length + 1);
+  sealed.write(controlId, 4);
+  sealed.set(content.bytes, 4 + length);
+  for (let layer = 0; layer < keys.length; layer++) {
+    const key = keys[layer] as DataKey;
+    sealed = seal(key.key, boundTo(receiptId, key, layer), sealed);
+  }
   return sealed;
 }
 

@@ -25,19 +25,20 @@ function freshNonce(): Buffer {
  * AES-256-GCM (NIST SP 800-38D) with a random nonce.
  * @param key 32 bytes.
  * @param additionalData what the content is bound to; see {@link additionalData}.
+ * @param head bytes to leave free in front, for the caller; default none.
  * @returns 1 byte version, 12 bytes nonce, the ciphertext, 16 bytes tag.
  */
-export function seal(key: Buffer, additionalData: Buffer, plaintext: Uint8Array): Buffer {
+export function seal(key: Buffer, additionalData: Buffer, plaintext: Uint8Array, head = 0): Buffer {
   const nonce = freshNonce();
   const cipher = createCipheriv("aes-256-gcm", key, nonce, { authTagLength: tagLength });
   cipher.setAAD(additionalData);
   const ciphertext = cipher.update(plaintext);
   cipher.final();
-  const sealed = Buffer.allocUnsafe(sealOverhead + ciphertext.length);
-  sealed[0] = version;
-  nonce.copy(sealed, 1);
-  ciphertext.copy(sealed, 1 + nonceLength);
-  cipher.getAuthTag().copy(sealed, 1 + nonceLength + ciphertext.length);
+  const sealed = Buffer.allocUnsafe(head + sealOverhead + ciphertext.length);
+  sealed[head] = version;
+  sealed.set(nonce, head + 1);
+  sealed.set(ciphertext, head + 1 + nonceLength);
+  sealed.set(cipher.getAuthTag(), head + 1 + nonceLength + ciphertext.length);
   return sealed;
 }
 
@@ -58,15 +59,38 @@ export function unseal(key: Buffer, additionalData: Buffer, sealed: Buffer): Buf
   }
 }
 
+/** Where additional data is put together; a caller with more gets bytes of its own. */
+const scratch = Buffer.alloc(1024);
+
 /** Parts as bytes, each with its length before it, so that no two lists of parts make the same bytes. */
 export function additionalData(...parts: readonly (string | number)[]): Buffer {
-  const texts = parts.map(String);
-  const bytes = Buffer.allocUnsafe(texts.reduce((sum, text) => sum + 4 + Buffer.byteLength(text), 0));
   let at = 0;
-  for (const text of texts) {
-    const length = bytes.write(text, at + 4);
-    bytes.writeUInt32BE(length, at);
+  for (const part of parts) {
+    const text = typeof part === "string" ? part : String(part);
+    if (at + 4 + text.length * 3 > scratch.length) return longData(parts);
+    const length = writeText(text, at + 4);
+    scratch.writeUInt32BE(length, at);
     at += 4 + length;
   }
-  return bytes;
+  return Buffer.from(scratch.subarray(0, at));
+}
+
+/** Names are short and of ASCII characters: a loop costs less than a call of the library. @returns bytes written. */
+function writeText(text: string, at: number): number {
+  for (let index = 0; index < text.length; index++) {
+    const code = text.charCodeAt(index);
+    if (code > 127) return scratch.write(text, at);
+    scratch[at + index] = code;
+  }
+  return text.length;
+}
+
+function longData(parts: readonly (string | number)[]): Buffer {
+  const framed = parts.flatMap((part) => {
+    const bytes = Buffer.from(String(part));
+    const length = Buffer.allocUnsafe(4);
+    length.writeUInt32BE(bytes.length);
+    return [length, bytes];
+  });
+  return Buffer.concat(framed);
 }

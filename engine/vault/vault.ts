@@ -156,18 +156,24 @@ async function getOrCreate(pool: Pool, kek: KeyEncryptionKeys, subjects: readonl
   let open = new Map(subjects.map((subject) => [subject, 1]));
   for (let round = 0; open.size > 0; round += 1) {
     if (round === 20) throw new TributaryError("TRIB_SERVICE_UNEXPECTED", "the vault gives no key for a subject");
-    const offers = [...open].map(([subject, generation]) => newDataKey({ subject, generation }));
+    const offers = [...open].map(([subject, generation]) => {
+      const key = newDataKey({ subject, generation });
+      return { ...key, wrapped: wrap(kek.current, key) };
+    });
     const { rows } = await pool.query<KeyRow>(offer, [
       offers.map(({ subject }) => subject),
       offers.map(({ generation }) => generation),
-      offers.map((key) => wrap(kek.current, key)),
+      offers.map(({ wrapped }) => wrapped),
       kek.current.id,
     ]);
     const last = new Map(rows.map((row) => [row.subject, row]));
     const next = new Map<string, number>();
-    for (const [subject, generation] of open) {
+    for (const { wrapped, ...offered } of offers) {
+      const { subject, generation } = offered;
       const row = last.get(subject);
-      if (row?.wrapped) found.push(unwrap(kek, row.kek_id, nameOf(row), row.wrapped));
+      // What was offered and taken needn't be opened again.
+      if (row?.wrapped?.equals(wrapped)) found.push(offered);
+      else if (row?.wrapped) found.push(unwrap(kek, row.kek_id, nameOf(row), row.wrapped));
       else next.set(subject, row ? row.generation + 1 : generation);
     }
     open = next;

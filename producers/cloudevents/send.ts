@@ -1,4 +1,6 @@
 import type { SendLine, SendRequest } from "../../engine/intake/connector.js";
+import { postAsPartner } from "../../engine/reception/partner-client.js";
+import { codeOfProblem as codeOf } from "../../engine/reception/problem.js";
 import { TributaryError } from "../../engine/service/errors.js";
 import { structured } from "./request.js";
 import type { EventAnswer } from "./server.js";
@@ -7,26 +9,22 @@ import type { EventAnswer } from "./server.js";
  * Sends a file as a partner would, in one request: an event, a batch, or an event in the Avro format, whichever it is.
  * @throws TRIB_CONNECTOR_UNREACHABLE when nobody listens.
  */
-export async function* send({ addresses, partner, file, bytes }: SendRequest): AsyncIterable<SendLine> {
+export async function* send({ addresses, partner, file, bytes, proof }: SendRequest): AsyncIterable<SendLine> {
   const address = addresses.find((one) => one.protocol.startsWith("http") && (one.partner ?? partner) === partner);
   if (!address) throw new TributaryError("TRIB_CONNECTOR_UNREACHABLE");
   const started = performance.now();
-  const response = await fetch(address.url, {
-    method: "POST",
-    headers: { "content-type": mediaTypeOf(bytes) },
-    body: new Uint8Array(bytes),
-  }).catch((cause: unknown) => {
-    throw new TributaryError("TRIB_CONNECTOR_UNREACHABLE", `Nobody answers at ${address.url}.`, {}, { cause });
-  });
-  const told = answersOf(await response.text());
+  const headers = { "content-type": mediaTypeOf(bytes) };
+  const response = await postAsPartner(address.url, { headers, body: bytes }, proof);
+  const told = answersOf(response.body.toString("utf8"));
   const ms = Math.round(performance.now() - started);
   const answer = String(response.status);
   for (const [index, { id, accepted, code, location }] of told.entries()) {
     yield { file, index, controlId: id, accepted, code: code ?? null, location: location ?? null, answer, ms };
   }
   if (told.length > 0) return;
-  const code = response.ok ? null : `HTTP_${response.status}`;
-  yield { file, index: null, controlId: null, accepted: response.ok, code, location: null, answer, ms };
+  const accepted = response.status < 300;
+  const code = accepted ? null : (codeOf(response.body.toString("utf8")) ?? `HTTP_${answer}`);
+  yield { file, index: null, controlId: null, accepted, code, location: null, answer, ms };
 }
 
 /** By the first character: what is no JSON is taken for Avro. */

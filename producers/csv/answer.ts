@@ -1,7 +1,7 @@
 import type { Verdict } from "../../engine/intake/connector.js";
 import { TemporaryFile } from "../../engine/reception/temporary-file.js";
 import type { Charset } from "./charset.js";
-import type { RowEntry } from "./entries.js";
+import type { ToldRow } from "./entries.js";
 import type { FileProblem } from "./layout.js";
 import type { ControlTotal } from "./totals.js";
 
@@ -14,6 +14,12 @@ export interface RowAnswer {
   readonly location?: string;
   /** The same as the row before it about the same thing: kept, and no new fact. */
   readonly duplicate?: true;
+}
+
+/** A row with its verdict after it was submitted. */
+export interface JudgedRow {
+  readonly told: ToldRow;
+  readonly verdict: Verdict;
 }
 
 /** What became of a file: the last line of the answer. */
@@ -52,25 +58,23 @@ export class AnswerWriter {
     this.#charset = charset;
   }
 
-  /** @param verdicts of the rows after they were submitted. */
-  async add(rows: readonly { readonly entry: RowEntry; readonly verdict: Verdict }[]): Promise<void> {
+  async add(rows: readonly JudgedRow[]): Promise<void> {
     let lines = "";
     let bad = this.rejected.size === 0 ? head : "";
     const none = bad.length;
-    for (const { entry, verdict } of rows) {
+    for (const { told, verdict } of rows) {
       this.#rows += 1;
       if (verdict.accepted) this.#accepted += 1;
-      else bad += this.#rejectedLine(entry, verdict);
-      if (verdict.accepted && entry.duplicate) this.#duplicates += 1;
-      lines += `${JSON.stringify(rowAnswer(entry, verdict))}\n`;
+      else bad += this.#rejectedLine(told, verdict);
+      if (verdict.accepted && told.duplicate) this.#duplicates += 1;
+      lines += `${JSON.stringify(rowAnswer(told, verdict))}\n`;
     }
     if (lines !== "") await this.verdicts.append(Buffer.from(lines));
     if (bad.length > none) await this.rejected.append(Buffer.from(bad));
   }
 
-  #rejectedLine({ line, column, row }: RowEntry, { code }: Verdict & { accepted: false }): string {
-    const text = row.bytes.subarray(0, row.length);
-    const written = this.#charset === "utf-16le" ? text.toString("utf16le") : readable(text);
+  #rejectedLine({ line, column, row }: ToldRow, { code }: Verdict & { accepted: false }): string {
+    const written = this.#charset === "utf-16le" ? row.toString("utf16le") : readable(row);
     return `${line},${cell(column ?? "")},${code},${cell(written)}\r\n`;
   }
 
@@ -99,7 +103,7 @@ function readable(bytes: Buffer): string {
   return text.includes("\uFFFD") ? bytes.toString("latin1") : text;
 }
 
-function rowAnswer({ line, controlId, duplicate }: RowEntry, verdict: Verdict): RowAnswer {
+function rowAnswer({ line, controlId, duplicate }: ToldRow, verdict: Verdict): RowAnswer {
   if (verdict.accepted) return { line, controlId, accepted: true, ...(duplicate && { duplicate }) };
   const location = verdict.location ?? `line ${line}`;
   return { line, controlId, accepted: false, code: verdict.code, location };

@@ -1,8 +1,9 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { bytesOf, corpus, profiles, sample, type Taken, take } from "./testing/corpus.js";
+import { corpus, profiles, sample } from "./testing/corpus.js";
 import { profileOf } from "./testing/rows.js";
+import { bytesOf, type Taken, take } from "./testing/take.js";
 
 const remit = profiles.get("journeys-remit")!;
 const members = profiles.get("journeys-members")!;

@@ -7,7 +7,7 @@ import { Occurrences } from "./occurrences.js";
 import type { Profile } from "./profile.js";
 import { type Formats, formatsOf, Reading } from "./reading.js";
 import type { Row } from "./row-reader.js";
-import { translateRow } from "./translate.js";
+import { type Translation, translateRow } from "./translate.js";
 
 export interface EntryOptions {
   readonly partner: string;
@@ -25,12 +25,18 @@ export interface EntryOptions {
 /** A row's entry, and what its sender is told of it. */
 export interface RowEntry {
   readonly unit: ReceivedUnit;
+  readonly told: ToldRow;
+}
+
+/** What a row's sender is told; kept until the row is durable, so it holds on to no more than that. */
+export interface ToldRow {
   readonly line: number;
   readonly controlId: string | null;
   /** Name of the column in error. */
   readonly column: string | null;
   readonly duplicate: boolean;
-  readonly row: Row;
+  /** The row without its line end: a rejected one is sent back. */
+  readonly row: Buffer;
 }
 
 interface Judgement {
@@ -45,6 +51,10 @@ export class FileEntries {
   readonly #formats: Formats;
   readonly #occurrences = new Occurrences();
   readonly #hash = createHash("sha256");
+  readonly #feed: string;
+  readonly #format: string;
+  /** In front of the names of what a row is about. */
+  readonly #scope: readonly string[];
   #header = "";
   #bytes = 0;
   #ordinal = 0;
@@ -55,6 +65,10 @@ export class FileEntries {
     this.#file = file;
     this.#options = options;
     this.#formats = formatsOf(options.profile);
+    const { partner, profile } = options;
+    this.#feed = `${partner}/${profile.facility}`;
+    this.#format = `CSV ${profile.rows}`;
+    this.#scope = ["csv", partner, profile.facility, profile.rows];
   }
 
   /** Bytes of the file as they are read, for the digest of the whole. */
@@ -99,8 +113,8 @@ export class FileEntries {
   }
 
   #base(bytes: Uint8Array) {
-    const { partner, profile } = this.#options;
-    return { partner, feed: `${partner}/${profile.facility}`, bytes };
+    const { partner } = this.#options;
+    return { partner, feed: this.#feed, bytes };
   }
 
   #advance({ bytes, offset, kind }: Piece): NonNullable<ReceivedUnit["transport"]> {
@@ -112,54 +126,66 @@ export class FileEntries {
   }
 
   #row(row: Row, transport: ReceivedUnit["transport"]): RowEntry {
-    const { profile, partner } = this.#options;
-    const unit = {
-      ...this.#base(row.bytes),
-      entry: "UNIT" as const,
-      format: `CSV ${profile.rows}`,
-      answer: answerOf,
-      sealFor: [],
-      events: [],
-      ...(transport && { transport }),
-    };
-    const rejected = ({ verdict, column }: Judgement, number: string | null): RowEntry => {
-      return { unit: { ...unit, verdict }, line: row.line, controlId: number, column, duplicate: false, row };
-    };
     const read = this.#read(row);
-    if ("verdict" in read) return rejected(read, null);
+    if ("verdict" in read) return this.#rejected(row, transport, read, null);
     const { layout } = this.#file;
     const translation = layout && translateRow(read, layout, this.#options);
-    if (read.problem)
-      return rejected(inColumn(row, read.problem.code, read.problem.column), translation?.number ?? null);
-    if (!translation) return rejected(inColumn(row, "CSV_VALUE_MISSING", null), null);
-    const subject = [partner, profile.facility, profile.rows, ...translation.names];
-    const content = row.bytes.subarray(0, row.length);
-    const { ordinal, repeated } = this.#occurrences.add(JSON.stringify(subject), content);
-    const flags = [...this.#options.flags, ...translation.flags];
-    const isPayment = profile.rows === "payments";
+    if (read.problem) {
+      const judgement = inColumn(row, read.problem.code, read.problem.column);
+      return this.#rejected(row, transport, judgement, translation?.number ?? null);
+    }
+    if (!translation) return this.#rejected(row, transport, inColumn(row, "CSV_VALUE_MISSING", null), null);
+    return this.#accepted(row, transport, translation);
+  }
+
+  #rejected(
+    row: Row,
+    transport: ReceivedUnit["transport"],
+    { verdict, column }: Judgement,
+    controlId: string | null,
+  ): RowEntry {
     return {
-      line: row.line,
-      controlId: translation.number,
-      column: null,
-      duplicate: repeated,
-      row,
       unit: {
-        ...unit,
-        verdict: { accepted: true },
-        flags,
-        sealFor: translation.sealFor,
-        events: translation.events(ordinal),
-        identity: {
-          rule: "LATEST",
-          parts: ["csv", ...subject, this.#header, content],
-          resource: ["csv", ...subject, String(ordinal)],
-        },
-        // A claim's number stands for one telling only; a patient is told again under the same number.
-        ...(isPayment && {
-          controlId: { scope: ["csv", ...subject, String(ordinal)], value: translation.number },
-        }),
+        ...this.#base(row.bytes),
+        entry: "UNIT",
+        format: this.#format,
+        verdict,
+        answer: answerOf,
+        sealFor: [],
+        events: [],
+        ...(transport && { transport }),
       },
+      told: { line: row.line, controlId, column, duplicate: false, row: row.bytes.subarray(0, row.length) },
     };
+  }
+
+  #accepted(row: Row, transport: ReceivedUnit["transport"], translation: Translation): RowEntry {
+    const { profile, partner } = this.#options;
+    const { number, names, sealFor } = translation;
+    const content = row.bytes.subarray(0, row.length);
+    // A row with a NUL in it is rejected, so it separates.
+    const { ordinal, repeated } = this.#occurrences.add(names.join("\0"), content);
+    const scope = [...this.#scope, ...names];
+    const resource = [...scope, String(ordinal)];
+    // Written out in one: put together piece by piece, a unit takes several times the memory and time.
+    const unit: ReceivedUnit = {
+      entry: "UNIT",
+      partner,
+      feed: this.#feed,
+      format: this.#format,
+      bytes: row.bytes,
+      verdict: accepted,
+      flags: [...this.#options.flags, ...translation.flags],
+      answer: answerOf,
+      // A claim's number stands for one telling only; a patient is told again under the same number.
+      controlId: profile.rows === "payments" ? { scope: resource, value: number } : undefined,
+      identity: { rule: "LATEST", parts: [...scope, this.#header, content], resource },
+      sealFor,
+      events: translation.events(ordinal),
+      transport,
+      closing: undefined,
+    };
+    return { unit, told: { line: row.line, controlId: number, column: null, duplicate: repeated, row: content } };
   }
 
   /** The texts of a row; a verdict where it can't be read. */
@@ -188,5 +214,7 @@ function inColumn({ line }: Row, code: string, column: string | null): Judgement
 function verdictOf(problem: FileProblem | null): Verdict {
   return problem ? { accepted: false, code: problem.code, location: problem.location } : { accepted: true };
 }
+
+const accepted: Verdict = { accepted: true };
 
 const answerOf = (verdict: Verdict): string => (verdict.accepted ? "accepted" : verdict.code);

@@ -1,7 +1,7 @@
 import type { Intake, ReceivedUnit, SubmittedUnit } from "../../engine/intake/connector.js";
 import type { ByteSource } from "../../engine/reception/byte-source.js";
-import { AnswerWriter, type FileAnswer } from "./answer.js";
-import { FileEntries, type RowEntry } from "./entries.js";
+import { AnswerWriter, type FileAnswer, type JudgedRow } from "./answer.js";
+import { FileEntries, type RowEntry, type ToldRow } from "./entries.js";
 import { FileReader } from "./file-reader.js";
 import type { Profile } from "./profile.js";
 import { checkTotals, type TotalsCheck } from "./totals.js";
@@ -23,10 +23,10 @@ export interface Reception {
   readonly answer: AnswerWriter;
 }
 
-const batchEntries = 1_000;
+const batchEntries = 250;
 const batchBytes = 2_097_152;
 /** Batches that wait for the log at once. */
-const mostWaiting = 2;
+const mostWaiting = 1;
 
 /**
  * Takes a file in: where the profile asks for control totals it is checked as a whole first, then its rows are journalled,
@@ -69,16 +69,25 @@ export async function receive(source: ByteSource, partner: string, desk: Desk): 
   }
 }
 
-/** Journals entries in order, some batches ahead of the answers, which are written in order too. */
+/** Rows under way, as their sender will be told of them. */
+interface Waiting {
+  /** Null for what is no row. */
+  readonly told: readonly (ToldRow | null)[];
+  readonly done: Promise<readonly SubmittedUnit[]>;
+}
+
+/**
+ * Journals entries in order, some batches ahead of the answers, which are written in order too. What waits for the log
+ * lives long enough to be moved by the garbage collector, so it is little: enough for the log's answer to arrive while
+ * the next rows are read.
+ */
 class Journal {
   readonly #intake: Intake;
   readonly #answer: AnswerWriter;
-  #batch: (RowEntry | ReceivedUnit)[] = [];
+  #units: ReceivedUnit[] = [];
+  #told: (ToldRow | null)[] = [];
   #bytes = 0;
-  #waiting: {
-    readonly rows: readonly (RowEntry | ReceivedUnit)[];
-    readonly done: Promise<readonly SubmittedUnit[]>;
-  }[] = [];
+  #waiting: Waiting[] = [];
 
   constructor(intake: Intake, answer: AnswerWriter) {
     this.#intake = intake;
@@ -86,23 +95,26 @@ class Journal {
   }
 
   add(entry: RowEntry | ReceivedUnit): void {
-    this.#batch.push(entry);
-    this.#bytes += unitOf(entry).bytes.length;
+    const isRow = "unit" in entry;
+    const unit = isRow ? entry.unit : entry;
+    this.#units.push(unit);
+    this.#told.push(isRow ? entry.told : null);
+    this.#bytes += unit.bytes.length;
   }
 
   get isFull(): boolean {
-    return this.#batch.length >= batchEntries || this.#bytes >= batchBytes;
+    return this.#units.length >= batchEntries || this.#bytes >= batchBytes;
   }
 
   async flush(): Promise<void> {
-    const rows = this.#batch;
-    this.#batch = [];
-    this.#bytes = 0;
-    if (rows.length > 0) {
-      const done = this.#intake.submit(rows.map(unitOf));
+    if (this.#units.length > 0) {
+      const done = this.#intake.submit(this.#units);
       // Whoever waits for it is told; until then its failure is no one's unhandled one.
       done.catch(() => {});
-      this.#waiting.push({ rows, done });
+      this.#waiting.push({ told: this.#told, done });
+      this.#units = [];
+      this.#told = [];
+      this.#bytes = 0;
     }
     while (this.#waiting.length > mostWaiting) await this.#settle();
   }
@@ -116,11 +128,12 @@ class Journal {
     const batch = this.#waiting.shift();
     if (!batch) return;
     const submitted = await batch.done;
-    const told = batch.rows.flatMap((entry, index) =>
-      "unit" in entry ? [{ entry, verdict: submitted[index]?.verdict ?? entry.unit.verdict }] : [],
-    );
-    await this.#answer.add(told);
+    const rows: JudgedRow[] = [];
+    for (let index = 0; index < batch.told.length; index++) {
+      const told = batch.told[index];
+      const verdict = submitted[index]?.verdict;
+      if (told && verdict) rows.push({ told, verdict });
+    }
+    await this.#answer.add(rows);
   }
 }
-
-const unitOf = (entry: RowEntry | ReceivedUnit): ReceivedUnit => ("unit" in entry ? entry.unit : entry);

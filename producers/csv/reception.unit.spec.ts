@@ -6,8 +6,8 @@ import { startConnectorBench } from "../../engine/testing/connector-bench.js";
 import { recordingIntake } from "../../engine/testing/recording-intake.js";
 import connector from "./connector.js";
 import { profileSchema } from "./profile.js";
-import { bytesOf, take } from "./testing/corpus.js";
 import { lines, payment, paymentHeader, paymentProfile, profileOf } from "./testing/rows.js";
+import { bytesOf, take } from "./testing/take.js";
 
 describe("control totals", () => {
   const totals = { marker: "TRAILER", count: 2, sums: [{ column: "paid", position: 3 }] };

@@ -1,5 +1,7 @@
 import { setTimeout as wait } from "node:timers/promises";
 import type { SendLine, SendRequest } from "../../engine/intake/connector.js";
+import { postAsPartner } from "../../engine/reception/partner-client.js";
+import { codeOfProblem } from "../../engine/reception/problem.js";
 import { TributaryError } from "../../engine/service/errors.js";
 import { type FileAnswer, isFileAnswer, type RowAnswer } from "./answer.js";
 
@@ -15,27 +17,15 @@ export async function* send(request: SendRequest): AsyncIterable<SendLine> {
   );
   if (!address) throw new TributaryError("TRIB_CONNECTOR_UNREACHABLE");
   const started = performance.now();
-  const { status, body } = await exchange(address.url, bytes);
+  const headers = { "content-type": "text/csv" };
+  const { status, body } = await postAsPartner(address.url, { headers, body: bytes }, request.proof);
   const ms = Math.round(performance.now() - started);
-  for (const [index, told] of readAnswer(status, body).entries()) {
+  for (const [index, told] of readAnswer(status, body.toString("utf8")).entries()) {
     if (rate !== undefined) {
       const due = started + ((index + 1) * 1000) / rate;
       if (due > performance.now()) await wait(due - performance.now());
     }
     yield { file, ...told, ms };
-  }
-}
-
-async function exchange(url: string, bytes: Buffer): Promise<{ readonly status: number; readonly body: string }> {
-  try {
-    const response = await fetch(url, {
-      method: "POST",
-      headers: { "content-type": "text/csv" },
-      body: new Uint8Array(bytes),
-    });
-    return { status: response.status, body: await response.text() };
-  } catch (cause) {
-    throw new TributaryError("TRIB_CONNECTOR_UNREACHABLE", `Nobody answers at ${url}.`, { address: url }, { cause });
   }
 }
 
@@ -45,7 +35,7 @@ type Told = Omit<SendLine, "file" | "ms">;
 function readAnswer(status: number, body: string): readonly Told[] {
   const answer = String(status);
   if (status !== 200 && status !== 422) {
-    return [{ index: null, controlId: null, accepted: false, code: codeOf(body), location: null, answer }];
+    return [{ index: null, controlId: null, accepted: false, code: codeOfProblem(body), location: null, answer }];
   }
   const lines = body.split("\n").filter((line) => line !== "");
   const parsed = lines.map((line) => JSON.parse(line) as RowAnswer | FileAnswer);
@@ -58,13 +48,4 @@ function readAnswer(status: number, body: string): readonly Told[] {
   return rows.map(({ controlId, accepted, code, location }, index) => {
     return { index, controlId, accepted, code: code ?? null, location: location ?? null, answer };
   });
-}
-
-function codeOf(body: string): string | null {
-  try {
-    const { code } = JSON.parse(body) as { readonly code?: unknown };
-    return typeof code === "string" ? code : null;
-  } catch {
-    return null;
-  }
 }

@@ -3,6 +3,8 @@ import type { EventInputs } from "../../schemas/events.generated.js";
 import type { Reading } from "./reading.js";
 import type { Sender, Translation } from "./translate.js";
 
+type Facts = Omit<EventInputs["ClaimAdjudicated"], "contentHash" | "flags">;
+
 /** CLP02 of a payment taken back. */
 const reversal = "22";
 
@@ -31,7 +33,7 @@ export function translatePayment(reading: Reading, { surrogate }: Sender): Trans
   const flags = ["ADJUSTMENTS_UNTOLD"];
   if (!balanced) flags.push("PAYMENT_UNBALANCED");
   if (patientId === null) flags.push("PATIENT_UNIDENTIFIED");
-  const facts: Omit<EventInputs["ClaimAdjudicated"], "contentHash" | "flags" | "occurrence"> = {
+  const facts: Omit<Facts, "occurrence"> = {
     patientId,
     remittanceId: surrogate("remittance", payer, "", trace),
     payerId: payer,
@@ -57,7 +59,7 @@ export function translatePayment(reading: Reading, { surrogate }: Sender): Trans
         subject: claimId,
         time: day,
         timePrecision: "DAY",
-        fields: { ...facts, occurrence, contentHash: contentHash({ ...facts, occurrence }), flags },
+        fields: hashed({ ...facts, occurrence }, flags),
         sealed: {
           patientControlNumber: claim,
           payerControlNumber: payerClaim || null,
@@ -76,4 +78,8 @@ export function translatePayment(reading: Reading, { surrogate }: Sender): Trans
 function isPlausible(charge: number, paid: number, patient: number): boolean {
   const sign = charge < 0 ? -1 : 1;
   return sign * (paid + patient) <= sign * charge;
+}
+
+function hashed(facts: Facts, flags: readonly string[]): EventInputs["ClaimAdjudicated"] {
+  return { ...facts, contentHash: contentHash(facts), flags };
 }

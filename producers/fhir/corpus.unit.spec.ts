@@ -5,7 +5,8 @@ import { describe, expect, it } from "vitest";
 import type { ReceivedUnit } from "../../engine/intake/connector.js";
 import { repositoryRoot } from "../../engine/service/root.js";
 import { hasCorpus, openSample, readFacts, samplesBelow } from "./testing/corpus.js";
-import { expectedFacts, factsOf, type StatedFacts, testDesk, unitsOf } from "./testing/facts.js";
+import { testDesk, unitsOf } from "./testing/desk.js";
+import { expectedFacts, factsOf, type StatedFacts } from "./testing/facts.js";
 
 interface Difference {
   readonly sample: string;

@@ -12,6 +12,8 @@ export interface Desk {
   readonly profiles: ReadonlyMap<string, Profile>;
   /** Epoch milliseconds. */
   now(): number;
+  /** What the request's access token allows; undefined: everything. */
+  readonly scopes?: readonly string[] | undefined;
   onFailure(error: unknown): void;
 }
 
@@ -25,6 +27,7 @@ export function contextOf(desk: Desk, partner: string): ReadingContext {
     profile: desk.profiles.get(partner)!,
     surrogate: desk.intake.surrogate,
     receivedAt: desk.now(),
+    scopes: desk.scopes,
     onFailure: desk.onFailure,
   };
 }

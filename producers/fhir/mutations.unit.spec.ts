@@ -6,7 +6,7 @@ import connector from "./connector.js";
 import { loadDefinitions } from "./definitions.js";
 import { type Element, isElement } from "./element.js";
 import { hasCorpus, openSample, samplesBelow } from "./testing/corpus.js";
-import { testDesk, unitsOf } from "./testing/facts.js";
+import { testDesk, unitsOf } from "./testing/desk.js";
 import { problemsOf } from "./validate.js";
 
 const here = hasCorpus();

@@ -6,7 +6,7 @@ import { pino } from "pino";
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
 import { TributaryError } from "../../engine/service/errors.js";
 import { type Puller, startPulling } from "./pull.js";
-import { testDesk } from "./testing/facts.js";
+import { testDesk } from "./testing/desk.js";
 
 let server: FastifyInstance;
 let inbox: string;

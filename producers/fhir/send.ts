@@ -2,6 +2,7 @@ import { setTimeout as wait } from "node:timers/promises";
 import { gunzipSync } from "node:zlib";
 import type { SendLine, SendRequest } from "../../engine/intake/connector.js";
 import { parseJson } from "../../engine/reception/json.js";
+import { postAsPartner } from "../../engine/reception/partner-client.js";
 import { TributaryError } from "../../engine/service/errors.js";
 import { child, children, type Element, isElement, text, texts, typeOf } from "./element.js";
 import { type IssueCode, verdictCodeOf } from "./problem.js";
@@ -33,14 +34,10 @@ export async function* send(request: SendRequest): AsyncIterable<SendLine> {
   const zipped = bytes[0] === 0x1f && bytes[1] === 0x8b;
   const outbox = outboxOf(zipped ? unzipped(bytes) : bytes);
   const started = performance.now();
-  const response = await fetch(address.url + outbox.path, {
-    method: "POST",
-    headers: { "content-type": outbox.mediaType, ...(zipped && { "content-encoding": "gzip" }) },
-    body: new Uint8Array(bytes),
-  }).catch((cause: unknown) => {
-    throw new TributaryError("TRIB_CONNECTOR_UNREACHABLE", `Nobody answers at ${address.url}.`, {}, { cause });
-  });
-  const body = parseJson(Buffer.from(await response.arrayBuffer()))?.value;
+  const headers = { "content-type": outbox.mediaType, ...(zipped && { "content-encoding": "gzip" }) };
+  const sending = { headers, body: bytes, base: address.url };
+  const response = await postAsPartner(address.url + outbox.path, sending, request.proof);
+  const body = parseJson(response.body)?.value;
   const ms = Math.round(performance.now() - started);
   const lines = linesOf(outbox, response.status, isElement(body) ? body : {});
   for (const [index, told] of lines.entries()) {

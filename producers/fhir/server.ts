@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import type { ReceiveContext } from "../../engine/intake/connector.js";
 import type { Answer } from "../../engine/reception/problem.js";
-import { openReception, type PartnerRequest, type Reception, type Route } from "../../engine/reception/reception.js";
+import { openReception, type PartnerRequest, type Reception } from "../../engine/reception/reception.js";
 import { type BundleHead, readEntry } from "./bundle.js";
 import { capabilityStatement } from "./capability.js";
 import { type Desk, judge, type Opened, openText, parameterOf, receiveOne, type Told } from "./desk.js";
@@ -14,6 +14,10 @@ import { type BundleReception, receiveBundle, responseEntry } from "./receive-bu
 import { linesOutcome, receiveLines } from "./receive-lines.js";
 
 type Request = PartnerRequest<Profile>;
+type Taker = (request: Request, body: Buffer, desk: Desk) => Promise<Answer>;
+
+/** What the sender of a request may do is part of the desk that takes it. */
+const deskFor = (desk: Desk, { scopes }: Request): Desk => ({ ...desk, scopes });
 
 /** Media types of one resource. */
 const resourceTypes = new Set(["application/fhir+json", "application/json", "text/json", ""]);
@@ -42,16 +46,16 @@ const notSupported = (place: string): Answer => ({
  */
 export function openServer(desk: Desk, context: ReceiveContext<Profile>, version: string): Promise<Reception> {
   const lineLimit = context.settings.INTAKE_UNIT_LIMIT;
-  const lines = async ({ partner }: Request, body: AsyncIterable<Buffer>): Promise<Answer> => {
-    const reception = await receiveLines(body, partner, desk, lineLimit);
+  const lines = async (request: Request, body: AsyncIterable<Buffer>): Promise<Answer> => {
+    const reception = await receiveLines(body, request.partner, deskFor(desk, request), lineLimit);
     return fhir(reception.rejected === 0 ? 200 : 422, linesOutcome(reception));
   };
   const streamed = { stream: lines, streams: (mediaType: string) => lineTypes.has(mediaType) };
-  const at = (method: "POST" | "PUT", path: string, take: NonNullable<Route<Profile>["take"]>, more: object = {}) => ({
+  const at = (method: "POST" | "PUT", path: string, take: Taker, more: object = {}) => ({
     method,
     path,
     take: async (request: Request, body: Buffer) =>
-      resourceTypes.has(request.mediaType) ? take(request, body) : notSupported("Content-Type"),
+      resourceTypes.has(request.mediaType) ? take(request, body, deskFor(desk, request)) : notSupported("Content-Type"),
     ...more,
   });
   return openReception<Profile>({
@@ -62,13 +66,13 @@ export function openServer(desk: Desk, context: ReceiveContext<Profile>, version
     problem: outcomeProblem,
     shown: [{ path: "/metadata", show: (base) => fhir(200, capabilityStatement(base, version)) }],
     routes: [
-      at("POST", "", (request, body) => takeAny(request, body, desk), streamed),
-      at("POST", "/$process-message", (request, body) => takeMessage(request, body, desk)),
-      at("POST", "/$validate", (request, body) => validated(request, body, desk)),
-      at("POST", "/:type/$validate", (request, body) => validated(request, body, desk)),
-      at("POST", "/:type/:id/$validate", (request, body) => validated(request, body, desk)),
-      at("POST", "/:type", (request, body) => takeOne(request, body, desk, false), streamed),
-      at("PUT", "/:type/:id", (request, body) => takeOne(request, body, desk, true)),
+      at("POST", "", takeAny, streamed),
+      at("POST", "/$process-message", takeMessage),
+      at("POST", "/$validate", validated),
+      at("POST", "/:type/$validate", validated),
+      at("POST", "/:type/:id/$validate", validated),
+      at("POST", "/:type", (request, body, own) => takeOne(request, body, own, false), streamed),
+      at("PUT", "/:type/:id", (request, body, own) => takeOne(request, body, own, true)),
     ],
   });
 }

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { EventDraft } from "../../engine/intake/connector.js";
-import { testDesk, unitsOf } from "./testing/facts.js";
+import { testDesk, unitsOf } from "./testing/desk.js";
 
 async function eventsOf(resource: object, profile: object = {}): Promise<readonly EventDraft[]> {
   const [unit] = await unitsOf(Buffer.from(JSON.stringify(resource)), false, testDesk(profile));

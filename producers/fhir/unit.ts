@@ -1,4 +1,5 @@
 import type { ReceivedUnit, Surrogate, UnitIdentity, Verdict } from "../../engine/intake/connector.js";
+import { permits } from "../../engine/reception/scopes.js";
 import { isResourceType } from "./definitions.js";
 import { child, type Element, isElement, text, typeOf } from "./element.js";
 import { type Problem, statusOf, tellable, verdictCodeOf } from "./problem.js";
@@ -17,6 +18,8 @@ export interface ReadingContext {
   readonly sentAt?: number | undefined;
   /** `fullUrl` -> `Type/id` of the entries of its bundle. */
   readonly urls?: ReadonlyMap<string, string>;
+  /** Scopes that the sender was granted (SMART Backend Services); undefined where it needs none. */
+  readonly scopes?: readonly string[] | undefined;
   /** Told of a failure of the translation itself: the resource is rejected and kept, and others go on. */
   readonly onFailure?: (error: unknown) => void;
 }
@@ -70,7 +73,12 @@ function read(arrival: Arrival, resource: Element, early: readonly Problem[], co
   const { profile } = context;
   const found = problemsOf(resource, { modifierExtensions: profile.modifierExtensions });
   const mild = new Set(profile.validation === "structure" ? ["invariant", "code-invalid"] : []);
-  const problems = [...early, ...placeProblems(arrival, resource), ...sourceProblems(resource, profile)];
+  const problems = [
+    ...early,
+    ...scopeProblems(arrival, type, context),
+    ...placeProblems(arrival, resource),
+    ...sourceProblems(resource, profile),
+  ];
   const flags: string[] = [];
   for (const problem of found) {
     if (mild.has(problem.code))
@@ -89,6 +97,12 @@ function ownersOnly(resource: Element, speaker: Speaker): Meaning {
   } catch {
     return { events: [], sealFor: [], flags: [] };
   }
+}
+
+/** What is sent to its place is an update, which may make it; everything else is created. */
+function scopeProblems({ stored }: Arrival, type: string, { scopes }: ReadingContext): readonly Problem[] {
+  if (scopes === undefined || permits(scopes, type, stored ? "u" : "c")) return [];
+  return [{ code: "forbidden", place: type }];
 }
 
 /** The resource must be the one that its address names. */

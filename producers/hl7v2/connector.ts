@@ -8,6 +8,11 @@ const connector: ConnectorDefinition<Profile> = {
   name: "hl7v2",
   version: "1",
   profile: profileSchema,
+  // Who is known by nothing else is known by a port, here a free one.
+  rehearsal: ({ certificate: _, port: __, ...profile }) => ({
+    ...profile,
+    ...(profile.match.length === 0 && { port: 0 }),
+  }),
   receive: receiveHl7,
   send: sendMllp,
 };

@@ -1,7 +1,7 @@
 import { connect as connectPlain, type Socket } from "node:net";
 import { setTimeout as wait } from "node:timers/promises";
-import { connect as connectTls } from "node:tls";
 import type { Address, SendLine, SendRequest } from "../../engine/intake/connector.js";
+import { connectAsPartner, type PartnerProof } from "../../engine/reception/partner-client.js";
 import { TributaryError } from "../../engine/service/errors.js";
 import { frame, MllpFramer } from "./mllp.js";
 import { readOutbox } from "./outbox.js";
@@ -28,7 +28,7 @@ export async function* sendMllp(request: SendRequest): AsyncGenerator<SendLine> 
         if (due > performance.now()) await wait(due - performance.now());
       }
       const begun = performance.now();
-      if (wire === undefined || wire.lost) wire = await Wire.open(address);
+      if (wire === undefined || wire.lost) wire = await Wire.open(address, request.proof);
       const answer = await wire.exchange(message);
       const ms = Math.round(performance.now() - begun);
       const receipt = readAcknowledgment(answer, message);
@@ -68,13 +68,11 @@ class Wire {
     });
   }
 
-  static async open(address: Address): Promise<Wire> {
+  static async open(address: Address, proof?: PartnerProof): Promise<Wire> {
     const { hostname, port, protocol } = new URL(address.url);
     const host = hostname.replace(/^\[|\]$/g, "");
     const secure = protocol === "mllps:";
-    const socket = secure
-      ? connectTls({ host, port: Number(port), servername: host })
-      : connectPlain({ host, port: Number(port) });
+    const socket = secure ? connectAsPartner(host, Number(port), proof) : connectPlain({ host, port: Number(port) });
     try {
       await new Promise<void>((resolve, reject) => {
         socket.once(secure ? "secureConnect" : "connect", resolve);

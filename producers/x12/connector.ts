@@ -6,9 +6,10 @@ import { type Profile, profileSchema } from "./profile.js";
 import { RecentInterchanges } from "./recent.js";
 import type { Desk } from "./reception.js";
 import { send } from "./send.js";
-import { startServer } from "./server.js";
+import { openServer } from "./server.js";
 
-async function listen({ intake, settings, profiles, logger }: ReceiveContext<Profile>): Promise<Receiver> {
+async function listen(context: ReceiveContext<Profile>): Promise<Receiver> {
+  const { intake, settings, profiles, logger } = context;
   const desk: Desk = {
     intake,
     profiles,
@@ -18,13 +19,11 @@ async function listen({ intake, settings, profiles, logger }: ReceiveContext<Pro
   };
   const inbox = resolve(settings.X12_INBOX ?? join(settings.TRIBUTARY_HOME, "x12"));
   const folder = await startDroppedFiles(desk, { inbox, logger });
-  const server = await startServer(desk, {
-    host: settings.X12_HOST,
-    port: settings.X12_PORT,
-    bodyLimit: settings.X12_BODY_LIMIT,
-    logger,
+  const server = await openServer(desk, context).catch(async (error: unknown) => {
+    await folder.close();
+    throw error;
   });
-  const addresses: Address[] = [{ protocol: "http", url: server.url }];
+  const addresses: Address[] = [{ protocol: new URL(server.url).protocol.slice(0, -1), url: server.url }];
   for (const partner of profiles.keys()) {
     addresses.push({ protocol: "file", url: pathToFileURL(join(inbox, partner, "in")).href, partner });
   }

@@ -5,7 +5,7 @@ import { pino } from "pino";
 import { expect, it } from "vitest";
 import { readSettings } from "../../engine/service/settings.js";
 import connector from "./connector.js";
-import { profiles } from "./testing/corpus.js";
+import { profiles } from "./testing/desk.js";
 import { claim, claims837, heading837, interchange, subscriber } from "./testing/interchange.js";
 import { RecordingIntake } from "./testing/recording-intake.js";
 

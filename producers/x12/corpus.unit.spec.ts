@@ -1,18 +1,19 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { corpusOrSkip, deskOf, take } from "./testing/corpus.js";
+import { corpusOrSkip } from "./testing/corpus.js";
+import { deskOf, take } from "./testing/desk.js";
 import {
   claimFacts,
   countBy,
   listingHash,
-  money,
   paymentLines,
   remittanceFacts,
   remittanceTotals,
   remitted,
   submissions,
 } from "./testing/facts.js";
+import { money } from "./testing/money.js";
 import { isSegment, Tokenizer } from "./tokenizer.js";
 
 interface Difference {

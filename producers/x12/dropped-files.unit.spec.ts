@@ -3,11 +3,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pino } from "pino";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { bufferSource } from "../../engine/reception/byte-source.js";
 import type { DropFolder } from "../../engine/reception/dropfolder.js";
 import { startDroppedFiles } from "./dropped-files.js";
 import { receive } from "./reception.js";
-import { bufferSource } from "./source.js";
-import { deskOf, type TestDesk, take } from "./testing/corpus.js";
+import { deskOf, type TestDesk, take } from "./testing/desk.js";
 import { claim, claims837, heading837, interchange, subscriber } from "./testing/interchange.js";
 
 const claimsOf = (control: string) => interchange([claims837(...heading837, ...subscriber, ...claim)], { control });

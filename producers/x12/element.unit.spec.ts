@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { instantOf } from "./clock.js";
 import { cents, fitsDateFormat, isTime, readCents, readDate } from "./element.js";
-import { money } from "./testing/facts.js";
+import { money } from "./testing/money.js";
 
 describe("amounts", () => {
   it.each([

@@ -2,7 +2,8 @@ import { spawnSync } from "node:child_process";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { corpusOrSkip, deskOf, take } from "./testing/corpus.js";
+import { corpusOrSkip } from "./testing/corpus.js";
+import { deskOf, take } from "./testing/desk.js";
 import { claim, claims837, heading837, interchange, subscriber } from "./testing/interchange.js";
 import { isSegment, Tokenizer } from "./tokenizer.js";
 

@@ -2,7 +2,8 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import type { ReceivedUnit } from "../../engine/intake/connector.js";
-import { corpusOrSkip, deskOf, type TestDesk, take } from "./testing/corpus.js";
+import { corpusOrSkip } from "./testing/corpus.js";
+import { deskOf, type TestDesk, take } from "./testing/desk.js";
 import { fulfils, wordsOf } from "./testing/words.js";
 
 interface Case {

@@ -1,9 +1,11 @@
 import { z } from "zod";
 import { isZone } from "../../engine/intake/zone.js";
+import { authenticationField } from "../../engine/reception/authentication.js";
 
 /** What is particular about one sender of X12. Everything left out is the standard's default. */
 export const profileSchema = z.strictObject({
   description: z.string().optional().describe("Who this is, for people."),
+  authentication: authenticationField,
   senders: z
     .array(z.string().min(1).max(15))
     .default([])

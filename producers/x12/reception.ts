@@ -1,11 +1,11 @@
 import type { Intake, ReceivedUnit, UnitIdentity, Verdict } from "../../engine/intake/connector.js";
+import type { ByteSource } from "../../engine/reception/byte-source.js";
 import { answerTo } from "./answer.js";
 import { type FileReport, InterchangeCheck, type InterchangeReport } from "./check.js";
 import { answeredEntry, InterchangeEntries, interchangeIdentity } from "./entries.js";
 import { type PartnerChoice, partnerOf } from "./partner.js";
 import type { Profile } from "./profile.js";
 import type { RecentInterchanges } from "./recent.js";
-import type { ByteSource } from "./source.js";
 import { type Slice, Splitter, unitKinds } from "./splitter.js";
 import { Tokenizer } from "./tokenizer.js";
 import { isAcknowledged, isRejected } from "./verdict.js";
@@ -298,12 +298,15 @@ class BatchWriter {
   }
 }
 
-async function submitBatch(intake: Intake, batch: readonly WaitingEntry[]): Promise<void> {
-  const submitted = await intake.submit(batch.map(({ entry }) => entry));
-  for (const [index, { entry, set }] of batch.entries()) {
-    const verdict = submitted[index]?.verdict;
-    if (verdict && !verdict.accepted && entry.verdict.accepted && set && isAcknowledged(set)) {
-      set.refusal ??= { code: verdict.code, location: verdict.location ?? "ST" };
+function submitBatch(intake: Intake, batch: readonly WaitingEntry[]): Promise<void> {
+  // Apart from the entries, which needn't be kept until the log has them.
+  const judged = batch.map(({ entry, set }) => (entry.verdict.accepted ? set : null));
+  return intake.submit(batch.map(({ entry }) => entry)).then((submitted) => {
+    for (const [index, set] of judged.entries()) {
+      const verdict = submitted[index]?.verdict;
+      if (verdict && !verdict.accepted && set && isAcknowledged(set)) {
+        set.refusal ??= { code: verdict.code, location: verdict.location ?? "ST" };
+      }
     }
-  }
+  });
 }

@@ -1,8 +1,8 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import type { ByteSource } from "../../engine/reception/byte-source.js";
 import { receive } from "./reception.js";
-import type { ByteSource } from "./source.js";
-import { deskOf, type TestDesk, take } from "./testing/corpus.js";
+import { deskOf, type TestDesk, take } from "./testing/desk.js";
 import {
   claim,
   claims837,

@@ -1,5 +1,6 @@
 import { setTimeout as wait } from "node:timers/promises";
 import type { SendLine, SendRequest } from "../../engine/intake/connector.js";
+import { postAsPartner } from "../../engine/reception/partner-client.js";
 import { TributaryError } from "../../engine/service/errors.js";
 import { type ReadAnswer, readAnswers } from "./acknowledgment.js";
 import { type Outbox, type OutgoingUnit, readOutbox } from "./outbox.js";
@@ -9,32 +10,19 @@ type Told = Pick<SendLine, "accepted" | "code" | "location" | "answer">;
 /**
  * Sends a file as a partner would, in one request, and tells what each unit was answered.
  * `rate` holds the lines back, and with them the next file.
- * @throws TRIB_X12_UNREACHABLE when nobody listens.
+ * @throws TRIB_CONNECTOR_UNREACHABLE when nobody listens.
  */
 export async function* send(request: SendRequest): AsyncIterable<SendLine> {
   const { file, bytes, partner, rate } = request;
-  const base = request.addresses.find((one) => one.protocol === "http" && (one.partner ?? partner) === partner);
-  if (!base) throw new TributaryError("TRIB_X12_UNREACHABLE");
+  const base = request.addresses.find((one) => /^https?$/.test(one.protocol) && (one.partner ?? partner) === partner);
+  if (!base) throw new TributaryError("TRIB_CONNECTOR_UNREACHABLE");
   const outbox = readOutbox(bytes);
   const started = performance.now();
-  let response: Response;
-  try {
-    response = await fetch(`${base.url}/partners/${encodeURIComponent(partner)}/interchanges`, {
-      method: "POST",
-      headers: { "content-type": "application/edi-x12" },
-      body: new Uint8Array(bytes),
-    });
-  } catch (cause) {
-    throw new TributaryError(
-      "TRIB_X12_UNREACHABLE",
-      `Nobody answers at ${base.url}.`,
-      { address: base.url },
-      { cause },
-    );
-  }
-  const body = Buffer.from(await response.arrayBuffer());
+  const address = `${base.url}/partners/${encodeURIComponent(partner)}`;
+  const sending = { headers: { "content-type": "application/edi-x12" }, body: bytes, base: address };
+  const { status, body } = await postAsPartner(`${address}/interchanges`, sending, request.proof);
   const ms = Math.round(performance.now() - started);
-  const lines = readResponse(outbox, response.status, body);
+  const lines = readResponse(outbox, status, body);
   for (const [index, told] of lines.entries()) {
     if (rate !== undefined) {
       const due = started + ((index + 1) * 1000) / rate;

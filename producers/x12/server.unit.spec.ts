@@ -1,16 +1,26 @@
+import { createHmac } from "node:crypto";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { pino } from "pino";
-import { afterEach, describe, expect, it } from "vitest";
+import { afterAll, afterEach, describe, expect, it } from "vitest";
+import { readSettings } from "../../engine/service/settings.js";
+import { profileSchema } from "./profile.js";
 import { send } from "./send.js";
-import { startServer, type X12Server } from "./server.js";
-import { deskOf, type TestDesk } from "./testing/corpus.js";
+import { openServer } from "./server.js";
+import { deskOf, type TestDesk } from "./testing/desk.js";
 import { claim, claims837, heading837, interchange, subscriber } from "./testing/interchange.js";
 
 const bytes = interchange([claims837(...heading837, ...subscriber, ...claim)]);
-let server: X12Server | undefined;
+const home = mkdtempSync(join(tmpdir(), "tributary-x12-server-"));
+let server: Awaited<ReturnType<typeof openServer>> | undefined;
 afterEach(() => server?.close());
+afterAll(() => rmSync(home, { recursive: true, force: true }));
 
-async function start(desk: TestDesk, bodyLimit = 4_000_000): Promise<string> {
-  server = await startServer(desk, { host: "127.0.0.1", port: 0, bodyLimit, logger: pino({ level: "silent" }) });
+async function start(desk: TestDesk, settings: Record<string, string> = {}): Promise<string> {
+  const { intake, profiles } = desk;
+  const given = readSettings({ TRIBUTARY_HOME: home, ...settings });
+  server = await openServer(desk, { intake, profiles, settings: given, logger: pino({ level: "silent" }) });
   return server.url;
 }
 
@@ -48,13 +58,38 @@ describe("the server", () => {
   });
 
   it("answers 404 for an unknown partner, 400 for what is no X12, 413 above the limit", async () => {
-    const url = await start(deskOf(), 2_000);
+    const url = await start(deskOf(), { X12_BODY_LIMIT: "2000" });
     expect((await post(url, bytes, "nobody")).status).toBe(404);
     const unreadable = await post(url, Buffer.from("hello"));
     expect(unreadable.status).toBe(400);
     expect(await unreadable.json()).toMatchObject({ code: "TRIB_X12_UNREADABLE", reason: "X12_NOT_AN_INTERCHANGE" });
     expect((await post(url, Buffer.alloc(0))).status).toBe(400);
     expect((await post(url, Buffer.alloc(3_000, "A"))).status).toBe(413);
+  });
+
+  it("lets a partner in that proves who it is, and says nothing about its interchange else", async () => {
+    const secret = Buffer.from("a shared secret of 24 by");
+    mkdirSync(join(home, "credentials"), { recursive: true });
+    writeFileSync(join(home, "credentials", "lake.whsec"), `whsec_${secret.toString("base64")}`);
+    const lake = profileSchema.parse({ authentication: [{ method: "signature", keys: ["lake.whsec"] }] });
+    const desk = deskOf();
+    const url = await start({ ...desk, profiles: new Map([["lake", lake]]) });
+    const timestamp = String(Math.floor(Date.now() / 1000));
+    const signed = (body: Buffer) => ({
+      "webhook-id": "1",
+      "webhook-timestamp": timestamp,
+      "webhook-signature": `v1,${createHmac("sha256", secret).update(`1.${timestamp}.`).update(body).digest("base64")}`,
+    });
+    const ask = (headers: Record<string, string>) =>
+      fetch(`${url}/partners/lake/interchanges`, { method: "POST", body: new Uint8Array(bytes), headers });
+    for (const headers of [{}, signed(Buffer.from("other bytes"))]) {
+      const refused = await ask(headers);
+      expect(refused.status).toBe(401);
+      expect(await refused.json()).toMatchObject({ code: "TRIB_RECEPTION_UNAUTHENTICATED" });
+    }
+    expect(desk.intake.units).toEqual([]);
+    expect((await ask(signed(bytes))).status).toBe(200);
+    expect(desk.intake.units[0]).toMatchObject({ partner: "lake" });
   });
 
   it("takes a body larger than its memory share through a file, with the same result", async () => {
@@ -94,6 +129,6 @@ describe("send", () => {
   it("says so when nobody listens", async () => {
     const addresses = [{ protocol: "http", url: "http://127.0.0.1:1" }];
     const sending = send({ addresses, partner: "generic", file: "a", bytes });
-    await expect(sending[Symbol.asyncIterator]().next()).rejects.toMatchObject({ code: "TRIB_X12_UNREACHABLE" });
+    await expect(sending[Symbol.asyncIterator]().next()).rejects.toMatchObject({ code: "TRIB_CONNECTOR_UNREACHABLE" });
   });
 });

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { deskOf, take } from "./testing/corpus.js";
+import { deskOf, take } from "./testing/desk.js";
 import {
   claim,
   claims837,

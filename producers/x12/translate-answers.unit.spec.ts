@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { EventDraft, ReceivedUnit } from "../../engine/intake/connector.js";
-import { deskOf, take } from "./testing/corpus.js";
+import { deskOf, take } from "./testing/desk.js";
 import { claim, claims837, heading837, interchange, type MadeSet, subscriber } from "./testing/interchange.js";
 
 const { surrogate } = deskOf().intake;

@@ -1,14 +1,17 @@
 import type { View } from "../../engine/projector/definition.js";
 
 /**
- * How long a rung of the ladder may take before it counts as overdue: what operating rules and payers' companion guides
- * commonly promise (CAQH CORE: a 999 within an hour of a batch, at the latest the next day). Whoever has other promises
- * compares `waiting_hours`.
+ * How many hours a rung of the ladder may take before it counts as overdue: what operating rules and payers' companion
+ * guides commonly promise (CAQH CORE: a 999 within an hour of a batch, at the latest the next day). Whoever has other
+ * promises sets `tributary.patience_999` and the like on the database, or for a session.
  */
 const patience = { TA1: 24, "999": 24, "277CA": 72, "835": 30 * 24 } as const;
 
 const overdue = Object.entries(patience)
-  .map(([rung, hours]) => `WHEN '${rung}' THEN ${hours}`)
+  .map(([rung, hours]) => {
+    const setting = `current_setting('tributary.patience_${rung.toLowerCase()}', true)`;
+    return `WHEN '${rung}' THEN coalesce(nullif(${setting}, '')::numeric, ${hours})`;
+  })
   .join(" ");
 
 /**
@@ -26,7 +29,7 @@ export const ladderView: View = {
       CASE WHEN l.waiting_for IS NULL THEN NULL
         ELSE round((extract(epoch FROM $now - l.waiting_since) / 3600)::numeric, 1) END AS waiting_hours,
       l.waiting_for IS NOT NULL AND $now - l.waiting_since
-        > make_interval(hours => CASE l.waiting_for ${overdue} END) AS overdue
+        > CASE l.waiting_for ${overdue} END * interval '1 hour' AS overdue
     FROM (
       SELECT s.claim_id, s.submission_id, s.submitted_at, s.partner, s.payer_id, s.frequency_code, s.billed_amount,
         s.interchange_control, s.group_control, s.set_control, s.batch_reference,
@@ -105,6 +108,6 @@ export const ladderView: View = {
       "The next answer due: TA1 (where asked for), 999, 277CA, 835; null when it was decided, refused or sent anew.",
     waiting_since: "When the last answer was given, else when it was submitted.",
     waiting_hours: "Hours since then, now; null when nothing is due.",
-    overdue: `Whether that is longer than usual: TA1 and 999 ${patience["999"]} hours, 277CA ${patience["277CA"] / 24} days, 835 ${patience["835"] / 24} days.`,
+    overdue: `Whether that is longer than usual: TA1 and 999 ${patience["999"]} hours, 277CA ${patience["277CA"] / 24} days, 835 ${patience["835"] / 24} days, or as tributary.patience_ta1, _999, _277ca and _835 (hours) say.`,
   },
 };

@@ -295,7 +295,9 @@ describe("a remittance", () => {
     }) as unknown as Given;
 
   it("is one row, told again or not", () => {
-    const tables = fold(remittance(7_000), remittance(6_000, { providerAdjustments: [] }));
+    const later = remittance(6_000, { providerAdjustments: [], paidAt: day(3) });
+    const tables = fold(remittance(7_000), later);
+    expect(fold(later, remittance(7_000)).remittances).toEqual(tables.remittances);
     expect(tables.remittances).toMatchObject([
       { remittance_id: idOf("e", 2), trace_number: "T2", paid_amount: 6_000, balanced: false, difference: -1_000 },
     ]);

@@ -2,18 +2,15 @@ import {
   boolean,
   date,
   type FoldContext,
-  hidden,
   indexed,
   instant,
   integer,
-  type JsonValue,
-  json,
   money,
+  type Row,
   table,
   text,
   uuid,
 } from "../../engine/projector/definition.js";
-import { type Clock, clockOf, isLatest } from "../clock.js";
 
 const remittances = table({
   key: ["remittance_id"],
@@ -32,7 +29,6 @@ const remittances = table({
     claims: integer("How many claims it lists."),
     balanced: boolean("Whether the claims' sum less adjustments is what was paid."),
     difference: money("Paid less (claims less adjustments); 0 when balanced."),
-    at: hidden(json("When it was last told.")),
   },
 });
 
@@ -50,13 +46,25 @@ const remittance_adjustments = table({
 
 export const remittanceTables = { remittances, remittance_adjustments } as const;
 
-/** A remittance told again (a file sent once more, a second channel) is the same one: the latest telling counts. */
-export function receiveRemittance(context: FoldContext<typeof remittanceTables, "RemittanceReceived">): undefined {
-  const { event, tables } = context;
-  const at = clockOf(context, event.paidAt);
-  const before = tables.remittances.get();
-  if (before && !isLatest(at, before.at as unknown as Clock)) return;
-  tables.remittances.put({
+const shown = Object.keys(remittances.columns).filter((column) => column !== "remittance_id");
+const listed = ["reason_code", "fiscal_date", "amount"] as const;
+
+/** All that a telling says, in an order of its own. */
+const contentOf = (row: Row, adjustments: readonly Row[]): string =>
+  JSON.stringify([
+    shown.map((column) => row[column] ?? null),
+    adjustments.map((adjustment) => listed.map((column) => adjustment[column] ?? null)),
+  ]);
+
+/**
+ * A remittance told again (a file sent once more, a second channel, one put right) is the same one. Of several tellings
+ * the latest day counts, then the content: the row is the same whichever came first.
+ */
+export function receiveRemittance({
+  event,
+  tables,
+}: FoldContext<typeof remittanceTables, "RemittanceReceived">): undefined {
+  const row = {
     partner: event.meta.source,
     payer_id: event.payerId,
     payee_npi: event.payeeNpi,
@@ -69,11 +77,25 @@ export function receiveRemittance(context: FoldContext<typeof remittanceTables, 
     claims: event.claims,
     balanced: event.balanced,
     difference: event.difference,
-    at: at as unknown as JsonValue,
+  };
+  const adjustments = event.providerAdjustments.map(({ reason, fiscalDate, amount }, index) => {
+    return { ordinal: index + 1, reason_code: reason, fiscal_date: fiscalDate, amount };
   });
-  for (const { ordinal } of tables.remittance_adjustments.all())
-    tables.remittance_adjustments.delete({ ordinal: ordinal as number });
-  for (const [index, { reason, fiscalDate, amount }] of event.providerAdjustments.entries()) {
-    tables.remittance_adjustments.put({ ordinal: index + 1, reason_code: reason, fiscal_date: fiscalDate, amount });
-  }
+  const before = tables.remittances.get();
+  const kept = tables.remittance_adjustments.all();
+  if (before && !isBetter({ row, adjustments }, { row: before, adjustments: kept })) return;
+  tables.remittances.put(row);
+  for (const { ordinal } of kept) tables.remittance_adjustments.delete({ ordinal: ordinal as number });
+  for (const adjustment of adjustments) tables.remittance_adjustments.put(adjustment);
+}
+
+interface Telling {
+  readonly row: Row;
+  readonly adjustments: readonly Row[];
+}
+
+function isBetter(telling: Telling, before: Telling): boolean {
+  const [day, dayBefore] = [telling.row.paid_at as number, before.row.paid_at as number];
+  if (day !== dayBefore) return day > dayBefore;
+  return contentOf(telling.row, telling.adjustments) > contentOf(before.row, before.adjustments);
 }

@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { openPool } from "../../engine/store/pool.js";
 import { type FreshDatabase, freshDatabase } from "../../engine/testing/database.js";
 import { recorded } from "../../engine/testing/events.js";
 import { ProjectionBench } from "../../engine/testing/projection-bench.js";
@@ -145,6 +146,16 @@ describe("the acknowledgment ladder", () => {
       waits(9, "999", 1000, true),
       waits(10, "277CA", 39, false),
     ]);
+    // Another installation's partners promise a 999 within two days, and a 277CA within one.
+    const name = new URL(database.url).pathname.slice(1);
+    await database.pool.query(`ALTER DATABASE ${name} SET tributary.patience_999 = '48'`);
+    await database.pool.query(`ALTER DATABASE ${name} SET tributary.patience_277ca = '24'`);
+    const later = openPool(database.url, { applicationName: "tributary spec", max: 1 });
+    const { rows: others } = await later.query(
+      "SELECT right(claim_id::text, 2)::int AS claim FROM projections.acknowledgment_ladder WHERE overdue ORDER BY 1",
+    );
+    await later.end();
+    expect(others.map(({ claim }) => claim)).toEqual([3, 5, 9, 10]);
   });
 });
 

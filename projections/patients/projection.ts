@@ -29,6 +29,7 @@ import { mostPatientsLinked, personsOf } from "./persons.js";
 const tables = {
   patients: table({
     key: ["patient_id"],
+    history: true,
     comment: "One row a patient record of a facility. Rows of one person are linked in persons.",
     columns: {
       patient_id: uuid("Surrogate id of the sending facility's own identifier."),
@@ -262,7 +263,7 @@ function erase({ position, tables: rows }: FoldContext<typeof tables, "PatientEr
 
 export default projection({
   name: "patients",
-  version: 2,
+  version: 3,
   tables,
   fold: {
     PatientRegistered: tell,

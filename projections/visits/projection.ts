@@ -19,6 +19,7 @@ import { type VisitStep, visitState, visitStatuses, withStep } from "./visit-sta
 const tables = {
   visits: table({
     key: ["visit_id"],
+    history: true,
     comment: "One row a visit, as its messages tell it by their own time, cancels and late messages applied.",
     columns: {
       visit_id: uuid("Surrogate id of the visit: authority and visit number."),
@@ -129,7 +130,7 @@ function tell(context: VisitContext, told: Told): undefined {
 
 export default projection({
   name: "visits",
-  version: 2,
+  version: 3,
   tables,
   fold: {
     VisitPreAdmitted: (context) => {

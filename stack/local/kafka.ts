@@ -30,6 +30,8 @@ export interface KafkaNode {
   /** Server properties of its own, over the shared ones. */
   readonly properties: Readonly<Record<string, string>>;
   readonly javaOptions: readonly string[];
+  /** Port at which clients are told to reach it, where a proxy stands before it; default its own. */
+  readonly advertisedPort?: number;
 }
 
 /** Kafka as a process that is both broker and controller: alone, or one node of several. */
@@ -50,7 +52,7 @@ export function kafkaService(
     mkdirSync(dirname(properties), { recursive: true });
     const listeners = {
       listeners: `PLAINTEXT://127.0.0.1:${port},CONTROLLER://127.0.0.1:${controller}`,
-      "advertised.listeners": `PLAINTEXT://127.0.0.1:${port}`,
+      "advertised.listeners": `PLAINTEXT://127.0.0.1:${node?.advertisedPort ?? port}`,
       "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
       "controller.quorum.voters": node?.voters ?? `1@127.0.0.1:${controller}`,
       "log.dirs": folder,

@@ -1,5 +1,6 @@
 import { cents } from "../../demo/read-models.js";
-import { countBy, listingHash, money } from "../../producers/x12/testing/facts.js";
+import { countBy, listingHash } from "../../producers/x12/testing/facts.js";
+import { money } from "../../producers/x12/testing/money.js";
 import type { TestInstallation } from "../installation.js";
 import { type JournalStretch, within } from "./stretch.js";
 

@@ -1,5 +1,6 @@
 import { readSample, samplesBelow } from "../../producers/hl7v2/testing/corpus.js";
-import { countBy, listingHash, money } from "../../producers/x12/testing/facts.js";
+import { countBy, listingHash } from "../../producers/x12/testing/facts.js";
+import { money } from "../../producers/x12/testing/money.js";
 import type { TestInstallation } from "../installation.js";
 import { centsOf, dayOf, type JourneysTruth, statusOf, type TrueClaim } from "./journeys-truth.js";
 import { sendFile } from "./sending.js";

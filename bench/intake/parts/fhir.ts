@@ -1,8 +1,10 @@
+import { fileURLToPath } from "node:url";
 import { decodeEntries } from "../../../engine/intake/decode-entries.js";
 import { connectCodec } from "../../../engine/log/registry.js";
 import { journalTopic } from "../../../engine/log/schemas.js";
-import { bundleOf } from "../fhir-resources.js";
-import type { IntakeBenchPart } from "../part.js";
+import { dropFile, writePieces } from "../drop.js";
+import { bundleOf, linesOf } from "../fhir-resources.js";
+import type { IntakeBenchPart, Measure } from "../part.js";
 import type { BenchPlace } from "../place.js";
 
 /** Rounds of the throughput run: on a machine that others use too, the best one tells most of the connector. */
@@ -11,6 +13,8 @@ const senders = 4;
 /** Visits of a bundle, four resources each. */
 const visits = 25;
 const each = 4;
+/** Visits of the bulk file: more than 100 MB. */
+const largeVisits = 14_000;
 
 /** Sends bundles, made before, over some connections; each sender waits for its answer. */
 async function load(url: string, bundles: readonly Buffer[]): Promise<{ seconds: number; latencies: number[] }> {
@@ -84,6 +88,25 @@ const part: IntakeBenchPart = {
     }
     const after = place.usage("fhir");
     const sent = bundles * rounds * visits * each;
+    const memory = (name: string): Measure => ({
+      name,
+      value: Math.round(place.usage("fhir").peakBytes / 1e6),
+      unit: "MB",
+    });
+    const soFar = memory("peak resident memory of the connector");
+    const large: Measure[] = [];
+    if (options.large !== false) {
+      const folder = place.addresses.find(({ protocol, partner }) => protocol === "file" && partner === "generic")?.url;
+      const { seconds, bytes: size } = await dropFile(
+        fileURLToPath(folder ?? ""),
+        "bulk.ndjson",
+        ".outcome.json",
+        (path) => writePieces(path, linesOf(number, number + largeVisits)),
+      );
+      const name = `accepted from one bulk file of ${Math.round(size / 1e6)} MB`;
+      large.push({ name, value: Math.round((largeVisits * each) / seconds), unit: "resources/s" });
+      large.push({ ...memory("peak resident memory of the connector after it"), atMost: 300 });
+    }
     latencies.sort((left, right) => left - right);
     return {
       measures: [
@@ -103,13 +126,10 @@ const part: IntakeBenchPart = {
           value: Math.round(((after.cpuSeconds - before.cpuSeconds) / sent) * 1e6),
           unit: "s a million resources",
         },
-        {
-          name: "peak resident memory of the connector",
-          value: Math.round(place.usage("fhir").peakBytes / 1e6),
-          unit: "MB",
-        },
+        soFar,
+        ...large,
       ],
-      checked: [await checkJournal(place, sent + 40 * visits * each)],
+      checked: [await checkJournal(place, sent + 40 * visits * each + (large.length > 0 ? largeVisits * each : 0))],
     };
   },
 };

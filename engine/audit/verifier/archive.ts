@@ -30,6 +30,9 @@ const same = (found: number, expected: number, what: string): void => {
   if (found !== expected) fail(`the archive's ${what} is not as it was written`);
 };
 
+/** A name that may itself have been changed, as it can be told. */
+const tellable = (name: string): string => (/^[\w./-]{1,100}$/.test(name) ? name : "a file");
+
 interface Entry {
   readonly name: string;
   readonly at: number;
@@ -54,8 +57,10 @@ export function openArchive(bytes: Uint8Array): ReadonlyMap<string, Uint8Array> 
     if (contentAt + size > bytes.length) fail("the archive is cut off");
     const content = bytes.subarray(contentAt, contentAt + size);
     const sum = crc32(content);
+    const name = decoder.decode(bytes.subarray(nameAt, contentAt));
+    if (view.getUint32(at + 14, true) !== sum) fail(`the content of ${tellable(name)} is not what was packed`);
     checkFields(view, at + 4, { sum, size, nameLength }, "file head");
-    entries.push({ name: decoder.decode(bytes.subarray(nameAt, contentAt)), at: start, content, sum });
+    entries.push({ name, at: start, content, sum });
     at = contentAt + size;
   }
   const centralAt = at;

@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import type { ReceivedUnit } from "../../../engine/intake/connector.js";
 import type { EventInputs } from "../../../schemas/events.generated.js";
+import { money } from "./money.js";
 
 /** Facts as the sample files' expectations state them, made of the events of accepted units alone. */
 export interface ClaimFacts {
@@ -26,11 +27,6 @@ export interface RemittanceFacts {
   readonly reversals: number;
   readonly unbalanced_claims: readonly string[];
 }
-
-export const money = (cents: number): string => {
-  const text = String(Math.abs(cents)).padStart(3, "0");
-  return `${cents < 0 ? "-" : ""}${text.slice(0, -2)}.${text.slice(-2)}`;
-};
 
 /** SHA-256 of a listing: unique lines in order of code points, each ended by LF. */
 export function listingHash(lines: readonly string[]): string {

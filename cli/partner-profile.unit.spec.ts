@@ -1,0 +1,73 @@
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { ConnectorDefinition } from "../engine/intake/connector.js";
+import { connectorNames, loadConnector } from "../engine/service/discover.js";
+import { addAuthentication, checkProfile, profileFields, setField, topFields } from "./partner-profile.js";
+
+const folder = mkdtempSync(join(tmpdir(), "tributary-credentials-"));
+afterAll(() => rmSync(folder, { recursive: true }));
+let csv: ConnectorDefinition<unknown>;
+beforeAll(async () => {
+  csv = await loadConnector("csv");
+});
+
+const made = (fields: readonly string[]) => {
+  const profile: Record<string, unknown> = {};
+  for (const field of fields) setField(profile, field);
+  return profile;
+};
+
+describe("the profile of a new partner", () => {
+  it("takes fields as JSON or as text, inside of others by a dot", () => {
+    const profile = made(["facility=LAKE", "writing.delimiter=;", "writing.trim=false", 'dates=["DD.MM.YYYY"]']);
+    expect(profile).toEqual({ facility: "LAKE", writing: { delimiter: ";", trim: false }, dates: ["DD.MM.YYYY"] });
+    expect(() => checkProfile(csv, profile)).not.toThrow();
+  });
+
+  it("is refused by the connector's own schema, naming the field, and for what is no assignment", () => {
+    const refusal = (fields: readonly string[]) => {
+      try {
+        checkProfile(csv, made(fields));
+        return "";
+      } catch (error) {
+        return (error as Error).message;
+      }
+    };
+    expect(refusal(["facility=7"])).toMatch(/facility/);
+    expect(refusal(["nothing=1"])).toMatch(/nothing/);
+    expect(refusal(["facility"])).toMatch(/field=value/);
+  });
+
+  it("names its secrets, which are files that only their owner reads, and never writes one over", () => {
+    const given = { connector: "csv", partner: "lake", auth: ["signature", "basic"] as const };
+    const profile: Record<string, unknown> = {};
+    const written = addAuthentication(profile, given, folder, topFields(csv));
+    checkProfile(csv, profile);
+    expect(profile.authentication).toEqual([
+      { method: "signature", keys: ["csv-lake.whsec"] },
+      { method: "basic", user: "lake", password: "csv-lake.password" },
+    ]);
+    expect(written.map(({ file }) => statSync(file).mode & 0o777)).toEqual([0o600, 0o600]);
+    const before = readFileSync(join(folder, "csv-lake.whsec"), "utf8");
+    expect(before).toMatch(/^whsec_[A-Za-z0-9+/=]{40,}\n$/);
+    expect(() => addAuthentication({}, given, folder, {})).toThrow(/there already/);
+    expect(readFileSync(join(folder, "csv-lake.whsec"), "utf8")).toBe(before);
+  });
+
+  it("takes public keys and no private one", () => {
+    const given = { connector: "csv", partner: "keys", auth: ["private-key-jwt"] as const };
+    const file = join(folder, "given.json");
+    writeFileSync(file, JSON.stringify({ keys: [{ kty: "EC", crv: "P-384", x: "a", y: "b", d: "private" }] }));
+    expect(() => addAuthentication({}, { ...given, jwks: file }, folder, {})).toThrow(/public keys/);
+    expect(() => addAuthentication({}, given, folder, {})).toThrow(/--jwks/);
+    expect(readdirSync(folder)).not.toContain("csv-keys.jwks");
+  });
+
+  it.each(connectorNames())("of %s can set what is listed, each with its meaning", async (name) => {
+    const fields = profileFields(await loadConnector(name));
+    expect(fields.length).toBeGreaterThan(3);
+    for (const { field, meaning } of fields) expect(meaning, field).not.toBe("");
+  });
+});

@@ -1,0 +1,79 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import type { Command } from "commander";
+import type { Authentication } from "../engine/reception/authentication.js";
+import { type Credentials, credentialsIn } from "../engine/reception/credentials.js";
+import type { PartnerProof } from "../engine/reception/partner-client.js";
+import { TributaryError } from "../engine/service/errors.js";
+import type { Settings } from "../engine/service/settings.js";
+
+/** Files with which a sender proves who it is. */
+export interface ProofOptions {
+  readonly cert?: string;
+  readonly certKey?: string;
+  readonly clientKey?: string;
+  readonly scope?: string;
+  readonly ca?: string;
+}
+
+export function addProofOptions(command: Command): Command {
+  return command
+    .option("--cert <file>", "client certificate of the partner, PEM")
+    .option("--cert-key <file>", "key of that certificate, PEM")
+    .option("--client-key <file>", "private key of the partner's client (private-key-jwt), PEM or JWK")
+    .option("--scope <scopes>", "scopes that this client asks for; default: all it may be granted")
+    .option("--ca <file>", "authority of the connector's certificate, PEM; default: the certificate in the settings");
+}
+
+/** Folder of the credentials that profiles name. */
+export const credentialsFolder = (settings: Settings): string =>
+  settings.CONNECTOR_CREDENTIALS ?? join(settings.TRIBUTARY_HOME, "credentials");
+
+/** @throws TRIB_CLI_FILE_UNREADABLE */
+function textOf(file: string): string {
+  try {
+    return readFileSync(file, "utf8");
+  } catch {
+    throw new TributaryError("TRIB_CLI_FILE_UNREADABLE", `The file ${file} can't be read.`);
+  }
+}
+
+/**
+ * What `send` proves itself with: the files given; else, of the ways that the profile lists, the first one whose secret
+ * this installation has too (a shared secret, a password).
+ * @throws TRIB_CLI_FILE_UNREADABLE, TRIB_CLI_PROOF_UNUSABLE, TRIB_RECEPTION_CREDENTIAL_MISSING
+ */
+export function proofOf(profile: unknown, options: ProofOptions, settings: Settings): PartnerProof {
+  const ways = waysOf(profile);
+  const credentials = credentialsIn(credentialsFolder(settings));
+  const own = [settings.CONNECTOR_TLS_CERT_FILE, settings.HL7V2_TLS_CERT_FILE].filter((file) => file !== undefined);
+  const server: PartnerProof = {
+    ...(options.ca !== undefined && { authority: textOf(options.ca) }),
+    ...(options.ca === undefined && own.length > 0 && { pinned: own.map(textOf) }),
+  };
+  const { cert, certKey, clientKey } = options;
+  if (cert !== undefined) {
+    if (certKey === undefined) throw new TributaryError("TRIB_CLI_PROOF_UNUSABLE", "--cert needs --cert-key.");
+    return { ...server, certificate: { cert: textOf(cert), key: textOf(certKey) } };
+  }
+  if (clientKey !== undefined) {
+    const way = ways.find((one) => one.method === "private-key-jwt");
+    if (!way) throw new TributaryError("TRIB_CLI_PROOF_UNUSABLE", "The profile lists no client (private-key-jwt).");
+    const scope = options.scope ?? way.scopes.join(" ");
+    return { ...server, client: { id: way.clientId, key: textOf(clientKey), scope } };
+  }
+  return { ...server, ...sharedProof(ways, credentials) };
+}
+
+function waysOf(profile: unknown): readonly Authentication[] {
+  return (profile as { readonly authentication?: readonly Authentication[] } | undefined)?.authentication ?? [];
+}
+
+function sharedProof(ways: readonly Authentication[], credentials: Credentials): PartnerProof {
+  for (const way of ways) {
+    if (way.method === "basic") return { basic: { user: way.user, password: credentials(way.password) } };
+    const secret = way.method === "signature" && way.keys.map(credentials).find((key) => key.startsWith("whsec_"));
+    if (secret) return { secret };
+  }
+  return {};
+}

@@ -1,0 +1,128 @@
+import { existsSync, mkdirSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { setTimeout as wait } from "node:timers/promises";
+import { type Command, InvalidArgumentError } from "commander";
+import { loadConnector } from "../engine/service/discover.js";
+import { TributaryError } from "../engine/service/errors.js";
+import { registered } from "../engine/service/registration.js";
+import { repositoryRoot } from "../engine/service/root.js";
+import { openInstallation } from "./installation.js";
+import { print, printJson, printTable } from "./output.js";
+import {
+  type AuthMethod,
+  addAuthentication,
+  authMethods,
+  checkProfile,
+  type NewPartner,
+  profileFields,
+  setField,
+  topFields,
+} from "./partner-profile.js";
+import { credentialsFolder } from "./partner-proof.js";
+import { formatFiles } from "./scaffold/format.js";
+
+type AddOptions = Omit<NewPartner, "connector" | "partner"> & {
+  readonly description?: string;
+  readonly set: readonly string[];
+};
+
+function oneMore<Value extends string>(allowed?: readonly Value[]) {
+  return (value: string, before: Value[]): Value[] => {
+    if (allowed && !allowed.includes(value as Value)) throw new InvalidArgumentError(`one of ${allowed.join(", ")}.`);
+    return [...before, value as Value];
+  };
+}
+
+/** `producers add-partner`, `fields` and `restart`. */
+export function registerPartners(command: Command): void {
+  command
+    .command("add-partner")
+    .argument("<connector>", "connector (see `list`)")
+    .argument("<partner>", "lower-case letters, digits and hyphens")
+    .description("write the profile of a new partner, one file, checked; its secrets go into the folder of credentials")
+    .option("--description <text>", "who this is, for the reader of the profile")
+    .option("--set <field=value>", "a field of the profile, as often as needed; JSON or text", oneMore(), [])
+    .option(
+      "--auth <method>",
+      `how it proves who it is over HTTP, one of several suffices: ${authMethods.join(", ")}`,
+      oneMore<AuthMethod>(authMethods),
+      [],
+    )
+    .option("--cert <file>", "for `certificate`: its client certificate, PEM (over MLLP too)")
+    .option("--jwks <file>", "for `private-key-jwt`: its public key set, a file or an https address")
+    .option("--client-id <id>", "for `private-key-jwt`: its client id; default: the partner's name")
+    .option("--scopes <scopes>", "for `private-key-jwt`: what it may be granted; default: system/*.write")
+    .option("--user <name>", "for `basic`: its user name; default: the partner's name")
+    .action(addPartner);
+  command
+    .command("fields")
+    .argument("<connector>", "connector (see `list`)")
+    .description("everything that a partner's profile can set, with defaults")
+    .option("--json", "one JSON array")
+    .action(async (name: string, options: { json?: boolean }) => {
+      const fields = profileFields(await loadConnector(name));
+      if (options.json) printJson(fields);
+      else printTable(fields.map((one) => ({ ...one, default: shortened(one.default) })));
+    });
+  command
+    .command("restart")
+    .argument("<name>", "connector that runs under `tributary run`")
+    .description("stop one connector when it has answered what is in hand, and wait until it is back with its profiles")
+    .action(restart);
+}
+
+const shortened = (text: string) => (text.length > 40 ? `${text.slice(0, 39)}…` : text);
+
+async function addPartner(connectorName: string, partner: string, options: AddOptions): Promise<void> {
+  const { settings } = await openInstallation();
+  const connector = await loadConnector(connectorName);
+  const place = `producers/${connectorName}/partners/${partner}.json`;
+  if (!/^[a-z][a-z0-9-]{0,39}$/.test(partner) || partner === "generic" || existsSync(join(repositoryRoot, place)))
+    throw new TributaryError("TRIB_CLI_NAME_INVALID", `${place} can't be written: the name is taken, or can't be one.`);
+  const profile: Record<string, unknown> = {};
+  if (options.description !== undefined) profile.description = options.description;
+  for (const assignment of options.set) setField(profile, assignment);
+  // Before a secret is made for what is refused.
+  checkProfile(connector, profile);
+  const given = { ...options, connector: connectorName, partner };
+  const credentials = addAuthentication(profile, given, credentialsFolder(settings), topFields(connector));
+  checkProfile(connector, profile);
+  mkdirSync(dirname(join(repositoryRoot, place)), { recursive: true });
+  writeFileSync(join(repositoryRoot, place), `${JSON.stringify(profile, null, 2)}\n`, { flag: "wx" });
+  formatFiles([place]);
+  print(`wrote  ${place}`);
+  for (const { file, about } of credentials) print(`wrote  ${file}  (${about})`);
+  print();
+  print(`Change it:   npx tributary producers fields ${connectorName}   lists what it can set`);
+  print(`Try it:      npx tributary validate FILE --to ${connectorName} --partner ${partner}`);
+  print(`Let it in:   npx tributary producers restart ${connectorName}`);
+  print(`As it would: npx tributary send FILE --to ${connectorName} --partner ${partner}`);
+}
+
+/** Longest wait for a connector that ends and comes back. */
+const restartMilliseconds = 60_000;
+
+async function restart(name: string): Promise<void> {
+  const { settings } = await openInstallation();
+  const find = () => registered(settings.TRIBUTARY_HOME).find((one) => one.kind === "connector" && one.name === name);
+  const before = find();
+  if (!before) throw new TributaryError("TRIB_CLI_NOT_RUNNING", `The connector ${name} isn't running.`);
+  if (!registered(settings.TRIBUTARY_HOME).some(({ kind }) => kind === "supervisor")) {
+    throw new TributaryError("TRIB_CLI_NOT_RUNNING", "No `tributary run` is there to start it again.");
+  }
+  process.kill(before.pid, "SIGTERM");
+  const until = Date.now() + restartMilliseconds;
+  while (Date.now() < until) {
+    await wait(100);
+    const now = find();
+    if (!now || now.pid === before.pid) continue;
+    if ((await fetch(`${now.admin}/readyz`).catch(() => undefined))?.ok !== true) continue;
+    for (const { url, partner } of now.addresses) print(`listens  ${url}${partner ? `  (${partner})` : ""}`);
+    return;
+  }
+  const log = join(settings.TRIBUTARY_HOME, "logs", `${name}.log`);
+  throw new TributaryError(
+    "TRIB_CLI_NOT_RUNNING",
+    `${name} is not back. Under \`tributary run\` its reason is in ${log}; one started by hand is started by hand again.`,
+  );
+}

@@ -1,0 +1,31 @@
+import { quoted } from "../projector/names.js";
+import type { AsOf } from "../replay/as-of.js";
+import type { Pool } from "../store/pool.js";
+
+/** Rows about one claim, visit or patient in an as-of: by view, each as JSON that Postgres wrote. */
+export type AsOfRows = Readonly<Record<string, readonly string[]>>;
+
+/**
+ * What an as-of says about one subject: the rows of each view that names it.
+ * @param kind `claim`, `visit` or `patient`: the column `claim_id`, `visit_id` or `patient_id`.
+ * @param opens takes the columns along that identify a person.
+ */
+export async function asOfRows(
+  pool: Pool,
+  asOf: Pick<AsOf, "schema" | "views">,
+  kind: string,
+  id: string,
+  opens: boolean,
+): Promise<AsOfRows> {
+  const found: Record<string, readonly string[]> = {};
+  for (const { name, columns, clear } of asOf.views) {
+    const told = opens ? columns : clear;
+    if (!columns.includes(`${kind}_id`) || told.length === 0) continue;
+    const text = `SELECT row_to_json(told)::text AS row
+      FROM (SELECT ${told.map(quoted).join(", ")} FROM ${quoted(asOf.schema)}.${quoted(name)} WHERE ${quoted(`${kind}_id`)} = $1) told
+      ORDER BY 1`;
+    const { rows } = await pool.query<{ row: string }>(text, [id]);
+    if (rows.length > 0) found[name] = rows.map(({ row }) => row);
+  }
+  return found;
+}

@@ -1,0 +1,22 @@
+/** A slab is garbage when all that was cut from it is. */
+const slabBytes = 128 * 1024;
+/** What is larger gets bytes of its own. */
+const largestCut = 16 * 1024;
+
+let slab: Buffer = Buffer.alloc(0);
+let used = 0;
+
+/**
+ * Bytes for something that lives about as long as what is made beside it, like the records of a batch. Node's own pool has
+ * 8 kB: at some ten thousand records a second making and collecting it is a tenth of the work.
+ */
+export function cutBytes(length: number): Buffer {
+  if (length > largestCut) return Buffer.allocUnsafeSlow(length);
+  if (used + length > slab.length) {
+    slab = Buffer.allocUnsafeSlow(slabBytes);
+    used = 0;
+  }
+  const cut = slab.subarray(used, used + length);
+  used += length;
+  return cut;
+}

@@ -1,0 +1,182 @@
+import { createPrivateKey, type KeyObject, randomUUID } from "node:crypto";
+import { type IncomingHttpHeaders, request as plainRequest } from "node:http";
+import { request as secureRequest } from "node:https";
+import { connect, type PeerCertificate, type SecureContextOptions, type TLSSocket } from "node:tls";
+import { importJWK, SignJWT } from "jose";
+import { TributaryError } from "../service/errors.js";
+import { readSignatureKey, signatureOf } from "./webhook-signature.js";
+
+/** What a partner has to prove itself with, as `tributary send` is given it. */
+export interface PartnerProof {
+  /** Client certificate and its key, PEM. */
+  readonly certificate?: { readonly cert: string; readonly key: string };
+  /** Authority that signed the server's certificate, PEM. */
+  readonly authority?: string;
+  /** The server's own certificates, PEM: these are taken, whatever name they are for. */
+  readonly pinned?: string[];
+  /** Shared secret of Standard Webhooks, `whsec_…`. */
+  readonly secret?: string;
+  readonly basic?: { readonly user: string; readonly password: string };
+  /** A client of SMART Backend Services: its private key, PEM or JWK, and the scopes it asks for. */
+  readonly client?: { readonly id: string; readonly key: string; readonly scope?: string };
+}
+
+export interface PartnerAnswer {
+  readonly status: number;
+  readonly headers: IncomingHttpHeaders;
+  readonly body: Buffer;
+}
+
+/** What TLS needs of a proof, over HTTP and over MLLP. */
+export function tlsOf({ certificate, authority, pinned }: PartnerProof): SecureContextOptions & {
+  readonly checkServerIdentity?: (host: string, certificate: PeerCertificate) => Error | undefined;
+} {
+  return {
+    ...certificate,
+    ...(authority !== undefined && { ca: authority }),
+    ...(authority === undefined && pinned !== undefined && { ca: pinned, checkServerIdentity: () => undefined }),
+  };
+}
+
+/** Opens a connection over TLS to a host and port with a proof. */
+export function connectAsPartner(host: string, port: number, proof: PartnerProof = {}): TLSSocket {
+  return connect({ host, port, servername: /^[\d.:]+$/.test(host) ? "" : host, ...tlsOf(proof) });
+}
+
+/**
+ * Posts a body as a partner would, with its proofs.
+ * @param base address of the partner, where its token endpoint is; default: the url itself.
+ * @throws TRIB_CONNECTOR_UNREACHABLE when nobody listens, or TLS is refused.
+ * @throws TRIB_CLI_PROOF_UNUSABLE when a key can't be used, or the token endpoint refuses it.
+ */
+export async function postAsPartner(
+  url: string,
+  { headers = {}, body, base = url }: { headers?: Record<string, string>; body: Uint8Array; base?: string },
+  proof: PartnerProof = {},
+): Promise<PartnerAnswer> {
+  const { client, basic, secret } = proof;
+  const proven: Record<string, string> = { ...headers };
+  if (secret !== undefined) Object.assign(proven, signed(secret, body));
+  if (basic) proven.authorization = `Basic ${Buffer.from(`${basic.user}:${basic.password}`).toString("base64")}`;
+  if (client) proven.authorization = `Bearer ${await tokenFor(client, base, proof)}`;
+  return exchange(url, proven, body, proof);
+}
+
+function signed(secret: string, body: Uint8Array): Record<string, string> {
+  const key = readSignatureKey(secret);
+  if (key?.version !== "v1") throw new TributaryError("TRIB_CLI_PROOF_UNUSABLE", "The secret is no whsec_ secret.");
+  const head = { id: `msg_${randomUUID()}`, timestamp: String(Math.floor(Date.now() / 1000)) };
+  return {
+    "webhook-id": head.id,
+    "webhook-timestamp": head.timestamp,
+    "webhook-signature": signatureOf(head, body, key.secret),
+  };
+}
+
+/** An access token for an assertion that the client's key signs. */
+async function tokenFor(
+  { id, key, scope }: NonNullable<PartnerProof["client"]>,
+  base: string,
+  proof: PartnerProof,
+): Promise<string> {
+  const endpoint = await tokenEndpoint(base, proof);
+  const { alg, kid, privateKey } = await signingKey(key);
+  const assertion = await new SignJWT({ jti: randomUUID() })
+    .setProtectedHeader({ alg, ...(kid !== undefined && { kid }) })
+    .setIssuer(id)
+    .setSubject(id)
+    .setAudience(endpoint)
+    .setExpirationTime("2m")
+    .sign(privateKey);
+  const form = new URLSearchParams({
+    grant_type: "client_credentials",
+    client_assertion_type: "urn:ietf:params:oauth:client-assertion-type:jwt-bearer",
+    client_assertion: assertion,
+    ...(scope !== undefined && { scope }),
+  });
+  const headers = { "content-type": "application/x-www-form-urlencoded" };
+  const { status, body } = await exchange(`${base}/token`, headers, Buffer.from(form.toString()), proof);
+  const answer = jsonOf(body);
+  if (status === 200 && typeof answer.access_token === "string") return answer.access_token;
+  const why = `The token endpoint answered ${status}: ${answer.error_description ?? answer.error ?? "no reason"}.`;
+  throw new TributaryError("TRIB_CLI_PROOF_UNUSABLE", why);
+}
+
+/** The address that assertions name: as the server says it, which behind a proxy is another than the one called. */
+async function tokenEndpoint(base: string, proof: PartnerProof): Promise<string> {
+  const { body } = await exchange(`${base}/.well-known/smart-configuration`, {}, undefined, proof);
+  const { token_endpoint } = jsonOf(body);
+  return typeof token_endpoint === "string" ? token_endpoint : `${base}/token`;
+}
+
+function jsonOf(body: Buffer): Readonly<Record<string, unknown>> {
+  try {
+    return (JSON.parse(body.toString("utf8")) ?? {}) as Record<string, unknown>;
+  } catch {
+    return {};
+  }
+}
+
+interface SigningKey {
+  readonly alg: string;
+  readonly kid?: string;
+  readonly privateKey: Parameters<SignJWT["sign"]>[0];
+}
+
+async function signingKey(text: string): Promise<SigningKey> {
+  try {
+    if (text.trimStart().startsWith("{")) {
+      const jwk = JSON.parse(text) as { readonly alg?: string; readonly kid?: string; readonly kty: string };
+      const alg = jwk.alg ?? (jwk.kty === "RSA" ? "RS384" : "ES384");
+      const privateKey = await importJWK(jwk, alg);
+      return { alg, privateKey, ...(jwk.kid !== undefined && { kid: jwk.kid }) };
+    }
+    const privateKey = createPrivateKey(text);
+    return { alg: algorithmOf(privateKey), privateKey };
+  } catch {
+    throw new TributaryError("TRIB_CLI_PROOF_UNUSABLE", "The client's key is neither a PEM nor a JWK private key.");
+  }
+}
+
+function algorithmOf({ asymmetricKeyType, asymmetricKeyDetails }: KeyObject): string {
+  if (asymmetricKeyType === "rsa") return "RS384";
+  if (asymmetricKeyType === "ed25519") return "EdDSA";
+  return asymmetricKeyDetails?.namedCurve === "prime256v1" ? "ES256" : "ES384";
+}
+
+/** One request; without a body it is a GET. */
+function exchange(
+  url: string,
+  headers: Record<string, string>,
+  body: Uint8Array | undefined,
+  proof: PartnerProof,
+): Promise<PartnerAnswer> {
+  const secure = url.startsWith("https:");
+  return new Promise<PartnerAnswer>((resolve, reject) => {
+    const options = {
+      method: body ? "POST" : "GET",
+      headers: { ...headers, ...(body && { "content-length": String(body.length) }) },
+      agent: false as const,
+      ...(secure && tlsOf(proof)),
+    };
+    const request = secure ? secureRequest(url, options) : plainRequest(url, options);
+    request.on("error", reject);
+    request.on("response", (response) => {
+      const chunks: Buffer[] = [];
+      response.on("data", (chunk: Buffer) => chunks.push(chunk));
+      response.on("error", reject);
+      response.on("end", () =>
+        resolve({ status: response.statusCode ?? 0, headers: response.headers, body: Buffer.concat(chunks) }),
+      );
+    });
+    request.end(body);
+  }).catch((cause: Error & { readonly code?: string }) => {
+    const why = /CERT|SSL|TLS|SELF_SIGNED/.test(cause.code ?? "") ? ` (${cause.code})` : "";
+    throw new TributaryError(
+      "TRIB_CONNECTOR_UNREACHABLE",
+      `Nobody answers at ${url}${why}.`,
+      { address: url },
+      { cause },
+    );
+  });
+}
