@@ -71,7 +71,7 @@ async function readJournal({ log, codec, vault }: Place): Promise<Map<string, Ke
 
 async function readEvents({ log }: Place): Promise<Map<string, Set<number>>> {
   const events = new Map<string, Set<number>>();
-  for (const topic of new Set(Object.values(eventCatalog).map((entry) => entry.topic))) {
+  for (const topic of new Set(Object.values(eventCatalog).flatMap(({ topics }) => [...topics] as string[]))) {
     for (const { partition, low, high } of await log.watermarks(topic)) {
       for await (const records of log.read(topic, partition, low, high)) {
         for (const { headers } of records) {
