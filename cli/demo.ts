@@ -17,6 +17,7 @@ import { ownCommand } from "./own-process.js";
 
 interface DemoOptions {
   readonly once?: boolean;
+  readonly audit?: boolean;
   readonly seed: string;
   readonly patients: string;
   readonly days: string;
@@ -31,13 +32,11 @@ export function registerDemo(command: Command): void {
     .option("--seed <text>", "seed of the region", "demo")
     .option("--patients <n>", "people who live there", "2000")
     .option("--days <n>", "days over which their matters begin", "1")
-    .action(demo);
-  command
-    .command("audit")
-    .description(
-      "an examiner's question, answered: why a claim was paid on a day although it was later reversed; trail, what was known, what changed, package, verifier",
+    .option(
+      "--audit",
+      "play instead an examiner's question: why a claim was paid on a day although it was later reversed",
     )
-    .action(demoAudit);
+    .action((options: DemoOptions) => (options.audit ? demoAudit() : demo(options)));
 }
 
 async function demo(options: DemoOptions): Promise<void> {

@@ -5,8 +5,8 @@ const examples: Readonly<Record<string, readonly (readonly [call: string, what: 
   demo: [
     ["tributary demo", "plays the region and stays up"],
     ["tributary demo --once --patients 200", "a smaller one; exits 0 only when every row is right"],
+    ["tributary demo --audit", "about a minute; ends by itself"],
   ],
-  "demo audit": [["tributary demo audit", "about a minute; starts and stops what it needs"]],
   up: [
     ["tributary up", "ready when it returns; as often as you like"],
     ["tributary up --json", "the addresses for a script"],

@@ -39,7 +39,10 @@ interface KnownThen {
   readonly schema: string;
   readonly manifest: {
     readonly offsets: Readonly<Record<string, number>>;
-    readonly tables: Readonly<Record<string, { readonly rows: number; readonly sha256: string }>>;
+    readonly vaultEpoch: number;
+    readonly tables: Readonly<
+      Record<string, { readonly rows: number; readonly sha256: string; readonly restrictedSha256: string | null }>
+    >;
   };
 }
 interface Differences {
@@ -179,8 +182,11 @@ describe("the audit of an installation", () => {
     const [middle, last] = [String(moments?.middle), String(moments?.last)];
     const asOf = (name: string, ...parameters: string[]) => json<KnownThen>("audit", "as-of", name, ...parameters);
     // All that there is, is what the read model has: opened columns, merges and what is derived too.
+    const whole = new Map<string, KnownThen>();
     for (const name of ["claims", "patients"]) {
-      const { schema, manifest } = await asOf(name, "--at", last);
+      const all = await asOf(name, "--at", last);
+      const { schema, manifest } = all;
+      whole.set(name, all);
       for (const [table, { rows }] of Object.entries(manifest.tables)) {
         const [found] = await installation.query(`SELECT count(*)::int AS rows FROM projections_restricted.${table}`);
         expect([table, rows]).toEqual([table, found?.rows]);
@@ -221,6 +227,20 @@ describe("the audit of an installation", () => {
     expect(await installation.query("SELECT FROM pg_namespace WHERE nspname LIKE 'as\\_of%'")).toEqual([]);
     const accesses = jsonLines((await call("audit", "access", "--json")).stdout);
     expect(accesses.filter(({ action }) => action === "REPLAY").length).toBe(5);
+
+    // A patient's key is destroyed: what identifies nobody is as it was.
+    const before = whole.get("patients") as KnownThen;
+    await installation.query(
+      "SELECT engine.vault_destroy(ARRAY[patient_id]) FROM (SELECT max(patient_id::text)::uuid AS patient_id FROM projections.patients) p",
+    );
+    const after = await asOf("patients", "--at", last);
+    const clear = ({ manifest }: KnownThen) =>
+      Object.entries(manifest.tables).map(([name, { sha256 }]) => [name, sha256]);
+    expect(clear(after)).toEqual(clear(before));
+    expect(after.manifest.vaultEpoch).toBe(before.manifest.vaultEpoch + 1);
+    expect(after.manifest.tables.patients?.restrictedSha256).not.toBe(
+      before.manifest.tables.patients?.restrictedSha256,
+    );
   });
 
   it("has recorded who was shown what, and why, also as AuditEvents", async () => {
@@ -256,7 +276,7 @@ describe("the audit of an installation", () => {
     expect(JSON.parse(text("as-of/claims.jsonl"))).toMatchObject({ claim_id: found.claim, status: "paid" });
     expect(JSON.parse(text("as-of/claims.jsonl"))).not.toHaveProperty("member_id");
     expect(JSON.parse(text("as-of/manifest.json"))).toMatchObject({ projection: "claims", at: found.day });
-    expect((await call("audit", "access", "--json")).stdout).toMatch(/"audit as-of"[^\n]*"examination"/);
+    expect((await call("audit", "access", "--json")).stdout).toMatch(/"action":"REPLAY"[^\n]*"examination"/);
   });
 
   it("names what was changed in the notary's own tables, with exit code 3", async () => {

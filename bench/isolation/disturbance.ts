@@ -19,6 +19,9 @@ export interface Disturbance {
   readonly corpus: string | undefined;
 }
 
+/** Said once, when it is in full swing. */
+const begun = "begun";
+
 /** What it came to. */
 export interface Disturbed {
   readonly sent: number;
@@ -97,6 +100,7 @@ async function lane(): Promise<void> {
         "data",
         frameReader(() => {
           told.answered++;
+          if (told.answered === connections) parentPort?.postMessage(begun);
           onTheWay--;
           fill();
         }),
@@ -117,6 +121,7 @@ parentPort?.once("message", () => {
 });
 /** Computes without end, with a look at the clock between two stretches. */
 async function compute(): Promise<void> {
+  parentPort?.postMessage(begun);
   while (!over) {
     for (const until = performance.now() + 20; performance.now() < until; ) number++;
     await new Promise((resolve) => setImmediate(resolve));

@@ -39,6 +39,8 @@ export interface Stretch {
   readonly disturbed: Disturbed & { readonly kills: number };
 }
 
+/** What a disturbance says when it is in full swing: its module is a program of its own. */
+const begun = "begun";
 const disturbedConnector = "hl7v2";
 const quietConnector = "cloudevents";
 const consumer = "patients";
@@ -143,12 +145,16 @@ const busyThreads = 5;
 
 function work(disturbance: Disturbance) {
   const worker = new Worker(join(builtRoot, "bench/isolation/disturbance.js"), { workerData: disturbance });
+  let begin: () => void = () => {};
+  const began = new Promise<void>((resolve) => {
+    begin = resolve;
+  });
   const told = new Promise<Disturbed>((resolve, reject) => {
-    worker.once("message", resolve);
+    worker.on("message", (said: typeof begun | Disturbed) => (said === begun ? begin() : resolve(said)));
     worker.once("error", reject);
   });
   told.catch(() => {});
-  return { worker, told };
+  return { worker, told, began };
 }
 
 /** Starts a disturbance in threads of its own, and kills its connector again and again where a place is given. */
@@ -156,10 +162,11 @@ async function start(disturbance: Disturbance | undefined, killed: BenchPlace | 
   if (!disturbance) return { stop: async () => ({ sent: 0, answered: 0, lost: 0, kills: 0 }) };
   const count = disturbance.kind === "busy" ? busyThreads : 1;
   const threads = Array.from({ length: count }, () => work(disturbance));
+  await Promise.race([Promise.all(threads.map(({ began }) => began)), ...threads.map(({ told }) => told)]);
   let over = false;
   let kills = 0;
   const killing = (async () => {
-    while (killed && !over) {
+    while (killed && !(over && kills > 0)) {
       await pause(500);
       try {
         process.kill(killed.pid(disturbedConnector), "SIGKILL");

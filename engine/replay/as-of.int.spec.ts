@@ -9,7 +9,7 @@ import type { Log } from "../log/log.js";
 import { type OwnTopics, ownTopics } from "../log/own-topics.js";
 import { formatPosition, positionHeader } from "../log/position.js";
 import { journalTopic } from "../log/schemas.js";
-import { ensureBuild, listBuilds } from "../projector/build.js";
+import { createBuild, ensureBuild, listBuilds } from "../projector/build.js";
 import { type Decision, Decisions } from "../projector/decisions.js";
 import type { AnyProjection } from "../projector/definition.js";
 import type { FoldInput } from "../projector/fold.js";
@@ -363,6 +363,14 @@ describe("an as-of on Kafka and Postgres", () => {
     expect(await listAsOfs(database.pool)).toEqual([]);
     const left = await database.pool.query("SELECT FROM pg_namespace WHERE nspname LIKE $1", [`%\\_${asOf.build}`]);
     expect(left.rows).toEqual([]);
+  });
+
+  it("clears away what a process left that was killed over it", async () => {
+    await createBuild(database.pool, derivedNotes, "notes", "as-of");
+    await createBuild(database.pool, derivedNotes, "notes", "as-of");
+    const { asOf } = await made(recordedAtOf(10));
+    const { rows } = await database.pool.query("SELECT build FROM engine.builds WHERE feed = 'as-of'");
+    expect(rows).toEqual([{ build: asOf.build }]);
   });
 
   it("refuses a moment of which more may come, and waits for what is not published", async () => {
