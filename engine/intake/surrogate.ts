@@ -4,9 +4,9 @@ import { type KeyedHash, uuidOf } from "./keyed-hash.js";
 /**
  * Makes surrogate ids: the first 128 bits of the keyed hash of (kind, authority, type, value), as a UUID. They need no
  * look-up, are the same over replays and processes, and tell nothing without the secret.
- * @param hotIds ids kept in memory, as the same patients and visits come again and again; default 50,000.
+ * @param hotIds ids kept in memory, as the same patients and visits come again soon; default 10,000: making one costs little more than finding it.
  */
-export function surrogates(hash: KeyedHash, hotIds = 50_000): Surrogate {
+export function surrogates(hash: KeyedHash, hotIds = 10_000): Surrogate {
   // Two generations instead of a list by use: when the young one is full it becomes the old one.
   let young = new Map<string, string>();
   let old = new Map<string, string>();
