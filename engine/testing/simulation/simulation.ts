@@ -1,5 +1,6 @@
 import { vi } from "vitest";
 import { ensureBuild } from "../../projector/build.js";
+import { physicalTables } from "../../projector/ddl.js";
 import type { AnyProjection } from "../../projector/definition.js";
 import { integer, projection, table, text, uuid } from "../../projector/definition.js";
 import type { Pool } from "../../store/pool.js";
@@ -69,8 +70,8 @@ export async function prepareGround(pool: Pool): Promise<Ground> {
 
 /** Everything as before the first event. A few rows are deleted faster than files are truncated. */
 async function cleared({ connection, all }: Ground): Promise<void> {
-  const tables = all.flatMap(({ projection: { tables: own }, build: { schema } }) =>
-    Object.keys(own).map((name) => `${schema}.${name}`),
+  const tables = all.flatMap(({ projection, build: { schema } }) =>
+    [...physicalTables(projection).keys()].map((name) => `${schema}.${name}`),
   );
   const emptied = ["engine.checkpoints", "engine.parked_keys", ...tables];
   await connection.query(emptied.map((name) => `DELETE FROM ${name}`).join("; "));
