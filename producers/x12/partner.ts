@@ -10,7 +10,8 @@ export interface PartnerChoice {
 
 /**
  * The partner of an interchange, by ISA06 and ISA08. Where it came in (an address, a folder) must be the partner's own, or
- * one open to any sender (a profile without `senders`, which production does not have).
+ * the one that is open to any sender (`generic`, which production does not have). Whoever came in as another partner
+ * speaks for nobody else, also where its profile has no `senders` yet.
  * @param addressed partner whose address or folder it came through.
  */
 export function partnerOf(
@@ -19,7 +20,7 @@ export function partnerOf(
   profiles: ReadonlyMap<string, Profile>,
 ): PartnerChoice {
   const here = profiles.get(addressed)!;
-  const open = here.senders.length === 0;
+  const open = addressed === "generic" && here.senders.length === 0;
   if (here.senders.includes(header.sender)) return receiverChecked(addressed, here, header);
   if (!open) return { partner: addressed, profile: here, note: "006" };
   for (const [partner, profile] of profiles) {

@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { ByteSource } from "../../engine/reception/byte-source.js";
+import { profileSchema } from "./profile.js";
 import { receive } from "./reception.js";
 import { deskOf, type TestDesk, take } from "./testing/desk.js";
 import {
@@ -189,5 +190,9 @@ describe("a reception", () => {
     expect(text(foreign.answer)).toContain("*R*006~");
     const misled = await take(interchange([claims837(...claimBody)], { sender: "CLEARCO" }), desk, "clearing");
     expect(text(misled.answer)).toContain("*R*008~");
+    // Without `senders` of its own a partner speaks for nobody, least of all for another.
+    const named = { ...desk, profiles: new Map([...desk.profiles, ["lake", profileSchema.parse({})] as const]) };
+    const spoofed = await take(interchange([claims837(...claimBody)], { sender: "CLEARCO" }), named, "lake");
+    expect(text(spoofed.answer)).toContain("*R*006~");
   });
 });

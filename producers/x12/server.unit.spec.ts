@@ -71,7 +71,10 @@ describe("the server", () => {
     const secret = Buffer.from("a shared secret of 24 by");
     mkdirSync(join(home, "credentials"), { recursive: true });
     writeFileSync(join(home, "credentials", "lake.whsec"), `whsec_${secret.toString("base64")}`);
-    const lake = profileSchema.parse({ authentication: [{ method: "signature", keys: ["lake.whsec"] }] });
+    const lake = profileSchema.parse({
+      authentication: [{ method: "signature", keys: ["lake.whsec"] }],
+      senders: ["SENDER"],
+    });
     const desk = deskOf();
     const url = await start({ ...desk, profiles: new Map([["lake", lake]]) });
     const timestamp = String(Math.floor(Date.now() / 1000));
