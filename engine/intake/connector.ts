@@ -39,6 +39,8 @@ export interface ReceiveContext<Profile> {
   /** Profiles by partner name. `generic` is absent in production. */
   readonly profiles: ReadonlyMap<string, Profile>;
   readonly logger: Logger;
+  /** When a unit was received, epoch milliseconds: its time where the sender gives none. Default: now. */
+  readonly now?: () => number;
 }
 
 export interface Receiver {

@@ -8,8 +8,8 @@ import { send } from "./send.js";
 import { openServer } from "./server.js";
 
 async function listen(context: ReceiveContext<Profile>): Promise<Receiver> {
-  const { intake, settings, profiles, logger } = context;
-  const desk: Desk = { intake, profiles, now: Date.now };
+  const { intake, settings, profiles, logger, now = Date.now } = context;
+  const desk: Desk = { intake, profiles, now };
   const inbox = resolve(settings.CSV_INBOX ?? join(settings.TRIBUTARY_HOME, "csv"));
   const folder = await startDroppedFiles(desk, { inbox, logger });
   const server = await openServer(desk, context);

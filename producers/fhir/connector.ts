@@ -13,12 +13,12 @@ import { openServer } from "./server.js";
 const version = "1";
 
 async function listen(context: ReceiveContext<Profile>): Promise<Receiver> {
-  const { intake, settings, profiles, logger } = context;
+  const { intake, settings, profiles, logger, now = Date.now } = context;
   loadDefinitions();
   const desk: Desk = {
     intake,
     profiles,
-    now: Date.now,
+    now,
     onFailure: (error) => logger.error({ err: error }, "A resource could not be translated; it is kept as rejected"),
   };
   const inbox = resolve(settings.FHIR_INBOX ?? join(settings.TRIBUTARY_HOME, "fhir"));

@@ -35,13 +35,13 @@ export function openHl7Reception(context: ReceiveContext<Profile>): Promise<Rece
 async function take(
   { partner, mediaType }: PartnerRequest<Profile>,
   body: Buffer,
-  { intake, profiles, logger }: ReceiveContext<Profile>,
+  { intake, profiles, logger, now = Date.now }: ReceiveContext<Profile>,
 ): Promise<Answer> {
   if (!KNOWN.has(mediaType)) throw new TributaryError("TRIB_RECEPTION_MEDIA_TYPE");
   const reading = {
     profiles,
     surrogate: intake.surrogate,
-    receivedAt: Date.now(),
+    receivedAt: now(),
     bound: partner,
     onFailure: (error: unknown) => logger.error({ err: error }, "a message could not be translated: rejected and kept"),
   };

@@ -36,7 +36,7 @@ function certified(socket: Socket, profiles: ReadonlyMap<string, Profile>): stri
  * @returns when partners can connect.
  */
 export async function receiveMllp(context: ReceiveContext<Profile>): Promise<Receiver> {
-  const { settings, profiles, logger, intake } = context;
+  const { settings, profiles, logger, intake, now = Date.now } = context;
   const tls = readTls(settings);
   const connections = new Set<Connection>();
   const allowance = new Allowance(settings.HL7V2_BYTES_IN_HAND);
@@ -58,7 +58,7 @@ export async function receiveMllp(context: ReceiveContext<Profile>): Promise<Rec
       blockLimit: Math.min(blockLimit, settings.INTAKE_UNIT_LIMIT),
       blockTime: settings.HL7V2_BLOCK_SECONDS * 1000,
       allowance,
-      now: Date.now,
+      now,
     });
     connections.add(connection);
     socket.setTimeout(settings.HL7V2_IDLE_SECONDS * 1000, connection.idle);
