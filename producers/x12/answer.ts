@@ -79,6 +79,9 @@ function isAnswered(interchange: InterchangeReport, group: GroupReport): boolean
   return interchange.note === "000" || group.codes.length > 0 || group.sets.some(isRejected);
 }
 
+/** Elements of ISA are as wide as the standard has them, also where the sender's were not: readers find the rest by that. */
+const wide = (value: string, width: number): string => value.slice(0, width).padEnd(width);
+
 function interchangeElements(header: InterchangeHeader, control: string, day: string, time: string): string[] {
   const { repetition } = header.delimiters;
   return [
@@ -87,17 +90,17 @@ function interchangeElements(header: InterchangeHeader, control: string, day: st
     " ".repeat(10),
     "00",
     " ".repeat(10),
-    header.receiverQualifier,
-    header.receiver.padEnd(15),
-    header.senderQualifier,
-    header.sender.padEnd(15),
+    wide(header.receiverQualifier, 2),
+    wide(header.receiver, 15),
+    wide(header.senderQualifier, 2),
+    wide(header.sender, 15),
     day.slice(2),
     time,
     repetition === null ? "U" : String.fromCharCode(repetition),
-    header.version,
+    wide(header.version, 5),
     control,
     "0",
-    header.usage,
+    wide(header.usage, 1),
   ];
 }
 

@@ -36,7 +36,17 @@ const remembered: readonly Parameters<typeof mutate>[1][] = [
     { kind: "insert", at: 0, bytes: Uint8Array.of(0) },
     { kind: "swap", at: 0, length: 2 },
   ],
+  // Elements of ISA moved into narrower ones.
+  [
+    { kind: "element", at: 0, value: "~" },
+    { kind: "element", at: 0, value: "\u0000" },
+  ],
 ];
+
+/** A sample of each pair of separators. */
+const remembering = samples.filter(
+  (sample, index) => samples.findIndex((other) => other[3] === sample[3] && other[105] === sample[105]) === index,
+);
 
 describe.skipIf(folder === null)("a damaged sample, and an interchange after it", () => {
   it("are both answered, kept byte for byte, and only what is right makes events that the log can carry", async () => {
@@ -80,7 +90,10 @@ describe.skipIf(folder === null)("a damaged sample, and an interchange after it"
           expect(verdict).toEqual({ accepted: true });
         }
       }),
-      { numRuns: 300, examples: remembered.map((damage) => [samples[0]!, damage]) },
+      {
+        numRuns: 300,
+        examples: remembered.flatMap((damage) => remembering.map((sample) => [sample, damage] as const)),
+      },
     );
   }, 60_000);
 });
