@@ -7,6 +7,7 @@ import { type DecisionLog, Decisions } from "../projector/decisions.js";
 import { DerivedTables } from "../projector/derived.js";
 import { layOut } from "../projector/layout.js";
 import { asOfSchema, literal, quoted } from "../projector/names.js";
+import type { DatedOpener } from "../projector/ports.js";
 import { topicsOfProjections } from "../projector/roles.js";
 import { dropBuild } from "../projector/swap.js";
 import { type AsOfView, viewsAsOf } from "../projector/views.js";
@@ -19,8 +20,10 @@ import { type FillOptions, fillBuild } from "./fill.js";
 import { follow } from "./follow.js";
 
 export interface AsOfOptions
-  extends Omit<FillOptions, "build" | "claim" | "decisions" | "log" | "selection" | "progress" | "rate"> {
+  extends Omit<FillOptions, "build" | "claim" | "decisions" | "log" | "opener" | "selection" | "progress" | "rate"> {
   readonly consumer: ConsumerDefinition;
+  /** One that opens nothing leaves restricted columns empty. */
+  readonly opener: DatedOpener;
   readonly log: Log;
   readonly decisionLog: DecisionLog;
   /** What was known at this moment, inclusive, by recorded time; epoch milliseconds. */
@@ -51,8 +54,10 @@ export interface AsOf {
   /** Events that operators decided about, of those that it may hold, each as `topic/partition/offset verdict`. */
   readonly decisions: readonly string[];
   readonly parkedKeys: number;
-  /** Destructions of keys that restricted columns reflect; undefined where nothing is opened. */
+  /** Destructions of keys that restricted columns reflect; undefined where nothing was opened. */
   readonly vaultEpoch: number | undefined;
+  /** Whether restricted columns are empty, as what they are made of was not opened. */
+  readonly sealed: boolean;
   /** Events read to make it. */
   readonly events: number;
   /** Until it is shown or dropped it is this process's alone: else it counts as left behind. */
@@ -143,9 +148,10 @@ export async function buildAsOf(options: AsOfOptions): Promise<AsOf> {
   const vector = await vectorAt(options.log, projection, at, { now: Date.now(), skew: clockSkew });
   if (projection.topic === undefined) await awaitPublished(pool, vector, publishTimeout);
   await dropUnfinished(pool, projection.name);
-  const opens = layOut(projection).readsSealed;
+  const { readsSealed } = layOut(projection);
   for (let attempt = 1; ; attempt++) {
-    const epoch = opens ? await epochOf(pool) : undefined;
+    // The opener is asked, not the vault: what it has in memory has to be of this epoch, too.
+    const epoch = readsSealed ? await options.opener.epoch() : undefined;
     const build = await createBuild(pool, projection, consumer.name, "as-of");
     const schema = asOfSchema(projection.name, build.build);
     const claim = await claimBuild(pool, build);
@@ -155,8 +161,9 @@ export async function buildAsOf(options: AsOfOptions): Promise<AsOf> {
         const views = await makeSchema(options, build);
         const { name, version } = projection;
         const parkedKeys = await parkedIn(pool, build);
-        const made = { build: build.build, schema, at, effectiveAt, vector, views, parkedKeys, vaultEpoch: epoch };
-        return { projection: name, version, ...made, ...filled, claim };
+        const sealed = readsSealed && epoch === undefined;
+        const made = { build: build.build, schema, at, effectiveAt, vector, views, parkedKeys };
+        return { projection: name, version, ...made, vaultEpoch: epoch, sealed, ...filled, claim };
       }
       if (attempt === mostAttempts) throw new TributaryError("TRIB_REPLAY_VAULT_MOVED");
       await dropAsOf(pool, { ...build, claim });
