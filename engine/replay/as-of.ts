@@ -174,12 +174,13 @@ export async function buildAsOf(options: AsOfOptions): Promise<AsOf> {
   }
 }
 
-/** What a process left that was killed while it built: those that nobody works on. */
-async function dropUnfinished(pool: Pool, projection: string): Promise<void> {
+/** What a process left that was killed while it built, of one projection or of all: those that nobody works on. */
+async function dropUnfinished(pool: Pool, projection?: string): Promise<void> {
   const { rows } = await pool.query<Build>(
-    `SELECT projection, build, schema_name AS schema FROM engine.builds b WHERE projection = $1 AND feed = 'as-of'
+    `SELECT projection, build, schema_name AS schema FROM engine.builds b
+     WHERE ($1::text IS NULL OR projection = $1) AND feed = 'as-of'
        AND NOT EXISTS (SELECT FROM engine.as_ofs a WHERE a.projection = b.projection AND a.build = b.build)`,
-    [projection],
+    [projection ?? null],
   );
   for (const build of rows) {
     const claim = await claimBuild(pool, build).catch(() => undefined);
@@ -188,14 +189,36 @@ async function dropUnfinished(pool: Pool, projection: string): Promise<void> {
   }
 }
 
-/** Keeps the manifest of an as-of, and lets its readers in. @param manifest as it was signed. */
-export async function showAsOf(pool: Pool, asOf: AsOf, manifest: object, by: string): Promise<void> {
-  const { schema, projection, build, at, effectiveAt } = asOf;
-  await pool.query(
-    `INSERT INTO engine.as_ofs (schema_name, projection, build, known_at, effective_at, made_by, manifest)
-     VALUES ($1, $2, $3, to_timestamp($4::double precision / 1000), to_timestamp($5::double precision / 1000), $6, $7)`,
-    [schema, projection, build, at, effectiveAt ?? null, by, JSON.stringify(manifest)],
+/**
+ * Drops every as-of that may still show somebody who was erased: those that opened restricted columns before the last key
+ * was destroyed, and those left behind. One that is being made now is never shown: see {@link showAsOf}. Each can be built
+ * again.
+ */
+export async function dropErasedAsOfs(pool: Pool): Promise<void> {
+  const { rows } = await pool.query<Pick<AsOf, "projection" | "build">>(
+    `SELECT projection, build FROM engine.as_ofs
+     WHERE (manifest->>'vaultEpoch')::bigint < (SELECT epoch FROM engine.vault_epoch) ORDER BY made_at`,
   );
+  for (const outlived of rows) await dropAsOf(pool, outlived);
+  await dropUnfinished(pool);
+}
+
+/**
+ * Keeps the manifest of an as-of, and lets its readers in.
+ * @param manifest as it was signed.
+ * @throws TRIB_REPLAY_VAULT_MOVED when a key was destroyed since its restricted columns were opened; the as-of is to be
+ *   dropped then.
+ */
+export async function showAsOf(pool: Pool, asOf: AsOf, manifest: object, by: string): Promise<void> {
+  const { schema, projection, build, at, effectiveAt, vaultEpoch } = asOf;
+  // Under the epoch's lock: a destruction comes before this, and then nothing is kept, or sees what is kept.
+  const { rowCount } = await pool.query(
+    `INSERT INTO engine.as_ofs (schema_name, projection, build, known_at, effective_at, made_by, manifest)
+     SELECT $1, $2, $3, to_timestamp($4::double precision / 1000), to_timestamp($5::double precision / 1000), $6, $7
+     FROM engine.vault_epoch WHERE $8::bigint IS NULL OR epoch = $8 FOR SHARE`,
+    [schema, projection, build, at, effectiveAt ?? null, by, JSON.stringify(manifest), vaultEpoch ?? null],
+  );
+  if (rowCount !== 1) throw new TributaryError("TRIB_REPLAY_VAULT_MOVED");
   await pool.query(`GRANT USAGE ON SCHEMA ${quoted(schema)} TO tributary_analyst_restricted, tributary_auditor`);
   asOf.claim.release();
 }
