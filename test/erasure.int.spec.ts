@@ -270,7 +270,22 @@ describe("an erasure", () => {
 
       const again = await made(opener);
       expect(await names(again)).not.toContain("Cyd");
-      await show(again);
+      // A destruction that is not committed yet comes first all the same.
+      const destroying = await pool.connect();
+      await destroying.query("BEGIN; SELECT engine.vault_destroy('{}')");
+      const showing = show(again).then(
+        () => "shown",
+        (error: { code?: string }) => error.code,
+      );
+      const waiting = expect.poll(async () => {
+        const text =
+          "SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database() AND query LIKE 'INSERT INTO engine.as_ofs%'";
+        return (await region.rows(text)).length;
+      });
+      await Promise.race([showing, waiting.toBe(1)]);
+      await destroying.query("COMMIT");
+      destroying.release();
+      expect(await showing).toBe("TRIB_REPLAY_VAULT_MOVED");
     } finally {
       for (const one of all) await dropAsOf(pool, one);
       opener.close();
