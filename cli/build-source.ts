@@ -5,7 +5,7 @@ import { auditDecisions } from "../engine/projector/audit-decisions.js";
 import type { DecisionLog } from "../engine/projector/decisions.js";
 import type { AnyProjection } from "../engine/projector/definition.js";
 import { FoldWatchdog } from "../engine/projector/fold-watch.js";
-import type { Decoder } from "../engine/projector/ports.js";
+import type { DatedOpener, Decoder } from "../engine/projector/ports.js";
 import { openedEventTypes } from "../engine/projector/roles.js";
 import type { FillOptions } from "../engine/replay/fill.js";
 import type { ConsumerDefinition } from "../engine/service/consumer.js";
@@ -21,10 +21,11 @@ import { commandLogger, withLog } from "./log.js";
 export interface BuildSource
   extends Pick<
     FillOptions,
-    "projection" | "pool" | "decoder" | "opener" | "logger" | "watchdog" | "memoryBytes" | "parkedLimit" | "connections"
+    "projection" | "pool" | "decoder" | "logger" | "watchdog" | "memoryBytes" | "parkedLimit" | "connections"
   > {
   readonly consumer: ConsumerDefinition;
   readonly projection: AnyProjection;
+  readonly opener: DatedOpener;
   readonly decisionLog: DecisionLog;
   readonly signal: AbortSignal;
 }

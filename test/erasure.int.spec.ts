@@ -1,7 +1,18 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import patients from "../consumers/patients/consumer.js";
 import { auditRecords } from "../engine/audit/access.js";
+import { signAsOf } from "../engine/audit/as-of-manifest.js";
+import { notaryKey } from "../engine/audit/checkpoint.js";
 import type { EventDraft, ReceivedUnit } from "../engine/intake/connector.js";
 import { listEntries } from "../engine/intake/journal.js";
+import { auditDecisions } from "../engine/projector/audit-decisions.js";
+import { createBuild } from "../engine/projector/build.js";
+import type { AnyProjection } from "../engine/projector/definition.js";
+import type { DatedOpener } from "../engine/projector/ports.js";
+import { type AsOf, buildAsOf, dropAsOf, listAsOfs, showAsOf } from "../engine/replay/as-of.js";
+import { decoderOf } from "../engine/service/consumer-process.js";
+import { createLogger } from "../engine/service/logger.js";
+import { closedOpener, sealedOpener } from "../engine/service/sealed-opener.js";
 import { type EraseOptions, erasePatient } from "../engine/vault/erase.js";
 import timeline from "../projections/timeline/projection.js";
 import { openRegion, type Region } from "./region.js";
@@ -218,6 +229,68 @@ describe("an erasure", () => {
       { event_type: "SubjectErased", events: 2 },
     ]);
     await equalEverywhere();
+  });
+
+  it("takes the patient out of what was known at past moments: kept, being made, or left behind", async () => {
+    const { pool } = region.database;
+    const { log, codec } = region.kafka;
+    await region.intake.submit(told("Cyd", 4_000));
+    await region.settle();
+    const at = Date.now() - 1;
+    const [projection] = patients.project as [AnyProjection];
+    const read = { log, pool, decoder: decoderOf(codec), logger: createLogger("spec", "silent") };
+    const parts = { ...read, projection, consumer: patients, decisionLog: auditDecisions(log, codec) };
+    const all: AsOf[] = [];
+    const made = async (opener: DatedOpener) => {
+      const asOf = await buildAsOf({ ...parts, opener, at, clockSkew: 0 });
+      all.push(asOf);
+      return asOf;
+    };
+    const key = notaryKey("11".repeat(32));
+    const show = async (asOf: AsOf) => showAsOf(pool, asOf, await signAsOf(pool, asOf, key, "1.0.0"), "spec");
+    const names = async ({ schema }: AsOf) =>
+      (await region.rows(`SELECT family_name FROM "${schema}".patients ORDER BY 1`)).map((row) => row.family_name);
+    // It keeps the key in memory longer than the erasure takes here.
+    const opener = sealedOpener(pool, region.kek, codec);
+    try {
+      const [kept, being, sealed] = [await made(opener), await made(opener), await made(closedOpener)];
+      expect(await names(kept)).toContain("Cyd");
+      await show(kept);
+      await show(sealed);
+      await createBuild(pool, projection, patients.name, "as-of");
+
+      await erasePatient(erasing(), request("Cyd"));
+      expect((await listAsOfs(pool)).map(({ schema }) => schema)).toEqual([sealed.schema]);
+      expect(await region.rows("SELECT build FROM engine.builds WHERE feed = 'as-of' ORDER BY build")).toEqual([
+        { build: being.build },
+        { build: sealed.build },
+      ]);
+      expect(await region.rows("SELECT FROM pg_namespace WHERE nspname = $1", [kept.schema])).toEqual([]);
+      await expect(show(being)).rejects.toMatchObject({ code: "TRIB_REPLAY_VAULT_MOVED" });
+
+      const again = await made(opener);
+      expect(await names(again)).not.toContain("Cyd");
+      // A destruction that is not committed yet comes first all the same.
+      const destroying = await pool.connect();
+      await destroying.query("BEGIN; SELECT engine.vault_destroy('{}')");
+      const showing = show(again).then(
+        () => "shown",
+        (error: { code?: string }) => error.code,
+      );
+      const waiting = expect.poll(async () => {
+        const text =
+          "SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database() AND query LIKE 'INSERT INTO engine.as_ofs%'";
+        return (await region.rows(text)).length;
+      });
+      await Promise.race([showing, waiting.toBe(1)]);
+      await destroying.query("COMMIT");
+      destroying.release();
+      expect(await showing).toBe("TRIB_REPLAY_VAULT_MOVED");
+    } finally {
+      for (const one of all) await dropAsOf(pool, one);
+      opener.close();
+    }
+    await region.settle();
   });
 
   it("is refused for who is not known", async () => {

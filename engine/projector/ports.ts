@@ -26,6 +26,16 @@ export interface Opener {
   open(contents: readonly SealedContent[]): Promise<readonly (object | null)[]>;
 }
 
+/** An opener that can say what its answers reflect. */
+export interface DatedOpener extends Opener {
+  /**
+   * Destructions of keys so far: nothing is opened from here on under a key that one of them destroyed. Undefined for one
+   * that opens nothing at all.
+   * @throws retriable when the vault can't be reached.
+   */
+  epoch(): Promise<number | undefined>;
+}
+
 /** Fits a pino logger. */
 export interface ProjectorLogger {
   info(fields: object, message: string): void;

@@ -11,12 +11,12 @@ import { formatPosition, positionHeader } from "../log/position.js";
 import { journalTopic } from "../log/schemas.js";
 import { createBuild, ensureBuild, listBuilds } from "../projector/build.js";
 import { type Decision, Decisions } from "../projector/decisions.js";
-import type { AnyProjection } from "../projector/definition.js";
+import { type AnyProjection, restricted, type Table, text } from "../projector/definition.js";
 import type { FoldInput } from "../projector/fold.js";
 import type { Decoder } from "../projector/ports.js";
 import { PureFold } from "../projector/pure.js";
 import { createLogger } from "../service/logger.js";
-import { closedOpener } from "../service/sealed-opener.js";
+import { closedOpener, sealedOpener } from "../service/sealed-opener.js";
 import type { Pool } from "../store/pool.js";
 import { type FreshDatabase, freshDatabase } from "../testing/database.js";
 import { recorded } from "../testing/events.js";
@@ -48,6 +48,18 @@ const derivedNotes: AnyProjection = {
       columns: { what: { kind: "text", comment: "What." }, visits: { kind: "integer", comment: "Visits." } },
       from: ["notes"],
       derive: ({ notes: rows }) => [{ what: "note", visits: rows?.length ?? 0 }],
+    },
+  },
+};
+
+/** With a column that identifies a person. */
+const namedNotes: AnyProjection = {
+  ...notes,
+  tables: {
+    ...notes.tables,
+    notes: {
+      ...(notes.tables.notes as Table),
+      columns: { ...notes.tables.notes?.columns, name: restricted(text("Name.")) },
     },
   },
 };
@@ -332,6 +344,19 @@ describe("an as-of on Kafka and Postgres", () => {
     expect(isSignedAsOf(manifest, key.publicKey)).toBe(true);
     expect(isSignedAsOf({ ...manifest, at: "2026-01-01T00:00:00.000Z" }, key.publicKey)).toBe(false);
     expect(isSignedAsOf(manifest, notaryKey("22".repeat(32)).publicKey)).toBe(false);
+  });
+
+  it("claims an epoch, and hashes of what identifies a person, only where that was opened", async () => {
+    const at = recordedAtOf(10);
+    const { manifest: sealed } = await made(at, { projection: namedNotes, opener: closedOpener });
+    const opener = sealedOpener(database.pool, "ab".repeat(32), codec);
+    const { manifest: opened } = await made(at, { projection: namedNotes, opener }).finally(() => opener.close());
+    const hash = expect.stringMatching(/^[0-9a-f]{64}$/);
+    expect([sealed.vaultEpoch, sealed.tables.notes]).toEqual([
+      null,
+      { rows: expect.any(Number), sha256: hash, restrictedSha256: null },
+    ]);
+    expect([opened.vaultEpoch, opened.tables.notes]).toEqual([0, { ...sealed.tables.notes, restrictedSha256: hash }]);
   });
 
   it("is for its readers once it is shown, is no build of the projection, and can be dropped", async () => {

@@ -7,6 +7,7 @@ import { type DecisionLog, Decisions } from "../projector/decisions.js";
 import { DerivedTables } from "../projector/derived.js";
 import { layOut } from "../projector/layout.js";
 import { asOfSchema, literal, quoted } from "../projector/names.js";
+import type { DatedOpener } from "../projector/ports.js";
 import { topicsOfProjections } from "../projector/roles.js";
 import { dropBuild } from "../projector/swap.js";
 import { type AsOfView, viewsAsOf } from "../projector/views.js";
@@ -19,8 +20,10 @@ import { type FillOptions, fillBuild } from "./fill.js";
 import { follow } from "./follow.js";
 
 export interface AsOfOptions
-  extends Omit<FillOptions, "build" | "claim" | "decisions" | "log" | "selection" | "progress" | "rate"> {
+  extends Omit<FillOptions, "build" | "claim" | "decisions" | "log" | "opener" | "selection" | "progress" | "rate"> {
   readonly consumer: ConsumerDefinition;
+  /** One that opens nothing leaves restricted columns empty. */
+  readonly opener: DatedOpener;
   readonly log: Log;
   readonly decisionLog: DecisionLog;
   /** What was known at this moment, inclusive, by recorded time; epoch milliseconds. */
@@ -51,8 +54,10 @@ export interface AsOf {
   /** Events that operators decided about, of those that it may hold, each as `topic/partition/offset verdict`. */
   readonly decisions: readonly string[];
   readonly parkedKeys: number;
-  /** Destructions of keys that restricted columns reflect; undefined where nothing is opened. */
+  /** Destructions of keys that restricted columns reflect; undefined where nothing was opened. */
   readonly vaultEpoch: number | undefined;
+  /** Whether restricted columns are empty, as what they are made of was not opened. */
+  readonly sealed: boolean;
   /** Events read to make it. */
   readonly events: number;
   /** Until it is shown or dropped it is this process's alone: else it counts as left behind. */
@@ -143,9 +148,10 @@ export async function buildAsOf(options: AsOfOptions): Promise<AsOf> {
   const vector = await vectorAt(options.log, projection, at, { now: Date.now(), skew: clockSkew });
   if (projection.topic === undefined) await awaitPublished(pool, vector, publishTimeout);
   await dropUnfinished(pool, projection.name);
-  const opens = layOut(projection).readsSealed;
+  const { readsSealed } = layOut(projection);
   for (let attempt = 1; ; attempt++) {
-    const epoch = opens ? await epochOf(pool) : undefined;
+    // The opener is asked, not the vault: what it has in memory has to be of this epoch, too.
+    const epoch = readsSealed ? await options.opener.epoch() : undefined;
     const build = await createBuild(pool, projection, consumer.name, "as-of");
     const schema = asOfSchema(projection.name, build.build);
     const claim = await claimBuild(pool, build);
@@ -155,8 +161,9 @@ export async function buildAsOf(options: AsOfOptions): Promise<AsOf> {
         const views = await makeSchema(options, build);
         const { name, version } = projection;
         const parkedKeys = await parkedIn(pool, build);
-        const made = { build: build.build, schema, at, effectiveAt, vector, views, parkedKeys, vaultEpoch: epoch };
-        return { projection: name, version, ...made, ...filled, claim };
+        const sealed = readsSealed && epoch === undefined;
+        const made = { build: build.build, schema, at, effectiveAt, vector, views, parkedKeys };
+        return { projection: name, version, ...made, vaultEpoch: epoch, sealed, ...filled, claim };
       }
       if (attempt === mostAttempts) throw new TributaryError("TRIB_REPLAY_VAULT_MOVED");
       await dropAsOf(pool, { ...build, claim });
@@ -167,12 +174,13 @@ export async function buildAsOf(options: AsOfOptions): Promise<AsOf> {
   }
 }
 
-/** What a process left that was killed while it built: those that nobody works on. */
-async function dropUnfinished(pool: Pool, projection: string): Promise<void> {
+/** What a process left that was killed while it built, of one projection or of all: those that nobody works on. */
+async function dropUnfinished(pool: Pool, projection?: string): Promise<void> {
   const { rows } = await pool.query<Build>(
-    `SELECT projection, build, schema_name AS schema FROM engine.builds b WHERE projection = $1 AND feed = 'as-of'
+    `SELECT projection, build, schema_name AS schema FROM engine.builds b
+     WHERE ($1::text IS NULL OR projection = $1) AND feed = 'as-of'
        AND NOT EXISTS (SELECT FROM engine.as_ofs a WHERE a.projection = b.projection AND a.build = b.build)`,
-    [projection],
+    [projection ?? null],
   );
   for (const build of rows) {
     const claim = await claimBuild(pool, build).catch(() => undefined);
@@ -181,14 +189,36 @@ async function dropUnfinished(pool: Pool, projection: string): Promise<void> {
   }
 }
 
-/** Keeps the manifest of an as-of, and lets its readers in. @param manifest as it was signed. */
-export async function showAsOf(pool: Pool, asOf: AsOf, manifest: object, by: string): Promise<void> {
-  const { schema, projection, build, at, effectiveAt } = asOf;
-  await pool.query(
-    `INSERT INTO engine.as_ofs (schema_name, projection, build, known_at, effective_at, made_by, manifest)
-     VALUES ($1, $2, $3, to_timestamp($4::double precision / 1000), to_timestamp($5::double precision / 1000), $6, $7)`,
-    [schema, projection, build, at, effectiveAt ?? null, by, JSON.stringify(manifest)],
+/**
+ * Drops every as-of that may still show somebody who was erased: those that opened restricted columns before the last key
+ * was destroyed, and those left behind. One that is being made now is never shown: see {@link showAsOf}. Each can be built
+ * again.
+ */
+export async function dropErasedAsOfs(pool: Pool): Promise<void> {
+  const { rows } = await pool.query<Pick<AsOf, "projection" | "build">>(
+    `SELECT projection, build FROM engine.as_ofs
+     WHERE (manifest->>'vaultEpoch')::bigint < (SELECT epoch FROM engine.vault_epoch) ORDER BY made_at`,
   );
+  for (const outlived of rows) await dropAsOf(pool, outlived);
+  await dropUnfinished(pool);
+}
+
+/**
+ * Keeps the manifest of an as-of, and lets its readers in.
+ * @param manifest as it was signed.
+ * @throws TRIB_REPLAY_VAULT_MOVED when a key was destroyed since its restricted columns were opened; the as-of is to be
+ *   dropped then.
+ */
+export async function showAsOf(pool: Pool, asOf: AsOf, manifest: object, by: string): Promise<void> {
+  const { schema, projection, build, at, effectiveAt, vaultEpoch } = asOf;
+  // Under the epoch's lock: a destruction comes before this, and then nothing is kept, or sees what is kept.
+  const { rowCount } = await pool.query(
+    `INSERT INTO engine.as_ofs (schema_name, projection, build, known_at, effective_at, made_by, manifest)
+     SELECT $1, $2, $3, to_timestamp($4::double precision / 1000), to_timestamp($5::double precision / 1000), $6, $7
+     FROM engine.vault_epoch WHERE $8::bigint IS NULL OR epoch = $8 FOR SHARE`,
+    [schema, projection, build, at, effectiveAt ?? null, by, JSON.stringify(manifest), vaultEpoch ?? null],
+  );
+  if (rowCount !== 1) throw new TributaryError("TRIB_REPLAY_VAULT_MOVED");
   await pool.query(`GRANT USAGE ON SCHEMA ${quoted(schema)} TO tributary_analyst_restricted, tributary_auditor`);
   asOf.claim.release();
 }

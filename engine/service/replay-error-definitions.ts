@@ -33,8 +33,7 @@ export const replayErrorDefinitions = {
     ...again(75, 503),
   },
   TRIB_REPLAY_VAULT_MOVED: {
-    summary:
-      "Patients were erased again and again while an as-of was built, so that its restricted columns fit no epoch.",
+    summary: "Patients were erased while an as-of was built, so that its restricted columns may show who is gone.",
     remedy: "Call it again when no erasure runs.",
     ...again(75),
   },

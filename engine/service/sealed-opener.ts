@@ -1,5 +1,5 @@
 import type { Codec } from "../log/codec.js";
-import type { Opener } from "../projector/ports.js";
+import type { DatedOpener } from "../projector/ports.js";
 import type { Pool } from "../store/pool.js";
 import type { KekSettings } from "../vault/data-key.js";
 import type { ForgettingOptions } from "../vault/forgetting.js";
@@ -11,7 +11,7 @@ export function sealedOpener(
   kek: string | KekSettings,
   codec: Codec,
   forgetting: ForgettingOptions = {},
-): Opener & { close(): void } {
+): DatedOpener & { close(): void } {
   const vault = sealedEventOpener({ pool, kek, ...forgetting });
   return {
     async open(contents) {
@@ -21,12 +21,14 @@ export function sealedOpener(
         return bytes && content ? codec.decodeSealed(content.type, bytes) : null;
       });
     },
+    epoch: () => vault.epoch(),
     close: () => vault.close(),
   };
 }
 
 /** For a consumer that opens nothing: everything stays sealed. */
-export const closedOpener: Opener & { close(): void } = {
+export const closedOpener: DatedOpener & { close(): void } = {
   open: async (contents) => contents.map(() => null),
+  epoch: async () => undefined,
   close: () => {},
 };

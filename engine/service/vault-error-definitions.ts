@@ -3,8 +3,10 @@ import { again, final } from "./error-kinds.js";
 /** Coded errors of the vault; part of `errorDefinitions`. */
 export const vaultErrorDefinitions = {
   TRIB_VAULT_ERASURE_PENDING: {
-    summary: "A patient's keys are destroyed, and the read models could not be told yet.",
-    remedy: "Start the publisher and the consumers, then run `vault erase` again: it goes on where it stopped.",
+    summary:
+      "A patient's keys are destroyed, and the read models could not be told yet, or an as-of could not be dropped.",
+    remedy:
+      "Start the publisher and the consumers, end who reads an as-of, then run `vault erase` again: it goes on where it stopped.",
     ...again(75),
   },
   TRIB_VAULT_FORBIDDEN: {

@@ -8,6 +8,8 @@ import { contentHash, keyedHash } from "../intake/keyed-hash.js";
 import type { Codec } from "../log/codec.js";
 import type { Log } from "../log/log.js";
 import { eventsTopic } from "../log/schemas.js";
+import { failureOf } from "../projector/failure.js";
+import { dropErasedAsOfs } from "../replay/as-of.js";
 import { TributaryError } from "../service/errors.js";
 import type { Pool } from "../store/pool.js";
 import { type PatientSubjects, subjectsOfPatient, type TimelineSource } from "./erased-subjects.js";
@@ -62,8 +64,10 @@ const eventsPerEntry = 5_000;
  * the destroyed keys (see {@link EraseOptions.forgottenAfter}): what comes after them on their key is closed for the live
  * consumer, too. Every step may be done again: who is killed runs it again.
  *
+ * As-ofs that opened anything before are dropped at the end.
+ *
  * @throws TRIB_CLI_NOT_FOUND when nothing is known of the patient; TRIB_VAULT_ERASURE_PENDING when keys are destroyed and
- *   the timeline could not be waited for; TRIB_LOG_UNAVAILABLE, TRIB_STORE_UNAVAILABLE.
+ *   the timeline could not be waited for, or an as-of is being read; TRIB_LOG_UNAVAILABLE, TRIB_STORE_UNAVAILABLE.
  */
 export async function erasePatient(options: EraseOptions, request: ErasureRequest): Promise<Erased> {
   const { pool, patient } = { ...options, ...request };
@@ -87,6 +91,7 @@ export async function erasePatient(options: EraseOptions, request: ErasureReques
   }
   await journal(options, erasure, subjects);
   options.onStep?.("journalled");
+  await dropAsOfs(pool, patient);
   const [visits, claims] = [subjects.visits.length, subjects.claims.length];
   const keys = await destroyedSince(pool, erasure, subjects);
   await recordErasure(options, erasure, "DONE", { visits, claims, keys });
@@ -141,6 +146,17 @@ async function isKnown(pool: Pool, patient: string, { visits, claims }: PatientS
   if (visits.length + claims.length > 0) return true;
   const { rows } = await pool.query("SELECT FROM engine.vault_keys WHERE subject = $1 LIMIT 1", [patient]);
   return rows.length > 0;
+}
+
+/** What was known at past moments is a copy of its own, which no event reaches. */
+async function dropAsOfs(pool: Pool, patient: string): Promise<void> {
+  try {
+    await dropErasedAsOfs(pool);
+  } catch (error) {
+    if (failureOf(error).kind !== "again") throw error;
+    const why = "Somebody reads an as-of that may show the patient, so it could not be dropped.";
+    throw new TributaryError("TRIB_VAULT_ERASURE_PENDING", why, { patient }, { cause: error });
+  }
 }
 
 /** Erased before, and nothing was sealed since: there is no key to destroy. */

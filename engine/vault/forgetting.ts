@@ -26,7 +26,7 @@ export class Forgetting {
   readonly #timer: NodeJS.Timeout;
   #epoch: number | undefined;
   #seenAt = 0;
-  #looking: Promise<void> | undefined;
+  #looking: Promise<number> | undefined;
   #loads = 0;
   readonly #destroyedDuringLoads = new Set<string>();
 
@@ -71,15 +71,18 @@ export class Forgetting {
     if (this.#epoch !== undefined && performance.now() - this.#seenAt > this.#staleAfter) await this.look();
   }
 
-  /** Asks what was destroyed since the last look, and forgets it. Looks at once share one question. */
-  look(): Promise<void> {
+  /**
+   * Asks what was destroyed since the last look, and forgets it. Looks at once share one question.
+   * @returns the epoch: no key destroyed by then is in memory.
+   */
+  look(): Promise<number> {
     this.#looking ??= this.#look().finally(() => {
       this.#looking = undefined;
     });
     return this.#looking;
   }
 
-  async #look(): Promise<void> {
+  async #look(): Promise<number> {
     const begun = performance.now();
     try {
       const { rows } = await this.#pool.query<{ epoch: number; subject: string | null; generation: number }>(
@@ -89,8 +92,10 @@ export class Forgetting {
       const destroyed = rows.flatMap(({ subject, generation }) => (subject === null ? [] : [{ subject, generation }]));
       if (this.#loads > 0) for (const name of destroyed) this.#destroyedDuringLoads.add(keyText(name));
       if (destroyed.length > 0) this.#forget(destroyed);
-      this.#epoch = rows[0]?.epoch ?? 0;
+      const epoch = Number(rows[0]?.epoch ?? 0);
+      this.#epoch = epoch;
       this.#seenAt = begun;
+      return epoch;
     } catch (error) {
       if (this.#epoch !== undefined && performance.now() - this.#seenAt > this.#blindLimit) this.#forget("all");
       throw error;

@@ -19,6 +19,11 @@ export interface SealedEventOpener {
    * @throws TRIB_STORE_UNAVAILABLE
    */
   open(events: readonly SealedEvent[]): Promise<(Buffer | null)[]>;
+  /**
+   * Destructions of keys so far: nothing is opened from here on under a key that one of them destroyed.
+   * @throws TRIB_STORE_UNAVAILABLE
+   */
+  epoch(): Promise<number>;
   close(): void;
 }
 
@@ -109,6 +114,7 @@ export function sealedEventOpener(options: SealedEventOpenerOptions): SealedEven
         return key === "destroyed" ? null : openEvent(event, key, event.sealed);
       });
     },
+    epoch: () => forgetting.look(),
     close: () => forgetting.close(),
   };
 }
