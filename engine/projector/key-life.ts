@@ -26,14 +26,16 @@ export function liveThrough(options: TellOptions, key: string, events: readonly 
       continue;
     }
     standing = withEvent(standing, event);
+    if (parked) continue;
+    if (event.offset === heldAt) {
+      parked = { event, reason: refusedBefore };
+      continue;
+    }
     const decided = verdict(event.offset);
-    if (parked || decided === "skip") continue;
+    if (decided === "skip") continue;
     if (decided === undefined && event.type !== undefined && !machine.folds(event.type)) continue;
     const reason =
-      (event.offset === heldAt ? refusedBefore : undefined) ??
-      (decided === "park" ? parkedByOperator : undefined) ??
-      event.undecodable ??
-      machine.apply(event, entity);
+      (decided === "park" ? parkedByOperator : undefined) ?? event.undecodable ?? machine.apply(event, entity);
     if (reason) parked = { event, reason };
     else changes.take(machine.scopes, entity, event.position.recordedAt, event.offset, event.event);
   }
