@@ -8,6 +8,7 @@ import { Entity } from "./entity.js";
 import { type LaneEvent, type ReadContext, readEvents } from "./events.js";
 import { FoldMachine, type ParkReason } from "./fold.js";
 import type { FoldWatch } from "./fold-watch.js";
+import { keptVersions } from "./kept-versions.js";
 import { keyEvents } from "./key-history.js";
 import { adoptRows, adoptVersions, liveThrough } from "./key-life.js";
 import type { ProjectionLayout } from "./layout.js";
@@ -140,7 +141,7 @@ async function retellHeld(
   foldings: readonly Folding[],
 ): Promise<void> {
   if (foldings.length === 0) return;
-  const { layout, log, opener } = options;
+  const { layout, log, opener, pool, place } = options;
   const { verdict, journal, to, stop } = work;
   const byKey = new Map(foldings.map((folding) => [folding.held.key, folding]));
   const keys = new Set([...byKey.keys()]);
@@ -151,6 +152,7 @@ async function retellHeld(
   }
   const entities = new Map([...lives.keys()].map((key) => [key, new Entity(key)]));
   await loader.fill(entities);
+  const kept = stop ? undefined : await keptVersions(pool, layout, place, lives.keys());
   for (const [key, events] of lives) {
     const folding = byKey.get(storableText(key)) as Folding;
     const { held } = folding;
@@ -159,7 +161,7 @@ async function retellHeld(
     // What Postgres refused of it is not looked for event by event: the key stays where it is.
     const after = stop ? before : liveThrough({ ...told, verdict }, key, readUnder(events, verdict));
     changes.book(differenceOf(layout, before.changes, after.changes));
-    adoptVersions(changes, before.changes, after.changes);
+    if (kept) adoptVersions(changes, kept, after.changes);
     adoptRows(changes, entities.get(key) as Entity, after.entity);
     const applied = events.filter(({ offset }) => !stop && offset >= held.offset && verdict(offset) !== "skip");
     folding.applied.push(...applied.map(({ offset }) => offset));

@@ -4,6 +4,7 @@ import { type FreshDatabase, freshDatabase } from "../testing/database.js";
 import { type Note, note, notes, topic } from "../testing/notes.js";
 import { ProjectionBench } from "../testing/projection-bench.js";
 import { Chance } from "../testing/simulation/random.js";
+import { type KeyedRows, park } from "./definition.js";
 import type { FoldInput } from "./fold.js";
 import { PureFold } from "./pure.js";
 import { requestDecisions } from "./requests.js";
@@ -231,6 +232,58 @@ describe("a read model after units were translated again", () => {
     }
     expect(skipped).toBeGreaterThan(10);
     expect(again).toBeGreaterThan(2);
+  });
+
+  it("has its key released by a retry, where events after the one that parks now had been applied before", async () => {
+    const { VisitUpdated } = notes.fold;
+    const strict: typeof notes = {
+      ...notes,
+      fold: {
+        VisitUpdated: (context) => {
+          const { event, tables } = context;
+          if (
+            (tables.notes as KeyedRows | undefined)?.get()?.note === "odd" &&
+            JSON.parse(event.facility).act === "line"
+          )
+            return park("odd");
+          return VisitUpdated?.(context);
+        },
+      },
+    };
+    const bench = await ProjectionBench.create(strict, database.pool, { beside: true });
+    const origin = { journal: "j", partition: 0, offset: 2 };
+    const events = [note(1, "set", "a"), note(1, "set", "b"), note(1, "line", "x"), note(1, "line", "y")];
+    const again = note(1, "set", "odd");
+    const meta = { ...(again.event as { meta: object }).meta, generation: 1, origin };
+    bench.append(
+      [...events, { ...again, event: { ...again.event, meta } }].map((event, at) => ({
+        ...event,
+        position: journal(0, at + 1),
+      })),
+    );
+    await bench.run({ batch: 2 });
+    const parked = async () =>
+      (
+        await database.pool.query<{ offset: number }>(
+          "SELECT log_offset AS offset FROM engine.parked_keys WHERE build = $1 AND state <> 'done'",
+          [bench.build.build],
+        )
+      ).rows.map(({ offset }) => Number(offset));
+    expect(await parked()).toEqual([2]);
+    const places = [{ topic, partition: 0, offset: 2 }];
+    await requestDecisions(database.pool, { projection: "notes", action: "retry", places, by: "operator" });
+    const mended = await bench.with(notes);
+    await mended.run();
+    expect(await parked()).toEqual([]);
+    const beside = await mended.with(notes, { beside: true });
+    await beside.run({ batch: 1_000 });
+    const wanted = Object.entries(await stateOfBuild(database.pool, beside.build)).map(([name, rows]) => [
+      name,
+      // What was believed while it was parked stays among its versions.
+      name.endsWith("_history") ? expect.arrayContaining([...rows]) : rows,
+    ]);
+    expect(await stateOfBuild(database.pool, mended.build)).toEqual(Object.fromEntries(wanted));
+    for (const { build } of [bench.build, beside.build]) await dropBuild(database.pool, "notes", build);
   });
 
   it("is the plain fold of what stands, in the order of the units", async () => {
