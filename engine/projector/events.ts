@@ -16,7 +16,10 @@ export interface LaneEvent {
   readonly position: EventPosition;
   /** Where a unit was translated again: whose place the event takes. */
   readonly origin: Origin | undefined;
-  /** Undefined when the bytes can't be decoded; `undecodable` then says why. */
+  /**
+   * Undefined when the bytes can't be decoded; `undecodable` then says why. Without a reason the event is one that an as-of
+   * leaves out by what it says, and no fold is given it: it only takes the place of what it supersedes.
+   */
   readonly type: EventType | undefined;
   readonly event: object;
   /** `meta.id`; null when the bytes can't be decoded. */
@@ -32,7 +35,12 @@ export interface LaneEvent {
 export interface EventSelection {
   /** By its place: what is left out is not decoded. */
   position(position: EventPosition): boolean;
-  /** By what it says; asked about events that can be decoded. @param bytes as they are in the log. */
+  /**
+   * By what it says; asked about events that can be decoded. What a unit translated again says now stands, known as it is,
+   * in the place of what it said before, also where this leaves it out.
+   *
+   * @param bytes as they are in the log.
+   */
   event(event: object, bytes: Buffer): boolean;
 }
 
@@ -122,21 +130,24 @@ export async function readEvents(records: readonly IncomingRecord[], context: Re
       }
     }
     const known = "type" in result ? result : undefined;
-    if (selection && known && !selection.event(known.event, record.value as Buffer)) continue;
+    const isOut = selection && known && !selection.event(known.event, record.value as Buffer);
     const event = (known?.event ?? {}) as { readonly meta?: EventMeta; readonly sealed?: Buffer | null };
+    const origin = context.published && event.meta?.generation ? originOf(event.meta) : undefined;
+    if (isOut && !origin) continue;
+    const sealed = (context.published && !isOut && event.sealed) || null;
     events.push({
       topic: context.topic,
       partition: context.partition,
       offset: record.offset,
       key: record.key,
       position,
-      origin: context.published && event.meta?.generation ? originOf(event.meta) : undefined,
-      type: known?.type,
+      origin,
+      type: isOut ? undefined : known?.type,
       event,
       eventId: (context.published && event.meta?.id) || null,
       undecodable: "type" in result ? undefined : result,
-      sealed: (context.published && event.sealed) || null,
-      opened: context.published && event.sealed ? undefined : null,
+      sealed,
+      opened: sealed ? undefined : null,
     });
   }
   return events;

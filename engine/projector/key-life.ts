@@ -1,6 +1,7 @@
 import { Changes } from "./changes.js";
 import { Entity, type Slot } from "./entity.js";
 import type { LaneEvent } from "./events.js";
+import { versionName } from "./kept-versions.js";
 import { parkedByOperator } from "./operator-park.js";
 import { withEvent } from "./origins.js";
 import { differenceOf, refusedBefore, retellRows, type TellOptions, type Told, tell } from "./retelling.js";
@@ -26,25 +27,26 @@ export function liveThrough(options: TellOptions, key: string, events: readonly 
       continue;
     }
     standing = withEvent(standing, event);
+    if (parked) continue;
+    if (event.offset === heldAt) {
+      parked = { event, reason: refusedBefore };
+      continue;
+    }
     const decided = verdict(event.offset);
-    if (parked || decided === "skip") continue;
+    if (decided === "skip") continue;
     if (decided === undefined && event.type !== undefined && !machine.folds(event.type)) continue;
     const reason =
-      (event.offset === heldAt ? refusedBefore : undefined) ??
-      (decided === "park" ? parkedByOperator : undefined) ??
-      event.undecodable ??
-      machine.apply(event, entity);
+      (decided === "park" ? parkedByOperator : undefined) ?? event.undecodable ?? machine.apply(event, entity);
     if (reason) parked = { event, reason };
     else changes.take(machine.scopes, entity, event.position.recordedAt, event.offset, event.event);
   }
   return { entity, changes, parked };
 }
 
-/** Adds the versions of rows that one life has and the other has not; what is kept stays. */
-export function adoptVersions(changes: Changes, before: Changes, after: Changes): void {
-  for (const [table, versions] of after.history.entries()) {
-    const had = new Set((before.history[table] ?? []).map(({ rest, offset }) => `${offset} ${rest}`));
-    changes.history[table]?.push(...versions.filter(({ rest, offset }) => !had.has(`${offset} ${rest}`)));
+/** Adds the versions of rows that a life has and that are not kept yet; what is kept stays, also what another life left. */
+export function adoptVersions(changes: Changes, kept: readonly ReadonlySet<string>[], life: Changes): void {
+  for (const [table, versions] of life.history.entries()) {
+    changes.history[table]?.push(...versions.filter((version) => !kept[table]?.has(versionName(version))));
   }
 }
 

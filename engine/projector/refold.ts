@@ -8,6 +8,7 @@ import { Entity } from "./entity.js";
 import { type LaneEvent, type ReadContext, readEvents } from "./events.js";
 import { FoldMachine, type ParkReason } from "./fold.js";
 import type { FoldWatch } from "./fold-watch.js";
+import { keptVersions } from "./kept-versions.js";
 import { keyEvents } from "./key-history.js";
 import { adoptRows, adoptVersions, liveThrough } from "./key-life.js";
 import type { ProjectionLayout } from "./layout.js";
@@ -27,6 +28,8 @@ export interface HeldKey {
   readonly position: string | null;
   readonly eventId: string | null;
   readonly eventType: string | null;
+  /** Why it is held. */
+  readonly code: string;
   /** Highest journal positions seen when it was parked; null where that wasn't kept. */
   readonly positions: string | null;
 }
@@ -58,6 +61,19 @@ export interface RefoldWork {
   /** Stop each key before the event after so many, for a reason that only Postgres knows. */
   readonly stop?: { readonly after: number; readonly reason: ParkReason };
 }
+
+/** What stood about events when keys came to be held: what is asked or recorded since about those they are held at did not. */
+function stoodOf({ held, verdict }: RefoldWork): RefoldWork["verdict"] {
+  const codes = new Map(held.map(({ offset, code }) => [offset, code]));
+  return (offset) => {
+    if (!codes.has(offset)) return verdict(offset);
+    return codes.get(offset) === parkedByOperator.code ? "park" : undefined;
+  };
+}
+
+/** Events as they count where these decisions stand: nobody reads one that was decided about, so it replaces nothing. */
+const readUnder = (events: readonly LaneEvent[], verdict: RefoldWork["verdict"]): readonly LaneEvent[] =>
+  events.map((event) => (event.origin && verdict(event.offset) ? { ...event, origin: undefined } : event));
 
 interface Folding {
   readonly held: HeldKey;
@@ -111,6 +127,8 @@ async function retoldKeys(
 interface Retelling {
   readonly options: RefoldOptions;
   readonly work: RefoldWork;
+  readonly stood: RefoldWork["verdict"];
+  /** Decodes what any of the two readings needs. */
   readonly context: ReadContext;
   readonly machine: FoldMachine;
   readonly loader: Loader;
@@ -119,11 +137,11 @@ interface Retelling {
 
 /** Folds held keys from their first event on, and changes what is written of them to what came of it. */
 async function retellHeld(
-  { options, work, context, machine, loader, changes }: Retelling,
+  { options, work, stood, context, machine, loader, changes }: Retelling,
   foldings: readonly Folding[],
 ): Promise<void> {
   if (foldings.length === 0) return;
-  const { layout, log, opener } = options;
+  const { layout, log, opener, pool, place } = options;
   const { verdict, journal, to, stop } = work;
   const byKey = new Map(foldings.map((folding) => [folding.held.key, folding]));
   const keys = new Set([...byKey.keys()]);
@@ -134,17 +152,19 @@ async function retellHeld(
   }
   const entities = new Map([...lives.keys()].map((key) => [key, new Entity(key)]));
   await loader.fill(entities);
+  const kept = stop ? undefined : await keptVersions(pool, layout, place, lives.keys());
   for (const [key, events] of lives) {
     const folding = byKey.get(storableText(key)) as Folding;
     const { held } = folding;
-    const told = { layout, machine, verdict };
-    const before = liveThrough({ ...told, heldAt: held.offset }, key, events);
+    const told = { layout, machine };
+    const before = liveThrough({ ...told, verdict: stood, heldAt: held.offset }, key, readUnder(events, stood));
     // What Postgres refused of it is not looked for event by event: the key stays where it is.
-    const after = stop ? before : liveThrough(told, key, events);
+    const after = stop ? before : liveThrough({ ...told, verdict }, key, readUnder(events, verdict));
     changes.book(differenceOf(layout, before.changes, after.changes));
-    adoptVersions(changes, before.changes, after.changes);
+    if (kept) adoptVersions(changes, kept, after.changes);
     adoptRows(changes, entities.get(key) as Entity, after.entity);
-    folding.applied.push(...events.filter(({ offset }) => !stop && offset >= held.offset).map(({ offset }) => offset));
+    const applied = events.filter(({ offset }) => !stop && offset >= held.offset && verdict(offset) !== "skip");
+    folding.applied.push(...applied.map(({ offset }) => offset));
     if (!after.parked) continue;
     const { event, reason } = after.parked;
     const { code, reason: why } = stop?.reason ?? reason;
@@ -215,22 +235,24 @@ export async function refold(options: RefoldOptions, work: RefoldWork): Promise<
     folding.applied.push(event.offset);
   };
 
-  const context: ReadContext = {
+  const context = {
     topic,
     partition,
     published,
     decoder,
-    decided: (offset) => verdict(offset) !== undefined,
-    wait: async (error) => {
+    decided: (offset: number) => verdict(offset) !== undefined,
+    wait: async (error: unknown) => {
       throw error;
     },
   };
-  for (const key of await retoldKeys(options, work, context)) {
+  const stood = stoodOf(work);
+  const either = { ...context, decided: (offset: number) => context.decided(offset) && stood(offset) !== undefined };
+  for (const key of await retoldKeys(options, work, either)) {
     const folding = keys.get(storableText(key));
     if (folding) folding.retold = true;
   }
   await retellHeld(
-    { options, work, context, machine, loader, changes },
+    { options, work, stood, context: either, machine, loader, changes },
     [...keys.values()].filter(({ retold }) => retold),
   );
   const from = Math.min(...work.held.map(({ offset }) => offset));

@@ -36,7 +36,7 @@ export async function heldAt(
 ): Promise<ReadonlyMap<number, HeldKey>> {
   const { rows } = await pool.query<HeldKey & { readonly asked: number }>(
     `SELECT asked.log_offset AS asked, held.log_offset AS "offset", held.key, held.position, held.event_id AS "eventId",
-       held.event_type AS "eventType", held.positions::text
+       held.event_type AS "eventType", held.code, held.positions::text
      FROM engine.parked_keys AS asked
      JOIN engine.parked_keys AS held USING (projection, build, topic, partition, key)
      WHERE projection = $1 AND build = $2 AND topic = $3 AND partition = $4 AND asked.log_offset = ANY ($5::bigint[])

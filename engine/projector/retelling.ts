@@ -34,14 +34,13 @@ export function tell(options: TellOptions, key: string, events: readonly LaneEve
   const entity = new Entity(key);
   const changes = new Changes(layout);
   for (const event of events) {
+    // Before what was decided since: it is held there until that is carried out.
+    if (event.offset === heldAt) return { entity, changes, parked: { event, reason: refusedBefore } };
     const decided = verdict(event.offset);
     if (decided === "skip") continue;
     if (decided === undefined && event.type !== undefined && !machine.folds(event.type)) continue;
     const reason =
-      (event.offset === heldAt ? refusedBefore : undefined) ??
-      (decided === "park" ? parkedByOperator : undefined) ??
-      event.undecodable ??
-      machine.apply(event, entity);
+      (decided === "park" ? parkedByOperator : undefined) ?? event.undecodable ?? machine.apply(event, entity);
     if (reason) return { entity, changes, parked: { event, reason } };
     changes.take(machine.scopes, entity, event.position.recordedAt, event.offset, event.event);
   }

@@ -141,7 +141,9 @@ async function foldPartition(
   const history = keyHistory(options.log, context);
   /** What stands of keys that a unit translated again concerned so far. */
   const standing = new Map<string, readonly LaneEvent[]>();
-  const isRefused = ({ offset }: LaneEvent) => refused.has(`${topic}/${partition}/${offset}`);
+  const isRefused = ({ offset }: LaneEvent) =>
+    refused.has(`${topic}/${partition}/${offset}`) &&
+    options.decisions?.decisionAt(topic, partition, offset) !== "skip";
   for await (const records of options.log.read(topic, partition, 0, to)) {
     const read = await readEvents(records, context);
     const fresh = read.filter(({ position, eventId }) => positions.take(position, eventId));
