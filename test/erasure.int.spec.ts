@@ -220,6 +220,33 @@ describe("an erasure", () => {
     await equalEverywhere();
   });
 
+  it("tells of what came between its end and the run that carries it on", async () => {
+    await region.intake.submit(told("Eve", 4_000));
+    await region.settle();
+    const ended = erasePatient(
+      erasing({
+        onStep: (step) => {
+          if (step === "journalled") throw new Error("ended");
+        },
+      }),
+      request("Eve"),
+    );
+    await expect(ended).rejects.toThrow("ended");
+    await region.settle();
+    // A second visit of hers, and the first told of again: both under a key of their own time.
+    const [, admitted] = told("Eve", 5_000) as [ReceivedUnit, ReceivedUnit];
+    const second = { ...(admitted.events?.[0] as EventDraft), subject: visitOf("Eve 2") };
+    await region.intake.submit([...told("Eve", 5_000), unit("admitted", [patientOf("Eve")], [second])]);
+    await region.settle();
+    expect(await restricted("Eve")).toHaveLength(2);
+    const erased = await erasePatient(erasing(), request("Eve"));
+    expect(erased).toMatchObject({ outcome: "erased", visits: 2, claims: 1, keys: 2 });
+    await region.settle();
+    const wiped = { ...gone, status: "erased", billed_amount: "100.00" };
+    expect(await restricted("Eve")).toEqual([wiped, wiped]);
+    await equalEverywhere();
+  });
+
   it("is refused for who is not known", async () => {
     await expect(erasePatient(erasing(), request("Nobody"))).rejects.toMatchObject({ code: "TRIB_CLI_NOT_FOUND" });
   });
