@@ -3,7 +3,7 @@ import { Entity, type Slot } from "./entity.js";
 import type { LaneEvent } from "./events.js";
 import { parkedByOperator } from "./operator-park.js";
 import { withEvent } from "./origins.js";
-import { differenceOf, refusedBefore, retellRows, type TellOptions, type Told, tell } from "./retelling.js";
+import { differenceOf, eraseHeld, refusedBefore, retellRows, type TellOptions, type Told, tell } from "./retelling.js";
 
 /**
  * A key from its first event on, in the order of the log, as a lane that meets each for the first time has it: events of
@@ -27,6 +27,7 @@ export function liveThrough(options: TellOptions, key: string, events: readonly 
     }
     standing = withEvent(standing, event);
     const decided = verdict(event.offset);
+    if (parked) eraseHeld(options, changes, entity, event);
     if (parked || decided === "skip") continue;
     if (decided === undefined && event.type !== undefined && !machine.folds(event.type)) continue;
     const reason =
@@ -34,8 +35,10 @@ export function liveThrough(options: TellOptions, key: string, events: readonly 
       (decided === "park" ? parkedByOperator : undefined) ??
       event.undecodable ??
       machine.apply(event, entity);
-    if (reason) parked = { event, reason };
-    else changes.take(machine.scopes, entity, event.position.recordedAt, event.offset, event.event);
+    if (reason) {
+      parked = { event, reason };
+      eraseHeld(options, changes, entity, event);
+    } else changes.take(machine.scopes, entity, event.position.recordedAt, event.offset, event.event);
   }
   return { entity, changes, parked };
 }
