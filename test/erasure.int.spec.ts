@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { auditRecords } from "../engine/audit/access.js";
 import type { EventDraft, ReceivedUnit } from "../engine/intake/connector.js";
 import { listEntries } from "../engine/intake/journal.js";
+import { requestDecisions, requestOutcomes } from "../engine/projector/requests.js";
 import { type EraseOptions, erasePatient } from "../engine/vault/erase.js";
 import timeline from "../projections/timeline/projection.js";
 import { openRegion, type Region } from "./region.js";
@@ -244,6 +245,33 @@ describe("an erasure", () => {
     await region.settle();
     const wiped = { ...gone, status: "erased", billed_amount: "100.00" };
     expect(await restricted("Eve")).toEqual([wiped, wiped]);
+    await equalEverywhere();
+  });
+
+  it("finds the visit of a key that the timeline holds back", async () => {
+    const { database, kafka } = region;
+    const { pool } = database;
+    const topic = "health.visit.events";
+    // Whatever comes next on the visits' topic.
+    const places = (await kafka.log.watermarks(topic)).map(({ partition, high }) => ({
+      topic,
+      partition,
+      offset: high,
+    }));
+    const parking = { projection: "timeline", action: "park", places, reason: "told so", by: "operator" } as const;
+    const asked = await requestDecisions(pool, parking);
+    await expect
+      .poll(async () => (await requestOutcomes(pool, asked)).every(({ state }) => state === "done"), {
+        timeout: 10_000,
+      })
+      .toBe(true);
+    await region.intake.submit(told("Fay", 6_000).slice(0, 2));
+    await region.settle();
+    const visit = () => region.rows("SELECT FROM projections.timeline WHERE visit_id = $1", [visitOf("Fay")]);
+    expect(await visit()).toEqual([]);
+    expect(await erasePatient(erasing(), request("Fay"))).toMatchObject({ outcome: "erased", visits: 1, claims: 0 });
+    await region.settle();
+    expect(await restricted("Fay")).toEqual([{ ...gone, status: "erased", billed_amount: null }]);
     await equalEverywhere();
   });
 

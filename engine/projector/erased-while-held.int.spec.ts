@@ -128,6 +128,13 @@ async function expectOne(bench: ProjectionBench, definition: AnyProjection, seed
   await dropBuild(database.pool, "names", beside.build.build);
 }
 
+/** The event as one of a unit translated again. */
+function again(event: FoldInput, { position, key, source }: FoldInput, generation: number): FoldInput {
+  const { journal, partition, offset } = position;
+  const meta = { ...(event.event as { meta: object }).meta, generation, origin: { journal, partition, offset } };
+  return { ...event, key, source, event: { ...event.event, meta } };
+}
+
 describe("an erasure of a key that is held", () => {
   it("takes out what identifies a person, and leaves the rest to who sees to the key", async () => {
     const bench = await begin();
@@ -180,7 +187,7 @@ describe("an erasure of a key that is held", () => {
 
   it("comes to the same live, rebuilt and verified, whatever is retried or skipped", async () => {
     let [held, erasures] = [0, 0];
-    for (let seed = 1; seed <= 5; seed++) {
+    for (let seed = 1; seed <= 3; seed++) {
       const chance = new Chance(seed);
       const below = (end: number) => chance.between(0, end - 1);
       const bench = await begin();
@@ -215,12 +222,12 @@ describe("an erasure of a key that is held", () => {
       await expectOne(again, names(true), seed);
       await dropBuild(database.pool, "names", bench.build.build);
     }
-    expect(Math.min(held, erasures)).toBeGreaterThan(25);
+    expect(Math.min(held, erasures)).toBeGreaterThan(15);
   });
 
   it("comes to the same when units are translated again meanwhile", async () => {
     let retold = 0;
-    for (let seed = 1; seed <= 6; seed++) {
+    for (let seed = 1; seed <= 4; seed++) {
       const chance = new Chance(100 + seed);
       const below = (end: number) => chance.between(0, end - 1);
       const bench = await begin();
@@ -233,11 +240,7 @@ describe("an erasure of a key that is held", () => {
         const original = units.length > 0 && below(4) === 0 ? units[below(units.length)] : undefined;
         const key = below(3);
         const [event] = published([
-          original
-            ? { ...named(0, act, "Dee"), key: original.key, source: original.source }
-            : below(4) === 0
-              ? erased(key, act)
-              : named(key, act),
+          original ? named(0, act, "Dee") : below(4) === 0 ? erased(key, act) : named(key, act),
         ]) as [FoldInput];
         if (!original) {
           generations.set(event, 0);
@@ -247,9 +250,7 @@ describe("an erasure of a key that is held", () => {
         retold++;
         const generation = (generations.get(original) ?? 0) + 1;
         generations.set(original, generation);
-        const { journal, partition, offset } = original.position;
-        const meta = { ...(event.event as { meta: object }).meta, generation, origin: { journal, partition, offset } };
-        log.push({ ...event, event: { ...event.event, meta } });
+        log.push(again(event, original, generation));
       }
       for (let at = 0; at < log.length; ) {
         const size = 1 + below(6);
@@ -258,8 +259,17 @@ describe("an erasure of a key that is held", () => {
         await bench.run({ batch: 1 + below(5), cacheRows: 2 });
       }
       await expectOne(bench, names(false), seed);
+      // Told again only after the erasure, it still comes before it.
+      const firsts = [0, 1, 2].flatMap((key) => log.find((event) => event.key === keyOf(key)) ?? []);
+      bench.append(published(firsts.map((_, key) => erased(key))));
+      await bench.run();
+      bench.append(firsts.flatMap((first) => published([named(0, "call", "Eve")]).map((one) => again(one, first, 99))));
+      await bench.run();
+      expect((await rowsOf(bench, "names")).filter(({ name }) => name !== null)).toEqual([]);
+      expect(await rowsOf(bench, "aliases")).toEqual([]);
+      await expectOne(bench, names(false), seed);
       await dropBuild(database.pool, "names", bench.build.build);
     }
-    expect(retold).toBeGreaterThan(20);
+    expect(retold).toBeGreaterThan(15);
   });
 });
