@@ -9,6 +9,7 @@ import { auditDecisions } from "../engine/projector/audit-decisions.js";
 import { createBuild } from "../engine/projector/build.js";
 import type { AnyProjection } from "../engine/projector/definition.js";
 import type { DatedOpener } from "../engine/projector/ports.js";
+import { requestDecisions, requestOutcomes } from "../engine/projector/requests.js";
 import { type AsOf, buildAsOf, dropAsOf, listAsOfs, showAsOf } from "../engine/replay/as-of.js";
 import { decoderOf } from "../engine/service/consumer-process.js";
 import { createLogger } from "../engine/service/logger.js";
@@ -291,6 +292,60 @@ describe("an erasure", () => {
       opener.close();
     }
     await region.settle();
+  });
+
+  it("tells of what came between its end and the run that carries it on", async () => {
+    await region.intake.submit(told("Eve", 4_000));
+    await region.settle();
+    const ended = erasePatient(
+      erasing({
+        onStep: (step) => {
+          if (step === "journalled") throw new Error("ended");
+        },
+      }),
+      request("Eve"),
+    );
+    await expect(ended).rejects.toThrow("ended");
+    await region.settle();
+    // A second visit of hers, and the first told of again: both under a key of their own time.
+    const [, admitted] = told("Eve", 5_000) as [ReceivedUnit, ReceivedUnit];
+    const second = { ...(admitted.events?.[0] as EventDraft), subject: visitOf("Eve 2") };
+    await region.intake.submit([...told("Eve", 5_000), unit("admitted", [patientOf("Eve")], [second])]);
+    await region.settle();
+    expect(await restricted("Eve")).toHaveLength(2);
+    const erased = await erasePatient(erasing(), request("Eve"));
+    expect(erased).toMatchObject({ outcome: "erased", visits: 2, claims: 1, keys: 2 });
+    await region.settle();
+    const wiped = { ...gone, status: "erased", billed_amount: "100.00" };
+    expect(await restricted("Eve")).toEqual([wiped, wiped]);
+    await equalEverywhere();
+  });
+
+  it("finds the visit of a key that the timeline holds back", async () => {
+    const { database, kafka } = region;
+    const { pool } = database;
+    const topic = "health.visit.events";
+    // Whatever comes next on the visits' topic.
+    const places = (await kafka.log.watermarks(topic)).map(({ partition, high }) => ({
+      topic,
+      partition,
+      offset: high,
+    }));
+    const parking = { projection: "timeline", action: "park", places, reason: "told so", by: "operator" } as const;
+    const asked = await requestDecisions(pool, parking);
+    await expect
+      .poll(async () => (await requestOutcomes(pool, asked)).every(({ state }) => state === "done"), {
+        timeout: 10_000,
+      })
+      .toBe(true);
+    await region.intake.submit(told("Fay", 6_000).slice(0, 2));
+    await region.settle();
+    const visit = () => region.rows("SELECT FROM projections.timeline WHERE visit_id = $1", [visitOf("Fay")]);
+    expect(await visit()).toEqual([]);
+    expect(await erasePatient(erasing(), request("Fay"))).toMatchObject({ outcome: "erased", visits: 1, claims: 0 });
+    await region.settle();
+    expect(await restricted("Fay")).toEqual([{ ...gone, status: "erased", billed_amount: null }]);
+    await equalEverywhere();
   });
 
   it("is refused for who is not known", async () => {

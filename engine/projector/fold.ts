@@ -35,6 +35,10 @@ type AnyFold = (context: FoldContext<Readonly<Record<string, Table>>>) => FoldRe
 /** Events after which nothing restricted is known of their key. */
 const erasing: ReadonlySet<string> = new Set(["PatientErased", "SubjectErased"]);
 
+/** Whether events of a type take what is restricted out of the rows of a projection. */
+export const isErasure = ({ readsSealed }: ProjectionLayout, type: string | null | undefined): boolean =>
+  readsSealed && typeof type === "string" && erasing.has(type);
+
 /** Reasons are kept in the database and shown to operators. */
 const longestReason = 500;
 
@@ -62,11 +66,30 @@ export class FoldMachine {
     return this.#folds.has(type) || (this.#erases && erasing.has(type));
   }
 
+  /** Whether an event of this type takes what is restricted out of the rows of its key. */
+  erases(type: string | undefined): boolean {
+    return this.#erases && type !== undefined && erasing.has(type);
+  }
+
+  /**
+   * An event of a key that is held: nothing of it is folded, but what it erases goes from the rows that are there. Nobody
+   * may be shown it until somebody sees to the key. Folded once the key is released, it finds nothing left to erase.
+   * @returns whether anything is in `scopes`; never for an event that could not be decoded.
+   */
+  eraseOnly({ type, key }: Pick<LaneEvent, "type" | "key">, entity: Entity): boolean {
+    if (!this.erases(type)) return false;
+    for (const scope of this.scopes) {
+      scope.begin(entity, key);
+      if (scope instanceof KeyedScope) scope.erase();
+    }
+    return true;
+  }
+
   /** @returns why the event's key is to be parked; undefined when the event is applied (or of no interest). */
   apply(event: LaneEvent, entity: Entity): ParkReason | undefined {
     const { type } = event;
     const fold = type && this.#folds.get(type);
-    const erases = this.#erases && type !== undefined && erasing.has(type);
+    const erases = this.erases(type);
     for (let index = 0; index < this.scopes.length; index++) this.scopes[index]?.begin(entity, event.key);
     if (!fold && !erases) return undefined;
     let result: FoldResult;

@@ -4,7 +4,7 @@ import type { LaneEvent } from "./events.js";
 import { versionName } from "./kept-versions.js";
 import { parkedByOperator } from "./operator-park.js";
 import { withEvent } from "./origins.js";
-import { differenceOf, refusedBefore, retellRows, type TellOptions, type Told, tell } from "./retelling.js";
+import { differenceOf, eraseHeld, refusedBefore, retellRows, type TellOptions, type Told, tell } from "./retelling.js";
 
 /**
  * A key from its first event on, in the order of the log, as a lane that meets each for the first time has it: events of
@@ -27,7 +27,10 @@ export function liveThrough(options: TellOptions, key: string, events: readonly 
       continue;
     }
     standing = withEvent(standing, event);
-    if (parked) continue;
+    if (parked) {
+      eraseHeld(options, changes, entity, event);
+      continue;
+    }
     if (event.offset === heldAt) {
       parked = { event, reason: refusedBefore };
       continue;
@@ -37,8 +40,10 @@ export function liveThrough(options: TellOptions, key: string, events: readonly 
     if (decided === undefined && event.type !== undefined && !machine.folds(event.type)) continue;
     const reason =
       (decided === "park" ? parkedByOperator : undefined) ?? event.undecodable ?? machine.apply(event, entity);
-    if (reason) parked = { event, reason };
-    else changes.take(machine.scopes, entity, event.position.recordedAt, event.offset, event.event);
+    if (reason) {
+      parked = { event, reason };
+      eraseHeld(options, changes, entity, event);
+    } else changes.take(machine.scopes, entity, event.position.recordedAt, event.offset, event.event);
   }
   return { entity, changes, parked };
 }

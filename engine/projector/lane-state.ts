@@ -197,7 +197,7 @@ export class LaneState {
       const { type, key, offset, origin } = events[index] as LaneEvent;
       // What is told again may concern events that are folded here, and may release its key.
       if (!origin && type !== undefined && !this.#machine.folds(type) && !decisions.has(offset)) continue;
-      if (isHeld(checkpoint, key) && !again?.has(key)) continue;
+      if (isHeld(checkpoint, key) && !again?.has(key) && !this.#machine.erases(type)) continue;
       let entity = this.#cache.get(key);
       if (!entity) {
         entity = this.#cache.add(key);
@@ -272,17 +272,22 @@ export class LaneState {
         else again.events = withEvent(again.events, event);
       }
       if (decided === "skip") continue;
-      // Held since this batch began, by an event before.
-      if (!entity || isHeld(checkpoint, event.key)) continue;
+      if (!entity) continue;
       entity.statement = this.#statement;
+      if (isHeld(checkpoint, event.key)) {
+        if (decided === undefined) this.#eraseOnly(event, entity);
+        continue;
+      }
       watch?.begin(event.offset);
       const reason =
         (decided === "park" ? parkedByOperator : undefined) ??
         (this.#refused.size > 0 ? this.#refused.get(event.offset) : undefined) ??
         event.undecodable ??
         this.#machine.apply(event, entity);
-      if (reason) this.#park(checkpoint, event, reason);
-      else {
+      if (reason) {
+        this.#park(checkpoint, event, reason);
+        if (decided === undefined) this.#eraseOnly(event, entity);
+      } else {
         this.#changes.take(scopes, entity, recordedAt, event.offset, event.event);
         this.#applied++;
       }
@@ -311,6 +316,12 @@ export class LaneState {
     if (was === is) return;
     if (was !== undefined) this.#release(checkpoint, name);
     if (after.parked) this.#park(checkpoint, after.parked.event, after.parked.reason);
+  }
+
+  /** What an event of a held key erases, unless Postgres refused that. */
+  #eraseOnly(event: LaneEvent, entity: Entity): void {
+    if (this.#refused.has(event.offset) || !this.#machine.eraseOnly(event, entity)) return;
+    this.#changes.take(this.#machine.scopes, entity, event.position.recordedAt, event.offset, event.event);
   }
 
   #release({ held }: Checkpoint, key: string): void {

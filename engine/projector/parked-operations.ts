@@ -1,6 +1,7 @@
 import { TributaryError } from "../service/errors.js";
 import type { Decision, Decisions, Verdict } from "./decisions.js";
 import { failureOf } from "./failure.js";
+import { isErasure } from "./fold.js";
 import type { ProjectorLogger } from "./ports.js";
 import { type HeldKey, type Refolded, type RefoldOptions, type RefoldWork, refold } from "./refold.js";
 import { heldAt, type Standing, standingOf, writeRelease } from "./release.js";
@@ -98,7 +99,14 @@ export class ParkedOperations {
       const key = held.get(request.offset);
       // A decided request is carried out wherever its key is held by now; a new one only where it was asked for.
       const here = key && (key.offset === request.offset || request.state === "decided") ? key : undefined;
-      if (here && request.action !== "park") {
+      if (here && request.state === "requested" && this.#passesOver(request, here)) {
+        await this.#close(
+          epoch,
+          "refused",
+          [request],
+          "an erasure is not passed over: mend what it is held for and retry",
+        );
+      } else if (here && request.action !== "park") {
         const task = tasks.get(here.offset) ?? { held: here, requests: [] };
         tasks.set(here.offset, task);
         task.requests.push(request);
@@ -108,6 +116,14 @@ export class ParkedOperations {
     for (let at = 0; at < waiting.length; at += mostKeys) {
       await this.#refoldAll(epoch, standing, waiting.slice(at, at + mostKeys));
     }
+  }
+
+  /**
+   * What an erasure takes out of the rows of its key is gone although the key is held at it. Builds made of the log later
+   * would not know, if nobody may read the event any more.
+   */
+  #passesOver({ action }: LaneRequest, { eventType }: HeldKey): boolean {
+    return action !== "retry" && isErasure(this.#options.layout, eventType);
   }
 
   /** Of several requests about one event only the last is carried out; what was decided before it is recorded before it. */

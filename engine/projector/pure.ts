@@ -86,8 +86,11 @@ export class PureFold {
   apply(input: PureInput): void {
     const { topic, partition, offset } = input.source;
     const lane = `${topic}\0${partition}\0${input.key}`;
-    if (this.#held.has(lane)) return;
     const decided = this.#decisions?.decisionAt(topic, partition, offset);
+    if (this.#held.has(lane)) {
+      if (decided === undefined) this.#eraseOnly(lane, input);
+      return;
+    }
     if (decided === "skip") return;
     let found = this.#entities.get(lane);
     if (!found) {
@@ -114,6 +117,7 @@ export class PureFold {
     if (reason) {
       this.#held.add(lane);
       this.parked.push({ topic, partition, offset, key: input.key, ...reason });
+      if (decided === undefined) this.#eraseOnly(lane, input);
       return;
     }
     if (this.#freeze) {
@@ -127,6 +131,13 @@ export class PureFold {
       for (const { row } of rows) this.#append(table.index, lane, row, source);
       rows.length = 0;
     }
+  }
+
+  /** What an event of a held key erases. */
+  #eraseOnly(lane: string, { type, key, event, position, source, undecodable }: PureInput): void {
+    const { entity } = this.#entities.get(lane) ?? {};
+    if (!entity || undecodable || !this.#machine.eraseOnly({ type, key }, entity)) return;
+    this.#changes.take(this.#machine.scopes, entity, position.recordedAt, source.offset, event);
   }
 
   #append(table: number, lane: string, row: Row, source: ChangeSource): void {

@@ -16,7 +16,7 @@ import { Loader } from "./load.js";
 import { parkedByOperator } from "./operator-park.js";
 import type { Decoder, Opener } from "./ports.js";
 import { Positions } from "./positions.js";
-import { differenceOf } from "./retelling.js";
+import { differenceOf, eraseHeld } from "./retelling.js";
 import { openSealed } from "./sealed-content.js";
 import type { ParkedRow } from "./statement-parts.js";
 
@@ -209,10 +209,14 @@ export async function refold(options: RefoldOptions, work: RefoldWork): Promise<
 
   const take = (event: LaneEvent): void => {
     const folding = keys.get(storableText(event.key)) as Folding;
-    if (folding.again) return;
     // Positions were kept with the event at which the key was parked, it included.
     const isFirst = event.offset === folding.held.offset;
     if (!isFirst && published && !folding.positions.take(event.position, storableId(event))) return;
+    const erase = () => eraseHeld({ machine, verdict }, changes, folding.entity as Entity, event);
+    if (folding.again) {
+      erase();
+      return;
+    }
     const decided = verdict(event.offset);
     if (decided === "skip") return;
     if (decided === undefined && event.type !== undefined && !machine.folds(event.type)) return;
@@ -229,6 +233,8 @@ export async function refold(options: RefoldOptions, work: RefoldWork): Promise<
         reason: storableText(reason.reason),
         positions: folding.positions.stored(),
       };
+      // Of what Postgres refuses nothing is written.
+      if (!stopped) erase();
       return;
     }
     changes.take(machine.scopes, folding.entity as Entity, event.position.recordedAt, event.offset, event.event);
@@ -259,7 +265,9 @@ export async function refold(options: RefoldOptions, work: RefoldWork): Promise<
   for await (const records of log.read(topic, partition, from, to)) {
     const wanted = records.filter(({ key, offset }) => {
       const folding = keys.get(storableText(key));
-      return folding !== undefined && !folding.retold && folding.again === undefined && offset >= folding.held.offset;
+      if (folding === undefined || folding.retold || offset < folding.held.offset) return false;
+      // Where it is held again, what comes after may still erase.
+      return folding.again === undefined || layout.readsSealed;
     });
     if (wanted.length === 0) continue;
     const events = await readEvents(wanted, context);

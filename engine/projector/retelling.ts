@@ -28,23 +28,45 @@ export interface TellOptions {
 /** Stands for a reason that no fold gives: Postgres refused the rows. */
 export const refusedBefore: ParkReason = { code: "TRIB_PROJECT_WRITE_REFUSED", reason: "" };
 
-/** Folds events of one key, in the order given, up to the first that parks it. */
+/** Folds events of one key, in the order given, up to the first that parks it; those after it only erase. */
 export function tell(options: TellOptions, key: string, events: readonly LaneEvent[]): Told {
   const { layout, machine, verdict, heldAt } = options;
   const entity = new Entity(key);
   const changes = new Changes(layout);
+  let parked: Told["parked"];
   for (const event of events) {
+    if (parked) {
+      eraseHeld(options, changes, entity, event);
+      continue;
+    }
     // Before what was decided since: it is held there until that is carried out.
-    if (event.offset === heldAt) return { entity, changes, parked: { event, reason: refusedBefore } };
+    if (event.offset === heldAt) {
+      parked = { event, reason: refusedBefore };
+      continue;
+    }
     const decided = verdict(event.offset);
     if (decided === "skip") continue;
     if (decided === undefined && event.type !== undefined && !machine.folds(event.type)) continue;
     const reason =
       (decided === "park" ? parkedByOperator : undefined) ?? event.undecodable ?? machine.apply(event, entity);
-    if (reason) return { entity, changes, parked: { event, reason } };
-    changes.take(machine.scopes, entity, event.position.recordedAt, event.offset, event.event);
+    if (reason) {
+      parked = { event, reason };
+      eraseHeld(options, changes, entity, event);
+    } else changes.take(machine.scopes, entity, event.position.recordedAt, event.offset, event.event);
   }
-  return { entity, changes, parked: undefined };
+  return { entity, changes, parked };
+}
+
+/** What an event of a held key erases, unless an operator decided about it, or Postgres refused it. */
+export function eraseHeld(
+  { machine, verdict, heldAt }: Pick<TellOptions, "machine" | "verdict" | "heldAt">,
+  changes: Changes,
+  entity: Entity,
+  event: LaneEvent,
+): void {
+  const { offset, position } = event;
+  if (offset === heldAt || verdict(offset) !== undefined || !machine.eraseOnly(event, entity)) return;
+  changes.take(machine.scopes, entity, position.recordedAt, offset, event.event);
 }
 
 /** Rows of summed and appended tables that have to change so that what was told once becomes what is told now. */

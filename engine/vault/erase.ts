@@ -1,4 +1,4 @@
-import { randomUUID } from "node:crypto";
+import { createHash, randomUUID } from "node:crypto";
 import { setTimeout as pause } from "node:timers/promises";
 import type { JournalledEventInput } from "../../schemas/intake/intake.generated.js";
 import type { EventDraft } from "../intake/connector.js";
@@ -18,7 +18,7 @@ import { forgottenAfter } from "./forgetting.js";
 
 export interface EraseOptions extends TimelineSource {
   readonly log: Log;
-  readonly codec: Pick<Codec, "encode" | "encodeEntry">;
+  readonly codec: Pick<Codec, "encode" | "encodeEntry" | "decodeEvent" | "learn">;
   /** Deployment secret, 64 hexadecimal digits (`TRIBUTARY_SECRET`). */
   readonly secret: string;
   /** Milliseconds after which no process opens anything under a destroyed key; default as `forgetting.ts` has it. */
@@ -89,11 +89,11 @@ export async function erasePatient(options: EraseOptions, request: ErasureReques
     if (!(error instanceof TributaryError) || error.code !== "TRIB_PROJECT_AWAIT_TIMEOUT") throw error;
     throw new TributaryError("TRIB_VAULT_ERASURE_PENDING", undefined, { patient }, { cause: error });
   }
-  await journal(options, erasure, subjects);
+  const keys = await destroyedSince(pool, erasure, subjects);
+  await journal(options, erasure, subjects, keys);
   options.onStep?.("journalled");
   await dropAsOfs(pool, patient);
   const [visits, claims] = [subjects.visits.length, subjects.claims.length];
-  const keys = await destroyedSince(pool, erasure, subjects);
   await recordErasure(options, erasure, "DONE", { visits, claims, keys });
   await pool.query("UPDATE engine.erasures SET done_at = now() WHERE id = $1 AND done_at IS NULL", [erasure.id]);
   return { ...erasure, outcome: "erased", visits, claims, keys };
@@ -189,8 +189,22 @@ function* drafts({ patient, requestedAt: time }: Erasure, { visits, claims }: Pa
   }
 }
 
+/**
+ * What an erasure has come to: the same for all who come to the same. Who carries it on and finds more visits, or had to
+ * destroy one more key, has more to tell.
+ */
+function reached({ id, patient }: Erasure, subjects: PatientSubjects, keys: number): string {
+  const hash = createHash("sha256").update(`${keys}\n${allOf(patient, subjects).join("\n")}`);
+  return `${id}/${hash.digest("hex").slice(0, 16)}`;
+}
+
 /** Writes the events into the journal. Written again they have the same identity, and the ledger lets the first through. */
-async function journal(options: EraseOptions, erasure: Erasure, subjects: PatientSubjects): Promise<void> {
+async function journal(
+  options: EraseOptions,
+  erasure: Erasure,
+  subjects: PatientSubjects,
+  keys: number,
+): Promise<void> {
   const { codec, log, secret } = options;
   const all = [...drafts(erasure, subjects)];
   const entry = {
@@ -201,10 +215,11 @@ async function journal(options: EraseOptions, erasure: Erasure, subjects: Patien
     connectorVersion: "1",
     format: "ERASURE",
   };
+  const receipt = reached(erasure, subjects, keys);
   const producer = await log.producer();
   try {
     for (let at = 0; at < all.length; at += eventsPerEntry) {
-      const receiptId = at === 0 ? erasure.id : `${erasure.id}/${at / eventsPerEntry}`;
+      const receiptId = at === 0 ? receipt : `${receipt}/${at / eventsPerEntry}`;
       const events = finished(all.slice(at, at + eventsPerEntry), receiptId, codec);
       const context = { codec, hash: keyedHash(secret), contentHash: contentHash(secret) };
       const identity = ["erasure", receiptId];

@@ -1,10 +1,8 @@
-import type { Log } from "../log/log.js";
 import { awaitProjections } from "../projector/await.js";
 import { currentBuild } from "../projector/build.js";
-import type { AnyProjection } from "../projector/definition.js";
 import { quoted } from "../projector/names.js";
 import { TributaryError } from "../service/errors.js";
-import type { Pool } from "../store/pool.js";
+import { type HeldSource, heldRows } from "./held-subjects.js";
 
 /** What a patient's erasure concerns beside the patient. Surrogate ids. */
 export interface PatientSubjects {
@@ -12,32 +10,35 @@ export interface PatientSubjects {
   readonly claims: readonly string[];
 }
 
-export interface TimelineSource {
-  readonly log: Pick<Log, "watermarks">;
-  readonly pool: Pool;
-  /** The read model `timeline`. */
-  readonly timeline: AnyProjection;
+export interface TimelineSource extends HeldSource {
   /** Milliseconds to wait until it has all that is in the log. */
   readonly timeout: number;
 }
 
 /**
  * Every visit and claim that the timeline knows of a patient, once it has all that was in the journal at the call: those
- * of events that name the patient, and claims of such a visit whose events name nobody.
- * @throws TRIB_PROJECT_AWAIT_TIMEOUT, TRIB_PROJECT_BUILD_MISSING
+ * of events that name the patient, and claims of such a visit whose events name nobody. What it holds back of parked keys
+ * counts as if it had it.
+ * @throws TRIB_PROJECT_AWAIT_TIMEOUT, TRIB_PROJECT_BUILD_MISSING; as {@link heldRows}.
  */
 export async function subjectsOfPatient(source: TimelineSource, patient: string): Promise<PatientSubjects> {
   const { log, pool, timeline, timeout } = source;
-  await awaitProjections({ log, pool, projections: [timeline], timeout });
+  const { parkedKeys } = await awaitProjections({ log, pool, projections: [timeline], timeout });
   const build = await currentBuild(pool, timeline.name);
   if (!build) throw new TributaryError("TRIB_PROJECT_BUILD_MISSING", undefined, { projection: timeline.name });
   const table = `${quoted(build.schema)}.${quoted("timeline")}`;
+  const held = parkedKeys > 0 ? await heldRows(source, build) : [];
+  const column = (name: string) => held.map((row) => row[name] ?? null);
+  const told =
+    held.length > 0
+      ? `(SELECT patient_id, visit_id, claim_id FROM ${table} UNION ALL SELECT * FROM unnest($2::uuid[], $3::uuid[], $4::uuid[])) AS told (patient_id, visit_id, claim_id)`
+      : table;
   const { rows } = await pool.query<{ visit: string | null; claim: string | null }>(
-    `WITH named AS (SELECT DISTINCT visit_id, claim_id FROM ${table} WHERE patient_id = $1)
+    `WITH named AS (SELECT DISTINCT visit_id, claim_id FROM ${told} WHERE patient_id = $1)
      SELECT visit_id AS visit, claim_id AS claim FROM named
-     UNION SELECT NULL, t.claim_id FROM ${table} AS t
-     WHERE t.patient_id IS NULL AND t.claim_id IS NOT NULL AND t.visit_id IN (SELECT visit_id FROM named)`,
-    [patient],
+     UNION SELECT NULL, claim_id FROM ${told}
+     WHERE patient_id IS NULL AND claim_id IS NOT NULL AND visit_id IN (SELECT visit_id FROM named)`,
+    held.length > 0 ? [patient, column("patient_id"), column("visit_id"), column("claim_id")] : [patient],
   );
   const distinct = (ids: readonly (string | null)[]) =>
     [...new Set(ids.filter((id): id is string => id !== null))].sort();
