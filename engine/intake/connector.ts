@@ -23,8 +23,8 @@ export interface ConnectorDefinition<Profile> {
   /** Schema of `partners/<partner>.json`. */
   readonly profile: z.ZodType<Profile>;
   /**
-   * A profile as `validate` uses it: without what binds the partner to a connection of its own. What it lists under
-   * `authentication` is left out already. Absent where there is nothing more.
+   * A profile as `validate` and `intake retranslate` use it: without what binds the partner to a connection of its own.
+   * What it lists under `authentication` is left out already. Absent where there is nothing more.
    */
   rehearsal?(profile: Profile): Profile;
   /** Starts listening. Resolves when partners can connect. */
