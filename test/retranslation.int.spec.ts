@@ -207,15 +207,42 @@ describe("a translation that was mended", () => {
     expect(await locationOf("five")).toBe("H");
   });
 
-  it("leaves out units whose patient was erased", async () => {
+  it("leaves out units whose patient was erased, and what came with them, each told as what it is", async () => {
     const { kafka, database, secret, forgottenAfter } = region;
+    // One transmission, of whose units one is of the patient.
+    const [transmissionId, slices] = [region.intake.newReceiptId(), ["two", "six"]];
+    const at = (ordinal: number) => ({ transmissionId, ordinal, byteOffset: ordinal });
+    const units = slices.map((name, index) => ({
+      ...unitOf([name, "move", february, "L"], translations.right),
+      transport: at(index),
+    }));
+    const { identity: _, ...around } = {
+      ...(units[0] as ReceivedUnit),
+      bytes: Buffer.alloc(0),
+      sealFor: [],
+      events: [],
+    };
+    const closing = { entries: 2, units: 2, bytes: 9, content: [Buffer.from("9")] };
+    await region.intake.submit([...units, { ...around, entry: "CLOSING", transport: at(2), closing }]);
+    await region.settle();
     await erasePatient(
       { log: kafka.log, codec: kafka.codec, pool: database.pool, secret, forgottenAfter, timeline, timeout: 30_000 },
       { patient: patientOf("two"), reason: "asked for", actor: "officer" },
     );
     const again = await retranslate(options({ translator: async () => translator(translations.wrong), dryRun: true }));
-    expect(again).toMatchObject({ erased: 1 });
-    expect(again.changed).toBe(again.units - 1);
+    expect(again).toMatchObject({ erased: 2, unmatched: 1 });
+    expect(again.changed).toBe(again.units - 3);
+  });
+
+  it("tells a unit that was kept in part as one that it can't find again", async () => {
+    const large = {
+      ...unitOf(["seven", "start", january, "A"], translations.right),
+      bytes: Buffer.alloc(10_000_001, "x"),
+    };
+    await region.intake.submit([large]);
+    await region.settle();
+    const filter = { code: "UNIT_TOO_LARGE" };
+    expect(await retranslate(options({ filter, dryRun: true }))).toMatchObject({ units: 1, erased: 0, unmatched: 1 });
   });
 });
 

@@ -6,7 +6,6 @@ import { journalTopic } from "../log/schemas.js";
 import type { Pool } from "../store/pool.js";
 import { type DataKey, keyText } from "../vault/data-key.js";
 import { keyOfSealedEvent, openEvent, sealEvent } from "../vault/sealed-event.js";
-import { openUnit } from "../vault/sealed-unit.js";
 import type { Vault } from "../vault/vault.js";
 import type { EventDraft, ReceivedUnit } from "./connector.js";
 import { decodeEntries } from "./decode-entries.js";
@@ -15,6 +14,7 @@ import { finishEvents } from "./finish-events.js";
 import { identityHash, resourceHash } from "./journal-record.js";
 import { type ContentHash, contentHash, type KeyedHash, keyedHash, uuidOf } from "./keyed-hash.js";
 import { knownIdentities } from "./ledger.js";
+import { openUnits } from "./opened-units.js";
 import {
   type PlacedUnit,
   PublishedUnits,
@@ -67,7 +67,10 @@ export interface Retranslated {
   readonly changed: number;
   /** Not opened: a patient of theirs was erased. */
   readonly erased: number;
-  /** Not found again in what the connector makes of their transmission, or refused with an event that can't be encoded. */
+  /**
+   * Not found again in what the connector makes of their transmission, which may be because the journal does not have all
+   * of it; or refused with an event that can't be encoded.
+   */
   readonly unmatched: number;
   /** Rejected once, and since then sent again and accepted. */
   readonly resent: number;
@@ -190,16 +193,20 @@ class Retranslation {
     translations: Translations,
   ): Promise<void> {
     this.#counts.units += wanted.size;
-    const opened = await this.#open(slices);
-    const [first] = slices;
-    if (!first || slices.some((slice) => !opened.has(slice))) {
-      this.#counts.erased += wanted.size;
-      return;
-    }
     const ordered = [...slices].sort(
       (left, right) => (left.entry.transport?.ordinal ?? 0) - (right.entry.transport?.ordinal ?? 0),
     );
-    const bytes = Buffer.concat(ordered.map((slice) => opened.get(slice) as Buffer));
+    const opened = await openUnits(this.#options.vault, ordered);
+    const received = opened.filter((one): one is Buffer => Buffer.isBuffer(one));
+    const [first] = ordered;
+    if (!first || received.length < ordered.length) {
+      // Without all of it the transmission can't be put together; erased are only those whose own key is gone.
+      const erased = ordered.filter((slice, index) => wanted.has(slice) && opened[index] === "erased").length;
+      this.#counts.erased += erased;
+      this.#counts.unmatched += wanted.size - erased;
+      return;
+    }
+    const bytes = Buffer.concat(received);
     const { partner, connector } = first.entry;
     const translator = await this.#options.translator(connector);
     const made = new Map<string, ReceivedUnit[]>();
@@ -207,31 +214,13 @@ class Retranslation {
       const text = Buffer.from(unit.bytes).toString("latin1");
       made.set(text, [...(made.get(text) ?? []), unit]);
     }
-    for (const slice of ordered) {
+    for (const [index, slice] of ordered.entries()) {
       const now =
-        slice.entry.entry === "UNIT" ? made.get((opened.get(slice) as Buffer).toString("latin1"))?.shift() : undefined;
+        slice.entry.entry === "UNIT" ? made.get((received[index] as Buffer).toString("latin1"))?.shift() : undefined;
       if (!wanted.has(slice)) continue;
       if (!now || now.partner !== slice.entry.partner) this.#counts.unmatched++;
       else await this.#unit(slice, now, translations, translator.version);
     }
-  }
-
-  /** Units opened; one of several keys may be gone. */
-  async #open(slices: readonly PlacedUnit[]): Promise<ReadonlyMap<PlacedUnit, Buffer>> {
-    const keys = await this.#options.vault.openKeys(slices.flatMap(({ entry }) => entry.sealedFor));
-    const opened = new Map<PlacedUnit, Buffer>();
-    for (const slice of slices) {
-      const { sealedFor, receiptId, sealedUnit, size } = slice.entry;
-      const chain = sealedFor.flatMap((name): DataKey[] => {
-        const key = keys.get(keyText(name));
-        return key ? [key] : [];
-      });
-      if (chain.length < sealedFor.length) continue;
-      const { bytes } = openUnit(receiptId, chain, sealedUnit);
-      // A unit over the limit is kept in part only.
-      if (bytes.length === size) opened.set(slice, bytes);
-    }
-    return opened;
   }
 
   async #unit(slice: PlacedUnit, now: ReceivedUnit, translations: Translations, version: string): Promise<void> {
