@@ -246,6 +246,55 @@ describe("a translation that was mended", () => {
   });
 });
 
+describe("a unit that was rejected, of a resource of which later ones were accepted", () => {
+  const latest = (location: string, time: number): ReceivedUnit => ({
+    ...unitOf(["eight", "start", time, location], translations.right),
+    partner: "clinic",
+    identity: { rule: "LATEST", parts: ["clinic", location], resource: ["clinic", "eight"] },
+  });
+  const clinic = (): Translator => ({
+    version: "2",
+    async translate(_partner, bytes) {
+      const [, , time, location] = JSON.parse(bytes.toString()) as Said;
+      return [latest(location, time)];
+    },
+  });
+
+  it("does not make the ledger take the next accepted one for its resend, nor itself be told twice", async () => {
+    const rejected = { ...latest("A", january), verdict: { accepted: false as const, code: "SPEC" }, events: [] };
+    await region.intake.submit([rejected]);
+    await region.intake.submit([latest("B", january + 1)]);
+    await region.settle();
+    const filter = { partner: "clinic" };
+    const again = (code?: string) =>
+      retranslate(options({ translator: async () => clinic(), filter: { ...filter, ...(code && { code }) } }));
+    expect(await again("SPEC")).toMatchObject({ units: 1, changed: 1 });
+    await region.settle();
+    expect(await locationOf("eight")).toBe("B");
+    await region.intake.submit([latest("A", january + 2)]);
+    await region.settle();
+    expect(await locationOf("eight")).toBe("A");
+    expect(await again("SPEC")).toMatchObject({ changed: 0 });
+  });
+
+  it("is what the next is compared with where none was accepted since", async () => {
+    const rejected = { ...latest("C", february), verdict: { accepted: false as const, code: "LATE" }, events: [] };
+    await region.intake.submit([rejected]);
+    await region.settle();
+    const translator = async () => clinic();
+    expect(await retranslate(options({ translator, filter: { code: "LATE" } }))).toMatchObject({ changed: 1 });
+    await region.settle();
+    expect(await locationOf("eight")).toBe("C");
+    // A resend of it: it publishes nothing, and is nothing to be translated again.
+    await region.intake.submit([latest("C", february)]);
+    await region.settle();
+    expect(await retranslate(options({ translator, filter: { partner: "clinic" } }))).toMatchObject({
+      units: 2,
+      changed: 0,
+    });
+  });
+});
+
 describe("the connectors as they are", () => {
   const message = (location: string) =>
     Buffer.from(

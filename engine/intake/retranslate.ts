@@ -132,11 +132,13 @@ class Retranslation {
     const open = new Map<string, Transmission>();
     for await (const records of log.read(journalTopic, partition, low, await publishedUpTo(pool, journal, partition))) {
       const decoded = await decodeEntries(codec, records);
-      const units = decoded
-        .map((entry, index): PlacedUnit => ({ partition, offset: records[index]?.offset ?? 0, entry }))
-        .filter(({ entry }) => entry.entry !== "GENESIS" && entry.origin === null && entry.connector !== "vault");
-      const stand = await published.of(pool, units);
-      for (const unit of units) {
+      const placed = decoded.map(
+        (entry, index): PlacedUnit => ({ partition, offset: records[index]?.offset ?? 0, entry }),
+      );
+      const stand = await published.of(pool, placed);
+      for (const unit of placed) {
+        const { entry, origin, connector } = unit.entry;
+        if (entry === "GENESIS" || origin !== null || connector === "vault") continue;
         const isWanted = this.#isWanted(unit.entry) && (stand.has(unit) || !unit.entry.accepted);
         const { transport } = unit.entry;
         if (!transport) {
