@@ -246,6 +246,30 @@ describe("a translation that was mended", () => {
   });
 });
 
+describe("a unit of which the journal doesn't tell how it was sent", () => {
+  it("is refused before anything is written", async () => {
+    const rejected = { verdict: { accepted: false as const, code: "ODD" }, events: [] };
+    const units = (["nine", "ten"] as const).map((name) => ({
+      ...unitOf([name, "start", january, "A"], translations.right),
+      ...rejected,
+      answer: () => name,
+    }));
+    await region.intake.submit(units);
+    await region.settle();
+    const before = await entries();
+    const resending: Translator["resending"] = {
+      isUnknown: ({ answer }) => answer === "ten",
+      join: ([part]) => part && { bytes: part.bytes },
+    };
+    const asked = options({
+      translator: async () => ({ ...translator(translations.right), resending }),
+      filter: { code: "ODD" },
+    });
+    await expect(retranslate(asked)).rejects.toMatchObject({ code: "TRIB_INTAKE_RETRANSLATION_UNKNOWN" });
+    expect(await entries()).toBe(before);
+  });
+});
+
 describe("a unit that was rejected, of a resource of which later ones were accepted", () => {
   const latest = (location: string, time: number): ReceivedUnit => ({
     ...unitOf(["eight", "start", time, location], translations.right),

@@ -3,11 +3,12 @@ import type { JournalEntry, JournalledEvent } from "../../schemas/intake/intake.
 import type { Codec } from "../log/codec.js";
 import type { Log, LogProducer } from "../log/log.js";
 import { journalTopic } from "../log/schemas.js";
+import { TributaryError } from "../service/errors.js";
 import type { Pool } from "../store/pool.js";
 import { type DataKey, keyText } from "../vault/data-key.js";
 import { keyOfSealedEvent, openEvent, sealEvent } from "../vault/sealed-event.js";
 import type { Vault } from "../vault/vault.js";
-import type { EventDraft, ReceivedUnit } from "./connector.js";
+import type { EventDraft, ReceivedUnit, Resending } from "./connector.js";
 import { decodeEntries } from "./decode-entries.js";
 import { engineRecord } from "./engine-entry.js";
 import { finishEvents } from "./finish-events.js";
@@ -27,7 +28,10 @@ import { type ComparedEvent, comparedEvent, drafted, madeEvents, type TypeChange
 /** What the present version of a connector makes of bytes, all units of them in order; nothing is stored. */
 export interface Translator {
   readonly version: string;
-  translate(partner: string, bytes: Buffer): Promise<readonly ReceivedUnit[]>;
+  /** How what is in the journal is sent; absent: its parts one after another. */
+  readonly resending?: Resending;
+  /** @param way of sending, where `resending` names one. */
+  translate(partner: string, bytes: Buffer, way?: string): Promise<readonly ReceivedUnit[]>;
 }
 
 export interface RetranslateOptions {
@@ -85,12 +89,19 @@ export interface Retranslated {
  * Compared is with the translation that stands, so that doing it again, after an end at any point, writes only what is
  * missing. Units from where the publisher stands on are not looked at.
  *
+ * @throws TRIB_INTAKE_RETRANSLATION_UNKNOWN before anything is written, when the journal doesn't tell how a unit that was
+ *   asked for was sent
  * @throws TRIB_LOG_UNAVAILABLE, TRIB_STORE_UNAVAILABLE, TRIB_VAULT_KEY_MISSING
  */
 export async function retranslate(options: RetranslateOptions): Promise<Retranslated> {
   const run = new Retranslation(options);
   try {
-    for (const { partition, low } of await options.log.watermarks(journalTopic)) await run.partition(partition, low);
+    const partitions = await options.log.watermarks(journalTopic);
+    // Of what was accepted the journal tells it.
+    if (options.filter.code !== undefined) {
+      for (const { partition, low } of partitions) await run.refuseUnknown(partition, low);
+    }
+    for (const { partition, low } of partitions) await run.partition(partition, low);
   } finally {
     await run.close();
   }
@@ -123,6 +134,17 @@ class Retranslation {
 
   async close(): Promise<void> {
     await this.#producer?.close();
+  }
+
+  /** @throws TRIB_INTAKE_RETRANSLATION_UNKNOWN */
+  async refuseUnknown(partition: number, low: number): Promise<void> {
+    const { log, pool, codec, journal, translator } = this.#options;
+    for await (const records of log.read(journalTopic, partition, low, await publishedUpTo(pool, journal, partition))) {
+      for (const [index, entry] of (await decodeEntries(codec, records)).entries()) {
+        if (!this.#isWanted(entry) || !(await translator(entry.connector)).resending?.isUnknown(entry)) continue;
+        throw unknownArrival(entry, { partition, offset: records[index]?.offset ?? 0 });
+      }
+    }
   }
 
   async partition(partition: number, low: number): Promise<void> {
@@ -208,11 +230,16 @@ class Retranslation {
       this.#counts.unmatched += wanted.size - erased;
       return;
     }
-    const bytes = Buffer.concat(received);
     const { partner, connector } = first.entry;
     const translator = await this.#options.translator(connector);
+    const parts = ordered.map(({ entry }, index) => ({ ...entry, bytes: received[index] as Buffer }));
+    const joined = translator.resending ? translator.resending.join(parts) : { bytes: Buffer.concat(received) };
+    if (!joined) {
+      this.#counts.unmatched += wanted.size;
+      return;
+    }
     const made = new Map<string, ReceivedUnit[]>();
-    for (const unit of await translator.translate(partner, bytes)) {
+    for (const unit of await translator.translate(partner, joined.bytes, joined.way)) {
       const text = Buffer.from(unit.bytes).toString("latin1");
       made.set(text, [...(made.get(text) ?? []), unit]);
     }
@@ -314,6 +341,18 @@ class Retranslation {
     await this.#producer.append([record]);
     onWritten?.();
   }
+}
+
+function unknownArrival(
+  { connector, partner, code, receivedAt }: JournalEntry,
+  place: { readonly partition: number; readonly offset: number },
+): TributaryError {
+  const received = new Date(receivedAt).toISOString();
+  return new TributaryError(
+    "TRIB_INTAKE_RETRANSLATION_UNKNOWN",
+    `A unit of ${partner}, received at ${received} by ${connector} and rejected with ${code}, can't be sent again as it was. Nothing was written.`,
+    { ...place, connector, partner, code: code ?? "", received },
+  );
 }
 
 const transportOf = ({ transport }: JournalEntry): { transport?: NonNullable<ReceivedUnit["transport"]> } => {

@@ -71,8 +71,9 @@ export async function openTranslator(
   });
   return {
     version: connector.version,
-    async translate(partner, bytes) {
-      const request = { addresses: receiver.addresses, partner, file: "journal", bytes };
+    ...(connector.resending && { resending: connector.resending }),
+    async translate(partner, bytes, way) {
+      const request = { addresses: receiver.addresses, partner, file: "journal", bytes, ...(way && { way }) };
       for await (const _ of connector.send(request));
       return take();
     },

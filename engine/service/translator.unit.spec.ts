@@ -1,4 +1,6 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
@@ -11,11 +13,11 @@ afterAll(() => rmSync(root, { recursive: true, force: true }));
 const settings = readSettings({ TRIBUTARY_SECRET: "5e".repeat(32) });
 
 /** A folder of profiles with further partners, who prove themselves. */
-function withPartners(connector: string, partners: Readonly<Record<string, readonly object[]>>): void {
+function withPartners(connector: string, partners: Readonly<Record<string, object>>): void {
   const folder = join(root, "producers", connector, "partners");
   mkdirSync(folder, { recursive: true });
-  for (const [partner, authentication] of Object.entries(partners)) {
-    writeFileSync(join(folder, `${partner}.json`), JSON.stringify({ description: "A partner.", authentication }));
+  for (const [partner, profile] of Object.entries(partners)) {
+    writeFileSync(join(folder, `${partner}.json`), JSON.stringify({ description: "A partner.", ...profile }));
   }
 }
 
@@ -25,7 +27,7 @@ describe("a connector that translates again", () => {
   it("lets in what it is given for a partner that proves itself, whatever with", async () => {
     const signature = { method: "signature", keys: ["guarded.secret"] };
     const certificate = { method: "certificate", fingerprints: [Array(32).fill("AB").join(":")] };
-    withPartners("fhir", { signing: [signature], certified: [certificate] });
+    withPartners("fhir", { signing: { authentication: [signature] }, certified: { authentication: [certificate] } });
     const fhir = await openTranslator("fhir", settings, root);
     try {
       for (const partner of ["signing", "certified"]) {
@@ -45,5 +47,25 @@ describe("a connector that translates again", () => {
     } finally {
       await fhir.close();
     }
+  });
+
+  it("asks no partner's server for anything", async () => {
+    const asked: (string | undefined)[] = [];
+    const lake = createServer((request, response) => {
+      asked.push(request.url);
+      response.end("{}");
+    }).listen(0, "127.0.0.1");
+    await new Promise((resolve) => lake.once("listening", resolve));
+    const pull = { base: `http://127.0.0.1:${(lake.address() as AddressInfo).port}`, everySeconds: 0.05 };
+    withPartners("fhir", { lake: { pull } });
+    const fhir = await openTranslator("fhir", settings, root);
+    try {
+      expect(await fhir.translate("lake", patient("p1"))).toHaveLength(1);
+      expect(await fhir.translate("lake", patient("p2"))).toHaveLength(1);
+    } finally {
+      await fhir.close();
+      lake.close();
+    }
+    expect(asked).toEqual([]);
   });
 });
