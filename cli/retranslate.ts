@@ -116,7 +116,8 @@ export function registerRetranslate(command: Command): void {
             throw new TributaryError("TRIB_INTAKE_RETRANSLATION_UNMATCHED", undefined, { units: done.unmatched });
           }
         } finally {
-          for (const opened of translators.values()) await (await opened).close();
+          // One that could not be opened is the error that is told already.
+          await Promise.allSettled([...translators.values()].map(async (opened) => (await opened).close()));
           vault.close();
         }
       }),

@@ -1,25 +1,11 @@
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import type { Command } from "commander";
-import type { ConnectorDefinition } from "../engine/intake/connector.js";
 import { dryIntake } from "../engine/intake/dry-intake.js";
 import { loadConnector, loadProfiles } from "../engine/service/discover.js";
 import { TributaryError } from "../engine/service/errors.js";
-import { createLogger } from "../engine/service/logger.js";
+import { openRehearsal } from "../engine/service/rehearsal.js";
 import { readSettings } from "../engine/service/settings.js";
 import { print, printJson } from "./output.js";
 import { lineOf, readInput } from "./send.js";
-
-/** Profiles without what a partner proves itself with: nobody is let in here but who calls the command. */
-function rehearsed(connector: ConnectorDefinition<unknown>, profiles: ReadonlyMap<string, unknown>) {
-  return new Map(
-    [...profiles].map(([partner, profile]) => {
-      const open = { ...(profile as object), authentication: [] };
-      return [partner, connector.rehearsal?.(open) ?? open] as const;
-    }),
-  );
-}
 
 export function registerValidate(command: Command): void {
   command
@@ -33,20 +19,13 @@ export function registerValidate(command: Command): void {
     )
     .action(async (files: string[], options: { to: string; partner: string; json?: boolean }) => {
       const connector = await loadConnector(options.to);
-      const home = mkdtempSync(join(tmpdir(), "tributary-validate-"));
-      const settings = readSettings({ TRIBUTARY_HOME: home });
-      const intake = dryIntake(connector, settings.INTAKE_UNIT_LIMIT);
-      const profiles = rehearsed(connector, loadProfiles(connector, false));
+      const intake = dryIntake(connector, readSettings({}).INTAKE_UNIT_LIMIT);
+      const profiles = loadProfiles(connector, false);
       if (!profiles.has(options.partner)) {
         throw new TributaryError("TRIB_CLI_NOT_FOUND", `There is no partner ${options.partner}.`);
       }
       // The connector itself, on free ports, over its own protocol: what is told here is what a partner would be told.
-      const receiver = await connector.receive({
-        intake,
-        settings,
-        profiles,
-        logger: createLogger("validate", "silent"),
-      });
+      const receiver = await openRehearsal(connector, { intake, profiles });
       let rejected = 0;
       try {
         for (const file of files) {
@@ -59,7 +38,6 @@ export function registerValidate(command: Command): void {
         }
       } finally {
         await receiver.close();
-        rmSync(home, { recursive: true, force: true });
       }
       if (!options.json) {
         // A sender that is told by its message may be another than the one asked for.

@@ -207,15 +207,115 @@ describe("a translation that was mended", () => {
     expect(await locationOf("five")).toBe("H");
   });
 
-  it("leaves out units whose patient was erased", async () => {
+  it("leaves out units whose patient was erased, and what came with them, each told as what it is", async () => {
     const { kafka, database, secret, forgottenAfter } = region;
+    // One transmission, of whose units one is of the patient.
+    const [transmissionId, slices] = [region.intake.newReceiptId(), ["two", "six"]];
+    const at = (ordinal: number) => ({ transmissionId, ordinal, byteOffset: ordinal });
+    const units = slices.map((name, index) => ({
+      ...unitOf([name, "move", february, "L"], translations.right),
+      transport: at(index),
+    }));
+    const { identity: _, ...around } = {
+      ...(units[0] as ReceivedUnit),
+      bytes: Buffer.alloc(0),
+      sealFor: [],
+      events: [],
+    };
+    const closing = { entries: 2, units: 2, bytes: 9, content: [Buffer.from("9")] };
+    await region.intake.submit([...units, { ...around, entry: "CLOSING", transport: at(2), closing }]);
+    await region.settle();
     await erasePatient(
       { log: kafka.log, codec: kafka.codec, pool: database.pool, secret, forgottenAfter, timeline, timeout: 30_000 },
       { patient: patientOf("two"), reason: "asked for", actor: "officer" },
     );
     const again = await retranslate(options({ translator: async () => translator(translations.wrong), dryRun: true }));
-    expect(again).toMatchObject({ erased: 1 });
-    expect(again.changed).toBe(again.units - 1);
+    expect(again).toMatchObject({ erased: 2, unmatched: 1 });
+    expect(again.changed).toBe(again.units - 3);
+  });
+
+  it("tells a unit that was kept in part as one that it can't find again", async () => {
+    const large = {
+      ...unitOf(["seven", "start", january, "A"], translations.right),
+      bytes: Buffer.alloc(10_000_001, "x"),
+    };
+    await region.intake.submit([large]);
+    await region.settle();
+    const filter = { code: "UNIT_TOO_LARGE" };
+    expect(await retranslate(options({ filter, dryRun: true }))).toMatchObject({ units: 1, erased: 0, unmatched: 1 });
+  });
+});
+
+describe("a unit of which the journal doesn't tell how it was sent", () => {
+  it("is refused before anything is written", async () => {
+    const rejected = { verdict: { accepted: false as const, code: "ODD" }, events: [] };
+    const units = (["nine", "ten"] as const).map((name) => ({
+      ...unitOf([name, "start", january, "A"], translations.right),
+      ...rejected,
+      answer: () => name,
+    }));
+    await region.intake.submit(units);
+    await region.settle();
+    const before = await entries();
+    const resending: Translator["resending"] = {
+      isUnknown: ({ answer }) => answer === "ten",
+      join: ([part]) => part && { bytes: part.bytes },
+    };
+    const asked = options({
+      translator: async () => ({ ...translator(translations.right), resending }),
+      filter: { code: "ODD" },
+    });
+    await expect(retranslate(asked)).rejects.toMatchObject({ code: "TRIB_INTAKE_RETRANSLATION_UNKNOWN" });
+    expect(await entries()).toBe(before);
+  });
+});
+
+describe("a unit that was rejected, of a resource of which later ones were accepted", () => {
+  const latest = (location: string, time: number): ReceivedUnit => ({
+    ...unitOf(["eight", "start", time, location], translations.right),
+    partner: "clinic",
+    identity: { rule: "LATEST", parts: ["clinic", location], resource: ["clinic", "eight"] },
+  });
+  const clinic = (): Translator => ({
+    version: "2",
+    async translate(_partner, bytes) {
+      const [, , time, location] = JSON.parse(bytes.toString()) as Said;
+      return [latest(location, time)];
+    },
+  });
+
+  it("does not make the ledger take the next accepted one for its resend, nor itself be told twice", async () => {
+    const rejected = { ...latest("A", january), verdict: { accepted: false as const, code: "SPEC" }, events: [] };
+    await region.intake.submit([rejected]);
+    await region.intake.submit([latest("B", january + 1)]);
+    await region.settle();
+    const filter = { partner: "clinic" };
+    const again = (code?: string) =>
+      retranslate(options({ translator: async () => clinic(), filter: { ...filter, ...(code && { code }) } }));
+    expect(await again("SPEC")).toMatchObject({ units: 1, changed: 1 });
+    await region.settle();
+    expect(await locationOf("eight")).toBe("B");
+    await region.intake.submit([latest("A", january + 2)]);
+    await region.settle();
+    expect(await locationOf("eight")).toBe("A");
+    expect(await again("SPEC")).toMatchObject({ changed: 0 });
+  });
+
+  it("is what the next is compared with where none was accepted since", async () => {
+    const rejected = { ...latest("C", february), verdict: { accepted: false as const, code: "LATE" }, events: [] };
+    await region.intake.submit([rejected]);
+    await region.settle();
+    const translator = async () => clinic();
+    expect(await retranslate(options({ translator, filter: { code: "LATE" } }))).toMatchObject({ changed: 1 });
+    await region.settle();
+    expect(await locationOf("eight")).toBe("C");
+    // A resend of it: it publishes nothing, and is nothing to be translated again.
+    await region.intake.submit([latest("C", february)]);
+    await region.settle();
+    expect(await retranslate(options({ translator, filter: { partner: "clinic" } }))).toMatchObject({
+      units: 2,
+      changed: 0,
+    });
   });
 });
 

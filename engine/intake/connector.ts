@@ -1,6 +1,7 @@
 import type { Logger } from "pino";
 import type { z } from "zod";
 import type { EventInputs, SealedTypes } from "../../schemas/events.generated.js";
+import type { JournalEntry } from "../../schemas/intake/intake.generated.js";
 import type { PartnerProof } from "../reception/partner-client.js";
 import type { Settings } from "../service/settings.js";
 
@@ -23,14 +24,39 @@ export interface ConnectorDefinition<Profile> {
   /** Schema of `partners/<partner>.json`. */
   readonly profile: z.ZodType<Profile>;
   /**
-   * A profile as `validate` uses it: without what binds the partner to a connection of its own. What it lists under
-   * `authentication` is left out already. Absent where there is nothing more.
+   * A profile as `validate` and `intake retranslate` use it: without what binds the partner to a connection of its own.
+   * What it lists under `authentication` is left out already. Absent where there is nothing more.
    */
   rehearsal?(profile: Profile): Profile;
   /** Starts listening. Resolves when partners can connect. */
   receive(context: ReceiveContext<Profile>): Promise<Receiver>;
   /** Sends one file as a partner would, over the real protocol, and tells each unit's answer as it comes. */
   send(request: SendRequest): AsyncIterable<SendLine>;
+  /**
+   * How what is in the journal is sent again (`intake retranslate`). Absent where the parts of a transmission, one after
+   * another and sent like any file, are read as they were the first time.
+   */
+  readonly resending?: Resending;
+}
+
+/** What the journal says of a unit beside its bytes. */
+export type JournalledUnit = Pick<JournalEntry, "entry" | "accepted" | "code" | "answer" | "transport">;
+
+/** A part of a transmission in the journal, opened. */
+export interface JournalledPart extends JournalledUnit {
+  /** Exact bytes as received. */
+  readonly bytes: Buffer;
+}
+
+export interface Resending {
+  /** Whether the journal doesn't tell how this rejected unit was sent, so that it could be read otherwise than it was. */
+  isUnknown(unit: JournalledUnit): boolean;
+  /**
+   * The transmission as it was sent.
+   * @param parts in their order; of a unit that came alone, that one.
+   * @returns undefined when the journal doesn't have all of it, or doesn't tell how it was sent.
+   */
+  join(parts: readonly JournalledPart[]): Pick<SendRequest, "bytes" | "way"> | undefined;
 }
 
 export interface ReceiveContext<Profile> {
@@ -62,6 +88,8 @@ export interface SendRequest {
   /** Path as the user gave it; only repeated in the answer lines. */
   readonly file: string;
   readonly bytes: Buffer;
+  /** How they are sent where they don't tell it, in the words of the connector's `resending`; default: as they tell. */
+  readonly way?: string;
   /** Units a second at most; unlimited when absent. */
   readonly rate?: number;
   /** What the partner proves itself with. */

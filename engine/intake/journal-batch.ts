@@ -40,6 +40,7 @@ export function ledgerEntry({ entry, offset }: PlacedEntry): LedgerEntry | undef
     identity: uuidOf(entry.identity),
     resource: entry.resource === null ? null : uuidOf(entry.resource),
     controlKey: entry.controlKey === null ? null : uuidOf(entry.controlKey),
+    origin: entry.origin?.offset ?? null,
   };
 }
 

@@ -10,6 +10,8 @@ export interface LedgerEntry {
   /** Keyed hash of the resource, under `LATEST`. */
   readonly resource: string | null;
   readonly controlKey: string | null;
+  /** Offset of the unit of which this is a translation made again; null for a unit as received. */
+  readonly origin: number | null;
 }
 
 export interface LedgerPosition {
@@ -19,6 +21,7 @@ export interface LedgerPosition {
 
 /** What was kept of a resource under `LATEST`. */
 export interface LatestContent {
+  /** Of the unit as received, also where a translation made again is what was published of it. */
   readonly offset: number;
   readonly content: string;
   readonly receiptId: string;
@@ -39,7 +42,13 @@ export interface Decision {
   readonly resendOf: LedgerPosition | undefined;
   /** Another identity came under this control id before. */
   readonly reusedId: boolean;
+  /** Under `LATEST`: what comes next is compared with it. */
+  readonly isLatest: boolean;
 }
+
+/** Whether an entry stands behind what was published of its resource: a unit translated again comes into its own place. */
+export const isBehind = (before: { readonly offset: number }, origin: number | null): boolean =>
+  origin !== null && before.offset > origin;
 
 /**
  * Which entries of one journal partition are resends. A function of positions and the ledger alone: it decides the same
@@ -52,6 +61,7 @@ export function decide(partition: number, entries: readonly LedgerEntry[], state
   const controls = new Map<string, string>();
   return entries.map((entry) => {
     let resendOf: LedgerPosition | undefined;
+    let isLatest = false;
     if (entry.rule === "EVERY") {
       const position = state.first.get(entry.identity) ?? first.get(entry.identity);
       if (!position) first.set(entry.identity, { partition, offset: entry.offset });
@@ -61,15 +71,22 @@ export function decide(partition: number, entries: readonly LedgerEntry[], state
       const before = latest.get(resource) ?? state.latest.get(resource);
       if (before && (before.content === entry.identity || before.receiptId === entry.receiptId)) {
         resendOf = { partition, offset: before.offset };
-      } else {
-        latest.set(resource, { offset: entry.offset, content: entry.identity, receiptId: entry.receiptId });
+      } else if (!before || !isBehind(before, entry.origin)) {
+        isLatest = true;
+        latest.set(resource, contentOf(entry));
       }
     }
     // Asked of resends too: like the claim in Postgres, it remembers who came first under the control id.
     const reused = isReused(entry, state.controls, controls);
-    return { resendOf, reusedId: reused && resendOf === undefined };
+    return { resendOf, reusedId: reused && resendOf === undefined, isLatest };
   });
 }
+
+const contentOf = ({ origin, offset, identity, receiptId }: LedgerEntry): LatestContent => ({
+  offset: origin ?? offset,
+  content: identity,
+  receiptId,
+});
 
 function isReused(entry: LedgerEntry, kept: ReadonlyMap<string, string>, seen: Map<string, string>): boolean {
   if (entry.controlKey === null) return false;
@@ -84,9 +101,8 @@ export function latestAfter(
   decisions: readonly Decision[],
 ): ReadonlyMap<string, LatestContent> {
   const latest = new Map<string, LatestContent>();
-  for (const [index, { rule, resource, offset, identity, receiptId }] of entries.entries()) {
-    if (rule !== "LATEST" || decisions[index]?.resendOf) continue;
-    latest.set(resource ?? "", { offset, content: identity, receiptId });
+  for (const [index, entry] of entries.entries()) {
+    if (decisions[index]?.isLatest) latest.set(entry.resource ?? "", contentOf(entry));
   }
   return latest;
 }

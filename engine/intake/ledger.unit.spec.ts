@@ -48,6 +48,7 @@ const journal = fc.array(entry, { maxLength: 60 }).map((drafts) =>
       identity: `${rule} ${identity}`,
       resource: rule === "LATEST" ? resource : null,
       controlKey,
+      origin: null,
     }),
   ),
 );
@@ -102,9 +103,32 @@ describe("decide", () => {
       identity: "a",
       resource: null,
       controlKey: null,
+      origin: null,
     };
     expect(decide(0, [one], tables.claim(0, [one]))[0]?.resendOf).toBeUndefined();
     expect(decide(1, [one], tables.claim(1, [one]))[0]?.resendOf).toEqual({ partition: 0, offset: 9 });
     expect(decide(0, [one], tables.claim(0, [one]))[0]?.resendOf).toBeUndefined();
+  });
+
+  it("takes a unit that is translated again in its place: a later content stands before it", () => {
+    const tables = new Tables();
+    const publishes = (offset: number, identity: string, origin: number | null = null) => {
+      const batch: LedgerEntry[] = [
+        { offset, receiptId: `${offset}`, rule: "LATEST", identity, resource: "r", controlKey: null, origin },
+      ];
+      const decisions = decide(0, batch, tables.claim(0, batch));
+      tables.advance(batch, decisions);
+      return decisions[0]?.resendOf === undefined;
+    };
+    // A at 1 and C at 3 were rejected, B at 2 and D at 4 were not.
+    expect(publishes(2, "B")).toBe(true);
+    expect(publishes(10, "A", 1)).toBe(true);
+    expect(publishes(11, "B")).toBe(false);
+    expect(publishes(12, "C", 3)).toBe(true);
+    expect(publishes(13, "C")).toBe(false);
+    // In whatever order they are translated again, the later one stands.
+    expect(publishes(14, "A", 1)).toBe(true);
+    expect(publishes(15, "C")).toBe(false);
+    expect(publishes(16, "A")).toBe(true);
   });
 });

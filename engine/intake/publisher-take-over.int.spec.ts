@@ -204,7 +204,15 @@ describe("a publisher's lane", () => {
     const { fence } = await takeOver(database.pool, journal, 0, "former");
     await takeOver(database.pool, journal, 0, "successor");
     const id = randomUUID();
-    const entry = { offset: 1, receiptId: "r", rule: "EVERY", identity: id, resource: null, controlKey: id } as const;
+    const entry = {
+      offset: 1,
+      receiptId: "r",
+      rule: "EVERY",
+      identity: id,
+      resource: null,
+      controlKey: id,
+      origin: null,
+    } as const;
     expect(await claimFirsts(database.pool, fence, 1, [entry])).toBeUndefined();
     const latest = new Map([[id, { offset: 1, content: id, receiptId: "r" }]]);
     const count = { partner: "p", connector: "c", code: "", units: 1, accepted: 1, rejected: 0, resends: 0 };

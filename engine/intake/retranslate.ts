@@ -3,18 +3,19 @@ import type { JournalEntry, JournalledEvent } from "../../schemas/intake/intake.
 import type { Codec } from "../log/codec.js";
 import type { Log, LogProducer } from "../log/log.js";
 import { journalTopic } from "../log/schemas.js";
+import { TributaryError } from "../service/errors.js";
 import type { Pool } from "../store/pool.js";
 import { type DataKey, keyText } from "../vault/data-key.js";
 import { keyOfSealedEvent, openEvent, sealEvent } from "../vault/sealed-event.js";
-import { openUnit } from "../vault/sealed-unit.js";
 import type { Vault } from "../vault/vault.js";
-import type { EventDraft, ReceivedUnit } from "./connector.js";
+import type { EventDraft, ReceivedUnit, Resending } from "./connector.js";
 import { decodeEntries } from "./decode-entries.js";
 import { engineRecord } from "./engine-entry.js";
 import { finishEvents } from "./finish-events.js";
 import { identityHash, resourceHash } from "./journal-record.js";
 import { type ContentHash, contentHash, type KeyedHash, keyedHash, uuidOf } from "./keyed-hash.js";
 import { knownIdentities } from "./ledger.js";
+import { openUnits } from "./opened-units.js";
 import {
   type PlacedUnit,
   PublishedUnits,
@@ -27,7 +28,10 @@ import { type ComparedEvent, comparedEvent, drafted, madeEvents, type TypeChange
 /** What the present version of a connector makes of bytes, all units of them in order; nothing is stored. */
 export interface Translator {
   readonly version: string;
-  translate(partner: string, bytes: Buffer): Promise<readonly ReceivedUnit[]>;
+  /** How what is in the journal is sent; absent: its parts one after another. */
+  readonly resending?: Resending;
+  /** @param way of sending, where `resending` names one. */
+  translate(partner: string, bytes: Buffer, way?: string): Promise<readonly ReceivedUnit[]>;
 }
 
 export interface RetranslateOptions {
@@ -67,7 +71,10 @@ export interface Retranslated {
   readonly changed: number;
   /** Not opened: a patient of theirs was erased. */
   readonly erased: number;
-  /** Not found again in what the connector makes of their transmission, or refused with an event that can't be encoded. */
+  /**
+   * Not found again in what the connector makes of their transmission, which may be because the journal does not have all
+   * of it; or refused with an event that can't be encoded.
+   */
   readonly unmatched: number;
   /** Rejected once, and since then sent again and accepted. */
   readonly resent: number;
@@ -82,12 +89,19 @@ export interface Retranslated {
  * Compared is with the translation that stands, so that doing it again, after an end at any point, writes only what is
  * missing. Units from where the publisher stands on are not looked at.
  *
+ * @throws TRIB_INTAKE_RETRANSLATION_UNKNOWN before anything is written, when the journal doesn't tell how a unit that was
+ *   asked for was sent
  * @throws TRIB_LOG_UNAVAILABLE, TRIB_STORE_UNAVAILABLE, TRIB_VAULT_KEY_MISSING
  */
 export async function retranslate(options: RetranslateOptions): Promise<Retranslated> {
   const run = new Retranslation(options);
   try {
-    for (const { partition, low } of await options.log.watermarks(journalTopic)) await run.partition(partition, low);
+    const partitions = await options.log.watermarks(journalTopic);
+    // Of what was accepted the journal tells it.
+    if (options.filter.code !== undefined) {
+      for (const { partition, low } of partitions) await run.refuseUnknown(partition, low);
+    }
+    for (const { partition, low } of partitions) await run.partition(partition, low);
   } finally {
     await run.close();
   }
@@ -122,6 +136,17 @@ class Retranslation {
     await this.#producer?.close();
   }
 
+  /** @throws TRIB_INTAKE_RETRANSLATION_UNKNOWN */
+  async refuseUnknown(partition: number, low: number): Promise<void> {
+    const { log, pool, codec, journal, translator } = this.#options;
+    for await (const records of log.read(journalTopic, partition, low, await publishedUpTo(pool, journal, partition))) {
+      for (const [index, entry] of (await decodeEntries(codec, records)).entries()) {
+        if (!this.#isWanted(entry) || !(await translator(entry.connector)).resending?.isUnknown(entry)) continue;
+        throw unknownArrival(entry, { partition, offset: records[index]?.offset ?? 0 });
+      }
+    }
+  }
+
   async partition(partition: number, low: number): Promise<void> {
     const { log, pool, codec, journal } = this.#options;
     const translations = await readTranslations(log, codec, partition);
@@ -129,11 +154,13 @@ class Retranslation {
     const open = new Map<string, Transmission>();
     for await (const records of log.read(journalTopic, partition, low, await publishedUpTo(pool, journal, partition))) {
       const decoded = await decodeEntries(codec, records);
-      const units = decoded
-        .map((entry, index): PlacedUnit => ({ partition, offset: records[index]?.offset ?? 0, entry }))
-        .filter(({ entry }) => entry.entry !== "GENESIS" && entry.origin === null && entry.connector !== "vault");
-      const stand = await published.of(pool, units);
-      for (const unit of units) {
+      const placed = decoded.map(
+        (entry, index): PlacedUnit => ({ partition, offset: records[index]?.offset ?? 0, entry }),
+      );
+      const stand = await published.of(pool, placed);
+      for (const unit of placed) {
+        const { entry, origin, connector } = unit.entry;
+        if (entry === "GENESIS" || origin !== null || connector === "vault") continue;
         const isWanted = this.#isWanted(unit.entry) && (stand.has(unit) || !unit.entry.accepted);
         const { transport } = unit.entry;
         if (!transport) {
@@ -190,48 +217,39 @@ class Retranslation {
     translations: Translations,
   ): Promise<void> {
     this.#counts.units += wanted.size;
-    const opened = await this.#open(slices);
-    const [first] = slices;
-    if (!first || slices.some((slice) => !opened.has(slice))) {
-      this.#counts.erased += wanted.size;
-      return;
-    }
     const ordered = [...slices].sort(
       (left, right) => (left.entry.transport?.ordinal ?? 0) - (right.entry.transport?.ordinal ?? 0),
     );
-    const bytes = Buffer.concat(ordered.map((slice) => opened.get(slice) as Buffer));
+    const opened = await openUnits(this.#options.vault, ordered);
+    const received = opened.filter((one): one is Buffer => Buffer.isBuffer(one));
+    const [first] = ordered;
+    if (!first || received.length < ordered.length) {
+      // Without all of it the transmission can't be put together; erased are only those whose own key is gone.
+      const erased = ordered.filter((slice, index) => wanted.has(slice) && opened[index] === "erased").length;
+      this.#counts.erased += erased;
+      this.#counts.unmatched += wanted.size - erased;
+      return;
+    }
     const { partner, connector } = first.entry;
     const translator = await this.#options.translator(connector);
+    const parts = ordered.map(({ entry }, index) => ({ ...entry, bytes: received[index] as Buffer }));
+    const joined = translator.resending ? translator.resending.join(parts) : { bytes: Buffer.concat(received) };
+    if (!joined) {
+      this.#counts.unmatched += wanted.size;
+      return;
+    }
     const made = new Map<string, ReceivedUnit[]>();
-    for (const unit of await translator.translate(partner, bytes)) {
+    for (const unit of await translator.translate(partner, joined.bytes, joined.way)) {
       const text = Buffer.from(unit.bytes).toString("latin1");
       made.set(text, [...(made.get(text) ?? []), unit]);
     }
-    for (const slice of ordered) {
+    for (const [index, slice] of ordered.entries()) {
       const now =
-        slice.entry.entry === "UNIT" ? made.get((opened.get(slice) as Buffer).toString("latin1"))?.shift() : undefined;
+        slice.entry.entry === "UNIT" ? made.get((received[index] as Buffer).toString("latin1"))?.shift() : undefined;
       if (!wanted.has(slice)) continue;
       if (!now || now.partner !== slice.entry.partner) this.#counts.unmatched++;
       else await this.#unit(slice, now, translations, translator.version);
     }
-  }
-
-  /** Units opened; one of several keys may be gone. */
-  async #open(slices: readonly PlacedUnit[]): Promise<ReadonlyMap<PlacedUnit, Buffer>> {
-    const keys = await this.#options.vault.openKeys(slices.flatMap(({ entry }) => entry.sealedFor));
-    const opened = new Map<PlacedUnit, Buffer>();
-    for (const slice of slices) {
-      const { sealedFor, receiptId, sealedUnit, size } = slice.entry;
-      const chain = sealedFor.flatMap((name): DataKey[] => {
-        const key = keys.get(keyText(name));
-        return key ? [key] : [];
-      });
-      if (chain.length < sealedFor.length) continue;
-      const { bytes } = openUnit(receiptId, chain, sealedUnit);
-      // A unit over the limit is kept in part only.
-      if (bytes.length === size) opened.set(slice, bytes);
-    }
-    return opened;
   }
 
   async #unit(slice: PlacedUnit, now: ReceivedUnit, translations: Translations, version: string): Promise<void> {
@@ -323,6 +341,18 @@ class Retranslation {
     await this.#producer.append([record]);
     onWritten?.();
   }
+}
+
+function unknownArrival(
+  { connector, partner, code, receivedAt }: JournalEntry,
+  place: { readonly partition: number; readonly offset: number },
+): TributaryError {
+  const received = new Date(receivedAt).toISOString();
+  return new TributaryError(
+    "TRIB_INTAKE_RETRANSLATION_UNKNOWN",
+    `A unit of ${partner}, received at ${received} by ${connector} and rejected with ${code}, can't be sent again as it was. Nothing was written.`,
+    { ...place, connector, partner, code: code ?? "", received },
+  );
 }
 
 const transportOf = ({ transport }: JournalEntry): { transport?: NonNullable<ReceivedUnit["transport"]> } => {

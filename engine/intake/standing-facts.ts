@@ -4,6 +4,7 @@ import { journalTopic } from "../log/schemas.js";
 import type { Pool } from "../store/pool.js";
 import { decodeEntries, type EntryCodec } from "./decode-entries.js";
 import { uuidOf } from "./keyed-hash.js";
+import { isBehind } from "./ledger.js";
 
 /** A unit of the journal as it was received, in its place. */
 export interface PlacedUnit {
@@ -69,11 +70,11 @@ export async function readTranslations(log: Log, codec: EntryCodec, partition: n
 
 /**
  * Which units of a stretch were published when they were received: those that are no resend. To be asked in the order of
- * the journal, from its start: what a resend is may depend on what came before it.
+ * the journal, from its start, translations made again included: what a resend is may depend on what came before it.
  */
 export class PublishedUnits {
-  /** Last content by resource. */
-  readonly #latest = new Map<string, string>();
+  /** Last content by resource, as the ledger keeps it. */
+  readonly #latest = new Map<string, { readonly offset: number; readonly identity: string }>();
 
   async of(pool: Pool, units: readonly PlacedUnit[]): Promise<ReadonlySet<PlacedUnit>> {
     const identities = units.flatMap(({ entry: { accepted, identity, resend } }) =>
@@ -94,8 +95,10 @@ export class PublishedUnits {
     if (entry.resend === "EVERY") return first.get(identity) === `${partition}/${offset}`;
     if (entry.resend !== "LATEST") return true;
     const resource = entry.resource === null ? "" : uuidOf(entry.resource);
-    if (this.#latest.get(resource) === identity) return false;
-    this.#latest.set(resource, identity);
+    const before = this.#latest.get(resource);
+    if (before?.identity === identity) return false;
+    const origin = entry.origin?.offset ?? null;
+    if (!before || !isBehind(before, origin)) this.#latest.set(resource, { offset: origin ?? offset, identity });
     return true;
   }
 }

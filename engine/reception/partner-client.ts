@@ -44,14 +44,19 @@ export function connectAsPartner(host: string, port: number, proof: PartnerProof
 }
 
 /**
- * Posts a body as a partner would, with its proofs.
+ * Posts a body as a partner would, with its proofs, or puts it.
  * @param base address of the partner, where its token endpoint is; default: the url itself.
  * @throws TRIB_CONNECTOR_UNREACHABLE when nobody listens, or TLS is refused.
  * @throws TRIB_CLI_PROOF_UNUSABLE when a key can't be used, or the token endpoint refuses it.
  */
 export async function postAsPartner(
   url: string,
-  { headers = {}, body, base = url }: { headers?: Record<string, string>; body: Uint8Array; base?: string },
+  {
+    method = "POST",
+    headers = {},
+    body,
+    base = url,
+  }: { method?: "POST" | "PUT"; headers?: Record<string, string>; body: Uint8Array; base?: string },
   proof: PartnerProof = {},
 ): Promise<PartnerAnswer> {
   const { client, basic, secret } = proof;
@@ -59,7 +64,7 @@ export async function postAsPartner(
   if (secret !== undefined) Object.assign(proven, signed(secret, body));
   if (basic) proven.authorization = `Basic ${Buffer.from(`${basic.user}:${basic.password}`).toString("base64")}`;
   if (client) proven.authorization = `Bearer ${await tokenFor(client, base, proof)}`;
-  return exchange(url, proven, body, proof);
+  return exchange(url, proven, body, proof, method);
 }
 
 function signed(secret: string, body: Uint8Array): Record<string, string> {
@@ -144,17 +149,18 @@ function algorithmOf({ asymmetricKeyType, asymmetricKeyDetails }: KeyObject): st
   return asymmetricKeyDetails?.namedCurve === "prime256v1" ? "ES256" : "ES384";
 }
 
-/** One request; without a body it is a GET. */
+/** One request. @param method default: GET without a body. */
 function exchange(
   url: string,
   headers: Record<string, string>,
   body: Uint8Array | undefined,
   proof: PartnerProof,
+  method = body ? "POST" : "GET",
 ): Promise<PartnerAnswer> {
   const secure = url.startsWith("https:");
   return new Promise<PartnerAnswer>((resolve, reject) => {
     const options = {
-      method: body ? "POST" : "GET",
+      method,
       headers: { ...headers, ...(body && { "content-length": String(body.length) }) },
       agent: false as const,
       ...(secure && tlsOf(proof)),

@@ -214,6 +214,12 @@ export const errorDefinitions = {
     remedy: "Wait until it is done; two at once would count the same generation.",
     ...again(75),
   },
+  TRIB_INTAKE_RETRANSLATION_UNKNOWN: {
+    summary: "The journal does not tell how a unit that was asked for was sent, so it can't be translated again.",
+    remedy:
+      "Have the partner send it again, and leave it out here by --partner, --connector, --since and --until: see docs/retranslate.md.",
+    ...final(70),
+  },
   TRIB_INTAKE_RETRANSLATION_UNMATCHED: {
     summary: "Some units could not be translated again; all others were.",
     remedy:

@@ -1,6 +1,3 @@
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { checkUnit } from "../intake/check-unit.js";
 import type { Intake, ReceivedUnit } from "../intake/connector.js";
 import { keyedHash } from "../intake/keyed-hash.js";
@@ -8,8 +5,8 @@ import type { Translator } from "../intake/retranslate.js";
 import { surrogates } from "../intake/surrogate.js";
 import { standaloneCodec } from "../log/codec.js";
 import { loadConnector, loadProfiles } from "./discover.js";
-import { createLogger } from "./logger.js";
-import { readSettings, requireSetting, type Settings } from "./settings.js";
+import { openRehearsal } from "./rehearsal.js";
+import { requireSetting, type Settings } from "./settings.js";
 
 /** An intake that keeps the units it is given in memory, with surrogate ids as the installation makes them. */
 function collectingIntake(
@@ -44,34 +41,42 @@ function collectingIntake(
   };
 }
 
+/** What is in the journal was taken once, under whatever limits, also as a file that was dropped, or compressed. */
+const most = String(Number.MAX_SAFE_INTEGER);
+const unlimited = {
+  CONNECTOR_BODY_LIMIT: most,
+  CONNECTOR_DECODED_LIMIT: most,
+  CONNECTOR_BYTES_IN_HAND: most,
+  HL7V2_BYTES_IN_HAND: most,
+  X12_BODY_LIMIT: most,
+};
+
 /**
  * A connector as it is now, on free ports of this machine, which stores nothing: what it is sent over its own protocol
  * it translates as it would for the partner.
+ * @param root folder that holds `producers/` with the partners' profiles; default: the checkout.
  * @throws TRIB_SERVICE_NOT_FOUND, TRIB_SERVICE_PROFILE_INVALID
  */
 export async function openTranslator(
   name: string,
   settings: Settings,
+  root?: string,
 ): Promise<Translator & { close(): Promise<void> }> {
   const connector = await loadConnector(name);
-  const home = mkdtempSync(join(tmpdir(), "tributary-again-"));
   const { intake, take } = collectingIntake(connector, settings);
-  const receiver = await connector.receive({
+  const receiver = await openRehearsal(connector, {
     intake,
-    settings: readSettings({ TRIBUTARY_HOME: home }),
-    profiles: loadProfiles(connector, settings.TRIBUTARY_ENV === "production"),
-    logger: createLogger("again", "silent"),
+    profiles: loadProfiles(connector, settings.TRIBUTARY_ENV === "production", root),
+    limits: { ...unlimited, INTAKE_UNIT_LIMIT: String(settings.INTAKE_UNIT_LIMIT) },
   });
   return {
     version: connector.version,
-    async translate(partner, bytes) {
-      const request = { addresses: receiver.addresses, partner, file: "journal", bytes };
+    ...(connector.resending && { resending: connector.resending }),
+    async translate(partner, bytes, way) {
+      const request = { addresses: receiver.addresses, partner, file: "journal", bytes, ...(way && { way }) };
       for await (const _ of connector.send(request));
       return take();
     },
-    async close() {
-      await receiver.close();
-      rmSync(home, { recursive: true, force: true });
-    },
+    close: () => receiver.close(),
   };
 }

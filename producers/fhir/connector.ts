@@ -7,6 +7,7 @@ import type { Desk } from "./desk.js";
 import { startDroppedFiles } from "./dropped-files.js";
 import { type Profile, profileSchema } from "./profile.js";
 import { startPulling } from "./pull.js";
+import { resending } from "./resending.js";
 import { send } from "./send.js";
 import { openServer } from "./server.js";
 
@@ -52,8 +53,11 @@ const connector: ConnectorDefinition<Profile> = {
   name: "fhir",
   version,
   profile: profileSchema,
+  // Nothing is asked of a partner's server to see how something is read.
+  rehearsal: ({ pull: _, ...profile }) => profile,
   receive: listen,
   send,
+  resending,
 };
 
 export default connector;

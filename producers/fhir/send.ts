@@ -11,6 +11,7 @@ type Told = Omit<SendLine, "file" | "ms">;
 
 /** A file as it is sent: where, as what, and which units it holds. */
 interface Outbox {
+  readonly method: "POST" | "PUT";
   readonly path: string;
   readonly mediaType: string;
   readonly kind: "one" | "bundle" | "lines";
@@ -32,10 +33,10 @@ export async function* send(request: SendRequest): AsyncIterable<SendLine> {
   );
   if (!address) throw new TributaryError("TRIB_CONNECTOR_UNREACHABLE");
   const zipped = bytes[0] === 0x1f && bytes[1] === 0x8b;
-  const outbox = outboxOf(zipped ? unzipped(bytes) : bytes);
+  const outbox = outboxOf(zipped ? unzipped(bytes) : bytes, request.way);
   const started = performance.now();
   const headers = { "content-type": outbox.mediaType, ...(zipped && { "content-encoding": "gzip" }) };
-  const sending = { headers, body: bytes, base: address.url };
+  const sending = { method: outbox.method, headers, body: bytes, base: address.url };
   const response = await postAsPartner(address.url + outbox.path, sending, request.proof);
   const body = parseJson(response.body)?.value;
   const ms = Math.round(performance.now() - started);
@@ -62,17 +63,19 @@ const nameOf = (resource: Element | undefined): string | null => {
   return resource && id !== undefined ? `${typeOf(resource)}/${id}` : null;
 };
 
-function outboxOf(bytes: Buffer): Outbox {
+/** @param way one of those of `resending`; default: as the bytes tell. */
+function outboxOf(bytes: Buffer, way?: string): Outbox {
   const value = parseJson(bytes)?.value;
-  const one = { mediaType: "application/fhir+json", numbers: [] };
-  if (isElement(value) && typeOf(value) === "Bundle") {
+  const one = { method: "POST" as const, mediaType: "application/fhir+json", numbers: [] };
+  if (isElement(value) && typeOf(value) === "Bundle" && (way ?? "bundle") === "bundle") {
     const entries = Array.isArray(value.entry) ? value.entry : [];
     const names = entries.map((entry) => nameOf(isElement(entry) ? child(entry, "resource") : undefined));
     return { ...one, path: "", kind: "bundle", names };
   }
-  const lines = value === undefined ? numbered(bytes) : [];
-  if (lines.filter(({ resource }) => resource !== undefined).length > 1) {
+  const lines = value === undefined || way === "lines" ? numbered(bytes) : [];
+  if (way === "lines" || lines.filter(({ resource }) => resource !== undefined).length > 1) {
     return {
+      ...one,
       path: "",
       mediaType: "application/fhir+ndjson",
       kind: "lines",
@@ -83,7 +86,8 @@ function outboxOf(bytes: Buffer): Outbox {
   const resource = isElement(value) ? value : undefined;
   const type = resource ? typeOf(resource) : "";
   const path = /^[A-Za-z]{1,64}$/.test(type) ? `/${type}` : "";
-  return { ...one, path, kind: "one", names: [nameOf(resource)] };
+  const sent = { ...one, kind: "one" as const, names: [nameOf(resource)] };
+  return way === "PUT" ? { ...sent, method: way, path: `${path}/${text(resource, "id")}` } : { ...sent, path };
 }
 
 /** Lines that hold anything, with their numbers from 1. */
