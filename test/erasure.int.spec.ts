@@ -324,6 +324,7 @@ describe("an erasure", () => {
   it("finds the visit of a key that the timeline holds back", async () => {
     const { database, kafka } = region;
     const { pool } = database;
+    await region.settle();
     const topic = "health.visit.events";
     // Whatever comes next on the visits' topic.
     const places = (await kafka.log.watermarks(topic)).map(({ partition, high }) => ({
