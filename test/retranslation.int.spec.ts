@@ -2,7 +2,7 @@ import { setTimeout as pause } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { EventDraft, ReceivedUnit } from "../engine/intake/connector.js";
 import { intakeCounts } from "../engine/intake/journal.js";
-import { type RetranslateOptions, retranslate, type Translator } from "../engine/intake/retranslate.js";
+import { type RetranslateOptions, retranslate, type Translator, untoldTime } from "../engine/intake/retranslate.js";
 import { journalTopic } from "../engine/log/schemas.js";
 import { openTranslator } from "../engine/service/translator.js";
 import { erasePatient } from "../engine/vault/erase.js";
@@ -112,6 +112,10 @@ const told: readonly Said[] = [
   ["four", "both", january + 3, "F"],
 ];
 
+/** As of a sender that gives no times. */
+const untold = (translate: (said: Said) => readonly EventDraft[]) => (said: Said) =>
+  translate(said).map((draft) => ({ ...draft, time: untoldTime }));
+
 describe("a translation that was mended", () => {
   it("shows by a dry run what would differ, and changes nothing", async () => {
     await region.intake.submit(told.map((said) => unitOf(said, translations.wrong)));
@@ -124,6 +128,9 @@ describe("a translation that was mended", () => {
     expect(await locationOf("two")).toBe("WRONG A");
     const before = [await visits(), await entries()];
     const dry = await retranslate(options({ dryRun: true }));
+    // Where the sender gives no time, the event keeps that of the unit's first reception.
+    const timeless = async () => translator(untold(translations.right));
+    expect(await retranslate(options({ dryRun: true, translator: timeless }))).toEqual(dry);
     expect(dry).toEqual({
       units: 7,
       changed: 6,

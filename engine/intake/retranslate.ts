@@ -25,6 +25,12 @@ import {
 } from "./standing-facts.js";
 import { type ComparedEvent, comparedEvent, drafted, madeEvents, type TypeChanges } from "./translation-comparison.js";
 
+/**
+ * The clock of connectors that translate again. Where a sender gives an event no time, the event has that of its
+ * reception: this stands for it, until the first translation tells when that was.
+ */
+export const untoldTime = Date.UTC(1900, 0, 1, 0, 0, 0, 1);
+
 /** What the present version of a connector makes of bytes, all units of them in order; nothing is stored. */
 export interface Translator {
   readonly version: string;
@@ -255,7 +261,10 @@ class Retranslation {
   async #unit(slice: PlacedUnit, now: ReceivedUnit, translations: Translations, version: string): Promise<void> {
     const { codec, eventLimit = 900_000 } = this.#options;
     const { entry } = slice;
-    const unit = { events: now.verdict.accepted ? now.events : [], partner: entry.partner, ...transportOf(entry) };
+    const before = [...translations.standing(slice).values()].flatMap(({ events }) => events);
+    const standing = await this.#compared(before);
+    const events = now.verdict.accepted ? timed(now.events, standing, entry.receivedAt) : [];
+    const unit = { events, partner: entry.partner, ...transportOf(entry) };
     const made = madeEvents(codec, unit, eventLimit);
     if (!made) {
       this.#counts.unmatched++;
@@ -265,8 +274,7 @@ class Retranslation {
       this.#counts.resent++;
       return;
     }
-    const standing = [...translations.standing(slice).values()].flatMap(({ events }) => events);
-    const drafts = drafted(await this.#compared(standing), made, this.#changes);
+    const drafts = drafted(standing, made, this.#changes);
     if (drafts.length === 0) return;
     this.#counts.changed++;
     if (!this.#options.dryRun) await this.#write(slice, now, drafts, translations.last(slice.offset) + 1, version);
@@ -353,6 +361,19 @@ function unknownArrival(
     `A unit of ${partner}, received at ${received} by ${connector} and rejected with ${code}, can't be sent again as it was. Nothing was written.`,
     { ...place, connector, partner, code: code ?? "", received },
   );
+}
+
+/** Events without a time of their own have it from what stands of their key, else from the unit's reception. */
+function timed(
+  events: readonly EventDraft[],
+  standing: readonly ComparedEvent[],
+  receivedAt: number,
+): readonly EventDraft[] {
+  const time = ({ type, subject }: EventDraft) => {
+    const told = standing.filter(({ key }) => key === subject);
+    return (told.find((event) => event.type === type) ?? told[0])?.time ?? receivedAt;
+  };
+  return events.map((event) => (event.time === untoldTime ? { ...event, time: time(event) } : event));
 }
 
 const transportOf = ({ transport }: JournalEntry): { transport?: NonNullable<ReceivedUnit["transport"]> } => {

@@ -26,10 +26,13 @@ export async function openRehearsal(
     intake,
     profiles,
     limits = {},
+    now,
   }: {
     readonly intake: Intake;
     readonly profiles: ReadonlyMap<string, unknown>;
     readonly limits?: Readonly<Record<string, string>>;
+    /** As in {@link ReceiveContext}. */
+    readonly now?: () => number;
   },
 ): Promise<Receiver> {
   const home = mkdtempSync(join(tmpdir(), "tributary-rehearsal-"));
@@ -40,6 +43,7 @@ export async function openRehearsal(
       settings: readSettings({ ...limits, TRIBUTARY_HOME: home }),
       profiles: rehearsed(connector, profiles),
       logger: createLogger("rehearsal", "silent"),
+      ...(now && { now }),
     });
     return {
       addresses: receiver.addresses,

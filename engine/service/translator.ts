@@ -1,7 +1,7 @@
 import { checkUnit } from "../intake/check-unit.js";
 import type { Intake, ReceivedUnit } from "../intake/connector.js";
 import { keyedHash } from "../intake/keyed-hash.js";
-import type { Translator } from "../intake/retranslate.js";
+import { type Translator, untoldTime } from "../intake/retranslate.js";
 import { surrogates } from "../intake/surrogate.js";
 import { standaloneCodec } from "../log/codec.js";
 import { loadConnector, loadProfiles } from "./discover.js";
@@ -67,6 +67,7 @@ export async function openTranslator(
   const receiver = await openRehearsal(connector, {
     intake,
     profiles: loadProfiles(connector, settings.TRIBUTARY_ENV === "production", root),
+    now: () => untoldTime,
     limits: { ...unlimited, INTAKE_UNIT_LIMIT: String(settings.INTAKE_UNIT_LIMIT) },
   });
   return {

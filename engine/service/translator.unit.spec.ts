@@ -4,6 +4,7 @@ import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
+import { untoldTime } from "../intake/retranslate.js";
 import { readSettings } from "./settings.js";
 import { openTranslator } from "./translator.js";
 
@@ -36,6 +37,24 @@ describe("a connector that translates again", () => {
       }
     } finally {
       await fhir.close();
+    }
+  });
+
+  it("leaves the time open where the sender gives none: it is not now that the unit was received", async () => {
+    const fhir = await openTranslator("fhir", settings);
+    const hl7v2 = await openTranslator("hl7v2", settings);
+    try {
+      const message = "MSH|^~\\&|APP|NORTH|||||ADT^A08|1|P|2.5\rPID|||7^^^NORTH^MR\r";
+      const made = [
+        ...(await fhir.translate("generic", patient("p1"))),
+        ...(await hl7v2.translate("generic", Buffer.from(message))),
+      ];
+      expect(made.flatMap(({ events }) => events.map(({ type, time }) => [type, time]))).toEqual([
+        ["PatientRegistered", untoldTime],
+        ["PatientUpdated", untoldTime],
+      ]);
+    } finally {
+      await Promise.all([fhir.close(), hl7v2.close()]);
     }
   });
 
