@@ -11,7 +11,7 @@ import { formatPosition, positionHeader } from "../log/position.js";
 import { journalTopic } from "../log/schemas.js";
 import { createBuild, ensureBuild, listBuilds } from "../projector/build.js";
 import { type Decision, Decisions } from "../projector/decisions.js";
-import { type AnyProjection, restricted, type Table, text } from "../projector/definition.js";
+import type { AnyProjection } from "../projector/definition.js";
 import type { FoldInput } from "../projector/fold.js";
 import type { Decoder } from "../projector/ports.js";
 import { PureFold } from "../projector/pure.js";
@@ -20,7 +20,7 @@ import { closedOpener, sealedOpener } from "../service/sealed-opener.js";
 import type { Pool } from "../store/pool.js";
 import { type FreshDatabase, freshDatabase } from "../testing/database.js";
 import { recorded } from "../testing/events.js";
-import { keyOf, type Note, notes, topic } from "../testing/notes.js";
+import { derivedNotes, keyOf, type Note, namedNotes, notes, topic } from "../testing/notes.js";
 import { memoryDecisions } from "../testing/projection-bench.js";
 import { type AsOf, type AsOfOptions, buildAsOf, dropAsOf, listAsOfs, showAsOf } from "./as-of.js";
 
@@ -37,32 +37,6 @@ const firstTime = Date.UTC(2026, 0, 1);
 /** Its events say that they happened long before those that came before them. */
 const backDated = 33;
 const timeOf = (unit: number) => firstTime + (unit === backDated ? -hour : unit * hour);
-
-/** With a table derived from another, which whoever builds has to make as well. */
-const derivedNotes: AnyProjection = {
-  ...notes,
-  derived: {
-    noted: {
-      comment: "How many visits have a note.",
-      key: ["what"],
-      columns: { what: { kind: "text", comment: "What." }, visits: { kind: "integer", comment: "Visits." } },
-      from: ["notes"],
-      derive: ({ notes: rows }) => [{ what: "note", visits: rows?.length ?? 0 }],
-    },
-  },
-};
-
-/** With a column that identifies a person. */
-const namedNotes: AnyProjection = {
-  ...notes,
-  tables: {
-    ...notes.tables,
-    notes: {
-      ...(notes.tables.notes as Table),
-      columns: { ...notes.tables.notes?.columns, name: restricted(text("Name.")) },
-    },
-  },
-};
 
 let own: OwnTopics;
 let database: FreshDatabase;

@@ -1,6 +1,17 @@
 import { expect } from "vitest";
-import type { AnyProjection } from "../projector/definition.js";
-import { appended, integer, money, park, projection, summed, table, text, uuid } from "../projector/definition.js";
+import type { AnyProjection, Table } from "../projector/definition.js";
+import {
+  appended,
+  integer,
+  money,
+  park,
+  projection,
+  restricted,
+  summed,
+  table,
+  text,
+  uuid,
+} from "../projector/definition.js";
 import type { FoldInput } from "../projector/fold.js";
 import { PureFold } from "../projector/pure.js";
 import { readVersions } from "../projector/read-table.js";
@@ -123,3 +134,29 @@ export async function expectPure(
   }
   return pure;
 }
+
+/** With a table derived from another, which whoever builds has to make as well. */
+export const derivedNotes: AnyProjection = {
+  ...notes,
+  derived: {
+    noted: {
+      comment: "How many visits have a note.",
+      key: ["what"],
+      columns: { what: { kind: "text", comment: "What." }, visits: { kind: "integer", comment: "Visits." } },
+      from: ["notes"],
+      derive: ({ notes: rows }) => [{ what: "note", visits: rows?.length ?? 0 }],
+    },
+  },
+};
+
+/** With a column that identifies a person. */
+export const namedNotes: AnyProjection = {
+  ...notes,
+  tables: {
+    ...notes.tables,
+    notes: {
+      ...(notes.tables.notes as Table),
+      columns: { ...notes.tables.notes?.columns, name: restricted(text("Name.")) },
+    },
+  },
+};
