@@ -11,7 +11,6 @@ import { formatPosition, positionHeader } from "../log/position.js";
 import { journalTopic } from "../log/schemas.js";
 import { createBuild, ensureBuild, listBuilds } from "../projector/build.js";
 import { type Decision, Decisions } from "../projector/decisions.js";
-import type { AnyProjection } from "../projector/definition.js";
 import type { FoldInput } from "../projector/fold.js";
 import type { Decoder } from "../projector/ports.js";
 import { PureFold } from "../projector/pure.js";
