@@ -2,16 +2,15 @@ import { Changes } from "./changes.js";
 import { Entity, type Slot } from "./entity.js";
 import type { LaneEvent } from "./events.js";
 import { versionName } from "./kept-versions.js";
-import { parkedByOperator } from "./operator-park.js";
 import { withEvent } from "./origins.js";
-import { differenceOf, eraseHeld, refusedBefore, retellRows, type TellOptions, type Told, tell } from "./retelling.js";
+import { differenceOf, retellRows, type TellOptions, type Told, tell, tellNext } from "./retelling.js";
 
 /**
  * A key from its first event on, in the order of the log, as a lane that meets each for the first time has it: events of
  * units translated again fold it anew where they come. Rows have the event that changed them last.
  */
 export function liveThrough(options: TellOptions, key: string, events: readonly LaneEvent[]): Told {
-  const { layout, machine, verdict, heldAt } = options;
+  const { layout, machine } = options;
   const entity = new Entity(key);
   const changes = new Changes(layout);
   let standing: readonly LaneEvent[] = [];
@@ -27,23 +26,7 @@ export function liveThrough(options: TellOptions, key: string, events: readonly 
       continue;
     }
     standing = withEvent(standing, event);
-    if (parked) {
-      eraseHeld(options, changes, entity, event);
-      continue;
-    }
-    if (event.offset === heldAt) {
-      parked = { event, reason: refusedBefore };
-      continue;
-    }
-    const decided = verdict(event.offset);
-    if (decided === "skip") continue;
-    if (decided === undefined && event.type !== undefined && !machine.folds(event.type)) continue;
-    const reason =
-      (decided === "park" ? parkedByOperator : undefined) ?? event.undecodable ?? machine.apply(event, entity);
-    if (reason) {
-      parked = { event, reason };
-      eraseHeld(options, changes, entity, event);
-    } else changes.take(machine.scopes, entity, event.position.recordedAt, event.offset, event.event);
+    parked = tellNext(options, { entity, changes, parked }, event);
   }
   return { entity, changes, parked };
 }

@@ -30,31 +30,34 @@ export const refusedBefore: ParkReason = { code: "TRIB_PROJECT_WRITE_REFUSED", r
 
 /** Folds events of one key, in the order given, up to the first that parks it; those after it only erase. */
 export function tell(options: TellOptions, key: string, events: readonly LaneEvent[]): Told {
-  const { layout, machine, verdict, heldAt } = options;
+  const { layout } = options;
   const entity = new Entity(key);
   const changes = new Changes(layout);
   let parked: Told["parked"];
-  for (const event of events) {
-    if (parked) {
-      eraseHeld(options, changes, entity, event);
-      continue;
-    }
-    // Before what was decided since: it is held there until that is carried out.
-    if (event.offset === heldAt) {
-      parked = { event, reason: refusedBefore };
-      continue;
-    }
-    const decided = verdict(event.offset);
-    if (decided === "skip") continue;
-    if (decided === undefined && event.type !== undefined && !machine.folds(event.type)) continue;
-    const reason =
-      (decided === "park" ? parkedByOperator : undefined) ?? event.undecodable ?? machine.apply(event, entity);
-    if (reason) {
-      parked = { event, reason };
-      eraseHeld(options, changes, entity, event);
-    } else changes.take(machine.scopes, entity, event.position.recordedAt, event.offset, event.event);
-  }
+  for (const event of events) parked = tellNext(options, { entity, changes, parked }, event);
   return { entity, changes, parked };
+}
+
+/** Folds the next event of a key, or keeps it held. @returns by what the key is held after it. */
+export function tellNext(options: TellOptions, { entity, changes, parked }: Told, event: LaneEvent): Told["parked"] {
+  const { machine, verdict, heldAt } = options;
+  if (parked) {
+    eraseHeld(options, changes, entity, event);
+    return parked;
+  }
+  // Before what was decided since: it is held there until that is carried out.
+  if (event.offset === heldAt) return { event, reason: refusedBefore };
+  const decided = verdict(event.offset);
+  if (decided === "skip") return undefined;
+  if (decided === undefined && event.type !== undefined && !machine.folds(event.type)) return undefined;
+  const reason =
+    (decided === "park" ? parkedByOperator : undefined) ?? event.undecodable ?? machine.apply(event, entity);
+  if (!reason) {
+    changes.take(machine.scopes, entity, event.position.recordedAt, event.offset, event.event);
+    return undefined;
+  }
+  eraseHeld(options, changes, entity, event);
+  return { event, reason };
 }
 
 /** What an event of a held key erases, unless an operator decided about it, or Postgres refused it. */
