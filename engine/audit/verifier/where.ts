@@ -1,6 +1,6 @@
 import { linesOf, text } from "./bytes.js";
 import type { PackedCheckpoint } from "./checkpoint.js";
-import { type PackedRecord, placeOf } from "./record.js";
+import { type PackedRecord, placeOf, shownOf } from "./record.js";
 
 /** How each kind of content is checked by itself; each throws an Error where it is wrong. */
 export interface Checks {
@@ -30,15 +30,10 @@ function parsed<Value>(files: Files, name: string, index: number): Value | undef
 
 /** An event by its type and place, as the files that were not changed say. */
 function eventName(files: Files, index: number, changed: string): string {
-  const sources = ["events.jsonl", "records.jsonl"].filter((name) => name !== changed);
-  const found = sources.flatMap((name) => parsed<PackedRecord & { record?: string }>(files, name, index) ?? []);
-  const [first] = found;
-  if (!first) return "a record";
-  const type = found
-    .find(({ record }) => record !== undefined)
-    ?.record?.split(".")
-    .at(-1);
-  return `the ${type ?? "record"} at ${placeOf(first)}`;
+  const record = parsed<PackedRecord>(files, changed === "records.jsonl" ? "events.jsonl" : "records.jsonl", index);
+  if (!record) return "a record";
+  const told = changed === "records.jsonl" ? record : JSON.parse(shownOf(record, files));
+  return `the ${(told as { readonly record: string }).record.split(".").at(-1)} at ${placeOf(record)}`;
 }
 
 async function insideRecords(name: string, files: Files, checks: Checks): Promise<string | undefined> {
