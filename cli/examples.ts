@@ -179,6 +179,10 @@ const examples: Readonly<Record<string, readonly (readonly [call: string, what: 
     ["tributary audit consistency --check grown.json --public-key $(cat notary.pub)", "exit code 0, or 3"],
   ],
   "audit key": [["tributary audit key", "to be kept by the auditor, outside of the installation"]],
+  "bench audit": [
+    ["tributary bench audit", "ten million events; some minutes, and 5 GB of disk while it runs"],
+    ["tributary bench audit --events 100000 --records 100000 --people 500 --json", "a small one, for a script"],
+  ],
   "bench generate": [["tributary bench generate --messages 100000", "messages a second"]],
   "bench intake": [
     ["tributary bench intake", "every connector that has a part in it"],

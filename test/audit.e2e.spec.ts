@@ -168,7 +168,7 @@ describe("the audit of an installation", () => {
       ...["audit", "prove", "--event", String(event?.id), "--out", proof, "--recipient", "court"],
     );
     expect(made.lines.join("\n")).toContain(`${event?.topic}, partition ${event?.partition}, offset ${event?.offset}`);
-    const { publicKey } = await json<{ publicKey: string }>("audit", "key");
+    const publicKey = String(JSON.parse(readFileSync(proof, "utf8")).publicKey);
     // Elsewhere: neither services nor keys, only a copy of the second place.
     const folder = join(installation.home, "notary");
     const home = join(installation.home, "elsewhere");
@@ -340,7 +340,10 @@ describe("the audit of an installation", () => {
       count += 1;
       const [found] = await copy.findings(tampered.bytes);
       const isNamed = found && found.offset >= tampered.first && found.offset <= tampered.last;
-      if (!isNamed) missed.push(`${alteration} in ${copy.name} at ${tampered.first}: ${JSON.stringify(found)}`);
+      // Whoever writes files by hand may get them wrong: only what reads as a log shows what the hashes are for.
+      const isLog = found?.what !== "record unreadable" || alteration === "flip a bit of the file";
+      if (!isNamed || !isLog)
+        missed.push(`${alteration} in ${copy.name} at ${tampered.first}: ${JSON.stringify(found)}`);
     }
     expect(missed).toEqual([]);
     expect(new Set(partitions.map(({ name }) => name.split("/")[0]))).toEqual(new Set(ownTopics));

@@ -49,14 +49,14 @@ async function timelineVector(pool: Pool): Promise<ReadonlyMap<string, number> |
 
 const list = (ids: ReadonlySet<string>): string[] => [...ids];
 
+/** Events of some patients ($1), visits ($2) and claims ($3): each list has an index. */
+export const eventsOfSubjects = `SELECT topic, partition, "offset", event_id AS "eventId", event_type AS type,
+    patient_id AS "patientId", visit_id AS "visitId", claim_id AS "claimId", remittance_id AS "remittanceId"
+  FROM projections.timeline
+  WHERE patient_id = ANY ($1::uuid[]) OR visit_id = ANY ($2::uuid[]) OR claim_id = ANY ($3::uuid[])`;
+
 async function inTimeline(pool: Pool, { patients, visits, claims, remittances }: Subjects): Promise<EventPlace[]> {
-  const { rows } = await pool.query<EventPlace>(
-    `SELECT topic, partition, "offset", event_id AS "eventId", event_type AS type, patient_id AS "patientId",
-       visit_id AS "visitId", claim_id AS "claimId", remittance_id AS "remittanceId"
-     FROM projections.timeline
-     WHERE patient_id = ANY ($1::uuid[]) OR visit_id = ANY ($2::uuid[]) OR claim_id = ANY ($3::uuid[])`,
-    [list(patients), list(visits), list(claims)],
-  );
+  const { rows } = await pool.query<EventPlace>(eventsOfSubjects, [list(patients), list(visits), list(claims)]);
   return remittances.size === 0 ? rows : [...rows, ...(await remittanceEvents(pool, remittances))];
 }
 
