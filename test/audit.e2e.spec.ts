@@ -126,6 +126,7 @@ describe("the audit of an installation", () => {
     ];
     expect(left.patients).toEqual(expect.arrayContaining([one, other]));
     expect(right.events).toEqual(left.events);
+    expect((await json<Trail>("audit", "trail", "patient", one, "--scan")).events).toEqual(left.events);
     expect(left.events.map(({ key }) => key)).toEqual(expect.arrayContaining([one, other]));
   });
 
