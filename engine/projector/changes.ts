@@ -32,6 +32,9 @@ export interface HistoryChange {
   readonly offset: number;
 }
 
+/** Names a version among those of its table. */
+export type VersionPlace = Pick<HistoryChange, "key" | "rest" | "offset">;
+
 export function added(left: Sum, right: Sum): Sum {
   if (typeof left === "number" && typeof right === "number") {
     const sum = left + right;
@@ -75,8 +78,10 @@ export class Changes {
   readonly appended: readonly AppendedChange[][];
   /** Offsets of events whose appended rows, written before, go. */
   readonly withdrawn: readonly Set<number>[];
-  /** Of tables that keep their versions. */
+  /** Of tables that keep their versions: those made, those there that say something else by now, those that go. */
   readonly history: readonly HistoryChange[][];
+  readonly mended: readonly HistoryChange[][];
+  readonly unmade: readonly VersionPlace[][];
   readonly #tables: readonly TableLayout[];
 
   constructor(layout: ProjectionLayout) {
@@ -85,6 +90,8 @@ export class Changes {
     this.appended = layout.tables.map(() => []);
     this.withdrawn = layout.tables.map(() => new Set());
     this.history = layout.tables.map(() => []);
+    this.mended = layout.tables.map(() => []);
+    this.unmade = layout.tables.map(() => []);
     this.#tables = layout.tables;
   }
 
@@ -95,6 +102,7 @@ export class Changes {
       rows += this.withdrawn[index]?.size ?? 0;
       rows += (this.keyed[index]?.length ?? 0) + (this.summed[index]?.size ?? 0) + (this.appended[index]?.length ?? 0);
       rows += this.history[index]?.length ?? 0;
+      rows += (this.mended[index]?.length ?? 0) + (this.unmade[index]?.length ?? 0);
     }
     return rows;
   }

@@ -153,6 +153,21 @@ export async function readEvents(records: readonly IncomingRecord[], context: Re
   return events;
 }
 
+/**
+ * An event that operators decided about for one projection, as it is to a reader who has only that: where others share the
+ * partition it was decoded all the same. It replaces nothing, and nothing of it is told.
+ */
+export const asDecided = (event: LaneEvent): LaneEvent => ({
+  ...event,
+  origin: undefined,
+  type: undefined,
+  event: {},
+  eventId: null,
+  undecodable: parkedByOperator,
+  sealed: null,
+  opened: null,
+});
+
 /** Reads what is read again, batch by batch. @throws as {@link readEvents}, and what the log throws. */
 export async function* readEventsOf(
   batches: AsyncIterable<readonly IncomingRecord[]>,

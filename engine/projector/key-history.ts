@@ -4,10 +4,14 @@ import { type LaneEvent, type ReadContext, readEvents } from "./events.js";
 import { withEvent } from "./origins.js";
 import { Positions } from "./positions.js";
 
-/** Events of keys that stand before an offset of their partition, in the order of their origins. */
+/**
+ * Events of keys that stand before an offset of their partition, in the order of their origins.
+ * @param pending offsets of events whose decision is recorded and not carried out: they count as before it; default none.
+ */
 export type KeyHistory = (
   keys: ReadonlySet<string>,
   before: number,
+  pending?: ReadonlySet<number>,
 ) => Promise<ReadonlyMap<string, readonly LaneEvent[]>>;
 
 /** A record without a position is told of by who decodes it. */
@@ -21,10 +25,10 @@ function isFresh(positions: Positions, { headers }: IncomingRecord): boolean {
  * decoded. Costs one reading of the partition, and nothing as long as no unit was translated again.
  */
 export function keyHistory(log: Pick<Log, "read">, context: ReadContext): KeyHistory {
-  const events = keyEvents(log, context);
-  return async (keys, before) => {
+  return async (keys, before, pending) => {
     const standing = new Map<string, readonly LaneEvent[]>();
-    for (const [key, all] of await events(keys, before)) {
+    const decided = (offset: number) => !pending?.has(offset) && context.decided?.(offset) === true;
+    for (const [key, all] of await keyEvents(log, { ...context, decided })(keys, before)) {
       standing.set(key, all.reduce<readonly LaneEvent[]>(withEvent, []));
     }
     return standing;

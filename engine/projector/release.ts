@@ -2,7 +2,8 @@ import type { Pool } from "../store/pool.js";
 import type { LanePlace } from "./checkpoint.js";
 import type { ProjectionLayout } from "./layout.js";
 import { consumerRole } from "./names.js";
-import type { HeldKey, Refolded } from "./refold.js";
+import type { HeldKey } from "./held-keys.js";
+import type { Refolded } from "./refold.js";
 import { WriteStatements } from "./statement.js";
 import type { ParkedRow } from "./statement-parts.js";
 
@@ -13,51 +14,14 @@ export interface Standing {
   readonly positions: string;
 }
 
-const placed = ({ build, topic, partition }: LanePlace) => [build.projection, build.build, topic, partition];
-
 /** @returns undefined when another owner came. */
 export async function standingOf(pool: Pool, place: LanePlace, epoch: number): Promise<Standing | undefined> {
   const { rows } = await pool.query<Standing>(
     `SELECT next_offset AS "nextOffset", journal, positions::text FROM engine.checkpoints
      WHERE projection = $1 AND build = $2 AND topic = $3 AND partition = $4 AND epoch = $5`,
-    [...placed(place), epoch],
+    [place.build.projection, place.build.build, place.topic, place.partition, epoch],
   );
   return rows[0];
-}
-
-/**
- * The keys that are held now and were parked at one of these offsets, by that offset. A key that was parked there and is
- * held at a later event by now is among them.
- */
-export async function heldAt(
-  pool: Pool,
-  place: LanePlace,
-  offsets: readonly number[],
-): Promise<ReadonlyMap<number, HeldKey>> {
-  const { rows } = await pool.query<HeldKey & { readonly asked: number }>(
-    `SELECT asked.log_offset AS asked, held.log_offset AS "offset", held.key, held.position, held.event_id AS "eventId",
-       held.event_type AS "eventType", held.code, held.positions::text
-     FROM engine.parked_keys AS asked
-     JOIN engine.parked_keys AS held USING (projection, build, topic, partition, key)
-     WHERE projection = $1 AND build = $2 AND topic = $3 AND partition = $4 AND asked.log_offset = ANY ($5::bigint[])
-       AND held.state <> 'done'`,
-    [...placed(place), offsets],
-  );
-  return new Map(rows.map(({ asked, ...held }) => [asked, held]));
-}
-
-/** Where keys are held, by key. */
-export async function heldPlaces(
-  pool: Pool,
-  place: LanePlace,
-  keys: readonly string[],
-): Promise<ReadonlyMap<string, number>> {
-  const { rows } = await pool.query<{ key: string; offset: number }>(
-    `SELECT key, log_offset AS "offset" FROM engine.parked_keys
-     WHERE projection = $1 AND build = $2 AND topic = $3 AND partition = $4 AND key = ANY ($5) AND state <> 'done'`,
-    [...placed(place), keys],
-  );
-  return new Map(rows.map(({ key, offset }) => [key, Number(offset)]));
 }
 
 export interface Release {
