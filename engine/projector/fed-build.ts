@@ -10,13 +10,13 @@ import type { AnyProjection } from "./definition.js";
 import { DerivedKeeper } from "./derived-keeper.js";
 import type { EventSelection } from "./events.js";
 import type { FoldWatchdog } from "./fold-watch.js";
+import { heldPlaces } from "./held-keys.js";
 import { ProjectionLane } from "./lane.js";
 import { layOut, type ProjectionLayout } from "./layout.js";
 import { Loader } from "./load.js";
 import { ParkedOperations } from "./parked-operations.js";
 import type { Patience } from "./patience.js";
 import type { Decoder, Opener, ProjectorLogger } from "./ports.js";
-import { heldPlaces } from "./held-keys.js";
 import { topicsOfProjections } from "./roles.js";
 import { validateProjection } from "./validate.js";
 

@@ -1,8 +1,8 @@
 import type { Pool } from "../store/pool.js";
 import type { LanePlace } from "./checkpoint.js";
+import type { HeldKey } from "./held-keys.js";
 import type { ProjectionLayout } from "./layout.js";
 import { consumerRole } from "./names.js";
-import type { HeldKey } from "./held-keys.js";
 import type { Refolded } from "./refold.js";
 import { WriteStatements } from "./statement.js";
 import type { ParkedRow } from "./statement-parts.js";

@@ -179,7 +179,9 @@ function versionParts(table: TableLayout, history: HistoryLayout, schema: string
     offset,
   ];
   const isPlace = ({ name }: { readonly name: string }) => place.some((part) => part.name === name);
-  const set = columns.filter((column) => !isPlace(column)).map(({ name }) => `${quoted(name)} = EXCLUDED.${quoted(name)}`);
+  const set = columns
+    .filter((column) => !isPlace(column))
+    .map(({ name }) => `${quoted(name)} = EXCLUDED.${quoted(name)}`);
   const conflict = ` ON CONFLICT (${place.map(({ name }) => quoted(name)).join(", ")}) DO UPDATE SET ${set.join(", ")}`;
   const ofLane = [["source_partition", "partition"]] as const;
   return {
