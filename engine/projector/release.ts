@@ -90,13 +90,13 @@ export async function writeRelease(
   const arrays = columns.map(([, type, get]) => add(again.map(get), type));
   const selected = names.map((column) => (column === "positions" ? "u.positions::json" : `u.${column}`));
   const parts = [
-    `released AS (UPDATE engine.parked_keys AS p SET state = 'done'
+    `released AS (UPDATE engine.parked_keys AS p SET state = 'done', mended = true
       WHERE p.projection = ${name} AND p.build = ${number} AND p.topic = ${inTopic} AND p.partition = ${inPartition}
         AND p.log_offset = ANY (${add(released, "bigint[]")}) AND EXISTS (TABLE fence))`,
     `again AS (INSERT INTO engine.parked_keys AS p (projection, build, topic, partition, consumer_role, ${names.join(", ")})
       SELECT ${name}, ${number}, ${inTopic}, ${inPartition}, ${add(consumerRole(build.consumer), "name")}, ${selected.join(", ")}
       FROM unnest(${arrays.join(", ")}) AS u (${names.join(", ")}) WHERE EXISTS (TABLE fence)
-      ON CONFLICT (projection, build, topic, partition, log_offset) DO UPDATE SET state = 'parked',
+      ON CONFLICT (projection, build, topic, partition, log_offset) DO UPDATE SET state = 'parked', mended = false,
         event_id = EXCLUDED.event_id, event_type = EXCLUDED.event_type, code = EXCLUDED.code, reason = EXCLUDED.reason)`,
     `answered AS (UPDATE engine.lane_requests AS r SET state = 'done', outcome = u.outcome, carried_out_at = now()
       FROM unnest(${add([...outcomes.keys()], "bigint[]")}, ${add([...outcomes.values()], "text[]")}) AS u (id, outcome)

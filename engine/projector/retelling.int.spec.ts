@@ -271,6 +271,39 @@ describe("a read model after units were translated again", () => {
     expect(decided).toBeGreaterThan(15);
   });
 
+  it.each(["skip", "park", "retry"] as const)(
+    "is the same where the owner that recorded a %s lost Postgres before it carried it out",
+    async (action) => {
+      const bench = await ProjectionBench.create(notes, database.pool, { beside: true });
+      const told = (act: Note["act"], value: string, at: number, of?: number): FoldInput => {
+        const event = note(1, act, value, 1);
+        const origin = of === undefined ? {} : { generation: 1, origin: { journal: "j", partition: 0, offset: of } };
+        const meta = { ...(event.event as { meta: object }).meta, ...origin };
+        return { ...event, event: { ...event.event, meta }, position: journal(0, at) };
+      };
+      bench.append([told("set", "a", 1), told("set", "b", 2), told("line", "c", 3), told("park", "d", 4, 2)]);
+      await bench.run();
+      const held = await heldIn(bench);
+      expect(held).toMatchObject([{ offset: 3 }]);
+      const [id] = await ask(action, held);
+      await database.pool.query("UPDATE engine.lane_requests SET state = 'decided' WHERE decision = $1", [id]);
+      const [{ key, ...place } = { key: "", topic, partition: 1, offset: 0 }] = held;
+      const known = { projection: "notes", actor: "operator", time: 0, reason: "seen", key };
+      const event = { position: null, eventId: null, eventType: null };
+      await bench.decisions.record([{ id: id as string, action, ...known, ...event, ...place }]);
+      bench.append([told("line", "e", 5, 3), told("set", "f", 6)]);
+      const lane = bench.lane(topic, 1);
+      await lane.batch(bench.recordsOf(topic, 1).slice(await lane.open()), bench.context(6));
+      await lane.attend();
+      await lane.close();
+      const beside = await bench.with(notes, { beside: true });
+      await beside.run({ batch: 1_000 });
+      expect(await stateOf(bench)).toEqual(await stateOf(beside));
+      expect(await differencesOf(bench)).toEqual([]);
+      for (const { build } of [bench.build, beside.build]) await dropBuild(database.pool, "notes", build);
+    },
+  );
+
   it("has its key released by a retry, where events after the one that parks now had been applied before", async () => {
     const { VisitUpdated } = notes.fold;
     const strict: typeof notes = {

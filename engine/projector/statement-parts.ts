@@ -264,7 +264,7 @@ export function parkedPart(layout: ProjectionLayout, build: Build): PartLayout<P
   // Held at the same event once more, after a unit translated again had released it.
   const again = [...names, "state"].filter((name) => name !== "log_offset" && !keyed.has(name));
   const conflict = ` ON CONFLICT (projection, build, topic, partition, log_offset) DO UPDATE SET ${again
-    .map((name) => (name === "state" ? "state = 'parked'" : `${name} = EXCLUDED.${name}`))
+    .map((name) => (name === "state" ? "state = 'parked', mended = false" : `${name} = EXCLUDED.${name}`))
     .join(", ")}`;
   return {
     columns,

@@ -62,7 +62,7 @@ interface Snapshot {
   readonly skipped: readonly string[];
   /** Keys held back, each a row. */
   readonly parked: readonly Row[];
-  /** Events that Postgres itself refused, `topic/partition/offset`: no fold can know. */
+  /** Events that Postgres itself refused, and holds or held their keys at, `topic/partition/offset`: no fold can know. */
   readonly refused: ReadonlySet<string>;
 }
 
@@ -100,14 +100,14 @@ async function snapshotOf(pool: Pool, build: Build, layout: ProjectionLayout): P
       else derived.set(name, await readDerived(client, build, name, definition));
     }
     const { rows } = await client.query<Row>(
-      `SELECT topic, partition, log_offset AS offset, key, code, state FROM engine.parked_keys
+      `SELECT topic, partition, log_offset AS offset, key, code, state, mended FROM engine.parked_keys
        WHERE projection = $1 AND build = $2`,
       [build.projection, build.build],
     );
     await client.query("COMMIT");
     broken = false;
     const refused = rows
-      .filter(({ code }) => code === refusal.code)
+      .filter(({ code, mended }) => code === refusal.code && !mended)
       .map(({ topic, partition, offset }) => `${topic}/${partition}/${offset}`);
     const parked = rows.filter(({ state }) => state !== "done");
     return { vector, tables, versions, derived, skipped, parked, refused: new Set(refused) };
