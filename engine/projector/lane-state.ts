@@ -13,6 +13,7 @@ import type { KeyHistory } from "./key-history.js";
 import type { ProjectionLayout } from "./layout.js";
 import type { Loader } from "./load.js";
 import { parkedByOperator } from "./operator-park.js";
+import { withEvent } from "./origins.js";
 import type { Opener } from "./ports.js";
 import { differenceOf, retellRows, tell } from "./retelling.js";
 import { type RetoldKey, retoldKeys } from "./retold-keys.js";
@@ -235,7 +236,7 @@ export class LaneState {
     for (const row of this.#parked) places.set(row.key, row);
     const retold = await retoldKeys({ history, places, decisions }, keys, (ahead[0] as LaneEvent).offset);
     if (layout.readsSealed) {
-      await this.#open([...retold.values()].flatMap(({ events, made }) => [...events, ...(made ?? [])]));
+      await this.#open([...retold.values()].flatMap((key) => key.events));
     }
     return retold;
   }
@@ -264,7 +265,7 @@ export class LaneState {
           continue;
         }
         if (event.origin) again.heldAt ??= event.offset;
-        else again.take(event);
+        else again.events = withEvent(again.events, event);
       }
       if (decided === "skip") continue;
       if (!entity) continue;
@@ -300,9 +301,9 @@ export class LaneState {
     const machine = this.#machine;
     const options = { layout, machine, verdict: (offset: number) => decisions.get(offset) };
     const name = storableText(event.key);
-    const before = tell({ ...options, heldAt: key.heldAt }, event.key, key.made ?? key.events);
-    key.retell(event);
-    const after = tell(options, event.key, key.events);
+    const before = tell({ ...options, heldAt: key.heldAt }, event.key, key.events);
+    key.events = withEvent(key.events, event);
+    const after = tell(key.isPending ? { ...options, heldAt: key.heldAt } : options, event.key, key.events);
     this.#changes.book(differenceOf(layout, before.changes, after.changes));
     retellRows(machine, this.#changes, entity, after.entity, event);
     this.#applied++;

@@ -4,34 +4,15 @@ import type { LaneEvent } from "./events.js";
 import type { HeldPlace } from "./held-keys.js";
 import type { KeyHistory } from "./key-history.js";
 import { parkedByOperator } from "./operator-park.js";
-import { withEvent } from "./origins.js";
 
 /** A key that a unit translated again concerns. */
-export class RetoldKey {
+export interface RetoldKey {
   /** What stands of it, in the order of origins. */
   events: readonly LaneEvent[];
-  /** What its rows were made of, where that is something else: a decision about it is recorded and not carried out. */
-  made: readonly LaneEvent[] | undefined;
   /** Where it is held, if it is. */
   heldAt: number | undefined;
-
-  constructor(events: readonly LaneEvent[], made: readonly LaneEvent[] | undefined, heldAt: number | undefined) {
-    this.events = events;
-    this.made = made;
-    this.heldAt = heldAt;
-  }
-
-  /** One more event of it. */
-  take(event: LaneEvent): void {
-    this.events = withEvent(this.events, event);
-    this.made &&= withEvent(this.made, event);
-  }
-
-  /** One more event, with which it is told again, under all decisions. */
-  retell(event: LaneEvent): void {
-    this.events = withEvent(this.events, event);
-    this.made = undefined;
-  }
+  /** Whether what was decided about the event it is held at is recorded and not carried out: it is held there until then. */
+  readonly isPending: boolean;
 }
 
 export interface RetoldSources {
@@ -47,16 +28,15 @@ export async function retoldKeys(
   keys: ReadonlySet<string>,
   before: number,
 ): Promise<Map<string, RetoldKey>> {
-  const standing = await history(keys, before);
-  // Its owner ended, or lost Postgres, after it had recorded what was decided. Telling the key again carries it out.
+  // Its owner ended, or lost Postgres, between the two.
   const isPending = ({ offset, code }: HeldPlace) =>
     decisions.has(offset) && !(decisions.get(offset) === "park" && code === parkedByOperator.code);
   const pending = new Set([...places.values()].filter(isPending).map(({ offset }) => offset));
-  const made = pending.size > 0 ? await history(keys, before, pending) : undefined;
+  const standing = await history(keys, before, pending);
   return new Map(
     [...standing].map(([key, events]) => {
-      const heldAt = places.get(storableText(key))?.offset;
-      return [key, new RetoldKey(events, made?.get(key), heldAt)];
+      const place = places.get(storableText(key));
+      return [key, { events, heldAt: place?.offset, isPending: place !== undefined && isPending(place) }];
     }),
   );
 }
