@@ -1,7 +1,7 @@
 import type { Row } from "./definition.js";
 import type { Entity, Slot } from "./entity.js";
 import type { ProjectionLayout, TableLayout } from "./layout.js";
-import type { Difference } from "./retelling.js";
+import type { HistoryChange, VersionPlace } from "./row-version.js";
 import { type AnyScope, AppendedScope, KeyedScope, SummedScope } from "./scope.js";
 
 /** A sum in the making: a number while exact, else a bigint. */
@@ -20,20 +20,18 @@ export interface AppendedChange {
   readonly ordinal: number;
 }
 
-/** A version of a row, as an event left it. */
-export interface HistoryChange {
-  readonly key: string;
-  readonly rest: string;
-  /** Undefined when the event removed the row. */
-  readonly row: Row | undefined;
-  /** When the event happened, where it says so, and when it was recorded; epoch milliseconds. */
-  readonly occurredAt: number | null;
-  readonly recordedAt: number;
-  readonly offset: number;
+/** Rows of summed and appended tables that have to change so that what was told once becomes what is told now. */
+export interface Difference {
+  readonly sums: readonly { readonly table: TableLayout; readonly key: Row; readonly sums: readonly Sum[] }[];
+  readonly appended: readonly {
+    readonly table: number;
+    readonly row: Row;
+    readonly offset: number;
+    readonly ordinal: number;
+  }[];
+  /** Offsets of events whose appended rows go. */
+  readonly withdrawn: readonly { readonly table: number; readonly offset: number }[];
 }
-
-/** Names a version among those of its table. */
-export type VersionPlace = Pick<HistoryChange, "key" | "rest" | "offset">;
 
 export function added(left: Sum, right: Sum): Sum {
   if (typeof left === "number" && typeof right === "number") {

@@ -2,9 +2,8 @@ import type { IncomingRecord } from "../log/log.js";
 import { type EventPosition, parsePosition, positionHeader } from "../log/position.js";
 import { TributaryError } from "../service/errors.js";
 import type { EventType } from "./definition.js";
-import type { ParkReason } from "./fold.js";
-import { parkedByOperator } from "./operator-park.js";
 import type { Origin } from "./origins.js";
+import { type ParkReason, parkedByOperator } from "./park-reason.js";
 import type { Decoder } from "./ports.js";
 
 /** A record as the lanes of a partition share it: read and decoded once, however many projections fold it. */

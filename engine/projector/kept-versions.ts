@@ -1,11 +1,12 @@
 import type { Pool } from "../store/pool.js";
-import type { Changes, HistoryChange, VersionPlace } from "./changes.js";
+import type { Changes } from "./changes.js";
 import type { LanePlace } from "./checkpoint.js";
 import { parameterOf, parameterType } from "./columns.js";
 import type { Row } from "./definition.js";
 import type { ColumnLayout, ProjectionLayout, TableLayout } from "./layout.js";
 import { quoted } from "./names.js";
 import { readVersions, versionColumns } from "./read-table.js";
+import type { HistoryChange, VersionPlace } from "./row-version.js";
 import { restOf, versionValue } from "./scope.js";
 import { valuesEqual } from "./values.js";
 

@@ -3,7 +3,7 @@ import type { LaneDecisions } from "./decisions.js";
 import type { LaneEvent } from "./events.js";
 import type { HeldPlace } from "./held-keys.js";
 import type { KeyHistory } from "./key-history.js";
-import { parkedByOperator } from "./operator-park.js";
+import { parkedByOperator } from "./park-reason.js";
 
 /** A key that a unit translated again concerns. */
 export interface RetoldKey {

@@ -1,11 +1,12 @@
 import { ArrayParameter, type ElementType } from "./array-parameter.js";
 import type { Build } from "./build.js";
-import type { HistoryChange, Sum, VersionPlace } from "./changes.js";
+import type { Sum } from "./changes.js";
 import { columnParameter, parameterType, putExpression, valueWriter } from "./columns.js";
 import type { ColumnValue, Row } from "./definition.js";
 import type { Slot } from "./entity.js";
 import type { ColumnLayout, HistoryLayout, ProjectionLayout, TableLayout } from "./layout.js";
 import { consumerRole, literal, quoted } from "./names.js";
+import type { HistoryChange, VersionPlace } from "./row-version.js";
 import { restValue, versionValue } from "./scope.js";
 
 /** A column of a part: how its array is typed, filled, and put into the table. */
