@@ -20,8 +20,10 @@ import { Chance } from "../engine/testing/simulation/random.js";
 import { partitions, type RegionHistory, regionHistory } from "./crash/region-history.js";
 
 /** Processes to be killed, of them in one region with one consumer. */
-const kills = chaosSize(6, 1_000);
-const killsOfOne = chaosSize(2, 25);
+const kills = chaosSize(3, 1_000);
+const killsOfOne = chaosSize(4, 26);
+/** People of a region: events and calls grow with them. */
+const patients = chaosSize(6, 10);
 /** Children at once, each with a database of its own. */
 const places = 2;
 const batchRecords = 12;
@@ -127,7 +129,7 @@ describe("a region's read models whose consumer, or whose rebuild, is killed at 
       let seed = firstSeed();
       for (; tally.kills < kills; seed++) {
         const chance = new Chance(seed);
-        const history = await regionHistory(seed, { patients: 6, batchRecords });
+        const history = await regionHistory(seed, { patients, batchRecords });
         seen.merges += history.merges;
         seen.forgotten += history.forgotten.size;
         const shuffled = definitions.map((one) => ({ one, order: chance.next() })).sort((a, b) => a.order - b.order);

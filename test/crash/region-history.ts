@@ -44,10 +44,17 @@ interface Published {
 const journal = "journal";
 const firstRecorded = Date.UTC(2026, 0, 1);
 
+const hasMerge = ({ events }: ReceivedUnit) => events.some(({ type }) => type === "PatientsMerged");
+
 /** Units of every sender in its own order, the senders in any. */
 async function unitsOf(seed: number, patients: number, chance: Chance): Promise<Placed[]> {
-  const intake = Object.assign(new RecordingIntake(), { surrogate: testSurrogate });
-  await playRegion(generateRegion({ seed: `crash points/${seed}`, patients }), () => intake);
+  let intake: RecordingIntake;
+  do {
+    intake = Object.assign(new RecordingIntake(), { surrogate: testSurrogate });
+    const name = `crash points/${seed}/${chance.between(0, 1_000_000)}`;
+    const given = intake;
+    await playRegion(generateRegion({ seed: name, patients }), () => given);
+  } while (!intake.published.some(hasMerge));
   const feeds = new Map<string, ReceivedUnit[]>();
   for (const unit of intake.published) {
     if (unit.events.length > 0) feeds.set(unit.partner, [...(feeds.get(unit.partner) ?? []), unit]);
@@ -100,7 +107,7 @@ export async function regionHistory(
       subjectsOf.set(patient, subjects.set(draft.subject, draft));
     }
   }
-  const erased = [...subjectsOf].filter(() => chance.of(0.5)).slice(0, 2);
+  const erased = [...subjectsOf].slice(chance.between(0, Math.max(0, subjectsOf.size - 2))).slice(0, 2);
   const isErased = ({ sealFor }: EventDraft) => erased.some(([patient]) => patient === sealFor);
   const told = new Map<Placed, number>();
   for (const [at, each] of placed.entries()) {
