@@ -12,10 +12,9 @@ import type { HeldPlace } from "./held-keys.js";
 import type { KeyHistory } from "./key-history.js";
 import type { ProjectionLayout } from "./layout.js";
 import type { Loader } from "./load.js";
-import { withEvent } from "./origins.js";
 import { type ParkReason, parkedByOperator } from "./park-reason.js";
 import type { Opener } from "./ports.js";
-import { differenceOf, retellRows, tell } from "./retelling.js";
+import { differenceOf, retellRows } from "./retelling.js";
 import { type RetoldKey, retoldKeys } from "./retold-keys.js";
 import { openSealed } from "./sealed-content.js";
 import type { Write } from "./statement.js";
@@ -264,8 +263,8 @@ export class LaneState {
           this.#retell(checkpoint, event, entity, again);
           continue;
         }
-        if (event.origin) again.heldAt ??= event.offset;
-        else again.events = withEvent(again.events, event);
+        if (this.#refused.has(event.offset)) again.refuse(event);
+        else again.take(event);
       }
       if (decided === "skip") continue;
       if (!entity) continue;
@@ -301,14 +300,11 @@ export class LaneState {
     const machine = this.#machine;
     const options = { layout, machine, verdict: (offset: number) => decisions.get(offset) };
     const name = storableText(event.key);
-    const before = tell({ ...options, heldAt: key.heldAt }, event.key, key.events);
-    key.events = withEvent(key.events, event);
-    const after = tell(key.isPending ? { ...options, heldAt: key.heldAt } : options, event.key, key.events);
+    const [before, after] = key.retell(options, event);
     this.#changes.book(differenceOf(layout, before.changes, after.changes));
     retellRows(machine, this.#changes, entity, after.entity, event);
     this.#applied++;
     const [was, is] = [checkpoint.held.has(name) ? before.parked?.event.offset : undefined, after.parked?.event.offset];
-    key.heldAt = is;
     if (was === is) return;
     if (was !== undefined) this.#release(checkpoint, name);
     if (after.parked) this.#park(checkpoint, after.parked.event, after.parked.reason);

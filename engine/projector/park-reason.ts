@@ -10,6 +10,9 @@ export interface ParkReason {
   readonly reason: string;
 }
 
+/** Of what Postgres alone refuses: no fold can know. */
+export const writeRefused: ParkReason["code"] = "TRIB_PROJECT_WRITE_REFUSED";
+
 /** An operator decided that the event parks its key: it stops the projection, and nobody may park it by themselves. */
 export const parkedByOperator: ParkReason = {
   code: "TRIB_PROJECT_PARKED_BY_OPERATOR",

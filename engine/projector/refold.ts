@@ -14,7 +14,8 @@ import { keyEvents } from "./key-history.js";
 import { adoptRows, liveThrough } from "./key-life.js";
 import type { ProjectionLayout } from "./layout.js";
 import { Loader } from "./load.js";
-import { type ParkReason, parkedByOperator } from "./park-reason.js";
+import { waitingFrom } from "./origins.js";
+import { type ParkReason, parkedByOperator, writeRefused } from "./park-reason.js";
 import type { Decoder, Opener } from "./ports.js";
 import { Positions } from "./positions.js";
 import { differenceOf, eraseHeld } from "./retelling.js";
@@ -145,7 +146,12 @@ async function retellHeld(
     const folding = byKey.get(storableText(key)) as Folding;
     const { held } = folding;
     const told = { layout, machine };
-    const before = liveThrough({ ...told, verdict: stood, heldAt: held.offset }, key, readUnder(events, stood));
+    const made = readUnder(events, stood);
+    const before = liveThrough(
+      { ...told, verdict: stood, heldAt: held.offset },
+      key,
+      held.code === writeRefused ? waitingFrom(held.offset, made) : made,
+    );
     // What Postgres refused of it is not looked for event by event: the key stays where it is.
     const after = stop ? before : liveThrough({ ...told, verdict }, key, readUnder(events, verdict));
     changes.book(differenceOf(layout, before.changes, after.changes));

@@ -38,6 +38,14 @@ function plainOrder(log: readonly FoldInput[], units: readonly Unit[]): FoldInpu
 const contents = async (bench: ProjectionBench, name: string) =>
   (await bench.rows(name)).map(({ row }) => JSON.stringify(row)).sort();
 
+/** Of one key: what a unit says, of its own or in the place of another. */
+function told(act: Note["act"], value: string, at: number, of?: number, generation = 1): FoldInput {
+  const event = note(1, act, value, 1);
+  const origin = of === undefined ? {} : { generation, origin: { journal: "j", partition: 0, offset: of } };
+  const meta = { ...(event.event as { meta: object }).meta, ...origin };
+  return { ...event, event: { ...event.event, meta }, position: unitPlace(0, at) };
+}
+
 describe("a read model after units were translated again", () => {
   it("is what verify computes, and what a lane makes of the log at once, in batches of any size", async () => {
     let retold = 0;
@@ -152,16 +160,41 @@ describe("a read model after units were translated again", () => {
     expect(again).toBeGreaterThan(2);
   });
 
+  it.each([
+    { what: "what is told in its place", act: "set", of: 2, generation: 2, held: [] },
+    { what: "what is told of another unit", act: "line", of: 1, generation: 1, held: [2] },
+  ] as const)(
+    "is the same where Postgres refuses what is told again, and $what comes",
+    async ({ act, held, ...again }) => {
+      for (const batch of [1, 100]) {
+        const bench = await ProjectionBench.create(notes, database.pool, { beside: true });
+        const { schema } = bench.build;
+        await database.pool.query(`ALTER TABLE ${schema}.notes ADD CONSTRAINT no CHECK (note <> 'refused')`);
+        bench.append([told("set", "a", 1), told("set", "b", 2), told("set", "refused", 3, 2)]);
+        await bench.run({ batch });
+        expect(await heldIn(bench)).toMatchObject([{ offset: 2 }]);
+        bench.append([told(act, "c", 4, again.of, again.generation), told("line", "d", 5)]);
+        await bench.run({ batch });
+        expect((await heldIn(bench)).map(({ offset }) => offset)).toEqual(held);
+        expect(await differencesOf(bench)).toEqual([]);
+        await database.pool.query(`ALTER TABLE ${schema}.notes DROP CONSTRAINT no`);
+        await askOf(bench, "retry", await heldIn(bench));
+        await bench.run();
+        expect(await heldIn(bench)).toEqual([]);
+        expect(await differencesOf(bench)).toEqual([]);
+        const beside = await bench.with(notes, { beside: true });
+        await beside.run({ batch: 1_000 });
+        const { history, acts } = await stateOf(beside);
+        expect(await stateOf(bench)).toMatchObject({ history, acts });
+        for (const { build } of [bench.build, beside.build]) await dropBuild(database.pool, "notes", build);
+      }
+    },
+  );
+
   it.each(["skip", "park", "retry"] as const)(
     "is the same where the owner that recorded a %s lost Postgres before it carried it out",
     async (action) => {
       const bench = await ProjectionBench.create(notes, database.pool, { beside: true });
-      const told = (act: Note["act"], value: string, at: number, of?: number): FoldInput => {
-        const event = note(1, act, value, 1);
-        const origin = of === undefined ? {} : { generation: 1, origin: { journal: "j", partition: 0, offset: of } };
-        const meta = { ...(event.event as { meta: object }).meta, ...origin };
-        return { ...event, event: { ...event.event, meta }, position: unitPlace(0, at) };
-      };
       bench.append([told("set", "a", 1), told("set", "b", 2), told("line", "c", 3), told("park", "d", 4, 2)]);
       await bench.run();
       const held = await heldIn(bench);
