@@ -155,7 +155,7 @@ async function retellHeld(
     // What Postgres refused of it is not looked for event by event: the key stays where it is.
     const after = stop ? before : liveThrough({ ...told, verdict }, key, readUnder(events, verdict));
     changes.book(differenceOf(layout, before.changes, after.changes));
-    for (const [index, made] of after.changes.history.entries()) versions.history[index]?.push(...made);
+    for (const [index, all] of after.changes.history.entries()) versions.history[index]?.push(...all);
     adoptRows(changes, entities.get(key) as Entity, after.entity);
     const applied = events.filter(({ offset }) => !stop && offset >= held.offset && verdict(offset) !== "skip");
     folding.applied.push(...applied.map(({ offset }) => offset));
