@@ -21,7 +21,7 @@ export interface WaitingUnit {
 }
 
 export interface RecordContext {
-  readonly codec: Pick<Codec, "encode" | "encodeEntry">;
+  readonly codec: Pick<Codec, "encode" | "encodeFinished" | "encodeEntry">;
   readonly connector: { readonly name: string; readonly version: string };
   readonly hash: KeyedHash;
   readonly contentHash: ContentHash;
