@@ -59,7 +59,8 @@ function finishEvent(
     connector,
     causationId: receiptId,
     correlationId: unit.transport?.transmissionId ?? null,
-    ...again,
+    generation: again?.generation,
+    origin: again?.origin,
   };
   try {
     let sealed: Buffer | null = null;

@@ -122,7 +122,7 @@ function encodeEntry(
     resource: kept?.rule === "LATEST" ? resourceHash(hash, kept) : null,
     contentHash: contentHash([unit.bytes]),
     size: unit.bytes.length,
-    sealedFor: chain.map(({ subject, generation }) => ({ subject, generation })),
+    sealedFor: chain,
     sealedUnit: sealUnit(receiptId, chain, { bytes, controlId: controlId?.value ?? null }),
     transport: unit.transport ?? null,
     closing: closing

@@ -1,4 +1,4 @@
-import avro from "avsc";
+import type avro from "avsc";
 import type { Sink } from "./avro-sink.js";
 import { DateType, DecimalType } from "./logical.js";
 

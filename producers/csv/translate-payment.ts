@@ -33,9 +33,11 @@ export function translatePayment(reading: Reading, { surrogate }: Sender): Trans
   const flags = ["ADJUSTMENTS_UNTOLD"];
   if (!balanced) flags.push("PAYMENT_UNBALANCED");
   if (patientId === null) flags.push("PATIENT_UNIDENTIFIED");
-  const facts: Omit<Facts, "occurrence"> = {
+  const remittanceId = surrogate("remittance", payer, "", trace);
+  const payerControlNumberHash = payerClaim === "" ? null : surrogate("payer-control", provider, "", payerClaim);
+  const factsOf = (occurrence: number): Facts => ({
     patientId,
-    remittanceId: surrogate("remittance", payer, "", trace),
+    remittanceId,
     payerId: payer,
     providerNpi: /^\d{10}$/.test(provider) ? provider : null,
     traceNumber: trace,
@@ -45,9 +47,10 @@ export function translatePayment(reading: Reading, { surrogate }: Sender): Trans
     patientAmount,
     allowedAmount,
     balanced,
-    payerControlNumberHash: payerClaim === "" ? null : surrogate("payer-control", provider, "", payerClaim),
+    payerControlNumberHash,
     paidAt: day,
-  };
+    occurrence,
+  });
   return {
     names: [payer, provider, trace, claim],
     number: claim,
@@ -59,7 +62,7 @@ export function translatePayment(reading: Reading, { surrogate }: Sender): Trans
         subject: claimId,
         time: day,
         timePrecision: "DAY",
-        fields: hashed({ ...facts, occurrence }, flags),
+        fields: hashed(factsOf(occurrence), flags),
         sealed: {
           patientControlNumber: claim,
           payerControlNumber: payerClaim || null,
