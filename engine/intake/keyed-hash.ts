@@ -1,5 +1,5 @@
 import { createHmac, hash } from "node:crypto";
-import { cutBytes } from "../log/slab.js";
+import { cutBytes, Views } from "../log/slab.js";
 
 /**
  * HMAC-SHA-256 (RFC 2104) under the deployment secret of a list of parts, each with its length before it (4 bytes, big
@@ -52,6 +52,7 @@ class Mac {
   readonly #secret: Buffer;
   /** The secret's inner block, and after it the message. */
   readonly #inner: Buffer;
+  readonly #innerViews: Views;
   /** The secret's outer block, and after it the inner digest. */
   readonly #outer: Buffer;
   #at = blockBytes;
@@ -60,6 +61,7 @@ class Mac {
   constructor(secret: Buffer) {
     this.#secret = secret;
     this.#inner = Buffer.alloc(blockBytes + gathered, 0);
+    this.#innerViews = new Views(this.#inner);
     this.#outer = Buffer.alloc(blockBytes + digestBytes, 0);
     for (let at = 0; at < blockBytes; at++) {
       this.#inner[at] = (secret[at] ?? 0) ^ 0x36;
@@ -115,7 +117,7 @@ class Mac {
   end(): Buffer {
     if (this.#stream !== undefined) return this.#stream.digest();
     // As texts of one byte a character: small buffers are dear for the garbage collector.
-    const digest = hash("sha256", this.#inner.subarray(0, this.#at), "binary");
+    const digest = hash("sha256", this.#innerViews.of(this.#at), "binary");
     this.#outer.write(digest, blockBytes, digestBytes, "latin1");
     const mac = cutBytes(digestBytes);
     mac.write(hash("sha256", this.#outer, "binary"), "latin1");

@@ -1,5 +1,5 @@
 import { createCipheriv, createDecipheriv, randomFillSync } from "node:crypto";
-import { cutBytes } from "../log/slab.js";
+import { cutBytes, Views } from "../log/slab.js";
 import { TributaryError } from "../service/errors.js";
 
 const version = 1;
@@ -10,17 +10,19 @@ const gcm = { authTagLength: tagLength };
 export const sealOverhead = 1 + nonceLength + tagLength;
 
 /** Random bytes drawn together: a call of the generator for each nonce costs as much as the encryption itself. */
-const drawn = Buffer.allocUnsafe(nonceLength * 512);
+const drawn = Buffer.allocUnsafeSlow(nonceLength * 512);
 let used = drawn.length;
+const nonce = Buffer.allocUnsafeSlow(nonceLength);
 
-/** Bytes that were never given out before; a view, to be copied before the next call. */
+/** Bytes that were never given out before, to be copied before the next call. */
 function freshNonce(): Buffer {
   if (used === drawn.length) {
     randomFillSync(drawn);
     used = 0;
   }
+  for (let at = 0; at < nonceLength; at++) nonce[at] = drawn[used + at] as number;
   used += nonceLength;
-  return drawn.subarray(used - nonceLength, used);
+  return nonce;
 }
 
 /**
@@ -63,6 +65,7 @@ export function unseal(key: Buffer, additionalData: Buffer, sealed: Buffer): Buf
 
 /** Where additional data is put together; a caller with more gets bytes of its own. */
 const scratch = Buffer.alloc(1024);
+const views = new Views(scratch);
 
 /**
  * Parts as bytes, each with its length before it, so that no two lists of parts make the same bytes.
@@ -77,7 +80,7 @@ export function additionalData(...parts: readonly (string | number)[]): Buffer {
     scratch.writeUInt32BE(length, at);
     at += 4 + length;
   }
-  return scratch.subarray(0, at);
+  return views.of(at);
 }
 
 /** Names are short and of ASCII characters: a loop costs less than a call of the library. @returns bytes written. */
