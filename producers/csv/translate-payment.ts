@@ -3,7 +3,12 @@ import type { EventInputs } from "../../schemas/events.generated.js";
 import type { Reading } from "./reading.js";
 import type { Sender, Translation } from "./translate.js";
 
-type Facts = Omit<EventInputs["ClaimAdjudicated"], "contentHash" | "flags">;
+type Facts = EventInputs["ClaimAdjudicated"];
+/** Facts before their hash is known; what is undefined is no part of it. */
+type Unhashed = Omit<Facts, "contentHash" | "flags"> & {
+  contentHash: string | undefined;
+  flags: readonly string[] | undefined;
+};
 
 /** CLP02 of a payment taken back. */
 const reversal = "22";
@@ -35,7 +40,7 @@ export function translatePayment(reading: Reading, { surrogate }: Sender): Trans
   if (patientId === null) flags.push("PATIENT_UNIDENTIFIED");
   const remittanceId = surrogate("remittance", payer, "", trace);
   const payerControlNumberHash = payerClaim === "" ? null : surrogate("payer-control", provider, "", payerClaim);
-  const factsOf = (occurrence: number): Facts => ({
+  const factsOf = (occurrence: number): Unhashed => ({
     patientId,
     remittanceId,
     payerId: payer,
@@ -50,6 +55,8 @@ export function translatePayment(reading: Reading, { surrogate }: Sender): Trans
     payerControlNumberHash,
     paidAt: day,
     occurrence,
+    contentHash: undefined,
+    flags: undefined,
   });
   return {
     names: [payer, provider, trace, claim],
@@ -83,6 +90,9 @@ function isPlausible(charge: number, paid: number, patient: number): boolean {
   return sign * (paid + patient) <= sign * charge;
 }
 
-function hashed(facts: Facts, flags: readonly string[]): EventInputs["ClaimAdjudicated"] {
-  return { ...facts, contentHash: contentHash(facts), flags };
+/** Gives facts their hash, in place: a copy of so many fields costs more than hashing them. */
+function hashed(facts: Unhashed, flags: readonly string[]): Facts {
+  facts.contentHash = contentHash(facts);
+  facts.flags = flags;
+  return facts as Facts;
 }
