@@ -57,6 +57,7 @@ export async function madeAsOf(
       command,
       subject,
       patients: [],
+      bulk: { projection: asOf.projection, until: at, opened: source.opens },
       events: asOf.events,
       reason,
       actor,

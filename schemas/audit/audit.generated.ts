@@ -23,6 +23,8 @@ export interface AccessRecorded {
   readonly reason: string | null;
   /** Who is given what was exported, where told. */
   readonly recipient: string | null;
+  /** Whose it was, where that are too many to be named: everyone whom it reaches, named in `patients` or not. */
+  readonly bulk: BulkAccess | null;
 }
 
 /** Input form of {@link AccessRecorded}: fields with a default may be left out. */
@@ -43,6 +45,8 @@ export interface AccessRecordedInput {
   readonly reason?: string | null | undefined;
   /** Who is given what was exported, where told. */
   readonly recipient?: string | null | undefined;
+  /** Whose it was, where that are too many to be named: everyone whom it reaches, named in `patients` or not. */
+  readonly bulk?: BulkAccessInput | null | undefined;
 }
 
 /** Something that was looked at, exported or done over. */
@@ -79,6 +83,30 @@ export interface AuditMetaInput {
   readonly time: number;
   /** Who asked for it: the operator's name, as given. */
   readonly actor: string;
+}
+
+/** An access that reaches every patient of whom a part of the log tells. */
+export interface BulkAccess {
+  /** Read model whose events they are; none: those of every topic. */
+  readonly projection: string | null;
+  /** Events taken by the log at or after this time; none: from the first. Epoch milliseconds, UTC. */
+  readonly from: number | null;
+  /** Events recorded at or before this time. Epoch milliseconds, UTC. */
+  readonly until: number;
+  /** Whether what identifies a person was opened. */
+  readonly opened: boolean;
+}
+
+/** Input form of {@link BulkAccess}: fields with a default may be left out. */
+export interface BulkAccessInput {
+  /** Read model whose events they are; none: those of every topic. */
+  readonly projection?: string | null | undefined;
+  /** Events taken by the log at or after this time; none: from the first. Epoch milliseconds, UTC. */
+  readonly from?: number | null | undefined;
+  /** Events recorded at or before this time. Epoch milliseconds, UTC. */
+  readonly until: number;
+  /** Whether what identifies a person was opened. */
+  readonly opened?: boolean | undefined;
 }
 
 /** Step of an erasure. */
