@@ -57,7 +57,9 @@ export function registerAuditAccess(command: Command): void {
   command
     .command("disclosures")
     .argument("<patient>", "surrogate id; records merged with it count too", surrogateOf)
-    .description("who was shown or given what about a patient, over six years, accesses to everyone's data where the patient is in it among them; recorded as an access itself")
+    .description(
+      "who was shown or given what about a patient, over six years, accesses to everyone's data where the patient is in it among them; recorded as an access itself",
+    )
     .option("--years <n>", "how far back", yearsOf, disclosureYears)
     .option("--by <name>", "who asks; default the user of the system")
     .option("--fhir", "one FHIR R4 AuditEvent a line (IHE BALP)")

@@ -3,8 +3,8 @@ import { Argument, type Command } from "commander";
 import { auditRecords, isAccess, recordAccess } from "../engine/audit/access.js";
 import { asOfRows } from "../engine/audit/as-of-rows.js";
 import { auditEventOf } from "../engine/audit/audit-event.js";
-import { disclosuresOf } from "../engine/audit/disclosures.js";
 import { fingerprint, notaryKey } from "../engine/audit/checkpoint.js";
+import { disclosuresOf } from "../engine/audit/disclosures.js";
 import { makePackage } from "../engine/audit/package.js";
 import { recordsOfPeriod } from "../engine/audit/period.js";
 import type { PlacedRecord } from "../engine/audit/read-places.js";
@@ -67,7 +67,11 @@ async function gather(
 }
 
 /** Files beside records and proofs. */
-async function furtherFiles({ log, codec, source }: AuditParts, { subject, trail, records }: Gathered, journal: string) {
+async function furtherFiles(
+  { log, codec, source }: AuditParts,
+  { subject, trail, records }: Gathered,
+  journal: string,
+) {
   const files = new Map<string, Uint8Array>();
   const text = (lines: readonly object[]) => Buffer.from(lines.map((line) => `${JSON.stringify(line)}\n`).join(""));
   if (trail) {

@@ -46,7 +46,15 @@ export function accessRow(found: AuditRecord): AccessRow {
   };
   if (isAccess(found)) {
     const { action, subject, events, units, recipient } = found.value;
-    return { ...row, action, what: `${subject.kind} ${subject.id}`, whose: whose(found.value), events, units, recipient };
+    return {
+      ...row,
+      action,
+      what: `${subject.kind} ${subject.id}`,
+      whose: whose(found.value),
+      events,
+      units,
+      recipient,
+    };
   }
   if (found.type === "ErasureRecorded") {
     const { patient, step } = found.value as unknown as ErasureRecorded;

@@ -98,7 +98,9 @@ export function auditEventOf(found: AuditRecord, installation: string): Resource
     resourceType: "AuditEvent",
     id: idOf(meta.id),
     // The profiles want a patient by name.
-    ...(profile === undefined || (isAccess(found) && found.value.patients.length === 0) ? {} : { meta: { profile: [profile] } }),
+    ...(profile === undefined || (isAccess(found) && found.value.patients.length === 0)
+      ? {}
+      : { meta: { profile: [profile] } }),
     ...described,
     recorded: new Date(meta.time).toISOString(),
     outcome: "0",

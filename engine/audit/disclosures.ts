@@ -21,7 +21,11 @@ export interface Disclosed {
 type Bulk = NonNullable<AccessRecorded["bulk"]>;
 
 /** Whether a patient of whom the log has this event is among whom the access reached. */
-function reaches({ projection, from, until }: Bulk, { topic, record }: PlacedRecord, projections: readonly AnyProjection[]) {
+function reaches(
+  { projection, from, until }: Bulk,
+  { topic, record }: PlacedRecord,
+  projections: readonly AnyProjection[],
+) {
   const known = projections.filter(({ name }) => name === projection);
   // A read model that is no more may have been of anybody.
   if (known.length > 0 && !topicsOfProjections(known).includes(topic)) return false;
