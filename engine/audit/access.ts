@@ -4,7 +4,7 @@ import type { Codec } from "../log/codec.js";
 import type { Log } from "../log/log.js";
 import { auditTopic } from "../log/schemas.js";
 
-export const accessActions = ["READ", "OPEN", "EXPORT", "REPLAY"] as const;
+export const accessActions = ["READ", "OPEN", "EXPORT", "REPLAY", "DROP"] as const;
 export type AccessKind = (typeof accessActions)[number];
 
 /** An access that reaches every patient of whom a part of the log tells. */

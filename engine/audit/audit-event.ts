@@ -24,6 +24,7 @@ const kinds: Readonly<Record<string, { readonly action: string; readonly profile
     profile: `${balp}/IHE.BasicAudit.PrivacyDisclosure.Source`,
   },
   REPLAY: { type: coding(dicom, "110100", "Application Activity"), action: "E" },
+  DROP: { type: coding(dicom, "110100", "Application Activity"), action: "D" },
 };
 /** Decisions of operators about single events. */
 const decisions: Readonly<Record<string, string>> = {
