@@ -110,7 +110,7 @@ export async function openReception<Profile extends GuardedProfile>(
   const desk: Desk<Profile> = {
     ...options,
     doors,
-    tokens: new AccessTokens(connector, settings.TRIBUTARY_SECRET),
+    tokens: new AccessTokens(connector, settings.TRIBUTARY_TOKEN_KEY ?? settings.TRIBUTARY_SECRET),
     room: new Room(settings.CONNECTOR_REQUESTS_IN_HAND, settings.CONNECTOR_BYTES_IN_HAND),
     limits: { sent: settings.CONNECTOR_BODY_LIMIT, decoded: settings.CONNECTOR_DECODED_LIMIT },
     closing: new AbortController(),
