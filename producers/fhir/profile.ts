@@ -113,6 +113,12 @@ export const profileSchema = z.strictObject({
     .describe(
       "When an Encounter that goes on undoes its end: when its status history has one, or whenever it goes on.",
     ),
+  ifMatch: z
+    .enum(["refuse", "ignore"])
+    .default("refuse")
+    .describe(
+      "What is sent on the condition of a version (If-Match, `request.ifMatch`): nothing is read back here, so no version can be compared. `refuse` it with 412, or `ignore` the condition, flagged, for a sender that is the only one to write.",
+    ),
   modifierExtensions: z
     .array(z.string().min(1))
     .default([])
