@@ -193,7 +193,7 @@ describe("what partners are told", () => {
     };
     const floods = new Map<string, Flood>();
     for (const connector of ["hl7v2", "fhir"] as const)
-      floods.set(connector, await flood(connector, installation, slow, 3_000));
+      floods.set(connector, await flood(connector, installation, slow, 2_000));
     for (const [name, { before, most, taken, heldBack, answered }] of floods) {
       const grown = Math.round((most - before) / 1_000_000);
       const shown = `${name} while its log was slow: ${Math.round(taken / 1_000_000)} MB taken, none of it for ${Math.round(heldBack)} ms, memory ${grown} MB more`;

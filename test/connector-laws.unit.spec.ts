@@ -88,7 +88,9 @@ describe("the laws of connectors", () => {
     });
     rmSync(join(tmpdir(), "tributary-kept.json"));
     expect(keeps).toEqual([rehearsal]);
-    const differs = await broken({ rehearsal: () => ({ ...good.profile.parse({}), authentication: ["nobody"] }) });
+    const differs = await broken({
+      rehearsal: () => ({ ...(good.profile.parse({}) as object), authentication: ["nobody"] }),
+    });
     expect(differs).toEqual([rehearsal]);
   });
 

@@ -133,7 +133,9 @@ describe.skipIf(corpus === null)("the malformed sample files", () => {
     try {
       for (const [name, [accepted, rejected]] of Object.entries(malformed)) {
         const lines = await bench.send(sample("malformed", "csv", `${name}.csv`));
-        expect(lines.filter((line) => line.accepted).length, name).toBe(accepted);
+        expect(lines.filter(({ index, accepted: isAccepted }) => index !== null && isAccepted).length, name).toBe(
+          accepted,
+        );
         if (rejected.length > 0)
           expect(lines.filter((line) => !line.accepted).map(({ code }) => code)[0], name).toBe(
             rejected[0]?.split(" ")[0],

@@ -5,11 +5,13 @@ export interface AskingOptions {
   /** Base of its server. */
   readonly base: string;
   /** The bearer token; undefined where it wants none. */
-  readonly token: () => string | undefined;
+  readonly token: () => Promise<string | undefined>;
+  /** Told that the server no longer takes it. @returns whether there may be another. */
+  readonly tokenRefused: () => boolean;
   /** Longest time in milliseconds until an answer begins; what follows may take as long as the journal needs. */
   readonly answerWithin: number;
-  /** Longest pause in milliseconds that the server may ask for. */
-  readonly longestPause: number;
+  /** Shortest and longest pause in milliseconds that the server may ask for. */
+  readonly pauses: readonly [shortest: number, longest: number];
   readonly stop: AbortSignal;
 }
 
@@ -57,10 +59,14 @@ export class Asking {
    * @throws {Refusal} another answer than 2xx.
    */
   async get(url: string, accept: string, more: Record<string, string> = {}): Promise<Response> {
-    for (;;) {
-      const response = await this.#once("GET", url, { accept, ...this.#proof(url), ...more });
+    for (let renewed = false; ; ) {
+      const response = await this.#once("GET", url, { accept, ...(await this.#proof(url)), ...more });
       if (response.ok) return response;
       await response.body?.cancel();
+      if (response.status === 401 && !renewed && !this.isElsewhere(url) && this.#options.tokenRefused()) {
+        renewed = true;
+        continue;
+      }
       const busy = response.status === 429 || response.status === 503;
       if (!busy || response.headers.get("retry-after") === null) throw new Refusal(response.status);
       await this.pauseAsTold(response);
@@ -69,19 +75,24 @@ export class Asking {
 
   /** Tells the server that something of it is no longer needed; that it may not know it is no trouble. */
   async dismiss(url: string): Promise<void> {
-    const response = await this.#once("DELETE", url, this.#proof(url)).catch(() => undefined);
-    await response?.body?.cancel();
+    try {
+      const response = await this.#once("DELETE", url, await this.#proof(url));
+      await response.body?.cancel();
+    } catch {
+      // It forgets by itself.
+    }
   }
 
   /** Waits as `Retry-After` says, in seconds or as a date; five seconds where it says nothing. */
   async pauseAsTold(response: Response): Promise<void> {
-    const { longestPause, stop } = this.#options;
-    await wait(Math.min(Math.max(toldPause(response), 50), longestPause), undefined, { signal: stop });
+    const { pauses, stop } = this.#options;
+    const [shortest, longest] = pauses;
+    await wait(Math.min(Math.max(toldPause(response), shortest), longest), undefined, { signal: stop });
   }
 
   /** The token goes to the partner's own server and nowhere else. */
-  #proof(url: string): Record<string, string> {
-    const token = this.isElsewhere(url) ? undefined : this.#options.token();
+  async #proof(url: string): Promise<Record<string, string>> {
+    const token = this.isElsewhere(url) ? undefined : await this.#options.token();
     return token === undefined ? {} : { authorization: `Bearer ${token}` };
   }
 

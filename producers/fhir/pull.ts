@@ -3,6 +3,7 @@ import { dirname, join } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
 import type { Logger } from "pino";
 import { writeDurably } from "../../engine/reception/durable-file.js";
+import { AccessToken } from "./access-token.js";
 import { Asking } from "./asking.js";
 import { type ExportCursor, readExport } from "./bulk-export.js";
 import { readMoment } from "./datetime.js";
@@ -34,10 +35,12 @@ export interface PullOptions {
   readonly pageLimit: number;
   /** Longest time in milliseconds until a server's answer begins; default 60,000. */
   readonly answerWithin?: number;
+  /** Shortest and longest pause in milliseconds that a server may ask for; default: a second, five minutes. */
+  readonly pauses?: readonly [shortest: number, longest: number];
 }
 
-/** Longest pause that a server may ask for, in milliseconds. */
-const longestPause = 300_000;
+/** Shortest and longest pause that a server may ask for, in milliseconds. */
+const pauses = [1_000, 300_000] as const;
 
 export interface Puller {
   /** Asks a partner's server now, rather than when its time has come. @returns false when it is never asked. */
@@ -69,6 +72,11 @@ export function startPulling(desk: Desk, options: PullOptions): Puller {
   };
 }
 
+const clientOf = ({ id, key, scope, tokenUrl }: NonNullable<Pull["client"]>, read: PullOptions["credentials"]) => ({
+  endpoint: tokenUrl,
+  client: () => ({ id, key: read(key), scope }),
+});
+
 class Lane {
   readonly #partner: string;
   readonly #pull: Pull;
@@ -85,10 +93,16 @@ class Lane {
     this.#desk = desk;
     this.#options = options;
     this.#stop = stop;
-    const { token } = pull;
+    const { base, token, client } = pull;
+    const answerWithin = options.answerWithin ?? 60_000;
+    const granted = client && new AccessToken({ base, stop, answerWithin, ...clientOf(client, options.credentials) });
     this.#asking = new Asking({
-      ...{ base: pull.base, stop, longestPause, answerWithin: options.answerWithin ?? 60_000 },
-      token: () => (token === undefined ? undefined : options.credentials(token)),
+      ...{ base, stop, answerWithin, pauses: options.pauses ?? pauses },
+      token: async () => (granted ? granted.get() : token === undefined ? undefined : options.credentials(token)),
+      tokenRefused() {
+        granted?.forget();
+        return granted !== undefined;
+      },
     });
   }
 

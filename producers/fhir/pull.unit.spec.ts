@@ -1,8 +1,10 @@
+import { generateKeyPairSync } from "node:crypto";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Readable } from "node:stream";
 import Fastify, { type FastifyInstance } from "fastify";
+import { jwtVerify } from "jose";
 import { pino } from "pino";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { TributaryError } from "../../engine/service/errors.js";
@@ -29,11 +31,10 @@ const patient = (id: string, second: number) => ({
   gender: "female",
 });
 
-async function pulling(pull: object) {
+async function pulling(pull: object, credentials = (name: string) => `token-of-${name}`) {
   const base = await server.listen({ port: 0, host: "127.0.0.1" });
   const test = testDesk({ pull: { base, everySeconds: 0.05, types: ["Patient"], ...pull } });
-  const credentials = (name: string) => `token-of-${name}`;
-  const limits = { lineLimit: 1_000_000, pageLimit: 1_000_000, answerWithin: 200 };
+  const limits = { lineLimit: 1_000_000, pageLimit: 1_000_000, answerWithin: 200, pauses: [50, 300_000] as const };
   const start = () => {
     puller = startPulling(test.desk, { inbox, logger: pino({ level: "silent" }), credentials, ...limits });
   };
@@ -117,6 +118,41 @@ it("takes no page of another server, where its token would go", async () => {
   await vi.waitFor(() => expect(asked).toBeGreaterThan(1));
   expect(others).toBe(0);
   await other.close();
+});
+
+it("proves itself by an assertion, keeps the token while it is taken, and gets another", async () => {
+  const { publicKey, privateKey } = generateKeyPairSync("ec", { namedCurve: "P-384" });
+  const [assertions, shown]: [string[], string[]] = [[], []];
+  let taken = "t1";
+  server.addContentTypeParser("application/x-www-form-urlencoded", { parseAs: "string" }, (_request, body, done) =>
+    done(null, body),
+  );
+  server.get("/.well-known/smart-configuration", (request) => ({ token_endpoint: `http://${request.host}/token` }));
+  server.post("/token", async (request, reply) => {
+    const form = new URLSearchParams(request.body as string);
+    const audience = `http://${request.host}/token`;
+    const claims = { audience, issuer: "us", subject: "us", requiredClaims: ["jti", "exp"] };
+    const { payload } = await jwtVerify(form.get("client_assertion") ?? "", publicKey, claims);
+    assertions.push(String(payload.jti));
+    expect([form.get("grant_type"), form.get("scope")]).toEqual(["client_credentials", "system/Patient.rs"]);
+    return reply.send({ access_token: `t${assertions.length}`, token_type: "bearer", expires_in: 300 });
+  });
+  server.get("/Patient", (request, reply) => {
+    const [, token = ""] = (request.headers.authorization ?? "").split(" ");
+    shown.push(token);
+    return token === taken ? page([patient("a", 1)]) : reply.code(401).send();
+  });
+  const key = privateKey.export({ type: "pkcs8", format: "pem" }) as string;
+  const { start, intake } = await pulling(
+    { client: { id: "us", key: "pull.pem", scope: "system/Patient.rs" } },
+    () => key,
+  );
+  start();
+  await vi.waitFor(() => expect(shown.filter((token) => token === "t1").length).toBeGreaterThan(1));
+  taken = "t2";
+  await vi.waitFor(() => expect(shown).toContain("t2"));
+  expect([assertions.length, new Set(assertions).size]).toEqual([2, 2]);
+  expect(intake.units.length).toBeGreaterThan(0);
 });
 
 describe("a bulk export", () => {

@@ -30,6 +30,9 @@ interface Sender {
   work(over: () => boolean): Promise<void>;
 }
 
+/** Deliveries of one piece of a bulk file. */
+const linesAtOnce = 100;
+
 const told = (accepted: boolean) => ({ controlId: null, code: null, location: null, answer: null, accepted });
 
 /** Senders that never wait for an answer before they send the next message. */
@@ -82,11 +85,13 @@ function linesSender(url: string, from: number): Sender {
           async pull(controller) {
             await pause(0);
             if (over()) return controller.close();
-            const chunk = fhirLines({ number, version: "A", broken: false });
-            number += 1;
-            units.push(...chunk.units);
-            taken += chunk.bytes.length;
-            controller.enqueue(chunk.bytes);
+            const lines = Array.from({ length: linesAtOnce }, () =>
+              fhirLines({ number: number++, version: "A", broken: false }),
+            );
+            const chunk = Buffer.concat(lines.map(({ bytes }) => bytes));
+            units.push(...lines.flatMap((line) => line.units));
+            taken += chunk.length;
+            controller.enqueue(chunk);
           },
         },
         { highWaterMark: 0 },
@@ -120,7 +125,7 @@ export async function flood(
   const known = installation.process(connector);
   const addresses = (known?.addresses ?? []).filter(({ protocol }) => protocol !== "file");
   const url = addresses.find(({ partner }) => partner === undefined || partner === "generic")?.url ?? "";
-  const senders = Array.from({ length: connector === "hl7v2" ? 16 : 1 }, (_, index) =>
+  const senders = Array.from({ length: connector === "hl7v2" ? 8 : 1 }, (_, index) =>
     connector === "hl7v2"
       ? mllpSender(new URL(url), firstNumber + index * 100_000)
       : linesSender(url, firstNumber + index),
