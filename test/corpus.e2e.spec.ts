@@ -49,7 +49,7 @@ describe.skipIf(!hasCorpus())("the public samples through the connectors", () =>
       const { stretch } = await during(installation, () =>
         sendFile(installation, "x12", file, readSample(`x12/${file}`)),
       );
-      if (stated.claims || stated.remittances) await installation.applied();
+      if (stated.claims || stated.remittances) await installation.applied(60, false);
       const claims = claimFacts(await submissions(installation, stretch));
       const paid = remittanceFacts(await remittances(installation, stretch), await payments(installation, stretch));
       found.push(...differences.compare(file, expectedFacts(stated), { claims, ...paid }));
