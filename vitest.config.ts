@@ -1,7 +1,12 @@
 import { defineConfig } from "vitest/config";
 import { LongestFirst } from "./test/longest-first.js";
 
-const shared = { environment: "node" as const, pool: "forks" as const, exclude: ["node_modules", "dist"], maxWorkers: 2 };
+const shared = {
+  environment: "node" as const,
+  pool: "forks" as const,
+  exclude: ["node_modules", "dist"],
+  maxWorkers: 2,
+};
 const onServices = { globalSetup: ["test/services.ts"], testTimeout: 120_000, hookTimeout: 180_000 };
 
 /**
