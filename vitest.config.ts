@@ -22,6 +22,8 @@ export default defineConfig({
         test: {
           ...shared,
           name: "unit",
+          // What they import is loaded once a worker: that takes longer than most of them.
+          isolate: false,
           include: ["**/*.unit.spec.ts"],
           testTimeout: 30_000,
           sequence: { groupOrder: 0 },

@@ -29,7 +29,9 @@ describe.skipIf(!hasCorpus())("the public samples through the connectors", () =>
 
   beforeAll(async () => {
     truth = readTruth(join(corpus, "expected/journeys-truth.json.gz"));
-    installation = await startInstallation();
+    installation = await startInstallation({
+      names: ["hl7v2", "x12", "fhir", "publisher", "activity", "claims", "patients", "visits"],
+    });
     await installation.untilReady();
     pids = processIds();
   });
