@@ -66,7 +66,9 @@ describe("a consumer of several read models", () => {
     expect(decided).toBeGreaterThan(15);
   });
 
-  it("has in each what it has alone, and what verify computes, whatever is told again, erased and decided", async () => {
+  it("has in each what it has alone, and what verify computes, whatever is told again, erased and decided", {
+    timeout: chaosSize(120_000, 1_200_000),
+  }, async () => {
     const seen = { decided: 0, held: 0, erased: 0 };
     for (let seed = firstSeed(); seed < firstSeed() + chaosSize(4, 300); seed++) {
       const random = diceOf(seed);
