@@ -2,6 +2,7 @@ import { TributaryError } from "../service/errors.js";
 import { added, Changes, type Sum } from "./changes.js";
 import type { Decisions } from "./decisions.js";
 import type { AnyProjection, Row } from "./definition.js";
+import { holdable } from "./derived-rows.js";
 import { type ChangeSource, Entity } from "./entity.js";
 import type { LaneEvent } from "./events.js";
 import { type FoldInput, FoldMachine } from "./fold.js";
@@ -203,15 +204,14 @@ export class PureFold {
     });
   }
 
-  /** Rows of a derived table, from the keyed tables as they are now. */
+  /** Rows of a derived table that it can hold, from the keyed tables as they are now. */
   derived(name: string): readonly Row[] {
     const derived = this.layout.definition.derived?.[name];
     if (!derived) {
       throw new TributaryError("TRIB_PROJECT_DEFINITION_INVALID", `${this.layout.name} has no derived table ${name}.`);
     }
-    return derived.derive(
-      Object.fromEntries(derived.from.map((from) => [from, this.rows(from).map(({ row }) => row)])),
-    );
+    const given = Object.fromEntries(derived.from.map((from) => [from, this.rows(from).map(({ row }) => row)]));
+    return [...holdable(name, derived, derived.derive(given)).rows.values()];
   }
 
   #keyedRows(table: TableLayout): PureRow[] {

@@ -90,12 +90,16 @@ CREATE TABLE engine.derived_tables (
   owner text NOT NULL,
   vector json NOT NULL DEFAULT '{}'::json,
   refreshed_at timestamp with time zone,
-  consumer_role name NOT NULL
+  consumer_role name NOT NULL,
+  left_out integer NOT NULL DEFAULT 0,
+  left_out_why text
 );
 ALTER TABLE engine.derived_tables ADD CONSTRAINT derived_tables_pkey PRIMARY KEY (projection, build, name);
 ALTER TABLE engine.derived_tables ADD CONSTRAINT derived_tables_projection_build_fkey FOREIGN KEY (projection, build) REFERENCES engine.builds(projection, build) ON DELETE CASCADE;
 ALTER TABLE engine.derived_tables ENABLE ROW LEVEL SECURITY;
 CREATE POLICY own_derived_tables ON engine.derived_tables FOR ALL TO PUBLIC USING ((consumer_role = CURRENT_USER)) WITH CHECK ((consumer_role = CURRENT_USER));
+COMMENT ON COLUMN engine.derived_tables.left_out IS 'Rows that the table could not hold when it was last refreshed.';
+COMMENT ON COLUMN engine.derived_tables.left_out_why IS 'Why the first of them is left out: column and reason, without the value.';
 COMMENT ON TABLE engine.derived_tables IS 'Derived tables with the checkpoints they reflect: {topic: {partition: next offset}}.';
 CREATE TABLE engine.erasures (
   id uuid NOT NULL,
