@@ -234,13 +234,35 @@ describe("the read models", () => {
   it("show a row changed behind the engine's back", async () => {
     await database.pool.query("UPDATE build_visits_1.visits SET location = 'moved' WHERE visit_id = $1", [id("b", 7)]);
     await database.pool.query("DELETE FROM build_timeline_1.timeline WHERE event_id = 'event-15'");
+    // Told with the event that should have set each column: the visit's start told its place, its end came before.
+    const eventOf = (key: string, type: string) => {
+      const { source, event } = appended.find((one) => one.key === key && one.type === type) as FoldInput;
+      return { ...source, id: (event as { meta: { id: string } }).meta.id, type };
+    };
+    const started = eventOf(id("b", 7), "VisitStarted");
     expect((await verified("visits")).differences).toEqual([
-      { table: "visits", key: id("b", 7), what: "different", columns: ["location"] },
+      {
+        table: "visits",
+        key: id("b", 7),
+        what: "different",
+        columns: ["location"],
+        event: started,
+        setBy: { location: started },
+      },
     ]);
+    const event = expect.objectContaining({ id: "event-15", type: expect.stringMatching(/^\w+$/) });
     expect(await verified("timeline")).toMatchObject({
       differing: 1,
-      differences: [{ table: "timeline", what: "missing" }],
+      differences: [{ table: "timeline", what: "missing", event }],
     });
+    // And no value of what identifies a person.
+    await database.pool.query("UPDATE build_patients_1.patients SET family_name = 'behind' WHERE patient_id = $1", [
+      id("a", 2),
+    ]);
+    const [named] = (await verified("patients")).differences;
+    const setBy = { family_name: eventOf(id("a", 2), "PatientRegistered") };
+    expect(named).toMatchObject({ table: "patients", key: id("a", 2), columns: ["family_name"], setBy });
+    expect(JSON.stringify(named)).not.toMatch(/behind|O'Na/);
   });
 
   it("are not awaited for ever", async () => {

@@ -1,6 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { differencesOf } from "../audit/as-of-diff.js";
 import { isSignedAsOf, signAsOf } from "../audit/as-of-manifest.js";
+import { asOfRows } from "../audit/as-of-rows.js";
 import { notaryKey } from "../audit/checkpoint.js";
 import { explained } from "../audit/diff-events.js";
 import { standaloneCodec } from "../log/codec.js";
@@ -14,17 +15,28 @@ import { type Decision, Decisions } from "../projector/decisions.js";
 import type { FoldInput } from "../projector/fold.js";
 import type { Decoder } from "../projector/ports.js";
 import { PureFold } from "../projector/pure.js";
+import { requestDecisions } from "../projector/requests.js";
+import { TributaryError } from "../service/errors.js";
 import { createLogger } from "../service/logger.js";
 import { closedOpener, sealedOpener } from "../service/sealed-opener.js";
-import type { Pool } from "../store/pool.js";
+import { openPool, type Pool } from "../store/pool.js";
 import { type FreshDatabase, freshDatabase } from "../testing/database.js";
 import { recorded } from "../testing/events.js";
 import { derivedNotes, keyOf, type Note, namedNotes, notes, topic } from "../testing/notes.js";
 import { memoryDecisions } from "../testing/projection-bench.js";
 import { type AsOf, type AsOfOptions, buildAsOf, dropAsOf, listAsOfs, showAsOf } from "./as-of.js";
 
+type Place = FoldInput["source"];
 const codec = standaloneCodec();
-const decoder: Decoder = { decodeEvent: (value) => codec.decodeEvent(value), learn: async () => {} };
+const unknown = Buffer.from("of a schema that nobody knows");
+const unlearned = () => new TributaryError("TRIB_LOG_UNKNOWN_SCHEMA");
+const decoder: Decoder = {
+  decodeEvent(value) {
+    if (unknown.equals(value)) throw unlearned();
+    return codec.decodeEvent(value);
+  },
+  learn: () => Promise.reject(unlearned()),
+};
 const key = notaryKey("11".repeat(32));
 const consumer = { name: "notes", project: [notes] };
 const units = 60;
@@ -89,6 +101,11 @@ async function play(): Promise<void> {
     return { ...input, position: { journal, partition, offset, index: at % eventsPerUnit, recordedAt } };
   });
   garbage = inputs.find(({ position }) => position.offset === 12 && position.index === 1) as FoldInput;
+  const undecided = inputs.find(({ position }) => position.offset === 5 && position.index === 0);
+  const valueOf = (input: FoldInput) => {
+    if (input === garbage) return Buffer.from("garbage");
+    return input === undecided ? unknown : codec.encodeEvent("VisitUpdated", input.event as never);
+  };
   const feeds = [0, 1].map((feed) => inputs.filter(({ position }) => position.partition === feed));
   const sent: FoldInput[] = [];
   for (let at = 0; at < inputs.length / 2; at += 30) {
@@ -100,7 +117,7 @@ async function play(): Promise<void> {
       topic,
       partition: Number(input.key.slice(-4)) % 3,
       key: input.key,
-      value: input === garbage ? Buffer.from("garbage") : codec.encodeEvent("VisitUpdated", input.event as never),
+      value: valueOf(input),
       headers: { [positionHeader]: formatPosition(input.position) },
     })),
   );
@@ -198,6 +215,16 @@ async function expectFold(asOf: AsOf, pure: PureFold): Promise<void> {
   expect(asOf.parkedKeys).toBe(pure.parked.length);
 }
 
+/** The log, read a few records at a time. */
+const inStretches = (records: number): Log => ({
+  ...own.log,
+  async *read(name, partition, from, to) {
+    for await (const batch of own.log.read(name, partition, from, to)) {
+      for (let index = 0; index < batch.length; index += records) yield batch.slice(index, index + records);
+    }
+  },
+});
+
 describe("an as-of on Kafka and Postgres", () => {
   it("holds exactly the units recorded up to its moment, each whole, with the keys parked by then", async () => {
     for (const unit of [19, 37]) {
@@ -224,6 +251,8 @@ describe("an as-of on Kafka and Postgres", () => {
 
   it("gives the same hashes again, in another database, with partitions in another order, and without memory", async () => {
     const at = recordedAtOf(45);
+    const parked = foldOf(({ position }) => position.recordedAt <= at).parked.map(({ key }) => key);
+    const isParked = (name: string) => parked.includes(name);
     const { manifest } = await made(at);
     expect(manifest.parkedKeys).toBeGreaterThan(1);
     const reversed: Log = {
@@ -236,6 +265,15 @@ describe("an as-of on Kafka and Postgres", () => {
       await made(at, { log: reversed, connections: 1 }),
       await made(at, { memoryBytes: 1 }),
     ];
+    // What an operator asks for meanwhile is not decided yet.
+    const asked = inputs.findLast(({ position, key }) => position.recordedAt <= at && !isParked(key))?.source as Place;
+    await requestDecisions(database.pool, { projection: "notes", action: "skip", places: [asked], by: "spec" });
+    others.push(
+      // Most of what counts is left to the lanes then, whose log ends in events that don't.
+      await made(at, { memoryBytes: 1, log: inStretches(7) }),
+    );
+    const { rows: requests } = await database.pool.query("SELECT build, state FROM engine.lane_requests");
+    expect(requests).toEqual([{ build: 1, state: "requested" }]);
     for (const { manifest: again } of others) {
       expect(again.tables).toEqual(manifest.tables);
       expect([again.offsets, again.parkedKeys, again.schemaIds]).toEqual([
@@ -312,6 +350,16 @@ describe("an as-of on Kafka and Postgres", () => {
     expect(named).toBeGreaterThan(3);
   });
 
+  it("tells the rows about one entity in UTC, whatever the server's zone", async () => {
+    const { asOf } = await made(recordedAtOf(30), { in: other });
+    await other.pool.query(`ALTER DATABASE "${new URL(other.url).pathname.slice(1)}" SET TimeZone = 'Asia/Tokyo'`);
+    const pool = openPool(other.url, { applicationName: "spec", max: 1 });
+    const { rows } = await pool.query<{ id: string }>(`SELECT visit_id AS id FROM "${asOf.schema}".notes LIMIT 1`);
+    const told = await asOfRows(pool, asOf, "visit", rows[0]?.id ?? "", false);
+    await pool.end();
+    expect(told.notes?.[0]).toMatch(/"recorded_at":"[^"]+\+00:00"/);
+  });
+
   it("signs what it is made of", async () => {
     const { manifest } = await made(recordedAtOf(10));
     expect(isSignedAsOf(manifest, key.publicKey)).toBe(true);
@@ -367,8 +415,28 @@ describe("an as-of on Kafka and Postgres", () => {
     await createBuild(database.pool, derivedNotes, "notes", "as-of");
     await createBuild(database.pool, derivedNotes, "notes", "as-of");
     const { asOf } = await made(recordedAtOf(10));
-    const { rows } = await database.pool.query("SELECT build FROM engine.builds WHERE feed = 'as-of'");
-    expect(rows).toEqual([{ build: asOf.build }]);
+    const there = async () =>
+      (await database.pool.query("SELECT build FROM engine.builds WHERE feed = 'as-of'")).rows.map(
+        ({ build }) => build,
+      );
+    expect(await there()).toEqual([asOf.build]);
+    // Or over dropping it, while a reader held it up.
+    const reader = await database.pool.connect();
+    try {
+      await reader.query(`BEGIN; SELECT FROM "${asOf.schema}".notes`);
+      const dropping = dropAsOf(database.pool, asOf);
+      await expect
+        .poll(
+          async () => (await database.pool.query("SELECT FROM engine.checkpoints WHERE owner = 'dropped'")).rowCount,
+        )
+        .toBeGreaterThan(0);
+      expect(await there()).toEqual([asOf.build]);
+      await reader.query("COMMIT");
+      await dropping;
+    } finally {
+      reader.release();
+    }
+    expect(await there()).toEqual([]);
   });
 
   it("refuses a moment of which more may come, and waits for what is not published", async () => {

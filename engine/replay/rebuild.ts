@@ -135,7 +135,9 @@ export async function rebuildProjection(options: RebuildOptions): Promise<Rebuil
   if (!takenUp) {
     throw new TributaryError(
       "TRIB_REPLAY_NOT_TAKEN_UP",
-      `Build ${build.build} of ${projection.name} is whole, and waits for consumer ${build.consumer} to feed it.`,
+      current && current.version !== build.version
+        ? `Build ${build.build} of ${projection.name} is whole, of version ${build.version}: start the processes of this version (tributary run). They feed it from there, and the views go over to it when it has caught up.`
+        : `Build ${build.build} of ${projection.name} is whole, and waits for consumer ${build.consumer} to feed it.`,
       { projection: projection.name, build: build.build },
     );
   }
