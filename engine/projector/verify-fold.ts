@@ -60,7 +60,10 @@ export async function foldPartition(source: FoldSource, pure: PureFold, place: F
     if (before && !(event.origin && isRefused(event))) {
       const after = withEvent(before, event);
       standing.set(event.key, after);
-      if (event.origin) return pure.retell(event, before, after, before.find(isRefused)?.offset);
+      if (event.origin) {
+        pure.retell(event, before, after, before.find(isRefused)?.offset);
+        return;
+      }
     }
     const held = event.undecodable ?? (isRefused(event) ? refusal : undefined);
     pure.apply({

@@ -102,7 +102,7 @@ async function play(): Promise<void> {
   });
   garbage = inputs.find(({ position }) => position.offset === 12 && position.index === 1) as FoldInput;
   const undecided = inputs.find(({ position }) => position.offset === 5 && position.index === 0);
-  const valueOf = (input: FoldInput) => {
+  const bytesOf = (input: FoldInput) => {
     if (input === garbage) return Buffer.from("garbage");
     return input === undecided ? unknown : codec.encodeEvent("VisitUpdated", input.event as never);
   };
@@ -117,7 +117,7 @@ async function play(): Promise<void> {
       topic,
       partition: Number(input.key.slice(-4)) % 3,
       key: input.key,
-      value: valueOf(input),
+      value: bytesOf(input),
       headers: { [positionHeader]: formatPosition(input.position) },
     })),
   );
