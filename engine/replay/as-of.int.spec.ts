@@ -101,23 +101,25 @@ async function play(): Promise<void> {
     return { ...input, position: { journal, partition, offset, index: at % eventsPerUnit, recordedAt } };
   });
   garbage = inputs.find(({ position }) => position.offset === 12 && position.index === 1) as FoldInput;
-  const undecided = inputs.find(({ position }) => position.offset === 5 && position.index === 0);
-  const bytesOf = (input: FoldInput) => {
-    if (input === garbage) return Buffer.from("garbage");
-    return input === undecided ? unknown : codec.encodeEvent("VisitUpdated", input.event as never);
-  };
   const feeds = [0, 1].map((feed) => inputs.filter(({ position }) => position.partition === feed));
   const sent: FoldInput[] = [];
   for (let at = 0; at < inputs.length / 2; at += 30) {
     for (const feed of feeds) sent.push(...feed.slice(at, at + 30));
     for (const feed of feeds) sent.push(...feed.slice(at, at + 30));
   }
+  const undecided = inputs.find(({ position }) => position.offset === 5 && position.index === 0);
+  const bytesOf = (input: FoldInput, at: number) => {
+    if (input === garbage) return Buffer.from("garbage");
+    return input === undecided && sent.indexOf(input) === at
+      ? unknown
+      : codec.encodeEvent("VisitUpdated", input.event as never);
+  };
   const appended = await producer.append(
-    sent.map((input) => ({
+    sent.map((input, at) => ({
       topic,
       partition: Number(input.key.slice(-4)) % 3,
       key: input.key,
-      value: bytesOf(input),
+      value: bytesOf(input, at),
       headers: { [positionHeader]: formatPosition(input.position) },
     })),
   );
@@ -267,7 +269,13 @@ describe("an as-of on Kafka and Postgres", () => {
     ];
     // What an operator asks for meanwhile is not decided yet.
     const asked = inputs.findLast(({ position, key }) => position.recordedAt <= at && !isParked(key))?.source as Place;
-    await requestDecisions(database.pool, { projection: "notes", action: "skip", places: [asked], by: "spec" });
+    await requestDecisions(database.pool, {
+      projection: "notes",
+      action: "skip",
+      places: [asked],
+      reason: "r",
+      by: "spec",
+    });
     others.push(
       // Most of what counts is left to the lanes then, whose log ends in events that don't.
       await made(at, { memoryBytes: 1, log: inStretches(7) }),
