@@ -1,4 +1,5 @@
 import { type Command, InvalidArgumentError } from "commander";
+import { recordAccess } from "../engine/audit/access.js";
 import { codecOfOthers } from "../engine/log/codec-of-others.js";
 import { connectCodec } from "../engine/log/registry.js";
 import { auditDecisions } from "../engine/projector/audit-decisions.js";
@@ -7,6 +8,7 @@ import { type Build, listBuilds } from "../engine/projector/build.js";
 import { Decisions } from "../engine/projector/decisions.js";
 import type { AnyProjection } from "../engine/projector/definition.js";
 import type { Decoder } from "../engine/projector/ports.js";
+import { openedEventTypes } from "../engine/projector/roles.js";
 import type { SettingEvent } from "../engine/projector/setting-events.js";
 import { buildStatuses } from "../engine/projector/status.js";
 import { type RowDifference, verifyProjection } from "../engine/projector/verify.js";
@@ -16,6 +18,7 @@ import { TributaryError } from "../engine/service/errors.js";
 import { sealedOpener } from "../engine/service/sealed-opener.js";
 import { kekSettings } from "../engine/service/settings.js";
 import type { Pool } from "../engine/store/pool.js";
+import { actorOf } from "./audit-source.js";
 import { withLog } from "./log.js";
 import { print, printJson, printTable } from "./output.js";
 import { registerProjectionBuilds } from "./projection-builds.js";
@@ -88,15 +91,26 @@ export function registerProjections(command: Command): void {
     .command("verify")
     .argument("<name>", "projection")
     .description(
-      "recompute the current build (of a version that is on its way, its newest) from the whole log and compare every row; names the events that should have set what differs; exit code 2 when one does",
+      "recompute the current build (of a version that is on its way, its newest) from the whole log and compare every row; names the events that should have set what differs; recorded as an access; exit code 2 when one does",
     )
+    .option("--reason <text>", "why, for the record")
+    .option("--by <name>", "who does it; default the user of the system")
     .option("--json", "one JSON object")
-    .action((name: string, options: { json?: boolean }) =>
+    .action((name: string, options: { reason?: string; by?: string; json?: boolean }) =>
       withLog(async ({ log, pool, settings }) => {
         const projection = (await allProjections()).find((one) => one.name === name);
         if (!projection) throw new TributaryError("TRIB_CLI_NOT_FOUND", `There is no projection ${name}.`);
         const build = await verifiedBuild(pool, projection);
         const codec = await connectCodec(settings);
+        await recordAccess(log, codec, {
+          action: "REPLAY",
+          command: "projections verify",
+          subject: { kind: "projection", id: name },
+          patients: [],
+          bulk: { projection: name, opened: openedEventTypes({ name, project: [projection] }).length > 0 },
+          reason: options.reason,
+          actor: actorOf(options.by),
+        });
         const opener = sealedOpener(pool, kekSettings(settings), codec);
         const decisions = new Decisions(auditDecisions(log, codec), name);
         await decisions.load();

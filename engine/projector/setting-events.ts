@@ -4,7 +4,7 @@ import type { ProjectionLayout, TableLayout } from "./layout.js";
 import { PureFold } from "./pure.js";
 import { valuesEqual } from "./values.js";
 import type { Vector } from "./vector.js";
-import { type FoldSource, foldPartition } from "./verify-fold.js";
+import { type FoldSource, foldPartition, type RefusedEvents } from "./verify-fold.js";
 
 /** An event of the log, as who looks for it needs it. */
 export interface SettingEvent {
@@ -108,7 +108,7 @@ const nameOf = (table: string, key: readonly string[], row: Row): string =>
 export async function settingEvents(
   source: FoldSource,
   layout: ProjectionLayout,
-  { vector, refused }: { readonly vector: Vector; readonly refused: ReadonlySet<string> },
+  { vector, refused }: { readonly vector: Vector; readonly refused: RefusedEvents },
   asked: readonly AskedRow[],
 ): Promise<readonly RowEvents[]> {
   const { decisions } = source;

@@ -1,9 +1,9 @@
 import type { Log } from "../log/log.js";
 import type { Decisions } from "./decisions.js";
 import { type LaneEvent, type ReadContext, readEvents } from "./events.js";
-import type { ParkReason } from "./fold.js";
 import { keyHistory } from "./key-history.js";
-import { withEvent } from "./origins.js";
+import { waitingFrom, withEvent } from "./origins.js";
+import { type ParkReason, writeRefused } from "./park-reason.js";
 import type { Decoder, Opener } from "./ports.js";
 import { Positions } from "./positions.js";
 import type { PureFold } from "./pure.js";
@@ -19,20 +19,25 @@ export interface FoldSource {
   readonly decisions?: Pick<Decisions, "decisionAt">;
 }
 
+/**
+ * Events that Postgres itself refused, `topic/partition/offset`: no fold can know. True where their keys are held at them by
+ * now; else they were released when a unit was translated again.
+ */
+export type RefusedEvents = ReadonlyMap<string, boolean>;
+
 export interface FoldedPartition {
   readonly topic: string;
   readonly partition: number;
   /** Offset before which it is folded. */
   readonly to: number;
-  /** Events that Postgres itself refused, and holds or held their keys at, `topic/partition/offset`: no fold can know. */
-  readonly refused: ReadonlySet<string>;
+  readonly refused: RefusedEvents;
   /** Records that count; default all. All of a key, or a key of which nothing is asked. */
   readonly only?: (record: { readonly key: string; readonly offset: number }) => boolean;
   /** Told of each event when it is folded. */
   readonly told?: (event: LaneEvent) => void;
 }
 
-export const refusal: ParkReason = { code: "TRIB_PROJECT_WRITE_REFUSED", reason: "" };
+const refusal: ParkReason = { code: writeRefused, reason: "" };
 
 /** Folds one partition from its start. @returns how many events were new. */
 export async function foldPartition(source: FoldSource, pure: PureFold, place: FoldedPartition): Promise<number> {
@@ -53,17 +58,27 @@ export async function foldPartition(source: FoldSource, pure: PureFold, place: F
   const history = keyHistory(source.log, context);
   /** What stands of keys that a unit translated again concerned so far. */
   const standing = new Map<string, readonly LaneEvent[]>();
+  const nameOf = (offset: number) => `${topic}/${partition}/${offset}`;
   const isRefused = ({ offset }: LaneEvent) =>
-    refused.has(`${topic}/${partition}/${offset}`) && source.decisions?.decisionAt(topic, partition, offset) !== "skip";
+    refused.has(nameOf(offset)) && source.decisions?.decisionAt(topic, partition, offset) !== "skip";
+  /** Keys held at what Postgres refused: where, and what their rows are made of. What came since waits. */
+  const refusedAt = new Map<string, number>();
+  const made = new Map<string, readonly LaneEvent[]>();
   const apply = (event: LaneEvent): void => {
-    const before = standing.get(event.key);
-    if (before && !(event.origin && isRefused(event))) {
+    const { key } = event;
+    const before = standing.get(key);
+    const heldAt = refusedAt.get(key);
+    if (isRefused(event) && heldAt === undefined) refusedAt.set(key, event.offset);
+    if (before) {
       const after = withEvent(before, event);
-      standing.set(event.key, after);
-      if (event.origin) {
-        pure.retell(event, before, after, before.find(isRefused)?.offset);
+      standing.set(key, after);
+      if (event.origin && !isRefused(event) && !(heldAt !== undefined && refused.get(nameOf(heldAt)))) {
+        pure.retell(event, made.get(key) ?? before, after, heldAt);
+        refusedAt.delete(key);
+        made.delete(key);
         return;
       }
+      if (refusedAt.has(key)) made.set(key, [...(made.get(key) ?? before), ...waitingFrom(0, [event])]);
     }
     const held = event.undecodable ?? (isRefused(event) ? refusal : undefined);
     pure.apply({

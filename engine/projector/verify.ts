@@ -3,12 +3,13 @@ import type { Build } from "./build.js";
 import { storableText } from "./checkpoint.js";
 import { type AnyProjection, type Row, text } from "./definition.js";
 import { layOut, type ProjectionLayout, type TableLayout } from "./layout.js";
+import { writeRefused } from "./park-reason.js";
 import { PureFold, type PureRow, type PureVersion } from "./pure.js";
 import { type BuiltRow, readDerived, readTable, readVersions, versionColumns } from "./read-table.js";
 import { type AskedRow, type RowEvents, settingEvents } from "./setting-events.js";
 import { valuesEqual } from "./values.js";
 import { type Vector, vectorOf } from "./vector.js";
-import { type FoldSource, foldPartition, refusal } from "./verify-fold.js";
+import { type FoldSource, foldPartition } from "./verify-fold.js";
 
 /** A row that is not what the log says, and the events that should have set it. Names places only, no values. */
 export interface RowDifference extends RowEvents {
@@ -51,8 +52,11 @@ interface Snapshot {
   readonly skipped: readonly string[];
   /** Keys held back, each a row. */
   readonly parked: readonly Row[];
-  /** Events that Postgres itself refused, `topic/partition/offset`: no fold can know. */
-  readonly refused: ReadonlySet<string>;
+  /**
+   * Events that Postgres itself refused, `topic/partition/offset`: no fold can know. True where their keys are held at them
+   * by now; else they were released when a unit was translated again.
+   */
+  readonly refused: ReadonlyMap<string, boolean>;
 }
 
 /** Keys held back, as a table that is compared like the others. */
@@ -89,17 +93,17 @@ async function snapshotOf(pool: Pool, build: Build, layout: ProjectionLayout): P
       else derived.set(name, await readDerived(client, build, name, definition));
     }
     const { rows } = await client.query<Row>(
-      `SELECT topic, partition, log_offset AS offset, key, code, state FROM engine.parked_keys
+      `SELECT topic, partition, log_offset AS offset, key, code, state, mended FROM engine.parked_keys
        WHERE projection = $1 AND build = $2`,
       [build.projection, build.build],
     );
     await client.query("COMMIT");
     broken = false;
     const refused = rows
-      .filter(({ code }) => code === refusal.code)
-      .map(({ topic, partition, offset }) => `${topic}/${partition}/${offset}`);
+      .filter(({ code, mended }) => code === writeRefused && !mended)
+      .map(({ topic, partition, offset, state }) => [`${topic}/${partition}/${offset}`, state !== "done"] as const);
     const parked = rows.filter(({ state }) => state !== "done");
-    return { vector, tables, versions, derived, skipped, parked, refused: new Set(refused) };
+    return { vector, tables, versions, derived, skipped, parked, refused: new Map(refused) };
   } finally {
     client.release(broken);
   }
