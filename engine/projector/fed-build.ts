@@ -132,7 +132,7 @@ export class FedBuild {
       ...place,
       writer: this.#writer,
       loader: this.#loader,
-      ...readingAgain(log, reading, decisions?.of(topic, partition)),
+      ...readingAgain(log, reading, decided),
       heldAt: (keys) => heldPlaces(pool, place, keys),
       cacheRows: () => cacheRows / Math.max(1, this.lanes),
       owner,
