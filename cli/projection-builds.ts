@@ -1,5 +1,7 @@
 import { type Command, InvalidArgumentError } from "commander";
+import { recordAccess } from "../engine/audit/access.js";
 import { type Build, listBuilds } from "../engine/projector/build.js";
+import type { AnyProjection } from "../engine/projector/definition.js";
 import { dropBuild, swapBuild } from "../engine/projector/swap.js";
 import { claimBuild } from "../engine/replay/claim.js";
 import { rebuildProjection } from "../engine/replay/rebuild.js";
@@ -7,6 +9,7 @@ import { projectionNamed } from "../engine/service/discover.js";
 import { TributaryError } from "../engine/service/errors.js";
 import { rebuildFlags } from "../engine/service/node-flags.js";
 import type { Pool } from "../engine/store/pool.js";
+import { actorOf } from "./audit-source.js";
 import { withBuildSource } from "./build-source.js";
 import { confirm } from "./confirm.js";
 import { print, printJson, printTable } from "./output.js";
@@ -26,13 +29,24 @@ interface RebuildOptions {
   readonly swap: boolean;
   readonly rate?: number;
   readonly connections: number;
+  readonly reason?: string;
+  readonly by?: string;
   readonly json?: boolean;
 }
 
 async function rebuild(name: string, options: RebuildOptions): Promise<void> {
   if (await ranWithFlags(rebuildFlags)) return;
   const report = new RebuildReport(options.json !== true);
-  await withBuildSource(name, options, async ({ source, log }) => {
+  await withBuildSource(name, options, async ({ source, log, codec }) => {
+    await recordAccess(log, codec, {
+      action: "REPLAY",
+      command: "projections rebuild",
+      subject: { kind: "projection", id: name },
+      patients: [],
+      bulk: { projection: name, opened: source.opens },
+      reason: options.reason,
+      actor: actorOf(options.by),
+    });
     const rebuilt = await rebuildProjection({
       ...source,
       log,
@@ -49,6 +63,8 @@ async function rebuild(name: string, options: RebuildOptions): Promise<void> {
     } else {
       if (comparison) printTable(Object.entries(comparison.rows).map(([table, rows]) => ({ table, rows })));
       if (differences.length > 0) printTable(differences.map((row) => ({ ...row, rows: row.rows.join(" / ") })));
+      if (comparison && comparison.skipped.length > 0)
+        print(`not compared, as they never stood at one position: ${comparison.skipped.join(", ")}`);
       const then = swapped ? "is current" : differences.length > 0 ? "differs and was not put in place" : "is ready";
       print(`build ${build.build} of ${name} ${then}`);
     }
@@ -56,11 +72,18 @@ async function rebuild(name: string, options: RebuildOptions): Promise<void> {
   });
 }
 
-/** The build asked for, else the last one in the state. */
-async function chosen(pool: Pool, name: string, number: number | undefined, state: Build["state"]): Promise<Build> {
+/** The build asked for, else the last one in the state, of this checkout's version if there is any. */
+async function chosen(
+  pool: Pool,
+  { name, version }: Pick<AnyProjection, "name" | "version">,
+  number: number | undefined,
+  state: Build["state"],
+): Promise<Build> {
   const builds = await listBuilds(pool, name);
+  const inState = builds.filter((one) => one.state === state);
+  const known = inState.filter((one) => one.version === version);
   const found =
-    number === undefined ? builds.filter((one) => one.state === state) : builds.filter((one) => one.build === number);
+    number === undefined ? (known.length > 0 ? known : inState) : builds.filter((one) => one.build === number);
   const build = state === "previous" ? lastCurrent(found) : found.at(-1);
   if (!build) throw notFound(`Projection ${name} has no build ${number ?? `that is ${state}`}.`);
   return build;
@@ -69,15 +92,15 @@ async function chosen(pool: Pool, name: string, number: number | undefined, stat
 const lastCurrent = (builds: readonly Build[]): Build | undefined =>
   [...builds].sort((left, right) => (left.currentSince ?? 0) - (right.currentSince ?? 0)).at(-1);
 
+/** Only processes of a build's own version feed it, and only they know its views. */
+const otherVersion = ({ build, projection, version }: Build, here: number): string =>
+  `Build ${build} of ${projection} is of version ${version}, and this checkout has version ${here}. Nothing was changed. To put version ${version} in place: start its processes from a checkout of it (tributary run), wait until \`tributary projections list\` shows no lag for build ${build}, and call \`tributary projections ${here > version ? "rollback" : "swap"} ${projection}\` there. It stays until somebody swaps again.`;
+
 async function putInPlace(name: string, number: number | undefined, state: "building" | "previous"): Promise<void> {
   const { projection } = await projectionNamed(name);
   await withPool(async (pool) => {
-    const build = await chosen(pool, name, number, state);
-    if (build.version !== projection.version) {
-      throw notFound(
-        `Build ${build.build} of ${name} is of version ${build.version}, which this checkout can't feed: it has version ${projection.version}.`,
-      );
-    }
+    const build = await chosen(pool, projection, number, state);
+    if (build.version !== projection.version) throw notFound(otherVersion(build, projection.version));
     await swapBuild(pool, projection, build.build);
     print(`build ${build.build} of ${name} is current`);
   });
@@ -116,11 +139,13 @@ export function registerProjectionBuilds(command: Command): void {
     .command("rebuild")
     .argument("<name>", "projection")
     .description(
-      "make a build anew from the whole log beside the current one, compare the two, and put the views on it; exit code 2 when they differ. Called again it goes on where it was ended",
+      "make a build anew from the whole log beside the current one, compare the two, and put the views on it; recorded as an access; exit code 2 when they differ. Called again it goes on where it was ended",
     )
     .option("--no-swap", "stop before the views are put on it")
     .option("--rate <n>", "most events a second", wholeNumber)
     .option("--connections <n>", "most connections that write at once", wholeNumber, 2)
+    .option("--reason <text>", "why, for the record")
+    .option("--by <name>", "who does it; default the user of the system")
     .option("--json", "one JSON object in the end")
     .action(rebuild);
   command

@@ -15,8 +15,9 @@ import { decoderOf } from "../engine/service/consumer-process.js";
 import { createLogger } from "../engine/service/logger.js";
 import { closedOpener, sealedOpener } from "../engine/service/sealed-opener.js";
 import { type EraseOptions, erasePatient } from "../engine/vault/erase.js";
+import { recordsOfPerson } from "../engine/vault/person.js";
 import timeline from "../projections/timeline/projection.js";
-import { openRegion, type Region } from "./region.js";
+import { openRegion, projections, type Region } from "./region.js";
 
 let region: Region;
 beforeAll(async () => {
@@ -177,6 +178,33 @@ describe("an erasure", () => {
       readable.push(one.unitSha256);
     }
     expect([readable.length, readable.filter((hash) => hash !== null).length]).toEqual([7, 3]);
+  });
+
+  it("of a person takes along what was accepted a moment before", async () => {
+    const { log } = region.kafka;
+    const parts = { log, pool: region.database.pool, projections, timeout: 30_000 };
+    const national = region.intake.surrogate("patient", "NATION", "NI", "Cyd");
+    const identified = (name: string) => ({
+      ...unit(
+        "identified",
+        [patientOf(name)],
+        [
+          {
+            type: "PatientRegistered",
+            subject: patientOf(name),
+            time: 2_500,
+            fields: {
+              facility: "NORTH",
+              identifiers: [{ identifierId: national, authority: "NATION", type: "NI", strong: true }],
+            },
+            sealed: { identifierValues: ["Cyd"] },
+            sealFor: patientOf(name),
+          },
+        ],
+      ),
+    });
+    await region.intake.submit([identified("Cyd"), identified("Cyd again")]);
+    expect(await recordsOfPerson(parts, patientOf("Cyd"))).toEqual([patientOf("Cyd"), patientOf("Cyd again")].sort());
   });
 
   it("is recorded: who, what, when, why, and nothing personal", async () => {

@@ -5,6 +5,20 @@ import { type KeyedHash, uuidOf } from "./keyed-hash.js";
 type Ids = Map<string, Map<string, Map<string, Map<string, string>>>>;
 
 /**
+ * Most bytes of an identifier's authority, type and value together. A table keyed by identifiers takes twice as many; a
+ * connector refuses what is longer, naming the place.
+ */
+const longestIdentifier = 1_000;
+
+/** Whether an identifier is longer than read models keyed by identifiers take. */
+export const isOverlong = ({
+  authority = "",
+  type = "",
+  value = "",
+}: { readonly [Part in "authority" | "type" | "value"]?: string | undefined }): boolean =>
+  Buffer.byteLength(authority) + Buffer.byteLength(type) + Buffer.byteLength(value) > longestIdentifier;
+
+/**
  * Makes surrogate ids: the first 128 bits of the keyed hash of (kind, authority, type, value), as a UUID. They need no
  * look-up, are the same over replays and processes, and tell nothing without the secret.
  * @param hotIds ids kept in memory, as the same patients and visits come again soon; default 1,000: making one costs

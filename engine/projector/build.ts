@@ -1,9 +1,12 @@
 import { createHash } from "node:crypto";
+import { setTimeout as pause } from "node:timers/promises";
 import { TributaryError } from "../service/errors.js";
 import type { Pool } from "../store/pool.js";
 import { indexStatements, layoutOf, physicalTables, tableStatements } from "./ddl.js";
 import type { AnyProjection } from "./definition.js";
+import { failureOf } from "./failure.js";
 import { buildSchema, consumerRole, quoted } from "./names.js";
+import { dependedOn, putViews } from "./put-views.js";
 import { validateProjection } from "./validate.js";
 import { viewsOf } from "./views.js";
 
@@ -14,7 +17,7 @@ export type BuildFeed = "consumer" | "rebuild" | "as-of" | "nobody";
 /** One physical copy of a projection's tables. */
 export interface Build {
   readonly projection: string;
-  /** 1 for the first, and so on. */
+  /** 1 for the first, and so on; a number of a build that was dropped is not given again. */
   readonly build: number;
   readonly version: number;
   readonly schema: string;
@@ -36,6 +39,10 @@ export interface BuildRow extends Build {
 export interface Queryable {
   query(text: string, values?: readonly unknown[]): Promise<{ readonly rows: readonly unknown[] }>;
 }
+
+/** Longest wait for a reader of a view; shorter than the time after which Postgres would call two waits a deadlock. */
+export const lockMilliseconds = 150;
+export const retryMilliseconds = 200;
 
 const buildColumns = `projection, build, version, schema_name AS schema, state, consumer, feed, indexed, current_since AS "currentSince", layout_hash, views_hash, views`;
 export const hash = (text: string) => createHash("sha256").update(text).digest("hex").slice(0, 32);
@@ -83,9 +90,18 @@ export const rowsOf = async (client: Queryable, projection: string) =>
     ])
   ).rows as BuildRow[];
 
-async function makeViews(client: Queryable, projection: AnyProjection, build: Build): Promise<void> {
-  const { names, statements } = viewsOf(projection, build.schema);
-  for (const statement of statements) await client.query(statement);
+/** @param before views that are there, in the order in which they were made. */
+async function makeViews(
+  client: Queryable,
+  projection: AnyProjection,
+  build: Build,
+  before: readonly string[] = [],
+): Promise<void> {
+  const views = viewsOf(projection, build.schema);
+  const { names, statements } = views;
+  // Who waits for readers keeps others from reading.
+  await client.query(`SET LOCAL lock_timeout = '${lockMilliseconds}'`);
+  for (const statement of putViews(views, before)) await client.query(statement);
   await client.query("UPDATE engine.builds SET views = $3, views_hash = $4 WHERE projection = $1 AND build = $2", [
     projection.name,
     build.build,
@@ -94,22 +110,24 @@ async function makeViews(client: Queryable, projection: AnyProjection, build: Bu
   ]);
 }
 
-async function dropViews(client: Queryable, row: BuildRow): Promise<void> {
-  for (const view of [...row.views].reverse()) await client.query(`DROP VIEW IF EXISTS ${view}`);
-  await client.query("UPDATE engine.builds SET views = '{}' WHERE projection = $1 AND build = $2", [
-    row.projection,
-    row.build,
-  ]);
+/** A number is given once: the audit and manifests name builds by it, also such as were dropped. */
+async function nextNumber(client: Queryable, projection: string): Promise<number> {
+  const { rows } = await client.query(
+    `INSERT INTO engine.build_numbers AS n (projection, last) VALUES ($1, 1)
+     ON CONFLICT (projection) DO UPDATE SET last = n.last + 1 RETURNING last`,
+    [projection],
+  );
+  return (rows[0] as { last: number }).last;
 }
 
 async function addBuild(
   client: Queryable,
   projection: AnyProjection,
   consumer: string,
-  build: number,
   state: BuildState,
   feed: BuildFeed = "consumer",
 ): Promise<Build> {
+  const build = await nextNumber(client, projection.name);
   const schema = buildSchema(projection.name, build);
   const indexed = feed === "consumer";
   for (const statement of tableStatements(projection, schema)) await client.query(statement);
@@ -141,18 +159,42 @@ async function addBuild(
  * is `building` until swapped. Views and comments that changed are made anew. Any number of callers at once.
  *
  * @param pool as the owner of the database.
- * @throws TRIB_PROJECT_DEFINITION_INVALID; TRIB_PROJECT_BUILD_CHANGED when tables changed and the version did not.
+ * @throws TRIB_PROJECT_DEFINITION_INVALID; TRIB_PROJECT_BUILD_CHANGED when tables changed and the version did not;
+ *   TRIB_PROJECT_SWAP_TIMEOUT when readers hold the views; TRIB_PROJECT_VIEWS_DEPENDED when views of others stand in the way.
  */
-export async function ensureBuild(pool: Pool, projection: AnyProjection, consumer: string): Promise<Build> {
+export async function ensureBuild(
+  pool: Pool,
+  projection: AnyProjection,
+  consumer: string,
+  { timeout = 30_000 }: { readonly timeout?: number } = {},
+): Promise<Build> {
   validateProjection(projection);
+  const deadline = performance.now() + timeout;
+  for (;;) {
+    try {
+      return await ensured(pool, projection, consumer);
+    } catch (error) {
+      const depended = dependedOn(error, projection.name);
+      if (depended) throw depended;
+      if (failureOf(error).kind !== "again") throw error;
+      if (performance.now() > deadline) {
+        const readers = `Readers hold the views of ${projection.name}.`;
+        const facts = { projection: projection.name };
+        throw new TributaryError("TRIB_PROJECT_SWAP_TIMEOUT", readers, facts, { cause: error });
+      }
+    }
+    await pause(retryMilliseconds);
+  }
+}
+
+function ensured(pool: Pool, projection: AnyProjection, consumer: string): Promise<Build> {
   return locked(pool, async (client) => {
     const rows = await rowsOf(client, projection.name);
     const ofVersion = rows.filter(({ version, feed }) => version === projection.version && feed === "consumer");
     const found = ofVersion.find(({ state }) => state === "current") ?? ofVersion.at(-1);
     if (!found) {
-      const number = (rows.at(-1)?.build ?? 0) + 1;
       const state = rows.some((row) => row.state === "current") ? "building" : "current";
-      return addBuild(client, projection, consumer, number, state);
+      return addBuild(client, projection, consumer, state);
     }
     if (found.layout_hash !== hash(layoutOf(projection))) {
       throw new TributaryError(
@@ -165,8 +207,7 @@ export async function ensureBuild(pool: Pool, projection: AnyProjection, consume
       found.state === "current" &&
       found.views_hash !== hash(JSON.stringify(viewsOf(projection, found.schema).statements))
     ) {
-      await dropViews(client, found);
-      await makeViews(client, projection, found);
+      await makeViews(client, projection, found, found.views);
     }
     return toBuild(found);
   });
@@ -175,17 +216,20 @@ export async function ensureBuild(pool: Pool, projection: AnyProjection, consume
 /**
  * Makes a further build of the same version beside the others, state `building`: for a rebuild.
  * @param feed `rebuild` and `as-of`: it is to be filled, and gets its keys and indexes afterwards (`indexBuild`); default `consumer`.
+ * @param before called before anybody else sees it; when it throws there is no build.
  */
 export async function createBuild(
   pool: Pool,
   projection: AnyProjection,
   consumer: string,
   feed: "consumer" | "rebuild" | "as-of" = "consumer",
+  before?: (build: Build) => Promise<void>,
 ): Promise<Build> {
   validateProjection(projection);
   return locked(pool, async (client) => {
-    const rows = await rowsOf(client, projection.name);
-    return addBuild(client, projection, consumer, (rows.at(-1)?.build ?? 0) + 1, "building", feed);
+    const build = await addBuild(client, projection, consumer, "building", feed);
+    await before?.(build);
+    return build;
   });
 }
 

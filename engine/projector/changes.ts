@@ -1,7 +1,8 @@
 import type { Row } from "./definition.js";
 import type { Entity, Slot } from "./entity.js";
 import type { ProjectionLayout, TableLayout } from "./layout.js";
-import type { Difference } from "./retelling.js";
+import { PendingRows } from "./pending-rows.js";
+import type { HistoryChange, VersionPlace } from "./row-version.js";
 import { type AnyScope, AppendedScope, KeyedScope, SummedScope } from "./scope.js";
 
 /** A sum in the making: a number while exact, else a bigint. */
@@ -20,16 +21,17 @@ export interface AppendedChange {
   readonly ordinal: number;
 }
 
-/** A version of a row, as an event left it. */
-export interface HistoryChange {
-  readonly key: string;
-  readonly rest: string;
-  /** Undefined when the event removed the row. */
-  readonly row: Row | undefined;
-  /** When the event happened, where it says so, and when it was recorded; epoch milliseconds. */
-  readonly occurredAt: number | null;
-  readonly recordedAt: number;
-  readonly offset: number;
+/** Rows of summed and appended tables that have to change so that what was told once becomes what is told now. */
+export interface Difference {
+  readonly sums: readonly { readonly table: TableLayout; readonly key: Row; readonly sums: readonly Sum[] }[];
+  readonly appended: readonly {
+    readonly table: number;
+    readonly row: Row;
+    readonly offset: number;
+    readonly ordinal: number;
+  }[];
+  /** Offsets of events whose appended rows go. */
+  readonly withdrawn: readonly { readonly table: number; readonly offset: number }[];
 }
 
 export function added(left: Sum, right: Sum): Sum {
@@ -75,9 +77,13 @@ export class Changes {
   readonly appended: readonly AppendedChange[][];
   /** Offsets of events whose appended rows, written before, go. */
   readonly withdrawn: readonly Set<number>[];
-  /** Of tables that keep their versions. */
+  /** Of tables that keep their versions: those made, those there that say something else by now, those that go. */
   readonly history: readonly HistoryChange[][];
+  readonly mended: readonly HistoryChange[][];
+  readonly unmade: readonly VersionPlace[][];
   readonly #tables: readonly TableLayout[];
+  /** By the table's index; made when the first rows go. */
+  readonly #pending: PendingRows[] = [];
 
   constructor(layout: ProjectionLayout) {
     this.keyed = layout.tables.map(() => []);
@@ -85,6 +91,8 @@ export class Changes {
     this.appended = layout.tables.map(() => []);
     this.withdrawn = layout.tables.map(() => new Set());
     this.history = layout.tables.map(() => []);
+    this.mended = layout.tables.map(() => []);
+    this.unmade = layout.tables.map(() => []);
     this.#tables = layout.tables;
   }
 
@@ -95,6 +103,7 @@ export class Changes {
       rows += this.withdrawn[index]?.size ?? 0;
       rows += (this.keyed[index]?.length ?? 0) + (this.summed[index]?.size ?? 0) + (this.appended[index]?.length ?? 0);
       rows += this.history[index]?.length ?? 0;
+      rows += (this.mended[index]?.length ?? 0) + (this.unmade[index]?.length ?? 0);
     }
     return rows;
   }
@@ -105,14 +114,12 @@ export class Changes {
       addSum(table, this.summed[table.index] as Map<string, SummedChange>, key, more);
     }
     for (const { table, offset } of withdrawn) {
-      const rows = this.appended[table] as AppendedChange[];
-      const left = rows.filter((row) => row.offset !== offset);
-      if (left.length === rows.length) this.withdrawn[table]?.add(offset);
-      else rows.splice(0, rows.length, ...left);
+      this.#pending[table] ??= new PendingRows(this.appended[table] as AppendedChange[]);
+      if (!this.#pending[table].take(offset)) this.withdrawn[table]?.add(offset);
     }
     // Rows of an event are a function of it alone: what was to go, and comes back, stays.
-    const back = appended.filter(({ table, offset }) => this.withdrawn[table]?.has(offset));
-    for (const change of appended) if (!back.includes(change)) this.appended[change.table]?.push(change);
+    const back = new Set(appended.filter(({ table, offset }) => this.withdrawn[table]?.has(offset)));
+    for (const change of appended) if (!back.has(change)) this.appended[change.table]?.push(change);
     for (const { table, offset } of back) this.withdrawn[table]?.delete(offset);
   }
 

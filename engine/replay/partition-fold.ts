@@ -2,11 +2,10 @@ import { setImmediate as turn } from "node:timers/promises";
 import type { Log } from "../log/log.js";
 import { Absence } from "../projector/absence.js";
 import type { Checkpoint } from "../projector/checkpoint.js";
-import { readContext } from "../projector/consumer-lane.js";
+import { readContext, readingAgain } from "../projector/consumer-lane.js";
 import type { LaneDecisions } from "../projector/decisions.js";
 import { type EventSelection, readEvents } from "../projector/events.js";
 import type { FoldWatch } from "../projector/fold-watch.js";
-import { keyHistory } from "../projector/key-history.js";
 import { LaneState } from "../projector/lane-state.js";
 import type { ProjectionLayout } from "../projector/layout.js";
 import type { Patience } from "../projector/patience.js";
@@ -53,8 +52,7 @@ export class PartitionFold {
     this.#options = options;
     this.#sizes = new RowSizes(options.layout);
     const { log, decisions } = options;
-    const operators = { decided: (offset: number) => decisions.has(offset), attend: async () => {} };
-    const history = keyHistory(log, readContext(options, undefined, operators));
+    const { history } = readingAgain(log, options, decisions);
     this.#state = new LaneState({ ...options, history, loader: nothing, cacheRows: () => Number.POSITIVE_INFINITY });
     this.#state.reset(checkpoint);
     this.#state.beginEmpty({ meet: () => true });
@@ -102,6 +100,8 @@ export class PartitionFold {
         budget.release(this);
       } else while (budget.isFull) if (!(await budget.others(this))) return false;
     }
+    // What an as-of leaves out is passed: so its checkpoint says that nothing is missing.
+    if (this.#options.selection) state.pass(end);
     return true;
   }
 
