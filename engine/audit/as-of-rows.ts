@@ -1,3 +1,4 @@
+import type { Queryable } from "../projector/build.js";
 import { quoted } from "../projector/names.js";
 import type { AsOf } from "../replay/as-of.js";
 import type { Pool } from "../store/pool.js";
@@ -17,6 +18,24 @@ export async function asOfRows(
   id: string,
   opens: boolean,
 ): Promise<AsOfRows> {
+  const client = await pool.connect();
+  try {
+    // Instants are written in the session's zone.
+    await client.query("SET TimeZone = 'UTC'");
+    return await rowsSeen(client, asOf, kind, id, opens);
+  } finally {
+    // A session of its own: the next user has the zone of the server.
+    client.release(true);
+  }
+}
+
+async function rowsSeen(
+  reader: Queryable,
+  asOf: Pick<AsOf, "views" | "schema">,
+  kind: string,
+  id: string,
+  opens: boolean,
+): Promise<AsOfRows> {
   const found: Record<string, readonly string[]> = {};
   for (const { name, columns, clear } of asOf.views) {
     const told = opens ? columns : clear;
@@ -24,8 +43,8 @@ export async function asOfRows(
     const text = `SELECT row_to_json(told)::text AS row
       FROM (SELECT ${told.map(quoted).join(", ")} FROM ${quoted(asOf.schema)}.${quoted(name)} WHERE ${quoted(`${kind}_id`)} = $1) told
       ORDER BY 1`;
-    const { rows } = await pool.query<{ row: string }>(text, [id]);
-    if (rows.length > 0) found[name] = rows.map(({ row }) => row);
+    const { rows } = await reader.query(text, [id]);
+    if (rows.length > 0) found[name] = (rows as { row: string }[]).map(({ row }) => row);
   }
   return found;
 }
