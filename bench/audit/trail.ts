@@ -78,14 +78,24 @@ async function planOf({ pool }: Place, ids: readonly string[]): Promise<string[]
   return nodes;
 }
 
-/** @param people of the region whose events are really there. @param rows of the timeline beside them. */
-export async function measureTrails(place: Place, people: number, rows: number, each: number): Promise<TrailRun> {
+/**
+ * @param people of the region whose events are really there. @param rows of the timeline beside them. @param each trails of a kind.
+ * @param tell told what comes next.
+ */
+export async function measureTrails(
+  place: Place,
+  { people, rows, each }: { readonly people: number; readonly rows: number; readonly each: number },
+  tell: (next: string) => void,
+): Promise<TrailRun> {
   const { pool, log, settings } = place;
+  tell(`trail: the events of ${people} people`);
   await journalRegion(place, people, manyFeeds);
   await publishAll(place);
   await measureReadModels(place);
   const logged = await recordsIn(place, eventTopics);
+  tell(`trail: ${rows} rows of the timeline`);
   const filled = await fillTimeline(place, rows, await readJournalId(log));
+  tell("trail: asking");
   const codec = await connectCodec(settings);
   const source: TrailSource = { log, pool, codec, projections: await allProjections() };
   const asked: Asked[] = [];
