@@ -265,6 +265,16 @@ describe("an as-of on Kafka and Postgres", () => {
       named++;
     }
     expect(named).toBeGreaterThan(3);
+    // A key of which an operator left out what nobody can decode is told of like the others.
+    const early = (await made(recordedAtOf(30))).asOf;
+    const rows = await differencesOf(database.pool, derivedNotes, before, early, 100);
+    const more = await explained({ projection: derivedNotes, ...parts, from: before.vector, to: early.vector }, rows);
+    const [skipped] = decided as [Decision];
+    const leftOut = inputs.find(
+      ({ source }) => source.partition === skipped.partition && source.offset === skipped.offset,
+    );
+    const row = more.notes?.rows.find(({ key: name }) => name.visit_id === leftOut?.key);
+    expect(row?.events.map(({ recordedAt }) => recordedAt > from)).toEqual([true]);
   });
 
   it("tells the rows about one entity in UTC, whatever the server's zone", async () => {
