@@ -10,20 +10,11 @@ import { rebuildFlags } from "../engine/service/node-flags.js";
 import { requireSetting } from "../engine/service/settings.js";
 import { actorOf, surrogateOf, trailKindOf } from "./audit-source.js";
 import { type BuildParts, withBuildSource } from "./build-source.js";
+import { instantOf } from "./instant.js";
 import { withLog } from "./log.js";
 import { print, printJson, printTable } from "./output.js";
 import { ranWithFlags } from "./own-process.js";
 import { codeVersion } from "./version.js";
-
-const iso = /^\d{4}-\d\d-\d\d(T\d\d:\d\d(:\d\d(\.\d{1,3})?)?(Z|[+-]\d\d:?\d\d))?$/;
-
-/** ISO 8601 with its zone, a day (its start in UTC), or epoch milliseconds. @throws InvalidArgumentError */
-export function instantOf(text: string): number {
-  const instant = /^\d{10,15}$/.test(text) ? Number(text) : iso.test(text) ? Date.parse(text) : Number.NaN;
-  if (Number.isNaN(instant))
-    throw new InvalidArgumentError("an instant as 2026-01-31T00:00:00Z, or epoch milliseconds.");
-  return instant;
-}
 
 /** `claim/ID`. @throws InvalidArgumentError */
 function subjectOf(text: string): string {

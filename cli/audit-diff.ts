@@ -1,4 +1,4 @@
-import type { Command } from "commander";
+import { type Command, InvalidArgumentError } from "commander";
 import { recordAccess } from "../engine/audit/access.js";
 import { differencesOf } from "../engine/audit/as-of-diff.js";
 import { explained } from "../engine/audit/diff-events.js";
@@ -6,16 +6,16 @@ import { Decisions } from "../engine/projector/decisions.js";
 import { type AsOf, buildAsOf, dropAsOf } from "../engine/replay/as-of.js";
 import { TributaryError } from "../engine/service/errors.js";
 import { rebuildFlags } from "../engine/service/node-flags.js";
-import { instantOf } from "./audit-as-of.js";
 import { actorOf } from "./audit-source.js";
 import { type BuildParts, withBuildSource } from "./build-source.js";
+import { countOf, instantOf } from "./instant.js";
 import { print, printJson } from "./output.js";
 import { ranWithFlags } from "./own-process.js";
 
 interface DiffOptions {
   readonly from: number;
   readonly to: number;
-  readonly limit: string;
+  readonly limit: number;
   readonly open?: boolean;
   readonly reason?: string;
   readonly by?: string;
@@ -31,7 +31,7 @@ async function differences({ source, log, settings }: BuildParts, { from, to, li
     const [before, after] = made as [AsOf, AsOf];
     const decisions = new Decisions(decisionLog, projection.name);
     await decisions.load();
-    const found = await differencesOf(pool, projection, before, after, Number(limit));
+    const found = await differencesOf(pool, projection, before, after, limit);
     const vectors = { from: before.vector, to: after.vector };
     const tables = await explained(
       { projection, log, decoder, opener, decisions, ...vectors, opens: open === true },
@@ -77,7 +77,7 @@ export function registerAuditDiff(command: Command): void {
     )
     .requiredOption("--from <instant>", "the first moment, inclusive, by recorded time", instantOf)
     .requiredOption("--to <instant>", "the second", instantOf)
-    .option("--limit <n>", "most rows told of a table", "1000")
+    .option("--limit <n>", "most rows told of a table", countOf, 1_000)
     .option("--open", "compare what identifies a person, too")
     .option("--reason <text>", "why; needed to open what is sealed")
     .option("--by <name>", "who asks; default the user of the system")
@@ -89,8 +89,9 @@ export function registerAuditDiff(command: Command): void {
           "What identifies a person is opened for a reason: give --reason.",
         );
       }
-      if (await ranWithFlags(rebuildFlags)) return;
       const { from, to, reason } = options;
+      if (from > to) throw new InvalidArgumentError("--to is not before --from.");
+      if (await ranWithFlags(rebuildFlags)) return;
       await withBuildSource(name, { connections: 2, sealed: !options.open }, async (parts) => {
         const { tables, offsets, events } = await differences(parts, options);
         await recordAccess(parts.log, parts.codec, {

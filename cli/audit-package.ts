@@ -1,5 +1,5 @@
 import { writeFileSync } from "node:fs";
-import { Argument, type Command } from "commander";
+import { Argument, type Command, InvalidArgumentError } from "commander";
 import { auditRecords, isAccess, recordAccess } from "../engine/audit/access.js";
 import { asOfRows } from "../engine/audit/as-of-rows.js";
 import { auditEventOf } from "../engine/audit/audit-event.js";
@@ -7,6 +7,7 @@ import { fingerprint, notaryKey } from "../engine/audit/checkpoint.js";
 import { disclosuresOf } from "../engine/audit/disclosures.js";
 import { makePackage } from "../engine/audit/package.js";
 import { recordsOfPeriod } from "../engine/audit/period.js";
+import { readableTrail } from "../engine/audit/readable.js";
 import type { PlacedRecord } from "../engine/audit/read-places.js";
 import { type Trail, trailKinds, trailOf } from "../engine/audit/trail.js";
 import { fetchSchema } from "../engine/log/registry.js";
@@ -15,9 +16,10 @@ import { dropAsOf } from "../engine/replay/as-of.js";
 import { TributaryError } from "../engine/service/errors.js";
 import { rebuildFlags } from "../engine/service/node-flags.js";
 import { requireSetting } from "../engine/service/settings.js";
-import { instantOf as asOfInstant, madeAsOf } from "./audit-as-of.js";
+import { madeAsOf } from "./audit-as-of.js";
 import { type AuditParts, actorOf, surrogateOf, trailKindOf, withAudit } from "./audit-source.js";
 import { withBuildSource } from "./build-source.js";
+import { instantOf, secondsOf } from "./instant.js";
 import { print, printJson } from "./output.js";
 import { ranWithFlags } from "./own-process.js";
 
@@ -29,16 +31,8 @@ interface PackageOptions {
   readonly recipient?: string;
   readonly by?: string;
   readonly at?: number;
-  readonly timeout: string;
+  readonly timeout: number;
   readonly json?: boolean;
-}
-
-function instantOf(text: string | undefined): number {
-  const instant = Date.parse(text ?? "");
-  if (Number.isNaN(instant)) {
-    throw new TributaryError("TRIB_CONFIG_INVALID", "A period has a beginning and an end, as 2026-01-31T00:00:00Z.");
-  }
-  return instant;
 }
 
 interface Gathered {
@@ -56,7 +50,9 @@ async function gather(
   until: string | undefined,
 ): Promise<Gathered> {
   if (kind === "period") {
+    if (until === undefined) throw new InvalidArgumentError("a period has a beginning and an end.");
     const [from, to] = [instantOf(given), instantOf(until)];
+    if (from >= to) throw new InvalidArgumentError("the end of a period comes after its beginning.");
     const id = `${new Date(from).toISOString()}/${new Date(to).toISOString()}`;
     const records = await recordsOfPeriod(log, from, to);
     return { subject: { kind, id }, records, trail: undefined, period: { from, until: to - 1 } };
@@ -75,11 +71,12 @@ async function furtherFiles(
   const files = new Map<string, Uint8Array>();
   const text = (lines: readonly object[]) => Buffer.from(lines.map((line) => `${JSON.stringify(line)}\n`).join(""));
   if (trail) {
-    const units = trail.units.map(({ bytes, ...unit }) => ({
+    const told = readableTrail(trail, source.projections);
+    const units = told.units.map(({ bytes, ...unit }) => ({
       ...unit,
       file: bytes ? `units/${unit.place.replace("/", "-")}.bin` : null,
     }));
-    files.set("trail.json", Buffer.from(`${JSON.stringify({ ...trail, units }, undefined, 2)}\n`));
+    files.set("trail.json", Buffer.from(`${JSON.stringify({ ...told, units }, undefined, 2)}\n`));
     for (const { place, bytes } of trail.units) if (bytes) files.set(`units/${place.replace("/", "-")}.bin`, bytes);
   }
   const accesses = [];
@@ -131,12 +128,14 @@ export function registerAuditPackage(command: Command): void {
     .option("--open", "take along what is sealed, opened: units as received, names, identifiers")
     .option("--reason <text>", "why; needed to open what is sealed")
     .option("--recipient <name>", "who is given it")
-    .option("--at <instant>", "take along what was known of it then, inclusive, by recorded time", asOfInstant)
+    .option("--at <instant>", "take along what was known of it then, inclusive, by recorded time", instantOf)
     .option("--scan", "read the whole log, although there is a timeline")
     .option("--by <name>", "who asks; default the user of the system")
-    .option("--timeout <seconds>", "how long to wait for the notary's signature", "120")
+    .option("--timeout <seconds>", "how long to wait for the notary's signature", secondsOf, 120)
     .option("--json", "one JSON object")
     .action(async (kind: string, id: string, until: string | undefined, options: PackageOptions) => {
+      if (kind === "period" && (options.open || options.at !== undefined))
+        throw new InvalidArgumentError("a period is taken along sealed and as the log has it: no --open, no --at.");
       if (options.at !== undefined && (await ranWithFlags(rebuildFlags))) return;
       await withAudit(options, async (parts) => {
         const { log, codec, pool, settings } = parts;
@@ -166,7 +165,7 @@ export function registerAuditPackage(command: Command): void {
             journal,
             key,
             schemaOf: (schema) => fetchSchema(settings, schema),
-            timeout: Number(options.timeout) * 1000,
+            timeout: options.timeout * 1000,
           },
           {
             subject,

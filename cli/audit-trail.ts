@@ -1,7 +1,7 @@
 import type { Command } from "commander";
 import { recordAccess } from "../engine/audit/access.js";
-import { type Trail, type TrailEvent, type TrailKind, trailOf } from "../engine/audit/trail.js";
-import type { TrailUnit } from "../engine/audit/trail-units.js";
+import { type ReadableTrail, readableTrail } from "../engine/audit/readable.js";
+import { type TrailKind, trailOf } from "../engine/audit/trail.js";
 import { actorOf, surrogateOf, trailKindOf, withAudit } from "./audit-source.js";
 import { print, printJson } from "./output.js";
 
@@ -13,19 +13,18 @@ interface TrailOptions {
   readonly json?: boolean;
 }
 
-const instant = (milliseconds: number): string => new Date(milliseconds).toISOString();
 const shown = (value: unknown): string =>
   value === null || value === undefined ? "-" : typeof value === "object" ? JSON.stringify(value) : String(value);
 
-function printUnit(unit: TrailUnit): void {
+function printUnit(unit: ReadableTrail["units"][number]): void {
   const verdict = unit.accepted ? "accepted" : `REJECTED ${unit.code} ${unit.location ?? ""}`;
-  print(`${instant(unit.receivedAt)}  unit ${unit.place}  ${unit.partner}  ${unit.format}  ${verdict}`);
+  print(`${unit.receivedAt}  unit ${unit.place}  ${unit.partner}  ${unit.format}  ${verdict}`);
   print(`    answered ${unit.answer ?? "-"}  ${unit.size} bytes  ${unit.sha256 ? `sha256 ${unit.sha256}` : "sealed"}`);
   if (unit.bytes) for (const line of unit.bytes.toString("latin1").split(/\r\n?|\n/)) print(`    | ${line}`);
 }
 
-function printEvent(event: TrailEvent): void {
-  print(`  ${instant(event.occurredAt)}  ${event.type}  ${event.place}`);
+function printEvent(event: ReadableTrail["events"][number]): void {
+  print(`  ${event.occurredAt}  ${event.type}  ${event.place}`);
   for (const { projection, table, row, change, columns } of event.changes) {
     print(`    ${change} ${projection}.${table} ${row}`);
     for (const [column, [before, after]] of Object.entries(columns)) {
@@ -36,7 +35,7 @@ function printEvent(event: TrailEvent): void {
 }
 
 /** Units in the order received, each with the events made of it, each with the rows that it changed. */
-function printTrail({ subject, patients, by, units, events, deliveries }: Trail): void {
+function printTrail({ subject, patients, by, units, events, deliveries }: ReadableTrail): void {
   print(`${subject.kind} ${subject.id}  (${events.length} events of ${units.length} units, by ${by})`);
   if (subject.kind === "patient" && patients.length > 1) print(`merged or named with: ${patients.join(" ")}`);
   for (const unit of units) {
@@ -74,10 +73,11 @@ export function registerAuditTrail(command: Command): void {
           reason: options.reason,
           actor: actorOf(options.by),
         });
+        const told = readableTrail(trail, source.projections);
         if (options.json) {
-          const units = trail.units.map((unit) => ({ ...unit, bytes: unit.bytes?.toString("base64") ?? null }));
-          printJson({ ...trail, units });
-        } else printTrail(trail);
+          const units = told.units.map((unit) => ({ ...unit, bytes: unit.bytes?.toString("base64") ?? null }));
+          printJson({ ...told, units });
+        } else printTrail(told);
       }),
     );
 }

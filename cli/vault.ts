@@ -1,4 +1,4 @@
-import { type Command, InvalidArgumentError } from "commander";
+import type { Command } from "commander";
 import { recordAccess } from "../engine/audit/access.js";
 import { connectCodec } from "../engine/log/registry.js";
 import { awaitProjections } from "../engine/projector/await.js";
@@ -10,6 +10,7 @@ import { recordsOfPerson } from "../engine/vault/person.js";
 import { keysByKek, rotateKeys } from "../engine/vault/rotate.js";
 import { actorOf, surrogateOf } from "./audit-source.js";
 import { confirm } from "./confirm.js";
+import { secondsOf } from "./instant.js";
 import { withLog } from "./log.js";
 import { print, printJson, printTable } from "./output.js";
 
@@ -22,12 +23,6 @@ interface EraseCommand {
   readonly json?: boolean;
 }
 
-function seconds(text: string): number {
-  const value = Number(text);
-  if (!(value > 0)) throw new InvalidArgumentError("seconds above zero are needed.");
-  return value;
-}
-
 export function registerVault(command: Command): void {
   command
     .command("erase")
@@ -36,7 +31,7 @@ export function registerVault(command: Command): void {
     .requiredOption("--reason <text>", "why, for the audit; no name in it")
     .option("--person", "every record of the same person, as `persons` has them")
     .option("--by <name>", "who decides, for the audit; default the name you are logged in with")
-    .option("--timeout <seconds>", "give up waiting for the read models after this time", seconds, 120)
+    .option("--timeout <seconds>", "give up waiting for the read models after this time", secondsOf, 120)
     .option("--yes", "don't ask")
     .option("--json", "one JSON array")
     .addHelpText(

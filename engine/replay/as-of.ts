@@ -219,7 +219,10 @@ export async function showAsOf(pool: Pool, asOf: AsOf, manifest: object, by: str
     [schema, projection, build, at, effectiveAt ?? null, by, JSON.stringify(manifest), vaultEpoch ?? null],
   );
   if (rowCount !== 1) throw new TributaryError("TRIB_REPLAY_VAULT_MOVED");
-  await pool.query(`GRANT USAGE ON SCHEMA ${quoted(schema)} TO tributary_analyst_restricted, tributary_auditor`);
+  const readers = "tributary_analyst, tributary_auditor";
+  // Where nothing was opened, nothing in it identifies a person.
+  if (vaultEpoch === undefined) await pool.query(`GRANT SELECT ON ALL TABLES IN SCHEMA ${quoted(schema)} TO ${readers}`);
+  await pool.query(`GRANT USAGE ON SCHEMA ${quoted(schema)} TO tributary_analyst_restricted, ${readers}`);
   asOf.claim.release();
 }
 
