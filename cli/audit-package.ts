@@ -1,4 +1,4 @@
-import { writeFileSync } from "node:fs";
+import { closeSync, fchmodSync, openSync, writeFileSync } from "node:fs";
 import { Argument, type Command, InvalidArgumentError } from "commander";
 import { auditRecords, isAccess, recordAccess } from "../engine/audit/access.js";
 import { asOfRows } from "../engine/audit/as-of-rows.js";
@@ -33,6 +33,17 @@ interface PackageOptions {
   readonly at?: number;
   readonly timeout: number;
   readonly json?: boolean;
+}
+
+/** Writes a file that only its owner reads, also where there was one that others could. */
+function writeOwn(file: string, content: Uint8Array): void {
+  const descriptor = openSync(file, "w", 0o600);
+  try {
+    fchmodSync(descriptor, 0o600);
+    writeFileSync(descriptor, content);
+  } finally {
+    closeSync(descriptor);
+  }
 }
 
 interface Gathered {
@@ -178,7 +189,7 @@ export function registerAuditPackage(command: Command): void {
           },
         );
         const file = options.out ?? `audit-${subject.kind}-${subject.id.replace(/[^0-9a-zA-Z-]+/g, "_")}.zip`;
-        writeFileSync(file, archive, { mode: 0o600 });
+        writeOwn(file, archive);
         const made = {
           file,
           bytes: archive.length,

@@ -1,3 +1,4 @@
+import type { Queryable } from "../projector/build.js";
 import { quoted } from "../projector/names.js";
 import type { AsOf } from "../replay/as-of.js";
 import type { Pool } from "../store/pool.js";
@@ -17,6 +18,23 @@ export async function asOfRows(
   id: string,
   opens: boolean,
 ): Promise<AsOfRows> {
+  const client = await pool.connect();
+  try {
+    // Instants are written in the session's zone.
+    await client.query("SET TimeZone = 'UTC'");
+    return await rowsOf(client, asOf, kind, id, opens);
+  } finally {
+    client.release(true);
+  }
+}
+
+async function rowsOf(
+  client: Queryable,
+  asOf: Pick<AsOf, "schema" | "views">,
+  kind: string,
+  id: string,
+  opens: boolean,
+): Promise<AsOfRows> {
   const found: Record<string, readonly string[]> = {};
   for (const { name, columns, clear } of asOf.views) {
     const told = opens ? columns : clear;
@@ -24,8 +42,8 @@ export async function asOfRows(
     const text = `SELECT row_to_json(told)::text AS row
       FROM (SELECT ${told.map(quoted).join(", ")} FROM ${quoted(asOf.schema)}.${quoted(name)} WHERE ${quoted(`${kind}_id`)} = $1) told
       ORDER BY 1`;
-    const { rows } = await pool.query<{ row: string }>(text, [id]);
-    if (rows.length > 0) found[name] = rows.map(({ row }) => row);
+    const { rows } = await client.query(text, [id]);
+    if (rows.length > 0) found[name] = (rows as readonly { readonly row: string }[]).map(({ row }) => row);
   }
   return found;
 }

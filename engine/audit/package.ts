@@ -181,7 +181,7 @@ records.jsonl      the same records as the log has them, bytes in base64
 schemas/           Avro schemas of the records, by the id in front of each
 proofs.jsonl       that each record stands in the log, one line a record (RFC 6962)
 checkpoints.jsonl  the signed states of the log that the proofs lead to
-trail.json         units, events and the rows that they changed, in order
+trail.json         units, events and the rows that they changed, in order; amounts with two decimal places, instants in UTC
 access.jsonl       who was shown or given any of it (FHIR AuditEvent)
 units/             units as received, where they were opened
 manifest.json      all files with their SHA-256; manifest.sig is its Ed25519 signature
