@@ -1,7 +1,7 @@
 import { closeSync, fchmodSync, openSync, writeFileSync } from "node:fs";
 import { Argument, type Command, InvalidArgumentError } from "commander";
 import { auditRecords, isAccess, recordAccess } from "../engine/audit/access.js";
-import { asOfRows } from "../engine/audit/as-of-rows.js";
+import { asOfEvidence } from "../engine/audit/as-of-evidence.js";
 import { auditEventOf } from "../engine/audit/audit-event.js";
 import { fingerprint, notaryKey } from "../engine/audit/checkpoint.js";
 import { disclosuresOf } from "../engine/audit/disclosures.js";
@@ -114,12 +114,7 @@ async function knownThen(
   return withBuildSource(name, { connections: 2, sealed: !open }, async (parts) => {
     const { asOf, manifest } = await madeAsOf(parts, { at, reason, by, command: "audit package" });
     try {
-      const rows = await asOfRows(parts.source.pool, asOf, kind, id, open === true);
-      const files = Object.entries(rows).map(
-        ([view, lines]) => [`as-of/${view}.jsonl`, Buffer.from(lines.map((line) => `${line}\n`).join(""))] as const,
-      );
-      const signed = Buffer.from(`${JSON.stringify(manifest, undefined, 2)}\n`);
-      return new Map<string, Uint8Array>([["as-of/manifest.json", signed], ...files]);
+      return await asOfEvidence(parts.source.pool, asOf, manifest, { kind, id }, open === true);
     } finally {
       await dropAsOf(parts.source.pool, asOf);
     }

@@ -53,7 +53,9 @@ export function registerProjections(command: Command): void {
   command
     .command("verify")
     .argument("<name>", "projection")
-    .description("recompute the current build from the whole log and compare every row; recorded as an access; exit code 2 when one differs")
+    .description(
+      "recompute the current build from the whole log and compare every row; recorded as an access; exit code 2 when one differs",
+    )
     .option("--reason <text>", "why, for the record")
     .option("--by <name>", "who does it; default the user of the system")
     .option("--json", "one JSON object")

@@ -185,19 +185,23 @@ describe("an erasure", () => {
     const parts = { log, pool: region.database.pool, projections, timeout: 30_000 };
     const national = region.intake.surrogate("patient", "NATION", "NI", "Cyd");
     const identified = (name: string) => ({
-      ...unit("identified", [patientOf(name)], [
-        {
-          type: "PatientRegistered",
-          subject: patientOf(name),
-          time: 2_500,
-          fields: {
-            facility: "NORTH",
-            identifiers: [{ identifierId: national, authority: "NATION", type: "NI", strong: true }],
+      ...unit(
+        "identified",
+        [patientOf(name)],
+        [
+          {
+            type: "PatientRegistered",
+            subject: patientOf(name),
+            time: 2_500,
+            fields: {
+              facility: "NORTH",
+              identifiers: [{ identifierId: national, authority: "NATION", type: "NI", strong: true }],
+            },
+            sealed: { identifierValues: ["Cyd"] },
+            sealFor: patientOf(name),
           },
-          sealed: { identifierValues: ["Cyd"] },
-          sealFor: patientOf(name),
-        },
-      ]),
+        ],
+      ),
     });
     await region.intake.submit([identified("Cyd"), identified("Cyd again")]);
     expect(await recordsOfPerson(parts, patientOf("Cyd"))).toEqual([patientOf("Cyd"), patientOf("Cyd again")].sort());

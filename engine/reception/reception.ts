@@ -171,14 +171,22 @@ export async function openReception<Profile extends GuardedProfile>(
 
 function serverFor(settings: Settings): FastifyInstance {
   const { CONNECTOR_TLS_CERT_FILE: cert, CONNECTOR_TLS_KEY_FILE: key, CONNECTOR_TLS_CA_FILE: ca } = settings;
+  const requestTimeout = settings.CONNECTOR_REQUEST_SECONDS * 1000;
+  const limits = {
+    // Node looks for requests that take too long every so often, by itself every half minute.
+    connectionsCheckingInterval: Math.min(requestTimeout / 4, 5_000),
+    // And takes the longer of the two for the whole request.
+    headersTimeout: Math.min(requestTimeout, 60_000),
+  };
   const options = {
     forceCloseConnections: "idle" as const,
-    requestTimeout: settings.CONNECTOR_REQUEST_SECONDS * 1000,
+    requestTimeout,
     routerOptions: { maxParamLength: 256 },
     exposeHeadRoutes: false,
   };
-  if (cert === undefined || key === undefined) return Fastify(options);
+  if (cert === undefined || key === undefined) return Fastify({ ...options, http: limits });
   const https = {
+    ...limits,
     cert: readFileSync(cert),
     key: readFileSync(key),
     // A client without a certificate may prove itself in another way, so the door decides, not the handshake.

@@ -43,7 +43,11 @@ describe("the environment of a process", () => {
   it("is no way to another role: what a connector knows makes no password and no token of another", () => {
     const owner = { databaseUrl: given.DATABASE_URL, secret: "5e".repeat(32) };
     const connector = environmentFor({ kind: "connector", name: "csv" }, given, {
-      DATABASE_URL: asRole(owner.databaseUrl, "tributary_connector_csv", rolePassword(owner, "tributary_connector_csv")),
+      DATABASE_URL: asRole(
+        owner.databaseUrl,
+        "tributary_connector_csv",
+        rolePassword(owner, "tributary_connector_csv"),
+      ),
       TRIBUTARY_TOKEN_KEY: tokenKey(owner, "csv"),
     });
     expect(JSON.stringify(connector)).not.toContain("owner");

@@ -18,7 +18,7 @@ import { forgottenAfter } from "./forgetting.js";
 
 export interface EraseOptions extends TimelineSource {
   readonly log: Log;
-  readonly codec: Pick<Codec, "encode" | "encodeEntry" | "decodeEvent" | "learn">;
+  readonly codec: Pick<Codec, "encode" | "encodeFinished" | "encodeEntry" | "decodeEvent" | "learn">;
   /** Deployment secret, 64 hexadecimal digits (`TRIBUTARY_SECRET`). */
   readonly secret: string;
   /** Milliseconds after which no process opens anything under a destroyed key; default as `forgetting.ts` has it. */
