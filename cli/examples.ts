@@ -138,7 +138,10 @@ const examples: Readonly<Record<string, readonly (readonly [call: string, what: 
     ["tributary audit as-of --drop as_of_claims_7", "it can be built again"],
   ],
   "audit diff": [
-    ["tributary audit diff claims --from 2026-01-31T23:59:59.999Z --to 2026-02-28T23:59:59.999Z", "what February changed"],
+    [
+      "tributary audit diff claims --from 2026-01-31T23:59:59.999Z --to 2026-02-28T23:59:59.999Z",
+      "what February changed",
+    ],
   ],
   "audit package": [
     ["tributary audit package claim 1f0d2a5e-0000-0000-0000-000000000000 --out claim.zip", "sealed as it is"],

@@ -47,7 +47,9 @@ it("a trail says amounts with their cents and instants with their zone, in rows,
           paidAt: text,
           adjustments: [{ group: "CO", reason: "45", amount: "0.07" }],
         },
-        changes: [{ columns: { paid_amount: [null, "80.00"], adjudicated_at: [null, text], status: ["submitted", "paid"] } }],
+        changes: [
+          { columns: { paid_amount: [null, "80.00"], adjudicated_at: [null, text], status: ["submitted", "paid"] } },
+        ],
       },
     ],
   });

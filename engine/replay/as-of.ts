@@ -221,7 +221,8 @@ export async function showAsOf(pool: Pool, asOf: AsOf, manifest: object, by: str
   if (rowCount !== 1) throw new TributaryError("TRIB_REPLAY_VAULT_MOVED");
   const readers = "tributary_analyst, tributary_auditor";
   // Where nothing was opened, nothing in it identifies a person.
-  if (vaultEpoch === undefined) await pool.query(`GRANT SELECT ON ALL TABLES IN SCHEMA ${quoted(schema)} TO ${readers}`);
+  if (vaultEpoch === undefined)
+    await pool.query(`GRANT SELECT ON ALL TABLES IN SCHEMA ${quoted(schema)} TO ${readers}`);
   await pool.query(`GRANT USAGE ON SCHEMA ${quoted(schema)} TO tributary_analyst_restricted, ${readers}`);
   asOf.claim.release();
 }
