@@ -151,7 +151,15 @@ const consistency = ({ from, to, ...options }: ConsistencyOptions): Promise<void
       to === undefined
         ? await headOver(pool, first, { offset: 0, publicKey: key, last: true, timeout })
         : await headOf(to);
-    if (first.topic !== second.topic || first.partition !== second.partition || first.size > second.size) {
+    const isSamePlace = first.topic === second.topic && first.partition === second.partition;
+    if (isSamePlace && first.size > second.size && to === undefined) {
+      process.exitCode = tamperedExitCode;
+      const lines = [`NO: that checkpoint has ${first.size} records, and the last one of the database ${second.size}.`];
+      if (options.json) printJson({ ok: false, lines });
+      else for (const line of lines) print(line);
+      return;
+    }
+    if (!isSamePlace || first.size > second.size) {
       throw misuse("--from is to be an earlier checkpoint of the same partition than --to.");
     }
     const proof = await consistencyProofFile(pool, first, second, key);

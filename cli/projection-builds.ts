@@ -1,6 +1,7 @@
 import type { Command } from "commander";
 import { recordAccess } from "../engine/audit/access.js";
 import { type Build, listBuilds } from "../engine/projector/build.js";
+import type { AnyProjection } from "../engine/projector/definition.js";
 import { dropBuild, swapBuild } from "../engine/projector/swap.js";
 import { claimBuild } from "../engine/replay/claim.js";
 import { rebuildProjection } from "../engine/replay/rebuild.js";
@@ -57,6 +58,8 @@ async function rebuild(name: string, options: RebuildOptions): Promise<void> {
     } else {
       if (comparison) printTable(Object.entries(comparison.rows).map(([table, rows]) => ({ table, rows })));
       if (differences.length > 0) printTable(differences.map((row) => ({ ...row, rows: row.rows.join(" / ") })));
+      if (comparison && comparison.skipped.length > 0)
+        print(`not compared, as they never stood at one position: ${comparison.skipped.join(", ")}`);
       const then = swapped ? "is current" : differences.length > 0 ? "differs and was not put in place" : "is ready";
       print(`build ${build.build} of ${name} ${then}`);
     }
@@ -64,11 +67,18 @@ async function rebuild(name: string, options: RebuildOptions): Promise<void> {
   });
 }
 
-/** The build asked for, else the last one in the state. */
-async function chosen(pool: Pool, name: string, number: number | undefined, state: Build["state"]): Promise<Build> {
+/** The build asked for, else the last one in the state, of this checkout's version if there is any. */
+async function chosen(
+  pool: Pool,
+  { name, version }: Pick<AnyProjection, "name" | "version">,
+  number: number | undefined,
+  state: Build["state"],
+): Promise<Build> {
   const builds = await listBuilds(pool, name);
+  const inState = builds.filter((one) => one.state === state);
+  const known = inState.filter((one) => one.version === version);
   const found =
-    number === undefined ? builds.filter((one) => one.state === state) : builds.filter((one) => one.build === number);
+    number === undefined ? (known.length > 0 ? known : inState) : builds.filter((one) => one.build === number);
   const build = state === "previous" ? lastCurrent(found) : found.at(-1);
   if (!build) throw notFound(`Projection ${name} has no build ${number ?? `that is ${state}`}.`);
   return build;
@@ -77,15 +87,15 @@ async function chosen(pool: Pool, name: string, number: number | undefined, stat
 const lastCurrent = (builds: readonly Build[]): Build | undefined =>
   [...builds].sort((left, right) => (left.currentSince ?? 0) - (right.currentSince ?? 0)).at(-1);
 
+/** Only processes of a build's own version feed it, and only they know its views. */
+const otherVersion = ({ build, projection, version }: Build, here: number): string =>
+  `Build ${build} of ${projection} is of version ${version}, and this checkout has version ${here}. Nothing was changed. To put version ${version} in place: start its processes from a checkout of it (tributary run), wait until \`tributary projections list\` shows no lag for build ${build}, and call \`tributary projections ${here > version ? "rollback" : "swap"} ${projection}\` there. It stays until somebody swaps again.`;
+
 async function putInPlace(name: string, number: number | undefined, state: "building" | "previous"): Promise<void> {
   const { projection } = await projectionNamed(name);
   await withPool(async (pool) => {
-    const build = await chosen(pool, name, number, state);
-    if (build.version !== projection.version) {
-      throw notFound(
-        `Build ${build.build} of ${name} is of version ${build.version}, which this checkout can't feed: it has version ${projection.version}.`,
-      );
-    }
+    const build = await chosen(pool, projection, number, state);
+    if (build.version !== projection.version) throw notFound(otherVersion(build, projection.version));
     await swapBuild(pool, projection, build.build);
     print(`build ${build.build} of ${name} is current`);
   });

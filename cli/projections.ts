@@ -1,24 +1,56 @@
 import type { Command } from "commander";
 import { recordAccess } from "../engine/audit/access.js";
+import { codecOfOthers } from "../engine/log/codec-of-others.js";
 import { connectCodec } from "../engine/log/registry.js";
 import { auditDecisions } from "../engine/projector/audit-decisions.js";
 import { awaitProjections } from "../engine/projector/await.js";
-import { currentBuild } from "../engine/projector/build.js";
+import { type Build, listBuilds } from "../engine/projector/build.js";
 import { Decisions } from "../engine/projector/decisions.js";
+import type { AnyProjection } from "../engine/projector/definition.js";
+import type { Decoder } from "../engine/projector/ports.js";
 import { openedEventTypes } from "../engine/projector/roles.js";
+import type { SettingEvent } from "../engine/projector/setting-events.js";
 import { buildStatuses } from "../engine/projector/status.js";
-import { verifyProjection } from "../engine/projector/verify.js";
+import { type RowDifference, verifyProjection } from "../engine/projector/verify.js";
 import { decoderOf } from "../engine/service/consumer-process.js";
 import { allProjections } from "../engine/service/discover.js";
 import { TributaryError } from "../engine/service/errors.js";
 import { sealedOpener } from "../engine/service/sealed-opener.js";
 import { kekSettings } from "../engine/service/settings.js";
+import type { Pool } from "../engine/store/pool.js";
 import { actorOf } from "./audit-source.js";
 import { secondsOf } from "./instant.js";
 import { withLog } from "./log.js";
 import { print, printJson, printTable } from "./output.js";
 import { registerProjectionBuilds } from "./projection-builds.js";
 import { registerProjectionQuery } from "./projection-query.js";
+
+/**
+ * The build that the definition here is about: the current one, or while a new version is on its way the newest of it.
+ * @throws TRIB_CLI_NOT_FOUND when there is none.
+ */
+async function verifiedBuild(pool: Pool, { name, version }: AnyProjection): Promise<Build> {
+  const builds = await listBuilds(pool, name);
+  const ofVersion = builds.filter((build) => build.version === version && build.feed !== "nobody" && build.indexed);
+  const found = ofVersion.find(({ state }) => state === "current") ?? ofVersion.at(-1);
+  if (found) return found;
+  const current = builds.find(({ state }) => state === "current");
+  throw new TributaryError(
+    "TRIB_CLI_NOT_FOUND",
+    current
+      ? `Build ${current.build} of ${name} is of version ${current.version}, and this checkout has version ${version}: verify it from a checkout of its version.`
+      : `Projection ${name} has no build.`,
+  );
+}
+
+const place = (event: SettingEvent | null | undefined) =>
+  event ? `${event.type ?? "-"} ${event.topic}/${event.partition}/${event.offset} ${event.id ?? "-"}` : "-";
+
+/** One line a column that differs; of a row that is missing or too many one. */
+function differenceLines({ table, key, what, columns, event, setBy }: RowDifference) {
+  if (columns.length === 0) return [{ table, key, what, column: "", "should be set by": place(event) }];
+  return columns.map((column) => ({ table, key, what, column, "should be set by": place(setBy[column]) }));
+}
 
 export function registerProjections(command: Command): void {
   registerProjectionBuilds(command);
@@ -54,7 +86,7 @@ export function registerProjections(command: Command): void {
     .command("verify")
     .argument("<name>", "projection")
     .description(
-      "recompute the current build from the whole log and compare every row; recorded as an access; exit code 2 when one differs",
+      "recompute the current build (of a version that is on its way, its newest) from the whole log and compare every row; names the events that should have set what differs; recorded as an access; exit code 2 when one does",
     )
     .option("--reason <text>", "why, for the record")
     .option("--by <name>", "who does it; default the user of the system")
@@ -62,9 +94,8 @@ export function registerProjections(command: Command): void {
     .action((name: string, options: { reason?: string; by?: string; json?: boolean }) =>
       withLog(async ({ log, pool, settings }) => {
         const projection = (await allProjections()).find((one) => one.name === name);
-        const build = await currentBuild(pool, name);
-        if (!projection || !build)
-          throw new TributaryError("TRIB_CLI_NOT_FOUND", `There is no projection ${name} with a current build.`);
+        if (!projection) throw new TributaryError("TRIB_CLI_NOT_FOUND", `There is no projection ${name}.`);
+        const build = await verifiedBuild(pool, projection);
         const codec = await connectCodec(settings);
         await recordAccess(log, codec, {
           action: "REPLAY",
@@ -84,19 +115,20 @@ export function registerProjections(command: Command): void {
             build,
             log,
             pool,
-            decoder: decoderOf(codec),
+            decoder: projection.topic === undefined ? decoderOf(codec) : (codecOfOthers(settings) as Decoder),
             opener,
             decisions,
           });
-          if (options.json) printJson(verification);
+          if (options.json) printJson({ build: build.build, version: build.version, ...verification });
           else {
+            if (build.state !== "current")
+              print(`build ${build.build} of version ${build.version}, which is not current yet`);
             print(
               `${verification.events} events folded, ${verification.rows} rows compared, ${verification.differing} differ`,
             );
+            if (verification.differences.length > 0) printTable(verification.differences.flatMap(differenceLines));
             if (verification.skipped.length > 0)
-              print(`not compared, as they moved meanwhile: ${verification.skipped.join(", ")}`);
-            if (verification.differences.length > 0)
-              printTable(verification.differences.map((row) => ({ ...row, columns: row.columns.join(", ") })));
+              print(`not compared, as they are behind their tables: ${verification.skipped.join(", ")}`);
           }
           if (verification.differing > 0) process.exitCode = 2;
         } finally {

@@ -166,6 +166,15 @@ describe("an event that can't be applied", () => {
     expect(waiting.stderr).toMatch(/fill .* 100 % .* events\/s/);
     expect(await call("swap", "visits")).toMatchObject({ exitCode: 0, stdout: "build 2 of visits is current\n" });
     expect(await visits()).toEqual(after);
+    // As a checkout of a lower version sees it: what it can't do it leaves, and says what to do.
+    await installation.query("UPDATE engine.builds SET version = 99 WHERE projection = 'visits'");
+    const [back, verified] = [await call("rollback", "visits"), await call("verify", "visits")];
+    expect([back.exitCode, back.stderr]).toEqual([
+      1,
+      expect.stringMatching(/version 99\b[\s\S]*from a checkout of it/),
+    ]);
+    expect([verified.exitCode, verified.stderr]).toEqual([1, expect.stringContaining("is of version 99")]);
+    expect(await visits()).toEqual(after);
   }, 120_000);
 
   it("and all that went before left nothing personal in any log", () => {

@@ -7,7 +7,7 @@ import type { LogProducer } from "../engine/log/log.js";
 import { formatPosition, positionHeader } from "../engine/log/position.js";
 import { awaitProjections } from "../engine/projector/await.js";
 import { createBuild, currentBuild } from "../engine/projector/build.js";
-import type { AnyProjection, Row } from "../engine/projector/definition.js";
+import { type AnyProjection, projectionOfOthers, type Row, table, text } from "../engine/projector/definition.js";
 import type { FoldInput } from "../engine/projector/fold.js";
 import { consumerRole } from "../engine/projector/names.js";
 import type { Decoder, Opener } from "../engine/projector/ports.js";
@@ -239,13 +239,70 @@ describe("the read models", () => {
   it("show a row changed behind the engine's back", async () => {
     await database.pool.query("UPDATE build_visits_1.visits SET location = 'moved' WHERE visit_id = $1", [id("b", 7)]);
     await database.pool.query("DELETE FROM build_timeline_1.timeline WHERE event_id = 'event-15'");
+    // Told with the event that should have set each column: the visit's start told its place, its end came before.
+    const eventOf = (key: string, type: string) => {
+      const { source, event } = appended.find((one) => one.key === key && one.type === type) as FoldInput;
+      return { ...source, id: (event as { meta: { id: string } }).meta.id, type };
+    };
+    const started = eventOf(id("b", 7), "VisitStarted");
     expect((await verified("visits")).differences).toEqual([
-      { table: "visits", key: id("b", 7), what: "different", columns: ["location"] },
+      {
+        table: "visits",
+        key: id("b", 7),
+        what: "different",
+        columns: ["location"],
+        event: started,
+        setBy: { location: started },
+      },
     ]);
+    const event = expect.objectContaining({ id: "event-15", type: expect.stringMatching(/^\w+$/) });
     expect(await verified("timeline")).toMatchObject({
       differing: 1,
-      differences: [{ table: "timeline", what: "missing" }],
+      differences: [{ table: "timeline", what: "missing", event }],
     });
+    // And no value of what identifies a person.
+    await database.pool.query("UPDATE build_patients_1.patients SET family_name = 'behind' WHERE patient_id = $1", [
+      id("a", 2),
+    ]);
+    const [named] = (await verified("patients")).differences;
+    const setBy = { family_name: eventOf(id("a", 2), "PatientRegistered") };
+    expect(named).toMatchObject({ table: "patients", key: id("a", 2), columns: ["family_name"], setBy });
+    expect(JSON.stringify(named)).not.toMatch(/behind|O'Na/);
+  });
+
+  it("of a topic of others equal its events too", async () => {
+    const beds = projectionOfOthers<{ BedChanged: { readonly state: string } }>()({
+      name: "beds",
+      version: 1,
+      topic: "others.beds",
+      tables: {
+        beds: table({ comment: "Beds.", key: ["bed"], columns: { bed: text("Bed."), state: text("State.") } }),
+      },
+      fold: {
+        BedChanged: ({ event, tables }) => {
+          tables.beds.put({ state: event.state });
+          return undefined;
+        },
+      },
+    }) as AnyProjection;
+    const ofOthers: Decoder = {
+      decodeEvent: (value) => ({ type: "BedChanged" as never, event: { state: value.toString() } }),
+      learn: async () => {},
+    };
+    const definition = { name: "beds", project: [beds] };
+    const [build] = await prepareConsumer(database.pool, definition);
+    await producer.append(
+      ["free", "taken", "free"].map((state) => ({ topic: "others.beds", key: "W1", value: Buffer.from(state) })),
+    );
+    const logger = { info: () => {}, warn: () => {}, error: () => {} };
+    const surroundings = { definition, log, pool: database.pool, decoder, decoderOfOthers: ofOthers, opener, logger };
+    const consumer = await runConsumer({ ...surroundings, onFailure: (error) => void failures.push(error) });
+    await awaitProjections({ log, pool: database.pool, projections: [beds], timeout: 30_000 });
+    await consumer.close();
+    if (!build) throw new Error("no build");
+    const parts = { projection: beds, build, log, pool: database.pool, decoder: ofOthers, opener };
+    expect(await verifyProjection(parts)).toMatchObject({ events: 3, rows: 1, differing: 0 });
+    expect(failures).toEqual([]);
   });
 
   it("are not awaited for ever", async () => {

@@ -21,9 +21,9 @@ import { partitions, type RegionHistory, regionHistory } from "./crash/region-hi
 
 /** Processes to be killed, of them in one region with one consumer. */
 const kills = chaosSize(3, 1_000);
-const killsOfOne = chaosSize(4, 26);
+const killsOfOne = chaosSize(4, 20);
 /** People of a region: events and calls grow with them. */
-const patients = chaosSize(6, 10);
+const patients = chaosSize(6, 12);
 /** Children at once, each with a database of its own. */
 const places = 2;
 const batchRecords = 12;

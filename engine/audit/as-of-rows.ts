@@ -22,15 +22,16 @@ export async function asOfRows(
   try {
     // Instants are written in the session's zone.
     await client.query("SET TimeZone = 'UTC'");
-    return await rowsOf(client, asOf, kind, id, opens);
+    return await rowsSeen(client, asOf, kind, id, opens);
   } finally {
+    // A session of its own: the next user has the zone of the server.
     client.release(true);
   }
 }
 
-async function rowsOf(
-  client: Queryable,
-  asOf: Pick<AsOf, "schema" | "views">,
+async function rowsSeen(
+  reader: Queryable,
+  asOf: Pick<AsOf, "views" | "schema">,
   kind: string,
   id: string,
   opens: boolean,
@@ -42,8 +43,8 @@ async function rowsOf(
     const text = `SELECT row_to_json(told)::text AS row
       FROM (SELECT ${told.map(quoted).join(", ")} FROM ${quoted(asOf.schema)}.${quoted(name)} WHERE ${quoted(`${kind}_id`)} = $1) told
       ORDER BY 1`;
-    const { rows } = await client.query(text, [id]);
-    if (rows.length > 0) found[name] = (rows as readonly { readonly row: string }[]).map(({ row }) => row);
+    const { rows } = await reader.query(text, [id]);
+    if (rows.length > 0) found[name] = (rows as { row: string }[]).map(({ row }) => row);
   }
   return found;
 }

@@ -89,7 +89,8 @@ async function storiesOf(source: DiffSource, keys: ReadonlySet<string>): Promise
         const wait = async (error: unknown) => {
           throw error;
         };
-        const read = await readEvents(wanted, { topic, partition, published, decoder, selection, wait });
+        const decided = (offset: number) => decisions.decisionAt(topic, partition, offset) !== undefined;
+        const read = await readEvents(wanted, { topic, partition, published, decoder, selection, decided, wait });
         const fresh = read.filter(({ position, eventId }) => !published || positions.take(position, eventId));
         if (opens) await openSealed(fresh, opener);
         for (const event of fresh) apply(event);

@@ -126,6 +126,17 @@ const concerns = (
   claims.has(claimId ?? "") ||
   (type === "RemittanceReceived" && remittances.has(remittanceId ?? ""));
 
+/** More ids than these are not looked for in every record's bytes: decoding is quicker then. */
+const mostSearched = 40;
+
+/** Whether a record can be about one of the subjects: ids stand as text in the key or in the bytes. Quicker than decoding. */
+function mentions({ patients, visits, claims, remittances }: Subjects): (key: string, value: Buffer) => boolean {
+  const ids = new Set([...patients, ...visits, ...claims, ...remittances]);
+  if (ids.size > mostSearched) return () => true;
+  const searched = [...ids].map((id) => Buffer.from(id));
+  return (key, value) => ids.has(key) || searched.some((id) => value.includes(id));
+}
+
 /** What can't be decoded is about nobody; its key is parked in the read models. */
 function undecodable(error: unknown): undefined {
   if (error instanceof TributaryError && error.code === "TRIB_LOG_UNDECODABLE") return undefined;
@@ -140,13 +151,16 @@ async function inLog(
   from: (topic: string, partition: number) => number,
 ): Promise<EventPlace[]> {
   const found: EventPlace[] = [];
+  const isMentioned = mentions(subjects);
   for (const topic of entities.map(eventsTopic)) {
     for (const { partition, low, high } of await log.watermarks(topic)) {
       const positions = new Positions(undefined, "{}");
       for await (const records of log.read(topic, partition, Math.max(low, from(topic, partition)), high)) {
-        for (const { offset, key, value, headers } of records) {
-          const position = parsePosition(headers[positionHeader] ?? "");
-          if (!value || !position) continue;
+        for (const record of records) {
+          const { offset, key, value } = record;
+          if (!value || !isMentioned(key, value)) continue;
+          const position = parsePosition(record.headers[positionHeader] ?? "");
+          if (!position) continue;
           const decoded = await decodeWith(codec, value).catch(undecodable);
           if (!decoded) continue;
           const { type, event } = decoded;

@@ -155,7 +155,7 @@ describe("the notary", () => {
     expect((await verify()).partitions[0]).toMatchObject({ records: 14, chained: 10, signed: 10, findings: [] });
   });
 
-  it("finds each of 1,000 alterations of one record, names the first, and none on the log as it was", async () => {
+  it("finds each of 200 alterations of one record, names the first, and none on the log as it was", async () => {
     await write(101);
     const notary = await notarize({ signRecords: 50, signMilliseconds: 200 });
     await untilSigned([101, 0]);
@@ -178,7 +178,7 @@ describe("the notary", () => {
     const chance = chanceOf(6962);
     const records = log.records(place.topic, 0);
     const wrong: string[] = [];
-    for (let count = 0; count < 1_000; ) {
+    for (let count = 0; count < 200; ) {
       const alteration = alterations[count % alterations.length] as (typeof alterations)[number];
       const tampered = altered(records, alteration, chance);
       if (!tampered) continue;
@@ -187,7 +187,7 @@ describe("the notary", () => {
       if (first?.offset !== tampered.first) {
         wrong.push(`${alteration} at ${tampered.first}: ${JSON.stringify(first)}`);
       }
-      if (count % 100 === 0) expect((await compared(records)).findings).toEqual([]);
+      if (count % 50 === 0) expect((await compared(records)).findings).toEqual([]);
     }
     expect(wrong).toEqual([]);
   });

@@ -61,6 +61,7 @@ describe("proofs", () => {
     await expect(headOver(pool, place, { ...wanted, offset: 37, timeout: 0 })).rejects.toMatchObject({
       code: "TRIB_AUDIT_NOT_SIGNED",
     });
+    await expect(headOver(pool, place, { ...wanted, size: 36 })).rejects.toMatchObject({ code: "TRIB_CLI_NOT_FOUND" });
     const inclusion = await inclusionProofFile(
       pool,
       await headOver(pool, place, wanted),

@@ -51,7 +51,10 @@ export interface WantedHead {
   readonly timeout?: number | undefined;
 }
 
-/** A signed tree with a record in it. @throws TRIB_AUDIT_NOT_SIGNED when none comes in time. */
+/**
+ * A signed tree with a record in it.
+ * @throws TRIB_AUDIT_NOT_SIGNED when none comes in time; TRIB_CLI_NOT_FOUND when none of the wanted size was signed, and larger ones were.
+ */
 export async function headOver(
   pool: Pool,
   place: ChainPlace,
@@ -63,19 +66,33 @@ export async function headOver(
     const heads = (await signedHeads(pool, place, offset + 1)).filter((each) => each.publicKey.equals(publicKey));
     const head = size === undefined ? heads.at(last ? -1 : 0) : heads.find((each) => each.size === size);
     if (head) return head;
+    if (size !== undefined && heads.some((each) => each.size > size)) {
+      const what = `There is no checkpoint over ${size} records of ${topic}, partition ${partition}.`;
+      throw new TributaryError("TRIB_CLI_NOT_FOUND", what);
+    }
     if (Date.now() >= until) throw new TributaryError("TRIB_AUDIT_NOT_SIGNED", undefined, { topic, partition, offset });
     await new Promise((resolve) => setTimeout(resolve, 500));
   }
 }
 
-/** The proof that a record, as the log gives it now, stands in a signed tree. Whether it holds is for `checkProof` to say. */
+/** A chain shorter than what was signed can't give a proof. */
+async function whole<Made>({ topic, partition, size }: SignedTreeHead, made: Promise<Made>): Promise<Made> {
+  try {
+    return await made;
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    throw new TributaryError("TRIB_AUDIT_CHAIN_BROKEN", undefined, { topic, partition, size }, { cause: error });
+  }
+}
+
+/** The proof that a record, as the log gives it now, stands in a signed tree. Whether it holds is for `checkProof` to say. @throws TRIB_AUDIT_CHAIN_BROKEN */
 export async function inclusionProofFile(
   pool: Pool,
   head: SignedTreeHead,
   record: PlacedRecord,
   publicKey: Buffer,
 ): Promise<InclusionProofFile> {
-  const [proof] = await inclusionProofs(pool, head, head.size, [record.offset]);
+  const [proof] = await whole(head, inclusionProofs(pool, head, head.size, [record.offset]));
   return {
     format: "tributary-inclusion-proof/1",
     installation: head.journal,
@@ -87,14 +104,14 @@ export async function inclusionProofFile(
   };
 }
 
-/** The proof that one signed tree is the beginning of another. Whether it holds is for `checkProof` to say. */
+/** The proof that one signed tree is the beginning of another. Whether it holds is for `checkProof` to say. @throws TRIB_AUDIT_CHAIN_BROKEN */
 export async function consistencyProofFile(
   pool: Pool,
   from: SignedTreeHead,
   to: SignedTreeHead,
   publicKey: Buffer,
 ): Promise<ConsistencyProofFile> {
-  const path = await consistencyProof(pool, to, from.size, to.size);
+  const path = await whole(to, consistencyProof(pool, to, from.size, to.size));
   return {
     format: "tributary-consistency-proof/1",
     installation: to.journal,

@@ -83,19 +83,19 @@ async function placesOf(find: FindEvents, source: TrailSource, kind: TrailKind, 
     if (remittances.size > 0) places.push(...(await find(subjectsWith({ remittances }))));
     return { places, patients: new Set<string>() };
   }
-  const patients = await closure(find, source, id);
-  const named = await find(subjectsWith({ patients }));
+  const { patients, named } = await closure(find, source, id);
   const visits = ids(named, ({ visitId }) => visitId);
   const claims = ids(named, ({ claimId }) => claimId);
   return { places: await find(subjectsWith({ patients, visits, claims })), patients };
 }
 
-/** A patient and all whose records were merged with its own, whichever way. */
-async function closure(find: FindEvents, source: TrailSource, id: string): Promise<Set<string>> {
+/** A patient and all whose records were merged with its own, whichever way, and the events that name any of them. */
+async function closure(find: FindEvents, source: TrailSource, id: string) {
   let patients = new Set([id]);
   for (;;) {
-    const merged = new Set([...patients, ...(await mergedWith(source, await find(subjectsWith({ patients }))))]);
-    if (merged.size === patients.size) return patients;
+    const named = await find(subjectsWith({ patients }));
+    const merged = new Set([...patients, ...(await mergedWith(source, named))]);
+    if (merged.size === patients.size) return { patients, named };
     patients = merged;
   }
 }

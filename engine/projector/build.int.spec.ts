@@ -137,6 +137,70 @@ describe("builds", () => {
     expect(rows[0].comment).toBe("Better said.");
   });
 
+  it("change their views under the views of others, who keep what they may do", async () => {
+    const { pool } = database;
+    await ensureBuild(pool, definition("stood"), "stood");
+    await pool.query(
+      `CREATE VIEW public.on_stood AS SELECT status, count(*) AS n FROM projections.stood GROUP BY status;
+       CREATE VIEW public.on_view AS SELECT visit_id FROM projections.stood_view;
+       GRANT SELECT ON projections.stood, projections_restricted.stood_view TO pg_monitor;
+       GRANT SELECT (visit_id) ON projections.stood_view TO pg_monitor`,
+    );
+    const may = async () =>
+      (
+        await pool.query(
+          `SELECT has_table_privilege('pg_monitor', 'projections.stood', 'SELECT') AS rows,
+             has_table_privilege('pg_monitor', 'projections_restricted.stood_view', 'SELECT') AS view,
+             has_column_privilege('pg_monitor', 'projections.stood_view', 'visit_id', 'SELECT') AS part`,
+        )
+      ).rows[0];
+    const all = { rows: true, view: true, part: true };
+    await ensureBuild(pool, definition("stood", { comment: "Better said." }), "stood");
+    expect(await may()).toEqual(all);
+    // A column more: after those that others read.
+    const two = definition("stood", { version: 2, extra: true });
+    await ensureBuild(pool, two, "stood");
+    await swapBuild(pool, two, 2);
+    expect(Object.keys(await columnsOf("projections", "stood"))).toContain("more");
+    expect(await may()).toEqual(all);
+    expect((await pool.query("SELECT FROM public.on_stood, public.on_view")).rows).toEqual([]);
+    // A column less: nothing changes, and who is in the way is named.
+    const three = definition("stood", { version: 3 });
+    await ensureBuild(pool, three, "stood");
+    const refused = { code: "TRIB_PROJECT_VIEWS_DEPENDED", message: expect.stringContaining("view on_stood") };
+    await expect(swapBuild(pool, three, 3)).rejects.toMatchObject(refused);
+    expect((await currentBuild(pool, "stood"))?.build).toBe(2);
+    await pool.query("DROP VIEW public.on_stood");
+    await swapBuild(pool, three, 3);
+    expect(Object.keys(await columnsOf("projections", "stood"))).not.toContain("more");
+    expect(await may()).toEqual(all);
+    await pool.query("DROP VIEW public.on_view");
+  });
+
+  it("let no reader wait behind a change of the views that waits for another", async () => {
+    const { pool } = database;
+    await ensureBuild(pool, definition("held"), "held");
+    const reader = await pool.connect();
+    try {
+      await reader.query("BEGIN; SELECT FROM projections.held");
+      const changing = ensureBuild(pool, definition("held", { comment: "Later." }), "held", { timeout: 400 });
+      let longest = 0;
+      const changed = expect(changing).rejects.toMatchObject({ code: "TRIB_PROJECT_SWAP_TIMEOUT" });
+      for (const until = Date.now() + 600; Date.now() < until; ) {
+        const from = performance.now();
+        await pool.query("SELECT FROM projections.held");
+        longest = Math.max(longest, performance.now() - from);
+      }
+      await changed;
+      expect(longest).toBeLessThan(400);
+    } finally {
+      await reader.query("COMMIT");
+      reader.release();
+    }
+    await ensureBuild(pool, definition("held", { comment: "Later." }), "held");
+    expect((await pool.query("SELECT obj_description('projections.held'::regclass) AS c")).rows[0].c).toBe("Later.");
+  });
+
   it("are swapped and rolled back without a moment in which the view is missing or half", async () => {
     const one = definition("swapped");
     const two = definition("swapped", { version: 2, extra: true });

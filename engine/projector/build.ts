@@ -1,9 +1,12 @@
 import { createHash } from "node:crypto";
+import { setTimeout as pause } from "node:timers/promises";
 import { TributaryError } from "../service/errors.js";
 import type { Pool } from "../store/pool.js";
 import { indexStatements, layoutOf, physicalTables, tableStatements } from "./ddl.js";
 import type { AnyProjection } from "./definition.js";
+import { failureOf } from "./failure.js";
 import { buildSchema, consumerRole, quoted } from "./names.js";
+import { dependedOn, putViews } from "./put-views.js";
 import { validateProjection } from "./validate.js";
 import { viewsOf } from "./views.js";
 
@@ -36,6 +39,10 @@ export interface BuildRow extends Build {
 export interface Queryable {
   query(text: string, values?: readonly unknown[]): Promise<{ readonly rows: readonly unknown[] }>;
 }
+
+/** Longest wait for a reader of a view; shorter than the time after which Postgres would call two waits a deadlock. */
+export const lockMilliseconds = 150;
+export const retryMilliseconds = 200;
 
 const buildColumns = `projection, build, version, schema_name AS schema, state, consumer, feed, indexed, current_since AS "currentSince", layout_hash, views_hash, views`;
 export const hash = (text: string) => createHash("sha256").update(text).digest("hex").slice(0, 32);
@@ -83,22 +90,23 @@ export const rowsOf = async (client: Queryable, projection: string) =>
     ])
   ).rows as BuildRow[];
 
-async function makeViews(client: Queryable, projection: AnyProjection, build: Build): Promise<void> {
-  const { names, statements } = viewsOf(projection, build.schema);
-  for (const statement of statements) await client.query(statement);
+/** @param before views that are there, in the order in which they were made. */
+async function makeViews(
+  client: Queryable,
+  projection: AnyProjection,
+  build: Build,
+  before: readonly string[] = [],
+): Promise<void> {
+  const views = viewsOf(projection, build.schema);
+  const { names, statements } = views;
+  // Who waits for readers keeps others from reading.
+  await client.query(`SET LOCAL lock_timeout = '${lockMilliseconds}'`);
+  for (const statement of putViews(views, before)) await client.query(statement);
   await client.query("UPDATE engine.builds SET views = $3, views_hash = $4 WHERE projection = $1 AND build = $2", [
     projection.name,
     build.build,
     names,
     hash(JSON.stringify(statements)),
-  ]);
-}
-
-async function dropViews(client: Queryable, row: BuildRow): Promise<void> {
-  for (const view of [...row.views].reverse()) await client.query(`DROP VIEW IF EXISTS ${view}`);
-  await client.query("UPDATE engine.builds SET views = '{}' WHERE projection = $1 AND build = $2", [
-    row.projection,
-    row.build,
   ]);
 }
 
@@ -151,10 +159,35 @@ async function addBuild(
  * is `building` until swapped. Views and comments that changed are made anew. Any number of callers at once.
  *
  * @param pool as the owner of the database.
- * @throws TRIB_PROJECT_DEFINITION_INVALID; TRIB_PROJECT_BUILD_CHANGED when tables changed and the version did not.
+ * @throws TRIB_PROJECT_DEFINITION_INVALID; TRIB_PROJECT_BUILD_CHANGED when tables changed and the version did not;
+ *   TRIB_PROJECT_SWAP_TIMEOUT when readers hold the views; TRIB_PROJECT_VIEWS_DEPENDED when views of others stand in the way.
  */
-export async function ensureBuild(pool: Pool, projection: AnyProjection, consumer: string): Promise<Build> {
+export async function ensureBuild(
+  pool: Pool,
+  projection: AnyProjection,
+  consumer: string,
+  { timeout = 30_000 }: { readonly timeout?: number } = {},
+): Promise<Build> {
   validateProjection(projection);
+  const deadline = performance.now() + timeout;
+  for (;;) {
+    try {
+      return await ensured(pool, projection, consumer);
+    } catch (error) {
+      const depended = dependedOn(error, projection.name);
+      if (depended) throw depended;
+      if (failureOf(error).kind !== "again") throw error;
+      if (performance.now() > deadline) {
+        const readers = `Readers hold the views of ${projection.name}.`;
+        const facts = { projection: projection.name };
+        throw new TributaryError("TRIB_PROJECT_SWAP_TIMEOUT", readers, facts, { cause: error });
+      }
+    }
+    await pause(retryMilliseconds);
+  }
+}
+
+function ensured(pool: Pool, projection: AnyProjection, consumer: string): Promise<Build> {
   return locked(pool, async (client) => {
     const rows = await rowsOf(client, projection.name);
     const ofVersion = rows.filter(({ version, feed }) => version === projection.version && feed === "consumer");
@@ -174,8 +207,7 @@ export async function ensureBuild(pool: Pool, projection: AnyProjection, consume
       found.state === "current" &&
       found.views_hash !== hash(JSON.stringify(viewsOf(projection, found.schema).statements))
     ) {
-      await dropViews(client, found);
-      await makeViews(client, projection, found);
+      await makeViews(client, projection, found, found.views);
     }
     return toBuild(found);
   });
@@ -184,15 +216,21 @@ export async function ensureBuild(pool: Pool, projection: AnyProjection, consume
 /**
  * Makes a further build of the same version beside the others, state `building`: for a rebuild.
  * @param feed `rebuild` and `as-of`: it is to be filled, and gets its keys and indexes afterwards (`indexBuild`); default `consumer`.
+ * @param before called before anybody else sees it; when it throws there is no build.
  */
 export async function createBuild(
   pool: Pool,
   projection: AnyProjection,
   consumer: string,
   feed: "consumer" | "rebuild" | "as-of" = "consumer",
+  before?: (build: Build) => Promise<void>,
 ): Promise<Build> {
   validateProjection(projection);
-  return locked(pool, (client) => addBuild(client, projection, consumer, "building", feed));
+  return locked(pool, async (client) => {
+    const build = await addBuild(client, projection, consumer, "building", feed);
+    await before?.(build);
+    return build;
+  });
 }
 
 /**

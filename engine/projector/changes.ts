@@ -1,6 +1,7 @@
 import type { Row } from "./definition.js";
 import type { Entity, Slot } from "./entity.js";
 import type { ProjectionLayout, TableLayout } from "./layout.js";
+import { PendingRows } from "./pending-rows.js";
 import type { HistoryChange, VersionPlace } from "./row-version.js";
 import { type AnyScope, AppendedScope, KeyedScope, SummedScope } from "./scope.js";
 
@@ -81,6 +82,8 @@ export class Changes {
   readonly mended: readonly HistoryChange[][];
   readonly unmade: readonly VersionPlace[][];
   readonly #tables: readonly TableLayout[];
+  /** By the table's index; made when the first rows go. */
+  readonly #pending: PendingRows[] = [];
 
   constructor(layout: ProjectionLayout) {
     this.keyed = layout.tables.map(() => []);
@@ -111,14 +114,12 @@ export class Changes {
       addSum(table, this.summed[table.index] as Map<string, SummedChange>, key, more);
     }
     for (const { table, offset } of withdrawn) {
-      const rows = this.appended[table] as AppendedChange[];
-      const left = rows.filter((row) => row.offset !== offset);
-      if (left.length === rows.length) this.withdrawn[table]?.add(offset);
-      else rows.splice(0, rows.length, ...left);
+      this.#pending[table] ??= new PendingRows(this.appended[table] as AppendedChange[]);
+      if (!this.#pending[table].take(offset)) this.withdrawn[table]?.add(offset);
     }
     // Rows of an event are a function of it alone: what was to go, and comes back, stays.
-    const back = appended.filter(({ table, offset }) => this.withdrawn[table]?.has(offset));
-    for (const change of appended) if (!back.includes(change)) this.appended[change.table]?.push(change);
+    const back = new Set(appended.filter(({ table, offset }) => this.withdrawn[table]?.has(offset)));
+    for (const change of appended) if (!back.has(change)) this.appended[change.table]?.push(change);
     for (const { table, offset } of back) this.withdrawn[table]?.delete(offset);
   }
 

@@ -145,6 +145,11 @@ export class ConsumerLane implements LaneHandler {
     this.#next = (records.at(-1)?.offset ?? this.#next - 1) + 1;
   }
 
+  /** Writes all that is folded: see {@link ProjectionLane.rest}. Never beside a batch. */
+  async rest(context: LaneContext, end?: number): Promise<void> {
+    await Promise.all(this.#lanes.map((lane) => lane.rest(context, end)));
+  }
+
   async close(): Promise<void> {
     await Promise.all(this.#lanes.map((lane) => lane.close()));
   }

@@ -32,6 +32,8 @@ export interface FeedParts {
   readonly metrics?: Metrics;
   /** Where decisions of operators are recorded; without it nothing that they ask for is carried out. */
   readonly decisionLog?: DecisionLog;
+  /** What operators decided, where that is settled: an as-of's lanes honour it, and carry out nothing themselves. */
+  readonly decisions?: Pick<Decisions, "of"> | undefined;
   /** Of an as-of; default all events. */
   readonly selection?: EventSelection | undefined;
   /** Watches that no fold takes too long; default nobody does. */
@@ -75,7 +77,7 @@ export class FedBuild {
     const metrics = this.#metrics();
     this.#writer = new BuildWriter({ pool, layout, build, patience, ...(metrics ? { metrics } : {}) });
     this.#loader = new Loader(pool, layout, build);
-    this.#decisions = decisionLog && new Decisions(decisionLog, projection.name);
+    this.#decisions = parts.decisions ? undefined : decisionLog && new Decisions(decisionLog, projection.name);
   }
 
   /** Those of the build that analysts see: the others would be told under the same names. */
@@ -117,6 +119,7 @@ export class FedBuild {
     const { log, pool, opener, logger, watchdog, parkedLimit, cacheRows = 100_000, owner, patience } = this.#parts;
     const { layout, build } = this;
     const decisions = this.#decisions;
+    const decided = (this.#parts.decisions ?? decisions)?.of(topic, partition);
     const reading = this.reading(topic, partition);
     const watch = watchdog?.lane({ projection: layout.name, topic, partition });
     const { published, decoder } = reading;
@@ -129,19 +132,15 @@ export class FedBuild {
       ...place,
       writer: this.#writer,
       loader: this.#loader,
-      ...readingAgain(log, reading, decisions?.of(topic, partition)),
+      ...readingAgain(log, reading, decided),
       heldAt: (keys) => heldPlaces(pool, place, keys),
       cacheRows: () => cacheRows / Math.max(1, this.lanes),
       owner,
       patience,
       ...(onFailure ? { onFailure } : {}),
       ...(metrics ? { metrics } : {}),
-      ...(decisions
-        ? {
-            operations: new ParkedOperations({ ...shared, place, log, decoder, decisions }),
-            decisions: decisions.of(topic, partition),
-          }
-        : {}),
+      ...(decisions ? { operations: new ParkedOperations({ ...shared, place, log, decoder, decisions }) } : {}),
+      ...(decided ? { decisions: decided } : {}),
       ...(parkedLimit === undefined ? {} : { parkedLimit }),
       ...(met ? { met } : {}),
     });

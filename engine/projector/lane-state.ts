@@ -150,6 +150,11 @@ export class LaneState {
     this.#recordedAt = null;
   }
 
+  /** Counts what stands before an offset as handled: nothing of it is folded. */
+  pass(offset: number): void {
+    this.#next = Math.max(this.#next, offset);
+  }
+
   /** From now on this event parks its key instead of being folded. @returns false when it already did. */
   refuse(offset: number, code: string): boolean {
     if (this.#refused.has(offset)) return false;

@@ -255,6 +255,17 @@ export class ProjectionLane implements WriteSource, RestingLane {
     metrics?.set("tributary_parked_keys", { projection: layout.name, topic, partition }, this.#state.heldKeys);
   }
 
+  /**
+   * Writes all that is folded: nothing more comes for a while.
+   * @param end an as-of's: what stands before it and was not given to the lane is left out, and the checkpoint passes it.
+   */
+  async rest(context: LaneContext, end = 0): Promise<void> {
+    do {
+      this.#state.pass(end);
+      await this.#drain(context);
+    } while (!this.#isLost && this.#state.next < end);
+  }
+
   /** Waits for the statement under way, whose outcome no longer matters to this owner. */
   async close(): Promise<void> {
     clearTimeout(this.#timer);

@@ -17,6 +17,8 @@ export interface PureRow {
   /** Every column of the table, the event's key included. A sum beyond exact numbers is given as text. */
   readonly row: Row;
   readonly source: ChangeSource | undefined;
+  /** appended: of the event that made it. */
+  readonly topic?: string;
 }
 
 /** A version of a row, as an event left it. */
@@ -143,7 +145,7 @@ export class PureFold {
 
   #append(table: number, lane: string, row: Row, source: ChangeSource): void {
     const all = this.#appended.get(table) ?? [];
-    all.push({ lane, found: { row, source } });
+    all.push({ lane, found: { row, source, topic: lane.slice(0, lane.indexOf("\0")) } });
     this.#appended.set(table, all);
   }
 

@@ -17,7 +17,7 @@ beforeAll(async () => {
 });
 afterAll(() => database?.drop());
 
-const seeds = 6;
+const seeds = 4;
 
 const unitOf = ({ event, position }: FoldInput) => {
   const { origin } = (event as { meta: { origin?: { partition: number; offset: number } } }).meta;
@@ -76,7 +76,7 @@ describe("a read model after units were translated again", () => {
       );
       for (const { build } of [bench.build, beside.build]) await dropBuild(database.pool, "notes", build);
     }
-    expect(retold).toBeGreaterThan(40);
+    expect(retold).toBeGreaterThan(20);
   });
 
   it("is the same when keys were held meanwhile, and are retried with a definition that was mended", async () => {
@@ -125,7 +125,7 @@ describe("a read model after units were translated again", () => {
       expect(await stateAfter(again), `seed ${seed}`).toEqual(await stateAfter(beside));
       for (const { build } of [again.build, beside.build]) await dropBuild(database.pool, "notes", build);
     }
-    expect(retried).toBeGreaterThan(4);
+    expect(retried).toBeGreaterThan(1);
   });
 
   it("is the same when keys were held meanwhile, and what they are held at is skipped", async () => {
@@ -156,8 +156,8 @@ describe("a read model after units were translated again", () => {
       }
       await dropBuild(database.pool, "notes", bench.build.build);
     }
-    expect(skipped).toBeGreaterThan(10);
-    expect(again).toBeGreaterThan(2);
+    expect(skipped).toBeGreaterThan(5);
+    expect(again).toBeGreaterThan(0);
   });
 
   it.each([

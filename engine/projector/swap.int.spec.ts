@@ -35,16 +35,21 @@ beforeEach(async () => {
   two = await createBuild(database.pool, definition, "swapping");
 });
 
-async function stands(build: Build, next: number): Promise<void> {
-  await takeOver(database.pool, { build, topic: "t", partition: 0 }, "spec");
-  await database.pool.query("UPDATE engine.checkpoints SET next_offset = $2 WHERE build = $1", [build.build, next]);
+const topic = "health.visit.events";
+async function stands(build: Build, next: number, where = topic): Promise<void> {
+  await takeOver(database.pool, { build, topic: where, partition: 0 }, "spec");
+  await database.pool.query("UPDATE engine.checkpoints SET next_offset = $2 WHERE build = $1 AND topic = $3", [
+    build.build,
+    next,
+    where,
+  ]);
 }
-const derivedStands = (build: Build, next: number) =>
+const derivedStands = (build: Build, next: number, further: object = {}) =>
   database.pool.query(
     `INSERT INTO engine.derived_tables (projection, build, name, owner, vector, consumer_role)
      VALUES ('swapping', $1, 'derived_view', 'spec', $2, 'tributary_swapping')
      ON CONFLICT (projection, build, name) DO UPDATE SET vector = EXCLUDED.vector`,
-    [build.build, JSON.stringify({ t: { 0: next } })],
+    [build.build, JSON.stringify({ [topic]: { 0: next }, ...further })],
   );
 const current = async () => (await currentBuild(database.pool, "swapping"))?.build;
 const late = { code: "TRIB_PROJECT_SWAP_TIMEOUT" };
@@ -68,6 +73,14 @@ describe("a swap", () => {
     await expect(swapBuild(database.pool, definition, 2, { timeout: 50 })).rejects.toMatchObject(late);
     await derivedStands(two, 8);
     await swapBuild(database.pool, definition, 2);
+    expect(await current()).toBe(2);
+  });
+
+  it("does not wait for a topic that its build reads no more", async () => {
+    await stands(one, 10, "health.claim.events");
+    await derivedStands(one, 8, { "health.claim.events": { 0: 10 } });
+    await Promise.all([stands(one, 10), stands(two, 10), derivedStands(two, 8)]);
+    await swapBuild(database.pool, definition, 2, { timeout: 50 });
     expect(await current()).toBe(2);
   });
 

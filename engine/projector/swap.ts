@@ -1,15 +1,23 @@
 import { setTimeout as pause } from "node:timers/promises";
 import { TributaryError } from "../service/errors.js";
 import type { Pool } from "../store/pool.js";
-import { type Build, type BuildRow, currentBuild, hash, locked, rowsOf } from "./build.js";
+import {
+  type Build,
+  type BuildRow,
+  currentBuild,
+  hash,
+  locked,
+  lockMilliseconds,
+  retryMilliseconds,
+  rowsOf,
+} from "./build.js";
 import type { AnyProjection } from "./definition.js";
 import { failureOf } from "./failure.js";
 import { literal, quoted } from "./names.js";
+import { dependedOn, putViews } from "./put-views.js";
+import { topicsOfProjections } from "./roles.js";
 import { viewsOf } from "./views.js";
 
-/** Longest wait for a reader of a view; shorter than the time after which Postgres would call two waits a deadlock. */
-const lockMilliseconds = 150;
-const retryMilliseconds = 200;
 /** SQLSTATEs of our own: another build is current by now; the next build has not all that readers have seen. */
 const changed = "TR001";
 const behind = "TR002";
@@ -25,17 +33,19 @@ const raise = (condition: string, code: string) =>
 const ofBuild = ({ projection, build }: Build, alias: string) =>
   `${alias}.projection = ${literal(projection)} AND ${alias}.build = ${build}`;
 
-/** Whether readers of one build have seen more than the other has. */
+/** Whether readers of one build have seen more than the other has, of the topics that this one reads. */
 function isBehind(projection: AnyProjection, current: Build, next: Build): string {
   const derived = Object.keys(projection.derived ?? {}).map(literal);
+  // A version may read less than the one before, and never gets there in what it does not read.
+  const topics = topicsOfProjections([projection]).map(literal).join(", ");
   const checkpoints = `EXISTS (SELECT FROM engine.checkpoints c
     LEFT JOIN engine.checkpoints n ON ${ofBuild(next, "n")} AND n.topic = c.topic AND n.partition = c.partition
-    WHERE ${ofBuild(current, "c")} AND c.next_offset > coalesce(n.next_offset, 0))`;
+    WHERE ${ofBuild(current, "c")} AND c.topic IN (${topics}) AND c.next_offset > coalesce(n.next_offset, 0))`;
   if (derived.length === 0) return checkpoints;
   return `${checkpoints} OR EXISTS (SELECT FROM engine.derived_tables c
     CROSS JOIN json_each(c.vector) t CROSS JOIN json_each_text(t.value) p
     LEFT JOIN engine.derived_tables n ON ${ofBuild(next, "n")} AND n.name = c.name
-    WHERE ${ofBuild(current, "c")} AND c.name IN (${derived.join(", ")})
+    WHERE ${ofBuild(current, "c")} AND c.name IN (${derived.join(", ")}) AND t.key IN (${topics})
       AND p.value::bigint > coalesce((n.vector->t.key->>p.key)::bigint, 0))`;
 }
 
@@ -49,14 +59,9 @@ export async function hasAllOf(pool: Pool, projection: AnyProjection, build: Bui
 
 /** One transaction as one message: a process that is stopped in the midst of it holds no lock that readers wait for. */
 function swapText(projection: AnyProjection, current: BuildRow | undefined, next: BuildRow): string {
-  const { names, statements } = viewsOf(projection, next.schema);
+  const views = viewsOf(projection, next.schema);
+  const { names, statements } = views;
   const statementsHash = hash(JSON.stringify(statements));
-  // Views of others may stand on these, so they are replaced where nothing but the build changes.
-  const replaced =
-    current && current.views_hash === hash(JSON.stringify(viewsOf(projection, current.schema).statements));
-  const made = replaced
-    ? statements.map((statement) => statement.replace(/^CREATE VIEW/, "CREATE OR REPLACE VIEW"))
-    : [...[...(current?.views ?? [])].reverse().map((view) => `DROP VIEW IF EXISTS ${view}`), ...statements];
   const array = `ARRAY[${names.map(literal).join(", ")}]::text[]`;
   const is = current ? `build = ${current.build} AND` : "";
   return [
@@ -66,7 +71,7 @@ function swapText(projection: AnyProjection, current: BuildRow | undefined, next
       `${current ? "NOT" : ""} EXISTS (SELECT FROM engine.builds WHERE projection = ${literal(projection.name)} AND ${is} state = 'current')`,
       changed,
     ),
-    ...made,
+    ...putViews(views, current?.views ?? []),
     // From here on nobody reads the views until this ends: what readers have seen is what the build has now, or less.
     ...(current ? [raise(isBehind(projection, current, next), behind)] : []),
     `UPDATE engine.builds b SET views = '{}', state = 'previous' WHERE projection = ${literal(projection.name)} AND state = 'current'`,
@@ -79,7 +84,8 @@ function swapText(projection: AnyProjection, current: BuildRow | undefined, next
  * has seen. A roll-back is the same the other way.
  *
  * @param projection of the build's version.
- * @throws TRIB_PROJECT_BUILD_MISSING; TRIB_PROJECT_SWAP_TIMEOUT when the build stays behind, or readers hold the views.
+ * @throws TRIB_PROJECT_BUILD_MISSING; TRIB_PROJECT_SWAP_TIMEOUT when the build stays behind, or readers hold the views;
+ *   TRIB_PROJECT_VIEWS_DEPENDED when views of others stand on columns that go or change.
  */
 export async function swapBuild(
   pool: Pool,
@@ -109,6 +115,8 @@ export async function swapBuild(
       await pool.query(swapText(projection, current, next));
       return;
     } catch (error) {
+      const depended = dependedOn(error, projection.name);
+      if (depended) throw depended;
       const { kind, code } = failureOf(error);
       const passing = kind === "again" || kind === "doubt" || code === changed || code === behind;
       if (!passing) throw error;
@@ -131,15 +139,25 @@ const dropAttempts = 50;
 
 /**
  * Drops a build that is not current, its checkpoints and parked keys too. Lanes that feed it are fenced off first, and let
- * it go by themselves.
+ * it go by themselves. Whoever is killed over it leaves it there as a whole, to be dropped again.
+ * @param further schemas that go with it.
  * @returns false when there is no such build, or it is current.
  */
-export async function dropBuild(pool: Pool, projection: string, build: number): Promise<boolean> {
+export async function dropBuild(
+  pool: Pool,
+  projection: string,
+  build: number,
+  further: readonly string[] = [],
+): Promise<boolean> {
   const place = [projection, build];
   const found = await locked(pool, async (client) => {
     const row = (await rowsOf(client, projection)).find((candidate) => candidate.build === build);
     if (!row || row.state === "current") return undefined;
-    await client.query("UPDATE engine.builds SET feed = 'nobody' WHERE projection = $1 AND build = $2", place);
+    await client.query(
+      // An as-of's nobody feeds as it is, and by its feed it is found again.
+      "UPDATE engine.builds SET feed = 'nobody' WHERE projection = $1 AND build = $2 AND feed <> 'as-of'",
+      place,
+    );
     await client.query(
       "UPDATE engine.checkpoints SET epoch = epoch + 1, owner = 'dropped' WHERE projection = $1 AND build = $2",
       place,
@@ -152,7 +170,8 @@ export async function dropBuild(pool: Pool, projection: string, build: number): 
       // A statement of a lane may wait for one of ours while ours waits for its tables: then it goes first.
       return await locked(pool, async (client) => {
         await client.query(`SET LOCAL lock_timeout = '${lockMilliseconds}'`);
-        await client.query(`DROP SCHEMA IF EXISTS ${quoted(found.schema)} CASCADE`);
+        for (const schema of [...further, found.schema])
+          await client.query(`DROP SCHEMA IF EXISTS ${quoted(schema)} CASCADE`);
         const { rows } = await client.query(
           "DELETE FROM engine.builds WHERE projection = $1 AND build = $2 AND state <> 'current' RETURNING 1",
           place,

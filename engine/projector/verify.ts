@@ -1,24 +1,18 @@
-import type { Log } from "../log/log.js";
 import type { Pool } from "../store/pool.js";
 import type { Build } from "./build.js";
 import { storableText } from "./checkpoint.js";
-import type { Decisions } from "./decisions.js";
 import { type AnyProjection, type Row, text } from "./definition.js";
-import { type LaneEvent, type ReadContext, readEvents } from "./events.js";
-import { keyHistory } from "./key-history.js";
 import { layOut, type ProjectionLayout, type TableLayout } from "./layout.js";
-import { waitingFrom, withEvent } from "./origins.js";
-import { type ParkReason, writeRefused } from "./park-reason.js";
-import type { Decoder, Opener } from "./ports.js";
-import { Positions } from "./positions.js";
+import { writeRefused } from "./park-reason.js";
 import { PureFold, type PureRow, type PureVersion } from "./pure.js";
 import { type BuiltRow, readDerived, readTable, readVersions, versionColumns } from "./read-table.js";
-import { openSealed } from "./sealed-content.js";
+import { type AskedRow, type RowEvents, settingEvents } from "./setting-events.js";
 import { valuesEqual } from "./values.js";
 import { type Vector, vectorOf } from "./vector.js";
+import { type FoldSource, foldPartition } from "./verify-fold.js";
 
-/** A row that is not what the log says. Names its place only. */
-export interface RowDifference {
+/** A row that is not what the log says, and the events that should have set it. Names places only, no values. */
+export interface RowDifference extends RowEvents {
   readonly table: string;
   /** The row's key: surrogate ids and codes, or the place of the event of an appended row. */
   readonly key: string;
@@ -41,15 +35,11 @@ export interface Verification {
   readonly skipped: readonly string[];
 }
 
-export interface VerifyOptions {
+export interface VerifyOptions extends FoldSource {
+  /** Of the build's version. */
   readonly projection: AnyProjection;
   readonly build: Build;
-  readonly log: Pick<Log, "read">;
   readonly pool: Pool;
-  readonly decoder: Decoder;
-  readonly opener: Opener;
-  /** What operators decided about events, read just before; default nothing. */
-  readonly decisions?: Pick<Decisions, "decisionAt">;
   /** Most differences told; default 20. */
   readonly limit?: number;
 }
@@ -119,79 +109,6 @@ async function snapshotOf(pool: Pool, build: Build, layout: ProjectionLayout): P
   }
 }
 
-const refusal: ParkReason = { code: writeRefused, reason: "" };
-
-/** Folds one partition up to the snapshot. @returns how many events were new. */
-async function foldPartition(
-  options: VerifyOptions,
-  pure: PureFold,
-  refused: Snapshot["refused"],
-  place: { readonly topic: string; readonly partition: number; readonly to: number },
-): Promise<number> {
-  const { topic, partition, to } = place;
-  const positions = new Positions(undefined, "{}");
-  let events = 0;
-  const context: ReadContext = {
-    topic,
-    partition,
-    published: true,
-    decoder: options.decoder,
-    decided: (offset) => options.decisions?.decisionAt(topic, partition, offset) !== undefined,
-    wait: async (error) => {
-      throw error;
-    },
-  };
-  const history = keyHistory(options.log, context);
-  /** What stands of keys that a unit translated again concerned so far. */
-  const standing = new Map<string, readonly LaneEvent[]>();
-  const nameOf = (offset: number) => `${topic}/${partition}/${offset}`;
-  const isRefused = ({ offset }: LaneEvent) =>
-    refused.has(nameOf(offset)) && options.decisions?.decisionAt(topic, partition, offset) !== "skip";
-  /** Keys held at what Postgres refused: where, and what their rows are made of. What came since waits. */
-  const refusedAt = new Map<string, number>();
-  const made = new Map<string, readonly LaneEvent[]>();
-  for await (const records of options.log.read(topic, partition, 0, to)) {
-    const read = await readEvents(records, context);
-    const fresh = read.filter(({ position, eventId }) => positions.take(position, eventId));
-    if (pure.layout.readsSealed) await openSealed(fresh, options.opener);
-    const again = new Set(fresh.filter(({ origin, key }) => origin && !standing.has(key)).map(({ key }) => key));
-    if (again.size > 0) {
-      const before = await history(again, records[0]?.offset ?? 0);
-      if (pure.layout.readsSealed) await openSealed([...before.values()].flat(), options.opener);
-      for (const [key, told] of before) standing.set(key, told);
-    }
-    for (const event of fresh) {
-      events++;
-      const { key } = event;
-      const before = standing.get(key);
-      const heldAt = refusedAt.get(key);
-      if (isRefused(event) && heldAt === undefined) refusedAt.set(key, event.offset);
-      if (before) {
-        const after = withEvent(before, event);
-        standing.set(key, after);
-        if (event.origin && !isRefused(event) && !(heldAt !== undefined && refused.get(nameOf(heldAt)))) {
-          pure.retell(event, made.get(key) ?? before, after, heldAt);
-          refusedAt.delete(key);
-          made.delete(key);
-          continue;
-        }
-        if (refusedAt.has(key)) made.set(key, [...(made.get(key) ?? before), ...waitingFrom(0, [event])]);
-      }
-      const held = event.undecodable ?? (isRefused(event) ? refusal : undefined);
-      pure.apply({
-        type: event.type,
-        key: event.key,
-        event: event.event,
-        sealed: event.opened ?? null,
-        position: event.position,
-        source: { topic, partition, offset: event.offset },
-        ...(held ? { undecodable: held } : {}),
-      });
-    }
-  }
-  return events;
-}
-
 const versionRow = ({ row, removed, occurredAt, recordedAt, offset }: PureVersion): Row => ({
   ...row,
   event_occurred_at: occurredAt,
@@ -202,6 +119,23 @@ const versionRow = ({ row, removed, occurredAt, recordedAt, offset }: PureVersio
 
 const sourceOf = (row: PureRow | BuiltRow) => `${row.source?.partition}/${row.source?.offset}`;
 
+type FoundDifference = Pick<RowDifference, "key" | "what"> & AskedRow;
+
+/** How the events of a row are asked for: by its key, or by the place of the one event that made it. */
+function askedBy(
+  table: { readonly kind: string; readonly name: string },
+  found: PureRow | BuiltRow,
+): Partial<AskedRow> {
+  const { row } = found;
+  if (table.kind === "keyed") return { keyed: row };
+  if (table.kind === "appended") {
+    const { topic } = found as PureRow;
+    return topic === undefined ? {} : { place: `${topic}/${sourceOf(found)}` };
+  }
+  if (table.name === parkedKeys.name) return { place: `${row.topic}/${row.partition}/${row.offset}` };
+  return row.source_offset === undefined ? {} : { place: `${Object.values(row)[0]}@${row.source_offset}` };
+}
+
 function* tableDifferences(
   table: Pick<TableLayout, "name" | "kind"> & {
     readonly key: readonly string[];
@@ -209,7 +143,7 @@ function* tableDifferences(
   },
   built: readonly (PureRow | BuiltRow)[],
   wanted: readonly PureRow[],
-): Generator<RowDifference> {
+): Generator<FoundDifference> {
   const columns = table.columns.map(({ name }) => name);
   const numbered = new Map<string, number>();
   const keyOf = (row: PureRow | BuiltRow) => {
@@ -235,7 +169,7 @@ function* tableDifferences(
     const found = there.get(key);
     there.delete(key);
     if (!found) {
-      yield { table: table.name, key: told(key, row), what: "missing", columns: [] };
+      yield { table: table.name, key: told(key, row), what: "missing", columns: [], ...askedBy(table, row) };
       continue;
     }
     const differing = columns.filter((name) => !valuesEqual(found.row[name], row.row[name]));
@@ -244,15 +178,20 @@ function* tableDifferences(
       if (found.source?.offset !== row.source?.offset) differing.push("source_offset");
     }
     if (differing.length > 0) {
-      yield { table: table.name, key: told(key, row), what: "different", columns: differing };
+      const what = "different" as const;
+      yield { table: table.name, key: told(key, row), what, columns: differing, ...askedBy(table, row) };
     }
   }
-  for (const [key, row] of there) yield { table: table.name, key: told(key, row), what: "not in the log", columns: [] };
+  for (const [key, row] of there) {
+    const what = "not in the log" as const;
+    yield { table: table.name, key: told(key, row), what, columns: [], ...askedBy(table, row) };
+  }
 }
 
 /**
- * Recomputes a build from the whole log, up to the checkpoints of one snapshot of it, and compares row by row, the keys held back too.
- * Holds the read model in memory.
+ * Recomputes a build from the whole log, up to the checkpoints of one snapshot of it, and compares row by row, the keys held
+ * back too. Holds the read model in memory. Where rows differ it reads the log once more for the events that should have set
+ * them; a sum of many and a row derived from others have none.
  */
 export async function verifyProjection(options: VerifyOptions): Promise<Verification> {
   const { projection, build, pool, limit = 20 } = options;
@@ -262,17 +201,17 @@ export async function verifyProjection(options: VerifyOptions): Promise<Verifica
   let events = 0;
   for (const [topic, partitions] of Object.entries(snapshot.vector)) {
     for (const [partition, to] of Object.entries(partitions)) {
-      if (to > 0)
-        events += await foldPartition(options, pure, snapshot.refused, { topic, partition: Number(partition), to });
+      const place = { topic, partition: Number(partition), to, refused: snapshot.refused };
+      if (to > 0) events += await foldPartition(options, pure, place);
     }
   }
-  const differences: RowDifference[] = [];
+  const first: FoundDifference[] = [];
   let differing = 0;
   let rows = 0;
-  const compare = (found: Generator<RowDifference>) => {
+  const compare = (found: Generator<FoundDifference>) => {
     for (const difference of found) {
       differing++;
-      if (differences.length < limit) differences.push(difference);
+      if (first.length < limit) first.push(difference);
     }
   };
   for (const table of layout.tables) {
@@ -312,6 +251,10 @@ export async function verifyProjection(options: VerifyOptions): Promise<Verifica
       ),
     );
   }
+  const setting = first.length > 0 ? await settingEvents(options, layout, snapshot, first) : [];
+  const differences = first.map(({ table, key, what, columns }, index) => {
+    return { table, key, what, columns, ...(setting[index] as RowEvents) };
+  });
   return {
     events,
     rows,

@@ -177,6 +177,8 @@ export interface MadeViews {
   readonly names: readonly string[];
   /** Comments and grants included. */
   readonly statements: readonly string[];
+  /** Each view by itself: its name as in `names`, its text, and its columns. */
+  readonly parts: readonly { readonly name: string; readonly select: string; readonly columns: readonly string[] }[];
 }
 
 /** Further grants on a view. */
@@ -195,14 +197,23 @@ function made(views: readonly ViewText[], schema: string, readers: string, more:
       ...more(target, view.name),
     ];
   });
-  return { names, statements };
+  const parts = views.map(({ name, select, columns }) => ({
+    name: `${schema}.${quoted(name)}`,
+    select,
+    columns: columns.map((column) => column.name),
+  }));
+  return { names, statements, parts };
 }
 
 export function viewsOf(projection: AnyProjection, buildSchema: string): MadeViews {
   const all = viewSchemas.map((schema) =>
     made(viewsIn(projection, buildSchema, schema, { target: schema, now: "now()" }), schema, readers[schema]),
   );
-  return { names: all.flatMap(({ names }) => names), statements: all.flatMap(({ statements }) => statements) };
+  return {
+    names: all.flatMap(({ names }) => names),
+    statements: all.flatMap(({ statements }) => statements),
+    parts: all.flatMap(({ parts }) => parts),
+  };
 }
 
 /** A view of an as-of, and which of its columns identify nobody. */

@@ -1,118 +1,44 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { differencesOf } from "../audit/as-of-diff.js";
 import { isSignedAsOf, signAsOf } from "../audit/as-of-manifest.js";
+import { asOfRows } from "../audit/as-of-rows.js";
 import { notaryKey } from "../audit/checkpoint.js";
 import { explained } from "../audit/diff-events.js";
 import { standaloneCodec } from "../log/codec.js";
-import { openJournal } from "../log/genesis.js";
 import type { Log } from "../log/log.js";
 import { type OwnTopics, ownTopics } from "../log/own-topics.js";
-import { formatPosition, positionHeader } from "../log/position.js";
 import { journalTopic } from "../log/schemas.js";
 import { createBuild, ensureBuild, listBuilds } from "../projector/build.js";
 import { type Decision, Decisions } from "../projector/decisions.js";
 import type { FoldInput } from "../projector/fold.js";
-import type { Decoder } from "../projector/ports.js";
 import { PureFold } from "../projector/pure.js";
+import { requestDecisions } from "../projector/requests.js";
 import { createLogger } from "../service/logger.js";
 import { closedOpener, sealedOpener } from "../service/sealed-opener.js";
-import type { Pool } from "../store/pool.js";
+import { openPool, type Pool } from "../store/pool.js";
 import { type FreshDatabase, freshDatabase } from "../testing/database.js";
-import { recorded } from "../testing/events.js";
-import { derivedNotes, keyOf, type Note, namedNotes, notes, topic } from "../testing/notes.js";
+import { derivedNotes, namedNotes, notes, topic } from "../testing/notes.js";
 import { memoryDecisions } from "../testing/projection-bench.js";
+import {
+  backDated,
+  type PlayedUnits,
+  placeOfUnit,
+  playUnits,
+  timeOfUnit,
+  units,
+  unitsDecoder,
+} from "../testing/units.js";
 import { type AsOf, type AsOfOptions, buildAsOf, dropAsOf, listAsOfs, showAsOf } from "./as-of.js";
 
+type Place = FoldInput["source"];
 const codec = standaloneCodec();
-const decoder: Decoder = { decodeEvent: (value) => codec.decodeEvent(value), learn: async () => {} };
 const key = notaryKey("11".repeat(32));
 const consumer = { name: "notes", project: [notes] };
-const units = 60;
-const eventsPerUnit = 4;
-/** Units of which each stretch is recorded a little after the one before. */
-const stretch = 20;
-const hour = 3_600_000;
-const firstTime = Date.UTC(2026, 0, 1);
-/** Its events say that they happened long before those that came before them. */
-const backDated = 33;
-const timeOf = (unit: number) => firstTime + (unit === backDated ? -hour : unit * hour);
-
 let own: OwnTopics;
 let database: FreshDatabase;
 let other: FreshDatabase;
-let inputs: readonly FoldInput[];
-/** The first event that nobody can decode. */
-let garbage: FoldInput;
-let decided: Decision[];
-
-const place = (unit: number) => ({ partition: unit % 2, offset: 1 + Math.floor(unit / 2) });
-
-function actOf(unit: number, index: number): Note["act"] {
-  if (unit >= 30 && index === 3) return "park";
-  return (["set", "line", "set", "delete"] as const)[(unit + index) % 4] as Note["act"];
-}
-
-/** Units of two feeds in the journal, and their events as a publisher sends them: a stretch of each feed in turn, twice. */
-async function play(): Promise<void> {
-  const journal = await openJournal(own.log, codec);
-  const producer = await own.log.producer();
-  for (let unit = 0; unit < units; unit++) {
-    if (unit % stretch === 0) await new Promise((resolve) => setTimeout(resolve, 60));
-    const { partition } = place(unit);
-    await producer.append([{ topic: journalTopic, partition, key: `feed-${partition}`, value: Buffer.from([unit]) }]);
-  }
-  const times = new Map<string, number>();
-  for (const { partition, high } of await own.log.watermarks(journalTopic)) {
-    let latest = 0;
-    for await (const batch of own.log.read(journalTopic, partition, 0, high)) {
-      for (const { offset, timestamp } of batch) {
-        latest = Math.max(latest, timestamp);
-        times.set(`${partition}/${offset}`, latest);
-      }
-    }
-  }
-  inputs = recorded(
-    Array.from({ length: units * eventsPerUnit }, (_, at) => {
-      const unit = Math.floor(at / eventsPerUnit);
-      const index = at % eventsPerUnit;
-      const note: Note = { act: actOf(unit, index), value: `unit ${unit}` };
-      return {
-        type: "VisitUpdated" as const,
-        key: keyOf((unit * 3 + index * 5) % 17),
-        time: timeOf(unit),
-        fields: { facility: JSON.stringify(note), authority: "spec" },
-      };
-    }),
-  ).map((input, at) => {
-    const { partition, offset } = place(Math.floor(at / eventsPerUnit));
-    const recordedAt = times.get(`${partition}/${offset}`) as number;
-    return { ...input, position: { journal, partition, offset, index: at % eventsPerUnit, recordedAt } };
-  });
-  garbage = inputs.find(({ position }) => position.offset === 12 && position.index === 1) as FoldInput;
-  const feeds = [0, 1].map((feed) => inputs.filter(({ position }) => position.partition === feed));
-  const sent: FoldInput[] = [];
-  for (let at = 0; at < inputs.length / 2; at += 30) {
-    for (const feed of feeds) sent.push(...feed.slice(at, at + 30));
-    for (const feed of feeds) sent.push(...feed.slice(at, at + 30));
-  }
-  const appended = await producer.append(
-    sent.map((input) => ({
-      topic,
-      partition: Number(input.key.slice(-4)) % 3,
-      key: input.key,
-      value: input === garbage ? Buffer.from("garbage") : codec.encodeEvent("VisitUpdated", input.event as never),
-      headers: { [positionHeader]: formatPosition(input.position) },
-    })),
-  );
-  await producer.close();
-  inputs = [...new Set(sent)].map((input) => {
-    const { partition, offset } = appended[sent.indexOf(input)] as { partition: number; offset: number };
-    return { ...input, undecodable: input === garbage, source: { topic, partition, offset } };
-  });
-  const skipped = inputs.find(({ position }) => position.offset === 5 && position.index === 0) as FoldInput;
-  const rest = { key: null, position: null, eventId: null, eventType: null, projection: "notes" };
-  decided = [{ id: "1", action: "skip", actor: "spec", time: 0, reason: "r", ...skipped.source, ...rest }];
-}
+let inputs: PlayedUnits["inputs"];
+let decided: readonly Decision[];
 
 const published = (pool: Pool) =>
   pool.query(
@@ -125,7 +51,7 @@ beforeAll(async () => {
   [own, database, other] = await Promise.all([ownTopics(), freshDatabase(), freshDatabase()]);
   await own.create(journalTopic, 2, { "message.timestamp.type": "LogAppendTime" });
   await own.create(topic, 3);
-  await play();
+  ({ inputs, decided } = await playUnits(own.log));
   for (const { pool } of [database, other]) {
     await ensureBuild(pool, derivedNotes, "notes");
     await published(pool);
@@ -138,8 +64,10 @@ afterAll(async () => {
 });
 
 const recordedAtOf = (unit: number) =>
-  inputs.find(({ position }) => position.offset === place(unit).offset && position.partition === place(unit).partition)
-    ?.position.recordedAt as number;
+  inputs.find(
+    ({ position }) =>
+      position.offset === placeOfUnit(unit).offset && position.partition === placeOfUnit(unit).partition,
+  )?.position.recordedAt as number;
 
 async function made(at: number, options: Partial<AsOfOptions> & { readonly in?: FreshDatabase } = {}) {
   const { pool } = options.in ?? database;
@@ -148,7 +76,7 @@ async function made(at: number, options: Partial<AsOfOptions> & { readonly in?: 
     projection: derivedNotes,
     log: own.log,
     pool,
-    decoder,
+    decoder: unitsDecoder,
     opener: closedOpener,
     logger: createLogger("spec", "silent"),
     decisionLog: memoryDecisions([...decided]),
@@ -198,6 +126,16 @@ async function expectFold(asOf: AsOf, pure: PureFold): Promise<void> {
   expect(asOf.parkedKeys).toBe(pure.parked.length);
 }
 
+/** The log, read a few records at a time. */
+const inStretches = (records: number): Log => ({
+  ...own.log,
+  async *read(name, partition, from, to) {
+    for await (const batch of own.log.read(name, partition, from, to)) {
+      for (let index = 0; index < batch.length; index += records) yield batch.slice(index, index + records);
+    }
+  },
+});
+
 describe("an as-of on Kafka and Postgres", () => {
   it("holds exactly the units recorded up to its moment, each whole, with the keys parked by then", async () => {
     for (const unit of [19, 37]) {
@@ -224,6 +162,8 @@ describe("an as-of on Kafka and Postgres", () => {
 
   it("gives the same hashes again, in another database, with partitions in another order, and without memory", async () => {
     const at = recordedAtOf(45);
+    const parked = foldOf(({ position }) => position.recordedAt <= at).parked.map(({ key }) => key);
+    const isParked = (name: string) => parked.includes(name);
     const { manifest } = await made(at);
     expect(manifest.parkedKeys).toBeGreaterThan(1);
     const reversed: Log = {
@@ -236,6 +176,21 @@ describe("an as-of on Kafka and Postgres", () => {
       await made(at, { log: reversed, connections: 1 }),
       await made(at, { memoryBytes: 1 }),
     ];
+    // What an operator asks for meanwhile is not decided yet.
+    const asked = inputs.findLast(({ position, key }) => position.recordedAt <= at && !isParked(key))?.source as Place;
+    await requestDecisions(database.pool, {
+      projection: "notes",
+      action: "skip",
+      places: [asked],
+      reason: "r",
+      by: "spec",
+    });
+    others.push(
+      // Most of what counts is left to the lanes then, whose log ends in events that don't.
+      await made(at, { memoryBytes: 1, log: inStretches(7) }),
+    );
+    const { rows: requests } = await database.pool.query("SELECT build, state FROM engine.lane_requests");
+    expect(requests).toEqual([{ build: 1, state: "requested" }]);
     for (const { manifest: again } of others) {
       expect(again.tables).toEqual(manifest.tables);
       expect([again.offsets, again.parkedKeys, again.schemaIds]).toEqual([
@@ -258,7 +213,7 @@ describe("an as-of on Kafka and Postgres", () => {
 
   it("leaves out what had not happened by the effective moment, and finds what was told of it later", async () => {
     const at = recordedAtOf(59);
-    const effectiveAt = timeOf(10);
+    const effectiveAt = timeOfUnit(10);
     const { asOf } = await made(at, { effectiveAt });
     // When an event happened that nobody can read is not known: it counts.
     const happened = (input: FoldInput) =>
@@ -279,7 +234,7 @@ describe("an as-of on Kafka and Postgres", () => {
     await decisions.load();
     const found = await differencesOf(database.pool, derivedNotes, before, after, 100);
     const vectors = { from: before.vector, to: after.vector };
-    const parts = { log: own.log, decoder, opener: closedOpener, decisions, opens: false };
+    const parts = { log: own.log, decoder: unitsDecoder, opener: closedOpener, decisions, opens: false };
     const told = await explained({ projection: derivedNotes, ...parts, ...vectors }, found);
 
     const rowsAt = (at: number) =>
@@ -310,6 +265,16 @@ describe("an as-of on Kafka and Postgres", () => {
       named++;
     }
     expect(named).toBeGreaterThan(3);
+  });
+
+  it("tells the rows about one entity in UTC, whatever the server's zone", async () => {
+    const { asOf } = await made(recordedAtOf(30), { in: other });
+    await other.pool.query(`ALTER DATABASE "${new URL(other.url).pathname.slice(1)}" SET TimeZone = 'Asia/Tokyo'`);
+    const pool = openPool(other.url, { applicationName: "spec", max: 1 });
+    const { rows } = await pool.query<{ id: string }>(`SELECT visit_id AS id FROM "${asOf.schema}".notes LIMIT 1`);
+    const told = await asOfRows(pool, asOf, "visit", rows[0]?.id ?? "", false);
+    await pool.end();
+    expect(told.notes?.[0]).toMatch(/"recorded_at":"[^"]+\+00:00"/);
   });
 
   it("signs what it is made of", async () => {
@@ -374,8 +339,28 @@ describe("an as-of on Kafka and Postgres", () => {
     await createBuild(database.pool, derivedNotes, "notes", "as-of");
     await createBuild(database.pool, derivedNotes, "notes", "as-of");
     const { asOf } = await made(recordedAtOf(10));
-    const { rows } = await database.pool.query("SELECT build FROM engine.builds WHERE feed = 'as-of'");
-    expect(rows).toEqual([{ build: asOf.build }]);
+    const there = async () =>
+      (await database.pool.query("SELECT build FROM engine.builds WHERE feed = 'as-of'")).rows.map(
+        ({ build }) => build,
+      );
+    expect(await there()).toEqual([asOf.build]);
+    // Or over dropping it, while a reader held it up.
+    const reader = await database.pool.connect();
+    try {
+      await reader.query(`BEGIN; SELECT FROM "${asOf.schema}".notes`);
+      const dropping = dropAsOf(database.pool, asOf);
+      await expect
+        .poll(
+          async () => (await database.pool.query("SELECT FROM engine.checkpoints WHERE owner = 'dropped'")).rowCount,
+        )
+        .toBeGreaterThan(0);
+      expect(await there()).toEqual([asOf.build]);
+      await reader.query("COMMIT");
+      await dropping;
+    } finally {
+      reader.release();
+    }
+    expect(await there()).toEqual([]);
   });
 
   it("refuses a moment of which more may come, and waits for what is not published", async () => {

@@ -4,6 +4,7 @@ import { setTimeout as pause } from "node:timers/promises";
 import type { Log } from "../log/log.js";
 import { type Build, createBuild } from "../projector/build.js";
 import { type DecisionLog, Decisions } from "../projector/decisions.js";
+import type { AnyProjection } from "../projector/definition.js";
 import { DerivedTables } from "../projector/derived.js";
 import { layOut } from "../projector/layout.js";
 import { asOfSchema, literal, quoted } from "../projector/names.js";
@@ -15,6 +16,7 @@ import type { ConsumerDefinition } from "../service/consumer.js";
 import { TributaryError } from "../service/errors.js";
 import type { Pool } from "../store/pool.js";
 import { AsOfSelection, type AsOfVector, awaitPublished, vectorAt } from "./as-of-vector.js";
+import { assertWhole } from "./as-of-whole.js";
 import { type Claim, claimBuild } from "./claim.js";
 import { type FillOptions, fillBuild } from "./fill.js";
 import { follow } from "./follow.js";
@@ -95,13 +97,15 @@ async function fill(options: AsOfOptions, build: Build, claim: Claim, vector: As
   // What did not fit into memory, or what Postgres refused, is for the ordinary lanes.
   if (unfilled.length > 0) {
     const { progress: _, ...parts } = given;
-    const following = await follow({ ...parts, unfilled });
+    // Requests of operators are none of theirs: what is decided while they read does not count.
+    const following = await follow({ ...parts, decisions, unfilled });
     try {
-      while (following.behind() > 0) await Promise.race([pause(50), following.ended]);
+      while (!following.isWritten()) await Promise.race([pause(50), following.ended]);
     } finally {
       await following.stop();
     }
   }
+  await assertWhole(pool, projection, build, { log, vector });
   const derived = new DerivedTables(pool, build, layOut(projection), `${hostname()}:${process.pid}:${randomUUID()}`);
   if (derived.names.length > 0) {
     await derived.takeOver();
@@ -141,7 +145,8 @@ async function parkedIn(pool: Pool, build: Build): Promise<number> {
  * Builds a projection as it was known at a moment, into a schema of its own: exactly the events of the journal entries
  * recorded up to then, so that a unit is in as a whole or not at all. Nobody else may read it before {@link showAsOf}.
  *
- * @throws TRIB_REPLAY_AS_OF_TOO_YOUNG; TRIB_REPLAY_UNPUBLISHED; TRIB_REPLAY_VAULT_MOVED; what {@link fillBuild} throws.
+ * @throws TRIB_REPLAY_AS_OF_TOO_YOUNG; TRIB_REPLAY_UNPUBLISHED; TRIB_REPLAY_VAULT_MOVED; TRIB_REPLAY_NOT_WHOLE; what
+ *   {@link fillBuild} throws.
  */
 export async function buildAsOf(options: AsOfOptions): Promise<AsOf> {
   const { pool, projection, consumer, at, effectiveAt, clockSkew, publishTimeout = 30_000 } = options;
@@ -152,9 +157,8 @@ export async function buildAsOf(options: AsOfOptions): Promise<AsOf> {
   for (let attempt = 1; ; attempt++) {
     // The opener is asked, not the vault: what it has in memory has to be of this epoch, too.
     const epoch = readsSealed ? await options.opener.epoch() : undefined;
-    const build = await createBuild(pool, projection, consumer.name, "as-of");
+    const { build, claim } = await begun(pool, projection, consumer);
     const schema = asOfSchema(projection.name, build.build);
-    const claim = await claimBuild(pool, build);
     try {
       const filled = await fill(options, build, claim, vector);
       if (epoch === undefined || epoch === (await epochOf(pool))) {
@@ -171,6 +175,20 @@ export async function buildAsOf(options: AsOfOptions): Promise<AsOf> {
       await dropAsOf(pool, { ...build, claim }).catch(() => {});
       throw error;
     }
+  }
+}
+
+/** A build that nobody sees before this process has claimed it: else it would count as left behind. */
+async function begun(pool: Pool, projection: AnyProjection, consumer: ConsumerDefinition) {
+  let claim: Claim | undefined;
+  try {
+    const build = await createBuild(pool, projection, consumer.name, "as-of", async (made) => {
+      claim = await claimBuild(pool, made);
+    });
+    return { build, claim: claim as unknown as Claim };
+  } catch (error) {
+    claim?.release();
+    throw error;
   }
 }
 
@@ -211,19 +229,30 @@ export async function dropErasedAsOfs(pool: Pool): Promise<void> {
  */
 export async function showAsOf(pool: Pool, asOf: AsOf, manifest: object, by: string): Promise<void> {
   const { schema, projection, build, at, effectiveAt, vaultEpoch } = asOf;
-  // Under the epoch's lock: a destruction comes before this, and then nothing is kept, or sees what is kept.
-  const { rowCount } = await pool.query(
-    `INSERT INTO engine.as_ofs (schema_name, projection, build, known_at, effective_at, made_by, manifest)
-     SELECT $1, $2, $3, to_timestamp($4::double precision / 1000), to_timestamp($5::double precision / 1000), $6, $7
-     FROM engine.vault_epoch WHERE $8::bigint IS NULL OR epoch = $8 FOR SHARE`,
-    [schema, projection, build, at, effectiveAt ?? null, by, JSON.stringify(manifest), vaultEpoch ?? null],
-  );
-  if (rowCount !== 1) throw new TributaryError("TRIB_REPLAY_VAULT_MOVED");
-  const readers = "tributary_analyst, tributary_auditor";
-  // Where nothing was opened, nothing in it identifies a person.
-  if (vaultEpoch === undefined)
-    await pool.query(`GRANT SELECT ON ALL TABLES IN SCHEMA ${quoted(schema)} TO ${readers}`);
-  await pool.query(`GRANT USAGE ON SCHEMA ${quoted(schema)} TO tributary_analyst_restricted, ${readers}`);
+  const client = await pool.connect();
+  let broken = true;
+  try {
+    // Kept and readable together, or neither.
+    await client.query("BEGIN");
+    // Under the epoch's lock: a destruction comes before this, and then nothing is kept, or sees what is kept.
+    const { rowCount } = await client.query(
+      `INSERT INTO engine.as_ofs (schema_name, projection, build, known_at, effective_at, made_by, manifest)
+       SELECT $1, $2, $3, to_timestamp($4::double precision / 1000), to_timestamp($5::double precision / 1000), $6, $7
+       FROM engine.vault_epoch WHERE $8::bigint IS NULL OR epoch = $8 FOR SHARE`,
+      [schema, projection, build, at, effectiveAt ?? null, by, JSON.stringify(manifest), vaultEpoch ?? null],
+    );
+    if (rowCount !== 1) throw new TributaryError("TRIB_REPLAY_VAULT_MOVED");
+    const readers = "tributary_analyst, tributary_auditor";
+    // Where nothing was opened, nothing in it identifies a person.
+    if (vaultEpoch === undefined)
+      await client.query(`GRANT SELECT ON ALL TABLES IN SCHEMA ${quoted(schema)} TO ${readers}`);
+    await client.query(`GRANT USAGE ON SCHEMA ${quoted(schema)} TO tributary_analyst_restricted, ${readers}`);
+    await client.query("COMMIT");
+    broken = false;
+  } finally {
+    // Closed, it is rolled back.
+    client.release(broken);
+  }
   asOf.claim.release();
 }
 
@@ -255,8 +284,7 @@ export async function dropAsOf(
   { projection, build, claim }: Pick<AsOf, "projection" | "build"> & Partial<Pick<AsOf, "claim">>,
 ): Promise<void> {
   try {
-    await dropBuild(pool, projection, build);
-    await pool.query(`DROP SCHEMA IF EXISTS ${quoted(asOfSchema(projection, build))} CASCADE`);
+    await dropBuild(pool, projection, build, [asOfSchema(projection, build)]);
   } finally {
     claim?.release();
   }

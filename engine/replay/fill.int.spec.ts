@@ -11,12 +11,14 @@ import { runConsumer } from "../projector/runner.js";
 import { verifyProjection } from "../projector/verify.js";
 import { createLogger } from "../service/logger.js";
 import { closedOpener } from "../service/sealed-opener.js";
+import { openPool } from "../store/pool.js";
 import { stateOfBuild } from "../testing/build-state.js";
 import { type FreshDatabase, freshDatabase } from "../testing/database.js";
 import { recorded } from "../testing/events.js";
-import { keyOf, type Note, notes, topic } from "../testing/notes.js";
+import { derivedNotes, keyOf, type Note, notes, topic } from "../testing/notes.js";
 import { memoryDecisions } from "../testing/projection-bench.js";
 import { claimBuild } from "./claim.js";
+import { compareBuilds } from "./compare.js";
 import { type Filled, type FillOptions, fillBuild } from "./fill.js";
 import { follow } from "./follow.js";
 
@@ -204,6 +206,30 @@ describe("a build that is filled", () => {
     await expectSameAsLive(build);
   });
 
+  it("is read no faster than the rate, over no more connections than it may have", async () => {
+    const build = await fresh();
+    // Alone in its pool: every connection in use is the fill's.
+    const pool = openPool(database.url, { applicationName: "spec fill", max: 20 });
+    let most = 0;
+    pool.on("acquire", () => {
+      most = Math.max(most, pool.totalCount - pool.idleCount);
+    });
+    const rate = 2_500;
+    const from = performance.now();
+    const told: { readonly events: number; readonly after: number }[] = [];
+    const progress = (events: number) => told.push({ events, after: (performance.now() - from) / 1000 });
+    const { events } = await fillBuild(options(build, { pool, rate, connections: 1, log: inPieces(), progress }));
+    await pool.end();
+    const seconds = (performance.now() - from) / 1000;
+    expect(seconds).toBeGreaterThan((0.95 * events) / rate);
+    // At any time, not only in the end: a piece may be read before it is paid for.
+    for (const { events: read, after } of told) expect(read - 40).toBeLessThanOrEqual(after * rate + 0.05 * rate);
+    // One that copies, the claim, and one for all else.
+    expect(most).toBeLessThanOrEqual(3);
+    expect(most).toBeGreaterThan(1);
+    await expectSameAsLive(build);
+  });
+
   it("is gone on with by lanes, from where its checkpoints stand", async () => {
     const build = await fresh();
     // As if the log had ended there when it was filled.
@@ -289,6 +315,32 @@ describe("a build that is filled", () => {
     });
     expect(found.differences).toEqual([]);
     expect(found.rows).toBeGreaterThan(2_000);
+  });
+});
+
+describe("a comparison", () => {
+  it("tells derived tables that differ at the same positions, and those never met there", async () => {
+    const made = async () => createBuild(database.pool, derivedNotes, "notes", "rebuild");
+    const builds: [Build, Build] = [await made(), await made()];
+    const write = async ({ build, schema }: Build, visits: number, next: number) => {
+      await database.pool.query(`TRUNCATE "${schema}".noted; INSERT INTO "${schema}".noted VALUES ('note', ${visits})`);
+      await database.pool.query(
+        `INSERT INTO engine.derived_tables (projection, build, name, owner, vector, consumer_role)
+         VALUES ('notes', $1, 'noted', 'spec', $2, 'tributary_notes')
+         ON CONFLICT (projection, build, name) DO UPDATE SET vector = EXCLUDED.vector`,
+        [build, JSON.stringify({ [topic]: { 0: next } })],
+      );
+    };
+    const compared = () => compareBuilds({ pool: database.pool, projection: derivedNotes, builds, derivedTimeout: 50 });
+    await write(builds[0], 4, 10);
+    await write(builds[1], 4, 10);
+    expect(await compared()).toMatchObject({ rows: { noted: 1 }, differences: [], skipped: [] });
+    await write(builds[1], 5, 10);
+    expect((await compared()).differences).toEqual([
+      { table: "noted", topic: null, partition: null, rows: [1, 1], what: "clear" },
+    ]);
+    await write(builds[1], 5, 11);
+    expect(await compared()).toMatchObject({ differences: [], skipped: ["noted"] });
   });
 });
 

@@ -27,11 +27,13 @@ export interface FollowOptions extends Omit<FeedParts, "log" | "owner" | "patien
 
 /** A build that is fed by lanes outside of any group. */
 export interface Following {
-  /** Events that the lanes are behind the end of the log. */
+  /** Events that the lanes are behind the end of the log; what they have read may not be written yet. */
   behind(): number;
+  /** Whether all that is in the log is written, and the checkpoints stand at its end. */
+  isWritten(): boolean;
   /** Rejects with what a lane stopped for; resolves after `stop`. */
   readonly ended: Promise<void>;
-  /** Writes what is in hand, and lets the lanes go. */
+  /** Lets the lanes go when their statements under way have ended: what is not written is left to who comes next. */
   stop(): Promise<void>;
 }
 
@@ -76,12 +78,18 @@ export async function follow(options: FollowOptions): Promise<Following> {
   const fed = new FedBuild(projection, build, { ...options, owner, patience, onFailure: failed });
   const ends = new Ends(log, interval);
   const pace = new Pace(options.rate);
-  const standing = new Map<string, { next: number; end: number }>();
+  const standing = new Map<string, { next: number; end: number; written: number }>();
 
   const feed = async (topic: string, partition: number): Promise<void> => {
     const met = unfilled.find((one) => one.topic === topic && one.partition === partition)?.met;
     const lane = new ConsumerLane({ ...fed.reading(topic, partition), lanes: [fed.lane(topic, partition, met)] });
-    const stand = { next: 0, end: Number.POSITIVE_INFINITY };
+    const stand = { next: 0, end: Number.POSITIVE_INFINITY, written: -1 };
+    const context = (): LaneContext => ({
+      highWatermark: stand.end,
+      isOwned: () => !signal.aborted,
+      heartbeat: async () => {},
+      seek: () => {},
+    });
     standing.set(`${topic}/${partition}`, stand);
     stand.next = await lane.open();
     fed.opened(partition);
@@ -90,19 +98,17 @@ export async function follow(options: FollowOptions): Promise<Following> {
       while (!signal.aborted) {
         stand.end = await patience.until("look where the log ends", () => ends.of(topic, partition));
         if (stand.next >= stand.end) {
+          if (stand.written < stand.end) {
+            await lane.rest(context(), options.selection && stand.end);
+            stand.written = stand.end;
+          }
           await pause(interval, undefined, { signal }).catch(() => {});
           if (!signal.aborted) await lane.attend();
           continue;
         }
-        const context: LaneContext = {
-          highWatermark: stand.end,
-          isOwned: () => !signal.aborted,
-          heartbeat: async () => {},
-          seek: () => {},
-        };
         for await (const records of log.read(topic, partition, stand.next, stand.end)) {
           if (signal.aborted) break;
-          await lane.batch(records, context);
+          await lane.batch(records, context());
           stand.next = (records.at(-1)?.offset ?? stand.next - 1) + 1;
           const all = [...standing.values()];
           options.progress?.(
@@ -141,6 +147,8 @@ export async function follow(options: FollowOptions): Promise<Following> {
       if (standing.size < places.length) return Number.POSITIVE_INFINITY;
       return [...standing.values()].reduce((sum, { next, end }) => sum + Math.max(0, end - next), 0);
     },
+    isWritten: () =>
+      standing.size === places.length && [...standing.values()].every(({ written, end }) => written >= end),
     ended,
     async stop() {
       stopping.abort();

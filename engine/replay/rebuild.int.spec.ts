@@ -80,6 +80,8 @@ class Traffic {
   }
 }
 
+const traffic = new Traffic();
+
 /** What an analyst's screen would show, again and again, and what it should never have shown. */
 class Dashboard {
   readonly wrong: string[] = [];
@@ -168,7 +170,6 @@ afterAll(async () => {
 
 describe("a rebuild under traffic", () => {
   it("swap, roll-back and drop show a dashboard no error, no empty table and no step back", async () => {
-    const traffic = new Traffic();
     await traffic.append(2_000);
     running = await startConsumer();
     const before = await end();
@@ -241,19 +242,48 @@ describe("a new version of a definition", () => {
     await running.close();
     const two: typeof notes = { ...notes, version: 2 };
     const dashboard = new Dashboard(database.pool);
+    const before = (await currentBuild(database.pool, "notes"))?.build as number;
+    running = await startConsumer();
+    // Made from the log while the processes of the version before run on, and feed what readers see.
+    const waits = { code: "TRIB_REPLAY_NOT_TAKEN_UP", message: expect.stringContaining("processes of this version") };
+    const beside = rebuildProjection({
+      ...options({ handOverTimeout: 100 }),
+      projection: two,
+      consumer: { name: "notes", project: [two] },
+    });
+    await expect(Promise.all([beside, traffic.append(400)])).rejects.toMatchObject(waits);
+    await traffic.append(50);
+    const later = await end();
+    await vi.waitUntil(async () => (await at(before)) === later, { timeout: 10_000 });
+    expect((await currentBuild(database.pool, "notes"))?.build).toBe(before);
+    const made = (await listBuilds(database.pool, "notes")).at(-1);
     await prepareConsumer(database.pool, { name: "notes", project: [two] }, { password: "secret" });
-    const before = (await currentBuild(database.pool, "notes"))?.build;
+    expect((await listBuilds(database.pool, "notes")).at(-1)).toEqual(made);
+    await running.close();
     running = await startConsumer(consumerPool, two);
     const versions = watchVersions({ pool: database.pool, projections: [two], logger, interval: 50 });
     await vi.waitUntil(async () => (await currentBuild(database.pool, "notes"))?.version === 2, { timeout: 20_000 });
     await versions.stop();
     expect(await end()).toBe(await at((await currentBuild(database.pool, "notes"))?.build ?? 0));
-    // Back to the old definition: its build is still there, and takes its place again.
+    // Back to the old definition: its build is still there, and is put in its place again by who wants it.
     await running.close();
     running = await startConsumer(consumerPool, notes);
-    const back = watchVersions({ pool: database.pool, projections: [notes], logger, interval: 50 });
-    await vi.waitUntil(async () => (await currentBuild(database.pool, "notes"))?.build === before, { timeout: 20_000 });
-    await back.stop();
+    const both = [notes, two].map((one) =>
+      watchVersions({ pool: database.pool, projections: [one], logger, interval: 20 }),
+    );
+    const shown: unknown[] = [];
+    const look = async (milliseconds: number) => {
+      for (const until = Date.now() + milliseconds; Date.now() < until; ) {
+        shown.push((await currentBuild(database.pool, "notes"))?.build);
+        await new Promise((resolve) => setTimeout(resolve, 20));
+      }
+    };
+    await look(400);
+    await swapBuild(database.pool, notes, before);
+    await look(400);
+    await Promise.all(both.map((one) => one.stop()));
+    // Of two versions at once neither takes the other's place: one change, the one asked for.
+    expect(shown.filter((build, index) => index === 0 || build !== shown[index - 1])).toEqual([made?.build, before]);
     await dashboard.stop();
     expect(dashboard.wrong).toEqual([]);
     expect(failures).toEqual([]);

@@ -101,14 +101,15 @@ async function makeWhole(options: RebuildOptions, build: Build): Promise<number>
   }
 }
 
-/** Whether the consumer's lanes have it, or there is nothing for them to do. */
+/** Whether the consumer's lanes have it, or there is nothing for them to do: they are as far as those of the current one. */
 async function isTakenUp(pool: Pool, current: Build | undefined, build: Build): Promise<boolean> {
   const { rows } = await pool.query<{ taken: boolean }>(
     `SELECT count(*) FILTER (WHERE owner LIKE '%/rebuild/%') = 0 OR count(*) FILTER (WHERE next_offset IS DISTINCT FROM (
        SELECT next_offset FROM engine.checkpoints o WHERE o.projection = c.projection AND o.build = $3
          AND o.topic = c.topic AND o.partition = c.partition)) = 0 AS taken
      FROM engine.checkpoints c WHERE projection = $1 AND build = $2`,
-    [build.projection, build.build, current?.build ?? build.build],
+    // Lanes that feed another version are no sign that anybody feeds this one.
+    [build.projection, build.build, current && current.version !== build.version ? 0 : (current?.build ?? build.build)],
   );
   return rows[0]?.taken === true;
 }
@@ -135,7 +136,9 @@ export async function rebuildProjection(options: RebuildOptions): Promise<Rebuil
   if (!takenUp) {
     throw new TributaryError(
       "TRIB_REPLAY_NOT_TAKEN_UP",
-      `Build ${build.build} of ${projection.name} is whole, and waits for consumer ${build.consumer} to feed it.`,
+      current && current.version !== build.version
+        ? `Build ${build.build} of ${projection.name} is whole, of version ${build.version}: start the processes of this version (tributary run). They feed it from there, and the views go over to it when it has caught up.`
+        : `Build ${build.build} of ${projection.name} is whole, and waits for consumer ${build.consumer} to feed it.`,
       { projection: projection.name, build: build.build },
     );
   }

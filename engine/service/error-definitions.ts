@@ -334,6 +334,11 @@ export const errorDefinitions = {
     remedy: "See the column with `tributary parked show`; mend the fold or the column.",
     ...final(65),
   },
+  TRIB_PROJECT_VIEWS_DEPENDED: {
+    summary: "Views of others stand on columns of a read model's views that go or change; nothing was changed.",
+    remedy: "Drop the views named, let the version through, and make them again as they shall be.",
+    ...final(78),
+  },
   TRIB_PROJECT_WRITE_FAILED: {
     summary: "Postgres could not write a batch for a reason that is not in the data.",
     remedy: "Read the code of the cause: a missing table or grant is mended by `tributary up`.",

@@ -1,4 +1,4 @@
-import { again } from "./error-kinds.js";
+import { again, final } from "./error-kinds.js";
 
 /** Coded errors of builds that are made from the log; part of `errorDefinitions`. */
 export const replayErrorDefinitions = {
@@ -21,6 +21,11 @@ export const replayErrorDefinitions = {
     summary: "A rebuild was ended before it was done.",
     remedy: "Call it again: it goes on where it was.",
     ...again(75),
+  },
+  TRIB_REPLAY_NOT_WHOLE: {
+    summary: "An as-of does not hold exactly what its moment's vector says; it is not signed and not kept.",
+    remedy: "Call it again; if it comes again, report it with the place named: it is a fault of the engine.",
+    ...final(70),
   },
   TRIB_REPLAY_NOT_TAKEN_UP: {
     summary: "A rebuilt build was handed over, and no consumer feeds it.",

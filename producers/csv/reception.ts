@@ -26,7 +26,7 @@ export interface Reception {
 const batchEntries = 125;
 const batchBytes = 2_097_152;
 /** Batches that wait for the log at once. */
-const mostWaiting = 2;
+const mostWaiting = 3;
 
 /**
  * Takes a file in: where the profile asks for control totals it is checked as a whole first, then its rows are journalled,

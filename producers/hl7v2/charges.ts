@@ -30,7 +30,7 @@ const signs: Readonly<Record<string, 1 | -1>> = { CG: 1, CD: -1 };
 function chargesOf(message: Message, { profile }: Speaker): readonly Segment[] {
   if (!profile.charges || !charging.has(`${component(message.header, 9, 1)}^${component(message.header, 9, 2)}`))
     return [];
-  return message.segments.filter((segment) => segment.name === "FT1" && component(segment, 6, 1) in signs);
+  return message.segments.filter((segment) => segment.name === "FT1" && Object.hasOwn(signs, component(segment, 6, 1)));
 }
 
 /** Amount in cents of a text with at most two places; undefined of any other. */

@@ -225,6 +225,7 @@ describe("charges", () => {
       [sketch, {}],
       [{ ...sketch, type: "ORU^R01" }, { charges }],
       [{ ...sketch, more: [charge("5", "PY")] }, { charges }],
+      [{ ...sketch, more: [charge("5", "constructor")] }, { charges }],
     ] as const) {
       expect(eventsOf(other, profile).map(({ type }) => type)).not.toContain("ClaimSubmitted");
       expect(unitOf(other, profile).flags).toContain("CHARGES_KEPT");

@@ -131,7 +131,11 @@ export async function regionHistory(
   }
   // What is held was said before somebody was erased, so that erasures of held keys are among it.
   const plain = published.filter(({ origin, draft }) => !origin && !draft.type.endsWith("Erased"));
-  const garbage = Array.from({ length: 4 }, () => chance.pick(plain));
+  // Of every topic, so that every consumer meets some.
+  const garbage = [...new Set(plain.map(({ topic }) => topic))].flatMap((name) => {
+    const ofTopic = plain.filter(({ topic }) => topic === name);
+    return [chance.pick(ofTopic), chance.pick(ofTopic)];
+  });
   for (const event of garbage) event.garbage = true;
   const operators = new Map<RequestedAction, Published>([
     ["skip", garbage[0] as Published],
