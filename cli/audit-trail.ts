@@ -18,6 +18,12 @@ const shown = (value: unknown): string =>
   value === null || value === undefined ? "-" : typeof value === "object" ? JSON.stringify(value) : String(value);
 
 function printUnit(unit: TrailUnit): void {
+  if (unit.again) {
+    const { unit: place, generation, reason } = unit.again;
+    print(`${instant(unit.receivedAt)}  unit ${place} translated again  generation ${generation}, entry ${unit.place}`);
+    print(`    because ${reason ?? "-"}`);
+    return;
+  }
   const verdict = unit.accepted ? "accepted" : `REJECTED ${unit.code} ${unit.location ?? ""}`;
   print(`${instant(unit.receivedAt)}  unit ${unit.place}  ${unit.partner}  ${unit.format}  ${verdict}`);
   print(`    answered ${unit.answer ?? "-"}  ${unit.size} bytes  ${unit.sha256 ? `sha256 ${unit.sha256}` : "sealed"}`);
@@ -25,7 +31,9 @@ function printUnit(unit: TrailUnit): void {
 }
 
 function printEvent(event: TrailEvent): void {
-  print(`  ${instant(event.occurredAt)}  ${event.type}  ${event.place}`);
+  const again = event.generation > 0 ? `  generation ${event.generation}, entry ${event.entry}` : "";
+  const gone = event.supersededBy === null ? "" : `  SUPERSEDED by ${event.supersededBy}`;
+  print(`  ${instant(event.occurredAt)}  ${event.type}  ${event.place}${again}${gone}`);
   for (const { projection, table, row, change, columns } of event.changes) {
     print(`    ${change} ${projection}.${table} ${row}`);
     for (const [column, [before, after]] of Object.entries(columns)) {

@@ -1,13 +1,15 @@
 import { setTimeout as pause } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { trailOf } from "../engine/audit/trail.js";
 import type { EventDraft, ReceivedUnit } from "../engine/intake/connector.js";
 import { intakeCounts } from "../engine/intake/journal.js";
 import { type RetranslateOptions, retranslate, type Translator, untoldTime } from "../engine/intake/retranslate.js";
 import { journalTopic } from "../engine/log/schemas.js";
+import { sealedOpener } from "../engine/service/sealed-opener.js";
 import { openTranslator } from "../engine/service/translator.js";
 import { erasePatient } from "../engine/vault/erase.js";
 import timeline from "../projections/timeline/projection.js";
-import { openRegion, type Region } from "./region.js";
+import { openRegion, projections, type Region } from "./region.js";
 
 let region: Region;
 beforeAll(async () => {
@@ -170,6 +172,42 @@ describe("a translation that was mended", () => {
       resends: counts.resends,
     });
     await equalEverywhere();
+  });
+
+  it("is told by the trail in the place of what it supersedes, with the unit as received for both", async () => {
+    const { kafka, database, vault } = region;
+    const source = { log: kafka.log, pool: database.pool, codec: kafka.codec, projections };
+    const { trail, records } = await trailOf(source, "visit", visitOf("one"));
+    const [first, again] = trail.events;
+    expect(trail.events.map(({ type, generation, event }) => [type, generation, event.location])).toEqual([
+      ["VisitStarted", 0, "WRONG A"],
+      ["VisitStarted", 1, "A"],
+      ["VisitTransferred", 0, "FEBRUARY"],
+    ]);
+    expect(first).toMatchObject({ supersededBy: again?.place, changes: [] });
+    expect(again).toMatchObject({ supersededBy: null, unit: first?.unit });
+    const locations = trail.events.flatMap(({ changes }) => changes.flatMap(({ columns }) => columns.location ?? []));
+    expect(locations).toEqual([null, "A", "A", "FEBRUARY"]);
+    // The unit, February's, and the entry of the translation made again, which says of which unit and why.
+    expect(trail.units.map(({ again: one }) => one?.unit ?? null)).toEqual([null, null, first?.unit]);
+    expect(trail.units.at(-1)).toMatchObject({ again: { generation: 1, reason: "the location was read wrong" } });
+    expect(records.length).toBe(trail.events.length + trail.units.length);
+    expect((await trailOf({ ...source, scan: true }, "visit", visitOf("one"))).trail.events).toEqual(trail.events);
+    const opener = sealedOpener(database.pool, region.kek, kafka.codec);
+    const opened = await trailOf({ ...source, open: { vault, opener } }, "visit", visitOf("three"));
+    opener.close();
+    expect(opened.trail.events.map(({ type, supersededBy }) => [type, supersededBy === null])).toEqual([
+      ["VisitStarted", false],
+      ["VisitStarted", true],
+      ["VisitTransferred", false],
+      ["FactWithdrawn", true],
+    ]);
+    expect(opened.trail.units.map(({ bytes }) => (bytes ? JSON.parse(String(bytes))[1] : null))).toEqual([
+      "start",
+      "nothing",
+      null,
+      null,
+    ]);
   });
 
   it("done again writes nothing, and after an end at any point only what is missing", async () => {
