@@ -40,7 +40,7 @@ export interface LaneOptions extends LaneStateOptions {
   readonly parkedLimit?: number;
   /** Events folded before they are written while more are there already; default 32,000. */
   readonly flushEvents?: number;
-  /** Rows that may wait meanwhile; default 12,000. */
+  /** Rows that may wait meanwhile, a third of them where hardly any changes twice; default 12,000. */
   readonly flushRows?: number;
   /** Milliseconds after which they are written in any case; default 500. */
   readonly flushMilliseconds?: number;
@@ -52,6 +52,8 @@ const lostMilliseconds = 30_000;
 const notNow = new Error("not now");
 const isFull = (error: unknown): error is TributaryError =>
   error instanceof TributaryError && error.code === "TRIB_PROJECT_TOO_MANY_PARKED";
+/** Rows an event from which on collecting saves nothing. */
+const onceWritten = 0.95;
 /** Events folded at once while the lane looks for what went wrong. */
 const carefulEvents = 1_000;
 
@@ -140,8 +142,15 @@ export class ProjectionLane implements WriteSource, RestingLane {
     this.#tellParked();
   }
 
-  async #handle(events: readonly LaneEvent[], context: LaneContext): Promise<void> {
+  /** Rows wait for events that change them again. Where hardly any do, as with nothing but new keys, they only take room. */
+  get #hasEnough(): boolean {
     const { flushEvents = 32_000, flushRows = 12_000 } = this.#options;
+    const { pendingEvents, pendingRows } = this.#state;
+    const mostRows = pendingRows > pendingEvents * onceWritten ? flushRows / 3 : flushRows;
+    return pendingEvents >= flushEvents || pendingRows >= mostRows;
+  }
+
+  async #handle(events: readonly LaneEvent[], context: LaneContext): Promise<void> {
     try {
       await this.#fold(events, context);
     } catch (error) {
@@ -153,7 +162,7 @@ export class ProjectionLane implements WriteSource, RestingLane {
       return;
     }
     if (this.#state.next >= context.highWatermark) await this.#drain(context);
-    else if (this.#state.pendingEvents >= flushEvents || this.#state.pendingRows >= flushRows) {
+    else if (this.#hasEnough) {
       await this.#underWay;
       if (await this.#whole(context)) this.#write();
     } else this.#writeLater();
