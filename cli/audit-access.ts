@@ -10,7 +10,8 @@ import {
 import { auditEventOf } from "../engine/audit/audit-event.js";
 import { mergedPatients } from "../engine/audit/trail.js";
 import { readJournalId } from "../engine/log/topics.js";
-import { actorOf, surrogateOf, withAudit } from "./audit-source.js";
+import { actorOf, surrogateOf } from "./audit-options.js";
+import { withAudit } from "./audit-source.js";
 import { printJson, printTable } from "./output.js";
 
 function yearsOf(text: string): number {

@@ -2,20 +2,21 @@ import type { Command } from "commander";
 import { recordAccess } from "../engine/audit/access.js";
 import { type Trail, type TrailEvent, type TrailKind, trailOf } from "../engine/audit/trail.js";
 import type { TrailUnit } from "../engine/audit/trail-units.js";
-import { actorOf, surrogateOf, trailKindOf, withAudit } from "./audit-source.js";
+import {
+  type AccessOptions,
+  actorOf,
+  instantText as instant,
+  shown,
+  surrogateOf,
+  trailKindOf,
+  withAccessOptions,
+} from "./audit-options.js";
+import { withAudit } from "./audit-source.js";
 import { print, printJson } from "./output.js";
 
-interface TrailOptions {
-  readonly open?: boolean;
+interface TrailOptions extends AccessOptions {
   readonly scan?: boolean;
-  readonly reason?: string;
-  readonly by?: string;
-  readonly json?: boolean;
 }
-
-const instant = (milliseconds: number): string => new Date(milliseconds).toISOString();
-const shown = (value: unknown): string =>
-  value === null || value === undefined ? "-" : typeof value === "object" ? JSON.stringify(value) : String(value);
 
 function printUnit(unit: TrailUnit): void {
   if (unit.again) {
@@ -57,35 +58,35 @@ function printTrail({ subject, patients, by, units, events, deliveries }: Trail)
 }
 
 export function registerAuditTrail(command: Command): void {
-  command
+  const trail = command
     .command("trail")
     .argument("<kind>", "claim, visit or patient", trailKindOf)
     .argument("<id>", "its surrogate id", surrogateOf)
     .description(
       "everything that happened: units as received and the answers given, the events made of them, the rows and columns that these changed; recorded as an access",
     )
-    .option("--open", "open what is sealed: bytes as received, names, identifiers")
-    .option("--reason <text>", "why; needed to open what is sealed")
-    .option("--scan", "read the whole log, although there is a timeline")
-    .option("--by <name>", "who asks; default the user of the system")
-    .option("--json", "one JSON object; bytes in base64")
-    .action((kind: TrailKind, id: string, options: TrailOptions) =>
-      withAudit(options, async ({ log, codec, source }) => {
-        const { trail } = await trailOf(source, kind, id);
-        await recordAccess(log, codec, {
-          action: options.open ? "OPEN" : "READ",
-          command: "audit trail",
-          subject: { kind, id },
-          patients: trail.patients,
-          events: trail.events.length,
-          units: options.open ? trail.units.length : 0,
-          reason: options.reason,
-          actor: actorOf(options.by),
-        });
-        if (options.json) {
-          const units = trail.units.map((unit) => ({ ...unit, bytes: unit.bytes?.toString("base64") ?? null }));
-          printJson({ ...trail, units });
-        } else printTrail(trail);
-      }),
-    );
+    .option("--scan", "read the whole log, although there is a timeline");
+  const told = {
+    open: "open what is sealed: bytes as received, names, identifiers",
+    json: "one JSON object; bytes in base64",
+  };
+  withAccessOptions(trail, told).action((kind: TrailKind, id: string, options: TrailOptions) =>
+    withAudit(options, async ({ log, codec, source }) => {
+      const { trail } = await trailOf(source, kind, id);
+      await recordAccess(log, codec, {
+        action: options.open ? "OPEN" : "READ",
+        command: "audit trail",
+        subject: { kind, id },
+        patients: trail.patients,
+        events: trail.events.length,
+        units: options.open ? trail.units.length : 0,
+        reason: options.reason,
+        actor: actorOf(options.by),
+      });
+      if (options.json) {
+        const units = trail.units.map((unit) => ({ ...unit, bytes: unit.bytes?.toString("base64") ?? null }));
+        printJson({ ...trail, units });
+      } else printTrail(trail);
+    }),
+  );
 }

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import patients from "../consumers/patients/consumer.js";
 import { auditRecords } from "../engine/audit/access.js";
 import { signAsOf } from "../engine/audit/as-of-manifest.js";
+import { asOfRows } from "../engine/audit/as-of-rows.js";
 import { notaryKey } from "../engine/audit/checkpoint.js";
 import type { EventDraft, ReceivedUnit } from "../engine/intake/connector.js";
 import { listEntries } from "../engine/intake/journal.js";
@@ -157,6 +158,8 @@ describe("an erasure", () => {
 
     const erased = await erasePatient(erasing(), request("Ann"));
     expect(erased).toMatchObject({ outcome: "erased", visits: 1, claims: 1, keys: 1 });
+    // What is sealed under her key and another's is gone, too.
+    expect(erased.left).toEqual({ units: 0, sealedFor: [] });
     await region.settle();
     expect(await restricted("Ann")).toEqual([{ ...gone, status: "erased", billed_amount: "100.00" }]);
     expect(await restricted("Bob")).toEqual([expect.objectContaining({ status: "active", family_name: "Bob" })]);
@@ -267,6 +270,8 @@ describe("an erasure", () => {
         { build: sealed.build },
       ]);
       expect(await region.rows("SELECT FROM pg_namespace WHERE nspname = $1", [kept.schema])).toEqual([]);
+      const reading = asOfRows(pool, kept, "patient", patientOf("Cyd"), true);
+      await expect(reading).rejects.toMatchObject({ code: "TRIB_REPLAY_AS_OF_DROPPED" });
       await expect(show(being)).rejects.toMatchObject({ code: "TRIB_REPLAY_VAULT_MOVED" });
 
       const again = await made(opener);
@@ -319,6 +324,23 @@ describe("an erasure", () => {
     const wiped = { ...gone, status: "erased", billed_amount: "100.00" };
     expect(await restricted("Eve")).toEqual([wiped, wiped]);
     await equalEverywhere();
+  });
+
+  it("says what it can't reach: units about a visit that was another's before, under that one's key", async () => {
+    const [, admitted] = told("Gil", 4_000) as [ReceivedUnit, ReceivedUnit];
+    const started = admitted.events[0] as EventDraft;
+    const moved = { ...started.fields, patientId: patientOf("Hal") } as EventDraft["fields"];
+    const update = unit(
+      "moved",
+      [patientOf("Hal")],
+      [{ ...started, fields: moved, sealFor: patientOf("Hal") } as EventDraft],
+    );
+    await region.intake.submit([admitted, update]);
+    await region.settle();
+    const { left } = await erasePatient(erasing(), request("Hal"));
+    expect(left).toEqual({ units: 1, sealedFor: [patientOf("Gil")] });
+    expect((await erasePatient(erasing(), request("Gil"))).left).toEqual({ units: 0, sealedFor: [] });
+    await region.settle();
   });
 
   it("finds the visit of a key that the timeline holds back", async () => {

@@ -1,5 +1,5 @@
 import { quoted } from "../projector/names.js";
-import type { AsOf } from "../replay/as-of.js";
+import { type AsOf, whileThere } from "../replay/as-of.js";
 import type { Pool } from "../store/pool.js";
 
 /** Rows about one claim, visit or patient in an as-of: by view, each as JSON that Postgres wrote. */
@@ -9,8 +9,19 @@ export type AsOfRows = Readonly<Record<string, readonly string[]>>;
  * What an as-of says about one subject: the rows of each view that names it.
  * @param kind `claim`, `visit` or `patient`: the column `claim_id`, `visit_id` or `patient_id`.
  * @param opens takes the columns along that identify a person.
+ * @throws TRIB_REPLAY_AS_OF_DROPPED
  */
 export async function asOfRows(
+  pool: Pool,
+  asOf: Pick<AsOf, "schema" | "views">,
+  kind: string,
+  id: string,
+  opens: boolean,
+): Promise<AsOfRows> {
+  return whileThere(asOf, () => rowsOf(pool, asOf, kind, id, opens));
+}
+
+async function rowsOf(
   pool: Pool,
   asOf: Pick<AsOf, "schema" | "views">,
   kind: string,

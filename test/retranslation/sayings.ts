@@ -1,5 +1,8 @@
 import type { EventDraft, ReceivedUnit } from "../../engine/intake/connector.js";
 import { type RetranslateOptions, type Translator, untoldTime } from "../../engine/intake/retranslate.js";
+import { journalTopic } from "../../engine/log/schemas.js";
+import { erasePatient } from "../../engine/vault/erase.js";
+import timeline from "../../projections/timeline/projection.js";
 import type { Region } from "../region.js";
 
 export const january = Date.UTC(2026, 0, 10);
@@ -88,5 +91,16 @@ export function sayings(region: () => Region) {
     ...changes,
   });
 
-  return { visitOf, patientOf, unitOf, translator, options };
+  const erase = (name: string) => {
+    const { kafka, database, secret, forgottenAfter } = region();
+    return erasePatient(
+      { log: kafka.log, codec: kafka.codec, pool: database.pool, secret, forgottenAfter, timeline, timeout: 30_000 },
+      { patient: patientOf(name), reason: "asked for", actor: "officer" },
+    );
+  };
+  /** How many the journal has. */
+  const entries = async () =>
+    (await region().kafka.log.watermarks(journalTopic)).reduce((sum, { high }) => sum + high, 0);
+
+  return { visitOf, patientOf, unitOf, translator, options, erase, entries };
 }
