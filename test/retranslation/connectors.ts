@@ -16,7 +16,9 @@ export interface MendedPartner {
   /** Transmissions, each with the way it was sent where the connector has several. */
   readonly sent: readonly (readonly [bytes: Buffer, way?: string])[];
   /** Code by which units were rejected that the right profile takes. */
-  readonly code?: string;
+  readonly code: string;
+  /** Whether what was taken by the right profile is read wrong once more, and right again. */
+  readonly twice?: boolean;
 }
 
 type Again = (changes: Partial<RetranslateOptions>) => RetranslateOptions;
@@ -61,7 +63,7 @@ export async function mended(region: Region, options: Again, partner: MendedPart
   const done: Retranslated[] = [];
   try {
     for (const [bytes, way] of partner.sent) await received(region, await wrong.translate(partner.partner, bytes, way));
-    for (const code of [undefined, ...(partner.code === undefined ? [] : [partner.code])]) {
+    for (const code of [undefined, partner.code]) {
       const filter = { partner: partner.partner, ...(code !== undefined && { code }) };
       const run = (translator: typeof right, dryRun: boolean) =>
         retranslate(options({ translator: async () => translator, filter, dryRun }));
@@ -71,7 +73,7 @@ export async function mended(region: Region, options: Again, partner: MendedPart
       await region.settle();
       expect(await run(right, true)).toMatchObject({ changed: 0, resent: 0, units: made.units });
       done.push(made);
-      if (code === undefined) continue;
+      if (code === undefined || !partner.twice) continue;
       // Read wrong again, what was rejected is withdrawn; and once more right, it is told again.
       expect(await run(wrong, false)).toMatchObject({ changed: made.changed, resent: 0 });
       await region.settle();

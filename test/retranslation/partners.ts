@@ -75,6 +75,7 @@ export const shore: MendedPartner = {
   wrong: payments("charge"),
   right: { ...payments("paid"), dates: ["YYYY-MM-DD", "MM/DD/YYYY"] },
   code: "CSV_DATE",
+  twice: true,
   sent: [
     [
       Buffer.from(
