@@ -3,6 +3,7 @@ import { recordAccess } from "../engine/audit/access.js";
 import { type SignedAsOfManifest, signAsOf } from "../engine/audit/as-of-manifest.js";
 import { asOfRows } from "../engine/audit/as-of-rows.js";
 import { notaryKey } from "../engine/audit/checkpoint.js";
+import { connectCodec } from "../engine/log/registry.js";
 import { type AsOf, buildAsOf, dropAsOf, listAsOfs, showAsOf } from "../engine/replay/as-of.js";
 import { TributaryError } from "../engine/service/errors.js";
 import { rebuildFlags } from "../engine/service/node-flags.js";
@@ -16,9 +17,9 @@ import {
   withAccessOptions,
 } from "./audit-options.js";
 import { type BuildParts, withBuildSource } from "./build-source.js";
+import { withLog } from "./log.js";
 import { print, printJson, printTable } from "./output.js";
 import { ranWithFlags } from "./own-process.js";
-import { withPool } from "./pool.js";
 import { codeVersion } from "./version.js";
 
 /** `claim/ID`. @throws InvalidArgumentError */
@@ -54,6 +55,7 @@ export async function madeAsOf(
       command,
       subject,
       patients: [],
+      bulk: { projection: asOf.projection, until: at, opened: source.opens },
       events: asOf.events,
       reason,
       actor,
@@ -75,8 +77,13 @@ interface AsOfCommandOptions extends Omit<AccessOptions, "open"> {
   readonly of?: string;
 }
 
-async function list(json: boolean | undefined): Promise<void> {
-  const found = await withPool((pool) => listAsOfs(pool));
+async function list({ json, reason, by }: AsOfCommandOptions): Promise<void> {
+  const found = await withLog(async ({ log, pool, settings }) => {
+    const subject = { kind: "as-of", id: "all" };
+    const access = { command: "audit as-of --list", subject, patients: [], reason, actor: actorOf(by) };
+    await recordAccess(log, await connectCodec(settings), { action: "READ", ...access });
+    return listAsOfs(pool);
+  });
   const time = (at: number | null) => (at === null ? null : new Date(at).toISOString());
   const rows = found.map(({ schema, projection, at, effectiveAt, madeAt, madeBy, manifest }) => ({
     schema,
@@ -91,10 +98,13 @@ async function list(json: boolean | undefined): Promise<void> {
   else printTable(rows);
 }
 
-async function drop(schema: string): Promise<void> {
-  await withPool(async (pool) => {
+async function drop(schema: string, { reason, by }: AsOfCommandOptions): Promise<void> {
+  await withLog(async ({ log, pool, settings }) => {
     const found = (await listAsOfs(pool)).find((one) => one.schema === schema);
     if (!found) throw new TributaryError("TRIB_CLI_NOT_FOUND", `There is no as-of ${schema}: \`audit as-of --list\`.`);
+    const subject = { kind: "as-of", id: schema };
+    const access = { command: "audit as-of --drop", subject, patients: [], reason, actor: actorOf(by) };
+    await recordAccess(log, await connectCodec(settings), { action: "DROP", ...access });
     await dropAsOf(pool, found);
   });
   print(`${schema} is dropped; it can be built again`);
@@ -144,8 +154,8 @@ export function registerAuditAsOf(command: Command): void {
     .option("--drop <schema>", "drop one of them");
   withAccessOptions(asOf, { json: "one JSON object: schema and manifest" }).action(
     async (name: string | undefined, options: AsOfCommandOptions) => {
-      if (options.list) return list(options.json);
-      if (options.drop !== undefined) return drop(options.drop);
+      if (options.list) return list(options);
+      if (options.drop !== undefined) return drop(options.drop, options);
       const { at } = options;
       if (name === undefined || at === undefined) {
         throw new TributaryError("TRIB_CONFIG_INVALID", "Give a projection and --at, or --list, or --drop.");

@@ -91,6 +91,7 @@ export function registerAuditDiff(command: Command): void {
         command: "audit diff",
         subject: { kind: "projection", id: name },
         patients: [],
+        bulk: { projection: name, until: Math.max(from, to), opened: options.open === true },
         events,
         reason,
         actor: actorOf(options.by),

@@ -1,9 +1,10 @@
 import { writeFileSync } from "node:fs";
 import { Argument, type Command } from "commander";
-import { auditRecords, disclosuresOf, isAccess, recordAccess } from "../engine/audit/access.js";
-import { asOfRows } from "../engine/audit/as-of-rows.js";
+import { auditRecords, isAccess, recordAccess } from "../engine/audit/access.js";
+import { asOfEvidence } from "../engine/audit/as-of-evidence.js";
 import { auditEventOf } from "../engine/audit/audit-event.js";
 import { fingerprint, notaryKey } from "../engine/audit/checkpoint.js";
+import { disclosuresOf } from "../engine/audit/disclosures.js";
 import { makePackage } from "../engine/audit/package.js";
 import { recordsOfPeriod } from "../engine/audit/period.js";
 import type { PlacedRecord } from "../engine/audit/read-places.js";
@@ -48,6 +49,8 @@ interface Gathered {
   readonly subject: { readonly kind: string; readonly id: string };
   readonly records: readonly PlacedRecord[];
   readonly trail: Trail | undefined;
+  /** Epoch milliseconds, inclusive. */
+  readonly period?: { readonly from: number; readonly until: number };
 }
 
 async function gather(
@@ -59,7 +62,8 @@ async function gather(
   if (kind === "period") {
     const [from, to] = [instantOf(given), instantOf(until)];
     const id = `${new Date(from).toISOString()}/${new Date(to).toISOString()}`;
-    return { subject: { kind, id }, records: await recordsOfPeriod(log, from, to), trail: undefined };
+    const records = await recordsOfPeriod(log, from, to);
+    return { subject: { kind, id }, records, trail: undefined, period: { from, until: to - 1 } };
   }
   const id = surrogateOf(given);
   const { trail, records } = await trailOf(source, trailKindOf(kind), id);
@@ -67,7 +71,11 @@ async function gather(
 }
 
 /** Files beside records and proofs. */
-async function furtherFiles({ log, codec }: AuditParts, { subject, trail }: Gathered, journal: string) {
+async function furtherFiles(
+  { log, codec, source }: AuditParts,
+  { subject, trail, records }: Gathered,
+  journal: string,
+) {
   const files = new Map<string, Uint8Array>();
   const text = (lines: readonly object[]) => Buffer.from(lines.map((line) => `${JSON.stringify(line)}\n`).join(""));
   if (trail) {
@@ -80,7 +88,7 @@ async function furtherFiles({ log, codec }: AuditParts, { subject, trail }: Gath
   }
   const accesses = [];
   const patients = new Set(trail?.patients);
-  if (patients.size > 0) accesses.push(...(await disclosuresOf(log, codec, patients, 0)));
+  if (patients.size > 0) accesses.push(...(await disclosuresOf(source, { patients, records }, 0)));
   else
     for await (const each of auditRecords(log, codec))
       if (isAccess(each) && each.value.subject.id === subject.id) accesses.push(each);
@@ -102,12 +110,7 @@ async function knownThen(
   return withBuildSource(name, { connections: 2, sealed: !open }, async (parts) => {
     const { asOf, manifest } = await madeAsOf(parts, { at, reason, by, command: "audit package" });
     try {
-      const rows = await asOfRows(parts.source.pool, asOf, kind, id, open === true);
-      const files = Object.entries(rows).map(
-        ([view, lines]) => [`as-of/${view}.jsonl`, Buffer.from(lines.map((line) => `${line}\n`).join(""))] as const,
-      );
-      const signed = Buffer.from(`${JSON.stringify(manifest, undefined, 2)}\n`);
-      return new Map<string, Uint8Array>([["as-of/manifest.json", signed], ...files]);
+      return await asOfEvidence(parts.source.pool, asOf, manifest, { kind, id }, open === true);
     } finally {
       await dropAsOf(parts.source.pool, asOf);
     }
@@ -140,13 +143,14 @@ export function registerAuditPackage(command: Command): void {
         const key = notaryKey(requireSetting(settings, "TRIBUTARY_NOTARY_KEY"));
         const journal = await readJournalId(log);
         const gathered = await gather(parts, kind, id, until);
-        const { subject, records, trail } = gathered;
+        const { subject, records, trail, period } = gathered;
         const madeBy = actorOf(options.by);
         await recordAccess(log, codec, {
           action: "EXPORT",
           command: "audit package",
           subject,
           patients: trail?.patients ?? [],
+          ...(period ? { bulk: { ...period, opened: false } } : {}),
           events: trail?.events.length ?? records.length,
           units: options.open ? (trail?.units.length ?? 0) : 0,
           reason: options.reason,

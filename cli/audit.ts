@@ -3,6 +3,7 @@ import { registerAuditAccess } from "./audit-access.js";
 import { registerAuditAsOf } from "./audit-as-of.js";
 import { registerAuditDiff } from "./audit-diff.js";
 import { registerAuditPackage } from "./audit-package.js";
+import { registerAuditProve } from "./audit-prove.js";
 import { registerAuditTrail } from "./audit-trail.js";
 import { registerAuditVerify } from "./audit-verify.js";
 
@@ -11,6 +12,7 @@ export function registerAudit(command: Command): void {
   registerAuditAsOf(command);
   registerAuditDiff(command);
   registerAuditVerify(command);
+  registerAuditProve(command);
   registerAuditPackage(command);
   registerAuditAccess(command);
 }

@@ -104,4 +104,35 @@ export function registerBench(command: Command): void {
       if (!given.json) print(text);
       if (given.write) writeIsolation(join(repositoryRoot, "docs/performance.md"), text);
     });
+
+  command
+    .command("audit")
+    .description(
+      "the notary's speed and memory, and how long a trail takes with a timeline of millions of events and without one. In databases and topics of its own, which it removes",
+    )
+    .option("--events <n>", "rows of the timeline beside those of real events", "10000000")
+    .option("--records <n>", "records that the notary chains", "1000000")
+    .option("--people <n>", "of the region whose events are really in the log, eighteen events each", "12000")
+    .option("--trails <n>", "of each kind", "200")
+    .option("--write", "put the figures into docs/performance.md")
+    .option("--json", "one JSON object")
+    .action(
+      async (given: {
+        events: string;
+        records: string;
+        people: string;
+        trails: string;
+        write?: boolean;
+        json?: boolean;
+      }) => {
+        const { measureAudit, renderAudit, writeAudit } = await import("../bench/audit/run.js");
+        const [events, records, people, trails] = [given.events, given.records, given.people, given.trails].map(Number);
+        const options = { events, records, people, trails } as Parameters<typeof measureAudit>[1];
+        const run = await measureAudit(await openInstallation(), options);
+        const text = renderAudit(run, options);
+        if (given.json) printJson(run);
+        else print(text);
+        if (given.write) writeAudit(join(repositoryRoot, "docs/performance.md"), text);
+      },
+    );
 }

@@ -28,6 +28,8 @@ export interface BuildSource
   readonly opener: DatedOpener;
   readonly decisionLog: DecisionLog;
   readonly signal: AbortSignal;
+  /** Whether it opens what identifies a person. */
+  readonly opens: boolean;
 }
 
 type LogParts = Parameters<Parameters<typeof withLog>[0]>[0];
@@ -78,6 +80,7 @@ export async function withBuildSource<Result>(
         parkedLimit: settings.PROJECTION_PARKED_LIMIT,
         connections: options.connections,
         signal: ending.signal,
+        opens,
       };
       return await work({ source, log, codec, settings });
     } finally {

@@ -1,10 +1,12 @@
 import { type Command, Option } from "commander";
+import { recordAccess } from "../engine/audit/access.js";
 import { type Codec, schemaIdOf } from "../engine/log/codec.js";
 import type { IncomingRecord, Log } from "../engine/log/log.js";
 import { parsePosition, positionHeader } from "../engine/log/position.js";
 import { connectCodec } from "../engine/log/registry.js";
-import { entities, eventsTopic } from "../engine/log/schemas.js";
+import { entities, entityOfTopic, eventsTopic } from "../engine/log/schemas.js";
 import { TributaryError } from "../engine/service/errors.js";
+import { actorOf } from "./audit-options.js";
 import { withLog } from "./log.js";
 import { print, printJson } from "./output.js";
 
@@ -16,6 +18,38 @@ interface Shown {
   readonly type: string;
   readonly position: unknown;
   readonly event: unknown;
+}
+
+interface Asked {
+  readonly reason?: string;
+  readonly by?: string;
+  readonly json?: boolean;
+}
+
+/** Beyond so many the record says that it was everyone. */
+const mostNamed = 1_000;
+
+/** Records who looks at some events, before they are shown. */
+async function recordLook(log: Log, codec: Codec, command: string, events: readonly Shown[], asked: Asked) {
+  const patients = new Set(
+    events.flatMap(({ topic, key, event }) => {
+      if (entityOfTopic(topic) === "patient") return [key];
+      return (event as { readonly patientId?: string | null }).patientId ?? [];
+    }),
+  );
+  const [first] = events;
+  const one = events.length === 1 && first;
+  const named = patients.size <= mostNamed;
+  await recordAccess(log, codec, {
+    action: "READ",
+    command,
+    subject: one ? { kind: "event", id: `${one.topic}/${one.partition}/${one.offset}` } : { kind: "event", id: "all" },
+    patients: named ? [...patients] : [],
+    ...(named ? {} : { bulk: { opened: false } }),
+    events: events.length,
+    reason: asked.reason,
+    actor: actorOf(asked.by),
+  });
 }
 
 /** The clear part of an event: what is sealed stays sealed. */
@@ -61,12 +95,14 @@ async function* recent(
 export function registerEvents(command: Command): void {
   command
     .command("tail")
-    .description("the last events of each partition, oldest first by recorded time")
+    .description("the last events of each partition, oldest first by recorded time; recorded as an access")
     .addOption(new Option("--entity <entity>", "of one entity").choices([...entities]))
     .option("--last <n>", "events a partition", "5")
     .option("--key <id>", "of one entity's id")
+    .option("--reason <text>", "why, for the record")
+    .option("--by <name>", "who asks; default the user of the system")
     .option("--json", "one JSON object a line")
-    .action((options: { entity?: (typeof entities)[number]; last: string; key?: string; json?: boolean }) =>
+    .action((options: Asked & { entity?: (typeof entities)[number]; last: string; key?: string }) =>
       withLog(async ({ log, settings }) => {
         const codec = await connectCodec(settings);
         const topics = (options.entity ? [options.entity] : entities).map(eventsTopic);
@@ -76,6 +112,13 @@ export function registerEvents(command: Command): void {
           if (!options.key || record.key === options.key)
             found.push([record.timestamp, await shown(codec, topic, partition, record)]);
         }
+        await recordLook(
+          log,
+          codec,
+          "events tail",
+          found.map(([, event]) => event),
+          options,
+        );
         for (const [, event] of found.sort(([left], [right]) => left - right)) {
           if (options.json) printJson(event);
           else print(`${event.topic}/${event.partition}/${event.offset}  ${event.type}  ${event.key}`);
@@ -85,8 +128,10 @@ export function registerEvents(command: Command): void {
   command
     .command("show")
     .argument("<place>", "topic/partition/offset")
-    .description("one event, decoded, as JSON")
-    .action((place: string) =>
+    .description("one event, decoded, as JSON; recorded as an access")
+    .option("--reason <text>", "why, for the record")
+    .option("--by <name>", "who asks; default the user of the system")
+    .action((place: string, options: Asked) =>
       withLog(async ({ log, settings }) => {
         const [, topic = "", partition, offset] = /^(.+)\/(\d+)\/(\d+)$/.exec(place) ?? [];
         const marks = topic === "" ? [] : await log.watermarks(topic);
@@ -96,7 +141,9 @@ export function registerEvents(command: Command): void {
         const to = there && at >= there.low && at < there.high ? at + 1 : at;
         for await (const records of log.read(topic, Number(partition), at, to)) {
           for (const record of records) {
-            print(JSON.stringify(await shown(codec, topic, Number(partition), record), null, 2));
+            const event = await shown(codec, topic, Number(partition), record);
+            await recordLook(log, codec, "events show", [event], options);
+            print(JSON.stringify(event, null, 2));
             return;
           }
         }

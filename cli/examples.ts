@@ -157,7 +157,32 @@ const examples: Readonly<Record<string, readonly (readonly [call: string, what: 
     ["tributary audit verify", "exit code 0, or 3 with the first break"],
     ["tributary audit verify --segments /backup/kafka-logs --json", "a copy of the brokers' files"],
   ],
+  "audit prove": [
+    [
+      "tributary audit prove --topic health.claim.events --partition 0 --offset 17 --out proof.json",
+      "the record, its path, and the signed checkpoint that it leads to",
+    ],
+    [
+      "tributary audit prove --check proof.json --public-key $(cat notary.pub) --folder /media/checkpoints",
+      "somewhere else: no log, no database, no network",
+    ],
+  ],
+  "audit consistency": [
+    [
+      "tributary audit consistency --from /media/checkpoints/JOURNAL/health.claim.events/0/000000001200.json",
+      "from a checkpoint that somebody kept to the last one",
+    ],
+    [
+      "tributary audit consistency --from health.claim.events/0/1200 --to health.claim.events/0/5000 --out grown.json",
+      "between two that the database has",
+    ],
+    ["tributary audit consistency --check grown.json --public-key $(cat notary.pub)", "exit code 0, or 3"],
+  ],
   "audit key": [["tributary audit key", "to be kept by the auditor, outside of the installation"]],
+  "bench audit": [
+    ["tributary bench audit", "ten million events; some minutes, and 5 GB of disk while it runs"],
+    ["tributary bench audit --events 100000 --records 100000 --people 500 --json", "a small one, for a script"],
+  ],
   "bench generate": [["tributary bench generate --messages 100000", "messages a second"]],
   "bench intake": [
     ["tributary bench intake", "every connector that has a part in it"],

@@ -65,6 +65,7 @@ export function registerIntake(command: Command): void {
             command: "intake list",
             subject: { kind: "unit", id: "journal" },
             patients: [],
+            bulk: { opened: true },
             actor: actorOf(undefined),
           });
         }

@@ -1,4 +1,5 @@
 import { type Command, InvalidArgumentError } from "commander";
+import { recordAccess } from "../engine/audit/access.js";
 import { type Build, listBuilds } from "../engine/projector/build.js";
 import { dropBuild, swapBuild } from "../engine/projector/swap.js";
 import { claimBuild } from "../engine/replay/claim.js";
@@ -7,6 +8,7 @@ import { projectionNamed } from "../engine/service/discover.js";
 import { TributaryError } from "../engine/service/errors.js";
 import { rebuildFlags } from "../engine/service/node-flags.js";
 import type { Pool } from "../engine/store/pool.js";
+import { actorOf } from "./audit-options.js";
 import { withBuildSource } from "./build-source.js";
 import { confirm } from "./confirm.js";
 import { print, printJson, printTable } from "./output.js";
@@ -26,13 +28,24 @@ interface RebuildOptions {
   readonly swap: boolean;
   readonly rate?: number;
   readonly connections: number;
+  readonly reason?: string;
+  readonly by?: string;
   readonly json?: boolean;
 }
 
 async function rebuild(name: string, options: RebuildOptions): Promise<void> {
   if (await ranWithFlags(rebuildFlags)) return;
   const report = new RebuildReport(options.json !== true);
-  await withBuildSource(name, options, async ({ source, log }) => {
+  await withBuildSource(name, options, async ({ source, log, codec }) => {
+    await recordAccess(log, codec, {
+      action: "REPLAY",
+      command: "projections rebuild",
+      subject: { kind: "projection", id: name },
+      patients: [],
+      bulk: { projection: name, opened: source.opens },
+      reason: options.reason,
+      actor: actorOf(options.by),
+    });
     const rebuilt = await rebuildProjection({
       ...source,
       log,
@@ -116,11 +129,13 @@ export function registerProjectionBuilds(command: Command): void {
     .command("rebuild")
     .argument("<name>", "projection")
     .description(
-      "make a build anew from the whole log beside the current one, compare the two, and put the views on it; exit code 2 when they differ. Called again it goes on where it was ended",
+      "make a build anew from the whole log beside the current one, compare the two, and put the views on it; recorded as an access; exit code 2 when they differ. Called again it goes on where it was ended",
     )
     .option("--no-swap", "stop before the views are put on it")
     .option("--rate <n>", "most events a second", wholeNumber)
     .option("--connections <n>", "most connections that write at once", wholeNumber, 2)
+    .option("--reason <text>", "why, for the record")
+    .option("--by <name>", "who does it; default the user of the system")
     .option("--json", "one JSON object in the end")
     .action(rebuild);
   command

@@ -1,7 +1,10 @@
 import type { Command } from "commander";
+import { recordAccess } from "../engine/audit/access.js";
+import { connectCodec } from "../engine/log/registry.js";
 import { TributaryError } from "../engine/service/errors.js";
+import { actorOf } from "./audit-options.js";
+import { withLog } from "./log.js";
 import { print, printTable } from "./output.js";
-import { withPool } from "./pool.js";
 
 /** Seconds after which Postgres gives a query up. */
 const longestSeconds = 60;
@@ -11,10 +14,24 @@ export function registerProjectionQuery(command: Command): void {
   command
     .command("query")
     .argument("<sql>", "one statement; tables are in the schema `projections`")
-    .description("ask the read models as an analyst may: nothing that identifies a person, and nothing can be changed")
+    .description(
+      "ask the read models as an analyst may: nothing that identifies a person, and nothing can be changed; recorded as an access, without the statement",
+    )
+    .option("--reason <text>", "why, for the record")
+    .option("--by <name>", "who asks; default the user of the system")
     .option("--json", "one JSON object a row, as Postgres writes it; not for EXPLAIN and SHOW")
-    .action((sql: string, options: { json?: boolean }) =>
-      withPool(async (pool) => {
+    .action((sql: string, options: { reason?: string; by?: string; json?: boolean }) =>
+      withLog(async ({ log, pool, settings }) => {
+        // Whose rows a statement gives, only the statement knows.
+        await recordAccess(log, await connectCodec(settings), {
+          action: "READ",
+          command: "projections query",
+          subject: { kind: "projection", id: "all" },
+          patients: [],
+          bulk: { opened: false },
+          reason: options.reason,
+          actor: actorOf(options.by),
+        });
         if (options.json) {
           const asked = sql.trim().replace(/;$/, "");
           const rows = await asAnalyst(pool, `SELECT row_to_json(asked)::text AS row FROM (${asked}\n) AS asked`);
@@ -28,7 +45,7 @@ export function registerProjectionQuery(command: Command): void {
     );
 }
 
-type Pool = Parameters<Parameters<typeof withPool>[0]>[0];
+type Pool = Parameters<Parameters<typeof withLog>[0]>[0]["pool"];
 
 /** Every value as Postgres writes it: an amount with its cents, an instant with its zone. */
 const asText = { getTypeParser: () => (text: string) => text };

@@ -1,9 +1,11 @@
 import { type Command, InvalidArgumentError } from "commander";
+import { recordAccess } from "../engine/audit/access.js";
 import { connectCodec } from "../engine/log/registry.js";
 import { auditDecisions } from "../engine/projector/audit-decisions.js";
 import { awaitProjections } from "../engine/projector/await.js";
 import { currentBuild } from "../engine/projector/build.js";
 import { Decisions } from "../engine/projector/decisions.js";
+import { openedEventTypes } from "../engine/projector/roles.js";
 import { buildStatuses } from "../engine/projector/status.js";
 import { verifyProjection } from "../engine/projector/verify.js";
 import { decoderOf } from "../engine/service/consumer-process.js";
@@ -11,6 +13,7 @@ import { allProjections } from "../engine/service/discover.js";
 import { TributaryError } from "../engine/service/errors.js";
 import { sealedOpener } from "../engine/service/sealed-opener.js";
 import { kekSettings } from "../engine/service/settings.js";
+import { actorOf } from "./audit-options.js";
 import { withLog } from "./log.js";
 import { print, printJson, printTable } from "./output.js";
 import { registerProjectionBuilds } from "./projection-builds.js";
@@ -55,15 +58,28 @@ export function registerProjections(command: Command): void {
   command
     .command("verify")
     .argument("<name>", "projection")
-    .description("recompute the current build from the whole log and compare every row; exit code 2 when one differs")
+    .description(
+      "recompute the current build from the whole log and compare every row; recorded as an access; exit code 2 when one differs",
+    )
+    .option("--reason <text>", "why, for the record")
+    .option("--by <name>", "who does it; default the user of the system")
     .option("--json", "one JSON object")
-    .action((name: string, options: { json?: boolean }) =>
+    .action((name: string, options: { reason?: string; by?: string; json?: boolean }) =>
       withLog(async ({ log, pool, settings }) => {
         const projection = (await allProjections()).find((one) => one.name === name);
         const build = await currentBuild(pool, name);
         if (!projection || !build)
           throw new TributaryError("TRIB_CLI_NOT_FOUND", `There is no projection ${name} with a current build.`);
         const codec = await connectCodec(settings);
+        await recordAccess(log, codec, {
+          action: "REPLAY",
+          command: "projections verify",
+          subject: { kind: "projection", id: name },
+          patients: [],
+          bulk: { projection: name, opened: openedEventTypes({ name, project: [projection] }).length > 0 },
+          reason: options.reason,
+          actor: actorOf(options.by),
+        });
         const opener = sealedOpener(pool, kekSettings(settings), codec);
         const decisions = new Decisions(auditDecisions(log, codec), name);
         await decisions.load();
@@ -82,6 +98,8 @@ export function registerProjections(command: Command): void {
             print(
               `${verification.events} events folded, ${verification.rows} rows compared, ${verification.differing} differ`,
             );
+            if (verification.skipped.length > 0)
+              print(`not compared, as they moved meanwhile: ${verification.skipped.join(", ")}`);
             if (verification.differences.length > 0)
               printTable(verification.differences.map((row) => ({ ...row, columns: row.columns.join(", ") })));
           }

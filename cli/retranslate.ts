@@ -84,6 +84,7 @@ export function registerRetranslate(command: Command): void {
           command: "intake retranslate",
           subject: { kind: "unit", id: "journal" },
           patients: [],
+          bulk: { from: since, until, opened: true },
           reason,
           actor: actorOf(options.by),
         };

@@ -25,7 +25,7 @@ export function registerStatus(command: Command): void {
       print();
       printTable(
         status.projections.map((build) => ({ ...build, lagSeconds: build.lagSeconds.toFixed(1) })),
-        ["name", "build", "schema", "state", "lagEvents", "lagSeconds", "parkedKeys"],
+        ["name", "build", "schema", "state", "lagEvents", "lagSeconds", "parkedKeys", "leftOutRows"],
       );
     }),
   );

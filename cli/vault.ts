@@ -5,8 +5,8 @@ import { awaitProjections } from "../engine/projector/await.js";
 import { allProjections } from "../engine/service/discover.js";
 import { TributaryError } from "../engine/service/errors.js";
 import { kekSettings, requireSetting } from "../engine/service/settings.js";
-import type { Pool } from "../engine/store/pool.js";
 import { type Erased, erasePatient } from "../engine/vault/erase.js";
+import { recordsOfPerson } from "../engine/vault/person.js";
 import { keysByKek, rotateKeys } from "../engine/vault/rotate.js";
 import { actorOf, surrogateOf } from "./audit-options.js";
 import { confirm } from "./confirm.js";
@@ -26,15 +26,6 @@ function seconds(text: string): number {
   const value = Number(text);
   if (!(value > 0)) throw new InvalidArgumentError("seconds above zero are needed.");
   return value;
-}
-
-/** Records of the same person, the patient's own among them. */
-async function recordsOfPerson(pool: Pool, patient: string): Promise<readonly string[]> {
-  const { rows } = await pool.query<{ ids: readonly string[] }>(
-    "SELECT patient_ids AS ids FROM projections.persons WHERE $1::uuid = ANY (patient_ids)",
-    [patient],
-  );
-  return rows[0]?.ids ?? [patient];
 }
 
 /** What is sealed under other patients' keys is nobody's to destroy unasked. */
@@ -66,7 +57,8 @@ export function registerVault(command: Command): void {
         const projections = await allProjections();
         const timeline = projections.find(({ name }) => name === "timeline");
         if (!timeline) throw new TributaryError("TRIB_CLI_NOT_FOUND", "There is no read model timeline.");
-        const person = await recordsOfPerson(pool, patient);
+        const timeout = options.timeout * 1000;
+        const person = await recordsOfPerson({ log, pool, projections, timeout }, patient);
         const patients = options.person ? person : [patient];
         const others = person.length - patients.length;
         const what = patients.length === 1 ? `patient ${patient}` : `${patients.length} records of a person`;
@@ -77,7 +69,6 @@ export function registerVault(command: Command): void {
           options.yes,
         );
         const codec = await connectCodec(settings);
-        const timeout = options.timeout * 1000;
         const secret = requireSetting(settings, "TRIBUTARY_SECRET");
         const erased: Erased[] = [];
         for (const one of patients) {

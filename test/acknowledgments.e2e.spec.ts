@@ -12,6 +12,7 @@ import { type Connector, connectors } from "./acknowledgments/deliveries.js";
 import { DropBox, fileConnectors } from "./acknowledgments/drop-box.js";
 import { judge } from "./acknowledgments/judgement.js";
 import { type Answered, Partner } from "./acknowledgments/partner.js";
+import { type Flood, flood } from "./acknowledgments/slow-log.js";
 import { Replies, strike, type WeatherKind, weatherKinds } from "./acknowledgments/weather.js";
 import { journalLag } from "./crash/backlog.js";
 import { hunt, type Kill, type Prey, tally } from "./crash/hunter.js";
@@ -52,6 +53,8 @@ beforeAll(async () => {
     settings: {
       KAFKA_BROKERS: broker.address,
       TOPIC_PARTITIONS: "3",
+      // So little that a sender who is not held back is seen in the memory.
+      HL7V2_BYTES_IN_HAND: "16000000",
       HL7V2_PORT: String(ports.hl7v2),
       X12_PORT: String(ports.x12),
       CONNECTOR_PORTS: ["fhir", "csv", "cloudevents"].map((name) => `${name}=${ports[name as "csv"]}`).join(","),
@@ -183,6 +186,22 @@ describe("what partners are told", () => {
     await Promise.all(work);
     await expect.poll(() => boxes.reduce((sum, box) => sum + box.inHand, 0), { timeout: 60_000 }).toBe(0);
     await installation.untilReady();
+
+    // A slow log slows the partners, the memory stays flat, and nothing that was taken is lost: the judge has it too.
+    const slow = (isSlow: boolean) => {
+      brokerReplies.late = isSlow ? 1_000 : 0;
+    };
+    const floods = new Map<string, Flood>();
+    for (const connector of ["hl7v2", "fhir"] as const)
+      floods.set(connector, await flood(connector, installation, slow, 2_000));
+    for (const [name, { before, most, taken, heldBack, answered }] of floods) {
+      const grown = Math.round((most - before) / 1_000_000);
+      const shown = `${name} while its log was slow: ${Math.round(taken / 1_000_000)} MB taken, none of it for ${Math.round(heldBack)} ms, memory ${grown} MB more`;
+      process.stdout.write(`${shown}\n`);
+      expect(answered.length, shown).toBeGreaterThan(0);
+      expect(heldBack, shown).toBeGreaterThan(200);
+      expect(grown, shown).toBeLessThan(150);
+    }
     await expect.poll(() => journalLag(installation), { timeout: 60_000 }).toBe(0);
 
     const retries = partners.reduce((sum, partner) => sum + partner.retries, 0);
@@ -194,7 +213,8 @@ describe("what partners are told", () => {
         return { connector: box.connector, delivery, answers: [told] };
       }),
     );
-    const told = [...partners.flatMap(({ log }) => log), ...dropped];
+    const flooded = [...floods.values()].flatMap(({ answered }) => answered);
+    const told = [...partners.flatMap(({ log }) => log), ...dropped, ...flooded];
     const codec = await connectCodec(installation.settings);
     const vault = openVault({ pool: installation.pool, kek: requireSetting(installation.settings, "TRIBUTARY_KEK") });
     const judgement = await judge({ ...installation, codec, vault }, told);

@@ -25,7 +25,7 @@ process.env.TRIBUTARY_CHAOS_REPORT = folder;
 let result = { passed: 0, failed: 1, skipped: 0, status: 1 };
 if (chosen.length === 0) process.stdout.write(`No spec of a guarantee has a path with ${wanted.join(" or ")}.\n`);
 else {
-  result = { ...runVitest(chosen) };
+  result = { ...(await runVitest(chosen)) };
   const figures = readFigures(folder);
   const silent = chosen.filter((path) => !figures.some(({ spec }) => spec === path));
   const violations = figures.reduce((sum, one) => sum + one.violations, 0);

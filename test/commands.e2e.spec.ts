@@ -295,7 +295,7 @@ describe("while everything runs", () => {
     expect(addresses("x12")?.[0]).toMatchObject({ protocol: "http", url: expect.stringMatching(/^http:\/\//) });
     for (const projection of status.projections) {
       expect(Object.keys(projection).sort()).toEqual(
-        ["name", "build", "schema", "state", "lagEvents", "lagSeconds", "parkedKeys"].sort(),
+        ["name", "build", "schema", "state", "lagEvents", "lagSeconds", "parkedKeys", "leftOutRows"].sort(),
       );
     }
     expect(status.projections.map(({ name }) => name)).toEqual(

@@ -13,6 +13,7 @@ mkdirSync(join(root, "producers", good.name, "partners"), { recursive: true });
 writeFileSync(join(root, "producers", good.name, "partners", "generic.json"), "{}");
 afterAll(() => rmSync(root, { recursive: true }));
 
+const rehearsal = "says in a rehearsal what it answers in earnest, and leaves nothing behind";
 const sample = (name: string) =>
   new Map([[name, readFileSync(new URL(`../cli/scaffold/connector/samples/${name}.json`, import.meta.url))]]);
 const samples = { accepted: sample("accepted"), rejected: sample("rejected") };
@@ -75,7 +76,22 @@ describe("the laws of connectors", () => {
           ),
       }));
     expect(await changed({ facility: "of Jane Doe" })).toEqual([law]);
-    expect(await changed({ birthYear: "1980" })).toEqual([law]);
+    expect(await changed({ birthYear: "1980" })).toEqual([law, rehearsal]);
+  });
+
+  it("find a rehearsal that keeps something, or says what nobody is told", async () => {
+    const keeps = await broken({
+      receive(context) {
+        writeFileSync(join(tmpdir(), "tributary-kept.json"), "{}");
+        return good.receive(context);
+      },
+    });
+    rmSync(join(tmpdir(), "tributary-kept.json"));
+    expect(keeps).toEqual([rehearsal]);
+    const differs = await broken({
+      rehearsal: () => ({ ...(good.profile.parse({}) as object), authentication: ["nobody"] }),
+    });
+    expect(differs).toEqual([rehearsal]);
   });
 
   it("find a rejection without a place", async () => {

@@ -29,7 +29,9 @@ describe.skipIf(!hasCorpus())("the public samples through the connectors", () =>
 
   beforeAll(async () => {
     truth = readTruth(join(corpus, "expected/journeys-truth.json.gz"));
-    installation = await startInstallation();
+    installation = await startInstallation({
+      names: ["hl7v2", "x12", "fhir", "publisher", "activity", "claims", "patients", "visits"],
+    });
     await installation.untilReady();
     pids = processIds();
   });
@@ -49,7 +51,7 @@ describe.skipIf(!hasCorpus())("the public samples through the connectors", () =>
       const { stretch } = await during(installation, () =>
         sendFile(installation, "x12", file, readSample(`x12/${file}`)),
       );
-      if (stated.claims || stated.remittances) await installation.applied();
+      if (stated.claims || stated.remittances) await installation.applied(60, false);
       const claims = claimFacts(await submissions(installation, stretch));
       const paid = remittanceFacts(await remittances(installation, stretch), await payments(installation, stretch));
       found.push(...differences.compare(file, expectedFacts(stated), { claims, ...paid }));

@@ -26,8 +26,8 @@ export interface TestInstallation {
   process(name: string): Registration | undefined;
   /** Waits until every process is ready. */
   untilReady(): Promise<void>;
-  /** Waits until all that was accepted is applied. */
-  applied(seconds?: number): Promise<{ parkedKeys: number }>;
+  /** Waits until all that was accepted is applied. @param derived also to the tables that are derived from whole ones. */
+  applied(seconds?: number, derived?: boolean): Promise<{ parkedKeys: number }>;
   query(sql: string): Promise<Record<string, unknown>[]>;
   stop(): Promise<void>;
 }
@@ -115,13 +115,13 @@ export async function startInstallation(
         await new Promise((resolve) => setTimeout(resolve, 50));
       }
     },
-    async applied(seconds = 60) {
+    async applied(seconds = 60, derived = true) {
       const consumers = await Promise.all(consumerNames().map(loadConsumer));
-      const running = consumers.filter(({ name }) => names.includes(name));
+      const running = consumers.filter(({ name }) => names.includes(name)).flatMap(({ project }) => project);
       return awaitProjections({
         log,
         pool,
-        projections: running.flatMap(({ project }) => project),
+        projections: derived ? running : running.map((projection) => ({ ...projection, derived: {} })),
         timeout: seconds * 1000,
       });
     },

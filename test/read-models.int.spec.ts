@@ -94,8 +94,13 @@ function happenings(from: number, count: number): FoldInput[] {
 }
 
 /** Roles belong to the whole server, so an installation beside this one must find the password that it would set. */
-const passwordOf = ({ name }: { readonly name: string }) =>
-  rolePassword(requireSetting(readSettings(process.env), "TRIBUTARY_SECRET"), consumerRole(name));
+const passwordOf = ({ name }: { readonly name: string }) => {
+  const settings = readSettings(process.env);
+  const [databaseUrl, secret] = (["DATABASE_URL", "TRIBUTARY_SECRET"] as const).map((of) =>
+    requireSetting(settings, of),
+  );
+  return rolePassword({ databaseUrl: String(databaseUrl), secret: String(secret) }, consumerRole(name));
+};
 
 let database: FreshDatabase;
 let log: MemoryLog;

@@ -1,6 +1,6 @@
 import { conclude, runTool, runVitest } from "./vitest-run.js";
 
-/** What must hold before any test runs: each counts as one test. */
+/** What must hold beside the tests: each counts as one. */
 const checks: readonly { readonly name: string; readonly command: readonly string[] }[] = [
   { name: "format and lint", command: ["biome", "check", "--error-on-warnings", "."] },
   { name: "types", command: ["tsc", "-p", "."] },
@@ -29,13 +29,17 @@ const checks: readonly { readonly name: string; readonly command: readonly strin
 
 let passed = 0;
 let failed = 0;
-for (const check of checks) {
-  const started = Date.now();
-  const good = runTool(check.command) === 0;
-  if (good) passed += 1;
-  else failed += 1;
-  process.stdout.write(`${good ? "ok" : "FAILED"}  ${check.name} (${((Date.now() - started) / 1000).toFixed(1)} s)\n`);
+/** One after the other, while the services of the tests start: what each printed is shown when it has ended. */
+async function runChecks(): Promise<void> {
+  for (const check of checks) {
+    const started = Date.now();
+    const { status, output } = await runTool(check.command, "kept");
+    if (status === 0) passed += 1;
+    else failed += 1;
+    const seconds = ((Date.now() - started) / 1000).toFixed(1);
+    process.stdout.write(`${output}${status === 0 ? "ok" : "FAILED"}  ${check.name} (${seconds} s)\n`);
+  }
 }
 
-const result = runVitest(process.argv.slice(2));
+const [result] = await Promise.all([runVitest(process.argv.slice(2)), runChecks()]);
 process.exit(conclude({ ...result, passed: passed + result.passed, failed: failed + result.failed }));

@@ -1,4 +1,4 @@
-import { spawnSync } from "node:child_process";
+import { spawn } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -19,25 +19,37 @@ export interface TestResult {
   readonly status: number;
 }
 
-/** Runs a tool of `node_modules/.bin` in the checkout, its output shown. @returns its exit code. */
-export function runTool(command: readonly string[]): number {
+/** A tool of `node_modules/.bin` that ended: its exit code, and what it printed unless that was shown. */
+export interface ToolResult {
+  readonly status: number;
+  readonly output: string;
+}
+
+/** Runs a tool of `node_modules/.bin` in the checkout. @param output whether it is shown at once or kept. */
+export function runTool(command: readonly string[], output: "shown" | "kept"): Promise<ToolResult> {
   const [tool = "", ...parameters] = command;
-  const path = join(repositoryRoot, "node_modules", ".bin", tool);
-  return spawnSync(path, parameters, { cwd: repositoryRoot, stdio: "inherit" }).status ?? 1;
+  const child = spawn(join(repositoryRoot, "node_modules", ".bin", tool), parameters, {
+    cwd: repositoryRoot,
+    stdio: output === "shown" ? "inherit" : ["ignore", "pipe", "pipe"],
+  });
+  let printed = "";
+  for (const stream of [child.stdout, child.stderr]) {
+    stream?.setEncoding("utf8").on("data", (text: string) => {
+      printed += text;
+    });
+  }
+  return new Promise((resolve) => {
+    child.once("error", (error) => resolve({ status: 1, output: `${error.message}\n` }));
+    child.once("close", (status) => resolve({ status: status ?? 1, output: printed }));
+  });
 }
 
 /** Runs vitest with its usual output, and counts. @param parameters further ones: files, options. */
-export function runVitest(parameters: readonly string[]): TestResult {
+export async function runVitest(parameters: readonly string[]): Promise<TestResult> {
   const folder = mkdtempSync(join(tmpdir(), "tributary-report-"));
   const file = join(folder, "report.json");
-  const status = runTool([
-    "vitest",
-    "run",
-    "--reporter=default",
-    "--reporter=json",
-    `--outputFile.json=${file}`,
-    ...parameters,
-  ]);
+  const words = ["vitest", "run", "--reporter=default", "--reporter=json", `--outputFile.json=${file}`, ...parameters];
+  const { status } = await runTool(words, "shown");
   try {
     const report = JSON.parse(readFileSync(file, "utf8")) as Report;
     const { numPassedTests: passed, numFailedTests, numFailedTestSuites, numPendingTests: skipped } = report;

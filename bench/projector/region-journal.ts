@@ -65,17 +65,22 @@ export async function journalRegion(place: Place, patients: number, feedOf: Feed
       },
     };
   };
-  const hl7v2 = await loadConnector("hl7v2");
-  const x12 = await loadConnector("x12");
   const began = performance.now();
-  await Promise.all([
-    playMessages(region, intakeOf(hl7v2.name, hl7v2.version), loadProfiles(hl7v2, false) as Map<string, Hl7Profile>),
-    playInterchanges(region, intakeOf(x12.name, x12.version), loadProfiles(x12, false) as Map<string, X12Profile>),
-  ]);
+  await playRegion(region, intakeOf);
   const seconds = (performance.now() - began) / 1000;
   await producer.close();
   vault.close();
   return { region, units, seconds };
+}
+
+/** A region's traffic through the connectors' own translations, without their servers. */
+export async function playRegion(region: Region, intakeOf: (connector: string, version: string) => Intake) {
+  const hl7v2 = await loadConnector("hl7v2");
+  const x12 = await loadConnector("x12");
+  await Promise.all([
+    playMessages(region, intakeOf(hl7v2.name, hl7v2.version), loadProfiles(hl7v2, false) as Map<string, Hl7Profile>),
+    playInterchanges(region, intakeOf(x12.name, x12.version), loadProfiles(x12, false) as Map<string, X12Profile>),
+  ]);
 }
 
 async function playMessages(region: Region, intake: Intake, profiles: ReadonlyMap<string, Hl7Profile>): Promise<void> {

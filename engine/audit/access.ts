@@ -4,8 +4,20 @@ import type { Codec } from "../log/codec.js";
 import type { Log } from "../log/log.js";
 import { auditTopic } from "../log/schemas.js";
 
-export const accessActions = ["READ", "OPEN", "EXPORT", "REPLAY"] as const;
+export const accessActions = ["READ", "OPEN", "EXPORT", "REPLAY", "DROP"] as const;
 export type AccessKind = (typeof accessActions)[number];
+
+/** An access that reaches every patient of whom a part of the log tells. */
+export interface BulkReach {
+  /** Read model whose events they are; default those of every topic. */
+  readonly projection?: string;
+  /** Events taken by the log at or after this, epoch milliseconds; default from the first. */
+  readonly from?: number | undefined;
+  /** Events recorded at or before this, epoch milliseconds; default now. */
+  readonly until?: number | undefined;
+  /** Whether what identifies a person is opened. */
+  readonly opened: boolean;
+}
 
 /** An access about to be granted. */
 export interface Access {
@@ -15,6 +27,8 @@ export interface Access {
   readonly subject: { readonly kind: string; readonly id: string };
   /** Surrogate ids of the patients concerned, as far as they are known. */
   readonly patients: readonly string[];
+  /** Whose it is, where that are too many to be named. */
+  readonly bulk?: BulkReach;
   readonly events?: number;
   readonly units?: number;
   readonly reason?: string | undefined;
@@ -34,13 +48,15 @@ export async function recordAccess(
   codec: Pick<Codec, "encode">,
   access: Access,
 ): Promise<void> {
-  const { action, command, subject, patients, events = 0, units = 0, reason, recipient, actor } = access;
+  const { action, command, subject, patients, bulk, events = 0, units = 0, reason, recipient, actor } = access;
+  const time = Date.now();
   const recorded: AccessRecordedInput & { readonly meta: AuditMetaInput } = {
-    meta: { id: randomUUID(), time: Date.now(), actor },
+    meta: { id: randomUUID(), time, actor },
     action,
     command,
     subject,
     patients: [...new Set(patients)],
+    bulk: bulk ? { ...bulk, until: bulk.until ?? time } : null,
     events,
     units,
     reason: reason ?? null,
@@ -90,25 +106,3 @@ export async function* auditRecords(
 
 export const isAccess = (found: AuditRecord): found is AuditRecord & { readonly value: AccessRecorded } =>
   found.type === "AccessRecorded";
-
-/** Years for which an account of disclosures is owed (45 CFR 164.528). */
-export const disclosureYears = 6;
-
-/**
- * Accesses that concern a patient, oldest first.
- * @param patients the patient's ids, those of merged records too.
- * @param since epoch milliseconds.
- */
-export async function disclosuresOf(
-  log: Pick<Log, "read" | "watermarks">,
-  codec: Pick<Codec, "decode">,
-  patients: ReadonlySet<string>,
-  since: number,
-): Promise<(AuditRecord & { readonly value: AccessRecorded })[]> {
-  const found = [];
-  for await (const each of auditRecords(log, codec)) {
-    if (!isAccess(each) || each.value.meta.time < since) continue;
-    if (each.value.patients.some((id) => patients.has(id)) || patients.has(each.value.subject.id)) found.push(each);
-  }
-  return found.sort((left, right) => left.value.meta.time - right.value.meta.time);
-}

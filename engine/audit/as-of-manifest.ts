@@ -1,7 +1,7 @@
 import { createHash, sign, verify } from "node:crypto";
 import { literal, quoted } from "../projector/names.js";
 import type { AsOf } from "../replay/as-of.js";
-import type { Pool } from "../store/pool.js";
+import type { Pool, PoolClient } from "../store/pool.js";
 import { type NotaryKey, publicKeyOf } from "./checkpoint.js";
 import { canonicalJson } from "./verifier/avro.js";
 
@@ -47,49 +47,71 @@ export type SignedAsOfManifest = AsOfManifest & {
 /** Where the engine found a row says nothing about what it holds. */
 const places = ["source_topic", "source_partition", "source_offset", "source_ordinal"];
 
+type AsOfViews = Pick<AsOf, "schema" | "views" | "sealed">;
+
+/** A row as it is hashed: JSON as Postgres writes it, without some columns. */
+export const rowText = (without: readonly string[]): string =>
+  `(to_jsonb(v) - ARRAY[${without.map(literal).join(", ")}]::text[])::text`;
+
+/** Columns that a view's hashes leave out: that of what identifies nobody, and that of whole rows where there is one. */
+export function leftOut({ columns, clear }: AsOf["views"][number], sealed: boolean) {
+  const restricted = columns.filter((column) => !clear.includes(column));
+  // Empty columns are of no epoch: their hash would differ from that of the same rows opened.
+  return { clear: [...restricted, ...places], whole: restricted.length > 0 && !sealed ? places : undefined };
+}
+
+/** The groups of a view's rows by the first byte of their hashes: the byte, the number of rows, their hashes joined. */
+export const groupsText = (schema: string, view: string, without: readonly string[]): string =>
+  `SELECT get_byte(h, 0) AS b, count(*) AS n, string_agg(h, ''::bytea ORDER BY h) AS hashes
+   FROM (SELECT sha256(convert_to(${rowText(without)}, 'UTF8')) AS h FROM ${quoted(schema)}.${quoted(view)} v) r
+   GROUP BY 1`;
+
 /**
  * Rows and their hash, in no order: SHA-256 of each row as JSON, these sorted and hashed in groups by their first byte, the
  * groups' hashes hashed in order. So that anybody can check it with SQL alone, and no list grows with the table.
  */
-function digestText(schema: string, view: string, without: readonly string[]): string {
-  const left = `ARRAY[${without.map(literal).join(", ")}]::text[]`;
-  return `SELECT coalesce(sum(n), 0)::bigint AS rows, encode(sha256(coalesce(string_agg(g, ''::bytea ORDER BY b), '')), 'hex') AS sha256
-    FROM (SELECT get_byte(h, 0) AS b, count(*) AS n, sha256(string_agg(h, ''::bytea ORDER BY h)) AS g
-      FROM (SELECT sha256(convert_to((to_jsonb(v) - ${left})::text, 'UTF8')) AS h FROM ${quoted(schema)}.${quoted(view)} v) r
-      GROUP BY 1) s`;
-}
+const digestText = (schema: string, view: string, without: readonly string[]): string =>
+  `SELECT coalesce(sum(n), 0)::bigint AS rows,
+     encode(sha256(coalesce(string_agg(sha256(hashes), ''::bytea ORDER BY b), '')), 'hex') AS sha256
+   FROM (${groupsText(schema, view, without)}) s`;
 
-/** Digests of all views of an as-of, from one snapshot. */
-export async function digestsOf(
-  pool: Pool,
-  { schema, views, sealed }: Pick<AsOf, "schema" | "views" | "sealed">,
-): Promise<Readonly<Record<string, TableDigest>>> {
+/** Runs queries of one snapshot, in which instants are written in UTC. */
+export async function inSnapshot<Result>(pool: Pool, work: (client: PoolClient) => Promise<Result>): Promise<Result> {
   const client = await pool.connect();
   let broken = true;
   try {
     await client.query("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY");
-    // Instants are written in the session's zone.
     await client.query("SET LOCAL TimeZone = 'UTC'");
+    const result = await work(client);
+    await client.query("COMMIT");
+    broken = false;
+    return result;
+  } finally {
+    client.release(broken);
+  }
+}
+
+/** Digests of all views of an as-of, from one snapshot. */
+export function digestsOf(
+  pool: Pool,
+  { schema, views, sealed }: AsOfViews,
+): Promise<Readonly<Record<string, TableDigest>>> {
+  return inSnapshot(pool, async (client) => {
     const digests: Record<string, TableDigest> = {};
     const digest = async (view: string, without: readonly string[]) => {
       const { rows } = await client.query<{ rows: number; sha256: string }>(digestText(schema, view, without));
       return rows[0] as { rows: number; sha256: string };
     };
-    for (const { name, columns, clear } of views) {
-      const restricted = columns.filter((column) => !clear.includes(column));
-      const seen = await digest(name, [...restricted, ...places]);
-      // Empty columns are of no epoch: their hash would differ from that of the same rows opened.
-      const whole = restricted.length > 0 && !sealed ? await digest(name, places) : undefined;
+    for (const view of views) {
+      const { clear, whole } = leftOut(view, sealed);
+      const seen = await digest(view.name, clear);
+      const all = whole && (await digest(view.name, whole));
       // A table without a clear column tells nobody anything by its rows.
-      const sha256 = clear.length > 0 ? seen.sha256 : createHash("sha256").digest("hex");
-      digests[name] = { rows: Number(seen.rows), sha256, restrictedSha256: whole?.sha256 ?? null };
+      const sha256 = view.clear.length > 0 ? seen.sha256 : createHash("sha256").digest("hex");
+      digests[view.name] = { rows: Number(seen.rows), sha256, restrictedSha256: all?.sha256 ?? null };
     }
-    await client.query("COMMIT");
-    broken = false;
     return digests;
-  } finally {
-    client.release(broken);
-  }
+  });
 }
 
 /**

@@ -1,5 +1,7 @@
+import { createHash } from "node:crypto";
 import type { AccessRecorded, ErasureRecorded, EventPlace } from "../../schemas/audit/audit.generated.js";
 import { type AuditRecord, isAccess } from "./access.js";
+import { reachText } from "./access-row.js";
 
 /** A FHIR R4 AuditEvent, as far as we fill it in. */
 type Resource = Readonly<Record<string, unknown>>;
@@ -22,6 +24,7 @@ const kinds: Readonly<Record<string, { readonly action: string; readonly profile
     profile: `${balp}/IHE.BasicAudit.PrivacyDisclosure.Source`,
   },
   REPLAY: { type: coding(dicom, "110100", "Application Activity"), action: "E" },
+  DROP: { type: coding(dicom, "110100", "Application Activity"), action: "D" },
 };
 /** Decisions of operators about single events. */
 const decisions: Readonly<Record<string, string>> = {
@@ -37,9 +40,10 @@ const entity = (what: string, code: string, display: string, role: readonly [str
   role: coding("http://terminology.hl7.org/CodeSystem/object-role", role[0], role[1]),
 });
 
-function accessEntities({ subject, patients, command, recipient }: AccessRecorded) {
+function accessEntities({ subject, patients, bulk, command, recipient }: AccessRecorded) {
   return [
     ...patients.map((id) => entity(id, "1", "Person", ["1", "Patient"])),
+    ...(bulk ? [{ ...entity("", "1", "Person", ["1", "Patient"]), what: { display: reachText(bulk) } }] : []),
     {
       ...entity(subject.id, "2", "System Object", ["4", "Domain Resource"]),
       name: subject.kind,
@@ -70,6 +74,12 @@ function entitiesOf(found: AuditRecord) {
   return decisionEntities(found.value as { readonly event?: EventPlace });
 }
 
+/** Ids of ours are FHIR ids already, or have characters that an id may not have. */
+const idOf = (id: string): string => {
+  const plain = id.replace(/[^A-Za-z0-9.-]/g, ".");
+  return plain.length <= 64 ? plain : createHash("sha256").update(id).digest("hex");
+};
+
 /**
  * A record of the audit topic as a FHIR R4 AuditEvent. Accesses claim the profiles of IHE BALP (Basic Audit Log Patterns)
  * where one fits; patients are named by surrogate ids.
@@ -87,8 +97,11 @@ export function auditEventOf(found: AuditRecord, installation: string): Resource
   const { profile, ...described } = kind as { readonly profile?: string };
   return {
     resourceType: "AuditEvent",
-    id: meta.id,
-    ...(profile === undefined ? {} : { meta: { profile: [profile] } }),
+    id: idOf(meta.id),
+    // The profiles want a patient by name.
+    ...(profile === undefined || (isAccess(found) && found.value.patients.length === 0)
+      ? {}
+      : { meta: { profile: [profile] } }),
     ...described,
     recorded: new Date(meta.time).toISOString(),
     outcome: "0",

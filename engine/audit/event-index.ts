@@ -7,6 +7,7 @@ import { Positions } from "../projector/positions.js";
 import type { Pool } from "../store/pool.js";
 import { decodeWith } from "./decode.js";
 import { livesOf, undecodable } from "./placed-event.js";
+import type { PlacedRecord, RecordPlace } from "./read-places.js";
 
 /** Surrogate ids by what they name. */
 export interface Subjects {
@@ -48,14 +49,14 @@ async function timelineVector(pool: Pool): Promise<ReadonlyMap<string, number> |
 
 const list = (ids: ReadonlySet<string>): string[] => [...ids];
 
+/** Events of some patients ($1), visits ($2) and claims ($3): each list has an index. */
+export const eventsOfSubjects = `SELECT topic, partition, "offset", event_id AS "eventId", event_type AS type,
+    patient_id AS "patientId", visit_id AS "visitId", claim_id AS "claimId", remittance_id AS "remittanceId"
+  FROM projections.timeline
+  WHERE patient_id = ANY ($1::uuid[]) OR visit_id = ANY ($2::uuid[]) OR claim_id = ANY ($3::uuid[])`;
+
 async function inTimeline(pool: Pool, { patients, visits, claims, remittances }: Subjects): Promise<EventPlace[]> {
-  const { rows } = await pool.query<EventPlace>(
-    `SELECT topic, partition, "offset", event_id AS "eventId", event_type AS type, patient_id AS "patientId",
-       visit_id AS "visitId", claim_id AS "claimId", remittance_id AS "remittanceId"
-     FROM projections.timeline
-     WHERE patient_id = ANY ($1::uuid[]) OR visit_id = ANY ($2::uuid[]) OR claim_id = ANY ($3::uuid[])`,
-    [list(patients), list(visits), list(claims)],
-  );
+  const { rows } = await pool.query<EventPlace>(eventsOfSubjects, [list(patients), list(visits), list(claims)]);
   return remittances.size === 0 ? rows : [...rows, ...(await remittanceEvents(pool, remittances))];
 }
 
@@ -69,6 +70,32 @@ async function remittanceEvents(pool: Pool, remittances: ReadonlySet<string>): P
     [list(remittances), eventsTopic("claim")],
   );
   return rows;
+}
+
+/**
+ * Where an event is, by its id. The timeline has no index on ids: it is read as a whole.
+ * @throws TRIB_CLI_NOT_FOUND
+ */
+export async function placeOfEvent(pool: Pool, eventId: string): Promise<RecordPlace> {
+  const isThere = (await timelineVector(pool)) !== undefined;
+  const { rows } = isThere
+    ? await pool.query<RecordPlace>(
+        'SELECT topic, partition, "offset" FROM projections.timeline WHERE event_id = $1 LIMIT 1',
+        [eventId],
+      )
+    : { rows: [] };
+  const [place] = rows;
+  if (place) return place;
+  const why = isThere ? "has no event" : "isn't there to look up the event";
+  throw new TributaryError("TRIB_CLI_NOT_FOUND", `The timeline ${why} ${eventId}.`);
+}
+
+/** Patients that a record names by their surrogate id; none where it is no event. */
+export async function patientsOfRecord(codec: Codec, { topic, record }: PlacedRecord): Promise<string[]> {
+  if (!entities.some((entity) => eventsTopic(entity) === topic)) return [];
+  const decoded = await decodeWith(codec, record.value ?? Buffer.alloc(0)).catch(undecodable);
+  const { patientId = null } = decoded ? subjectsOf(topic, decoded.type, record.key, decoded.event) : {};
+  return patientId === null ? [] : [patientId];
 }
 
 /** Whom an event is about: as the timeline has it. */

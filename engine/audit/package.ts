@@ -1,21 +1,15 @@
 import { createHash, sign } from "node:crypto";
 import { zipSync } from "fflate";
-import { exactBytes } from "../log/log.js";
-import { TributaryError } from "../service/errors.js";
 import type { Pool } from "../store/pool.js";
-import type { NotaryKey, SignedTreeHead } from "./checkpoint.js";
-import { signedHeads } from "./notary-store.js";
+import type { NotaryKey } from "./checkpoint.js";
+import { headOver, packedCheckpoint, packedRecord } from "./proof-files.js";
 import { inclusionProofs } from "./proofs.js";
 import type { PlacedRecord } from "./read-places.js";
 import { canonicalJson, schemaIdIn } from "./verifier/avro.js";
 import { nodeVerifier, pageVerifier } from "./verifier/bundle.js";
-import {
-  type PackedCheckpoint,
-  type PackedProof,
-  type PackedRecord,
-  packageFormat,
-  shownOf,
-} from "./verifier/check.js";
+import { type PackedProof, packageFormat } from "./verifier/check.js";
+import type { PackedCheckpoint } from "./verifier/checkpoint.js";
+import { shownOf } from "./verifier/record.js";
 
 /** What a package is made of. */
 export interface PackageContent {
@@ -40,37 +34,8 @@ export interface PackageParts {
   readonly timeout?: number;
 }
 
-const base64 = (bytes: Buffer | null): string | null => bytes?.toString("base64") ?? null;
 const utf8 = (text: string): Buffer => Buffer.from(text);
 const lines = (texts: readonly string[]): Buffer => utf8(texts.map((text) => `${text}\n`).join(""));
-
-function packed({ topic, partition, record }: PlacedRecord): PackedRecord {
-  const { key, value, headers } = exactBytes(record);
-  return {
-    topic,
-    partition,
-    offset: record.offset,
-    timestamp: record.timestamp,
-    key: base64(key),
-    value: base64(value),
-    headers: headers.map(([name, content]) => [name.toString("base64"), base64(content)]),
-  };
-}
-
-/** The smallest signed tree with a record in it. @throws TRIB_AUDIT_NOT_SIGNED when none comes in time. */
-async function headOver(
-  { pool, journal, key, timeout = 120_000 }: PackageParts,
-  { topic, partition, offset }: PlacedRecord,
-): Promise<SignedTreeHead> {
-  const until = Date.now() + timeout;
-  for (;;) {
-    const heads = await signedHeads(pool, { journal, topic, partition }, offset + 1);
-    const head = heads.find(({ publicKey }) => publicKey.equals(key.publicKey));
-    if (head) return head;
-    if (Date.now() >= until) throw new TributaryError("TRIB_AUDIT_NOT_SIGNED", undefined, { topic, partition, offset });
-    await new Promise((resolve) => setTimeout(resolve, 500));
-  }
-}
 
 interface Proven {
   readonly proofs: ReadonlyMap<PlacedRecord, PackedProof>;
@@ -89,10 +54,12 @@ async function proven(parts: PackageParts, records: readonly PlacedRecord[]): Pr
   }
   for (const group of partitions.values()) {
     const last = group.reduce((left, right) => (right.offset > left.offset ? right : left));
-    const head = await headOver(parts, last);
-    const { topic, partition, size, root, signedAt, signature } = head;
+    const { pool, journal, key, timeout } = parts;
+    const place = { journal, topic: last.topic, partition: last.partition };
+    const head = await headOver(pool, place, { offset: last.offset, publicKey: key.publicKey, timeout });
+    const { size } = head;
     const found = await inclusionProofs(
-      parts.pool,
+      pool,
       head,
       size,
       group.map(({ offset }) => offset),
@@ -104,14 +71,7 @@ async function proven(parts: PackageParts, records: readonly PlacedRecord[]): Pr
         path: path.map((hash) => hash.toString("base64")),
       });
     }
-    checkpoints.push({
-      topic,
-      partition,
-      size,
-      root: root.toString("base64"),
-      time: new Date(signedAt).toISOString(),
-      signature: signature.toString("base64"),
-    });
+    checkpoints.push(packedCheckpoint(head));
   }
   return { proofs, checkpoints };
 }
@@ -128,7 +88,7 @@ export async function makePackage(parts: PackageParts, content: PackageContent):
   const { records } = content;
   const { proofs, checkpoints } = await proven(parts, records);
   const files = new Map<string, Uint8Array>();
-  const raw = records.map(packed);
+  const raw = records.map(packedRecord);
   for (const { value } of raw) {
     const id = schemaIdIn(Buffer.from(value ?? "", "base64"));
     const name = `schemas/${id}.json`;
@@ -181,6 +141,7 @@ records.jsonl      the same records as the log has them, bytes in base64
 schemas/           Avro schemas of the records, by the id in front of each
 proofs.jsonl       that each record stands in the log, one line a record (RFC 6962)
 checkpoints.jsonl  the signed states of the log that the proofs lead to
+as-of/             rows as they were known at a moment, with proofs, and the signed state of the whole read model
 trail.json         units, events and the rows that they changed, in order
 access.jsonl       who was shown or given any of it (FHIR AuditEvent)
 units/             units as received, where they were opened

@@ -55,6 +55,14 @@ function headOf(place: ChainPlace, text: string): ExportedHead | undefined {
   }
 }
 
+/** A head in a file by itself, whichever partition it is of; undefined when it is none. */
+export async function readHead(path: string): Promise<ExportedHead | undefined> {
+  const text = await readFile(path, "utf8").catch(() => "");
+  const [, journal, topic, partition] = /"origin":"tributary\/([^/"]+)\/([^/"]+)\/(\d+)"/.exec(text) ?? [];
+  if (journal === undefined || topic === undefined) return undefined;
+  return headOf({ journal, topic, partition: Number(partition) }, text);
+}
+
 /** What is found in the second place about a partition. */
 export interface Exported {
   /** Smallest first. */

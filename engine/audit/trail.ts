@@ -111,10 +111,14 @@ async function closure(find: FindEvents, source: TrailSource, id: string): Promi
   }
 }
 
-/** The same, for who asks about a patient by any of its ids. */
-export async function mergedPatients(source: TrailSource, id: string): Promise<ReadonlySet<string>> {
+/** All ids of a patient over merges, and the events about it, its visits and claims. */
+export async function eventsOfPatient(
+  source: TrailSource,
+  id: string,
+): Promise<{ readonly patients: ReadonlySet<string>; readonly records: readonly PlacedRecord[] }> {
   const { find } = await eventIndex(source, source.scan);
-  return closure(find, source, id);
+  const { patients, places } = await placesOf(find, source, "patient", id);
+  return { patients, records: await readPlaces(source.log, places) };
 }
 
 /** Both sides of the merges among some events. */

@@ -12,7 +12,7 @@ import { unitCodes } from "./unit-codes.js";
 export type SealEvent = (event: EventName, subject: string, plaintext: Buffer) => Buffer;
 
 export interface FinishContext {
-  readonly codec: Pick<Codec, "encode">;
+  readonly codec: Pick<Codec, "encode" | "encodeFinished">;
   readonly connector: string;
   readonly receiptId: string;
   /** Where the unit is translated again: which translation it is, and where the unit was first translated. */
@@ -47,7 +47,7 @@ function finishEvent(
   { codec, connector, receiptId, seal, eventLimit, again }: FinishContext,
 ): JournalledEventInput | (Verdict & { accepted: false }) {
   const type: EventType = draft.type;
-  const { record, topics, sealed: sealedRecord } = eventCatalog[type];
+  const { topics, sealed: sealedRecord } = eventCatalog[type];
   const topic = draft.topic ?? topics[0];
   const id = eventId(receiptId, again?.generation ?? 0, index);
   const meta: EventMetaInput = {
@@ -59,7 +59,8 @@ function finishEvent(
     connector,
     causationId: receiptId,
     correlationId: unit.transport?.transmissionId ?? null,
-    ...again,
+    generation: again?.generation,
+    origin: again?.origin,
   };
   try {
     let sealed: Buffer | null = null;
@@ -67,7 +68,7 @@ function finishEvent(
       if (draft.sealFor === undefined) return rejected(unitCodes.eventInvalid, `${type}.sealFor`);
       sealed = seal({ type, eventId: id }, draft.sealFor, codec.encode(sealedRecord, draft.sealed));
     }
-    const value = codec.encode(record, { ...draft.fields, meta, sealed });
+    const value = codec.encodeFinished(type, draft.fields, { meta, sealed });
     if (value.length > eventLimit) return rejected(unitCodes.eventTooLarge, type);
     return { topic, key: draft.subject, id, type, value };
   } catch (error) {

@@ -22,7 +22,7 @@ import { surrogates } from "./surrogate.js";
 export interface IntakeOptions {
   readonly connector: { readonly name: string; readonly version: string };
   readonly producer: LogProducer;
-  readonly codec: Pick<Codec, "encode" | "encodeEntry">;
+  readonly codec: Pick<Codec, "encode" | "encodeFinished" | "encodeEntry">;
   readonly vault: Vault;
   /** For the ledger's answers. */
   readonly pool: Pool;

@@ -21,7 +21,7 @@ export interface WaitingUnit {
 }
 
 export interface RecordContext {
-  readonly codec: Pick<Codec, "encode" | "encodeEntry">;
+  readonly codec: Pick<Codec, "encode" | "encodeFinished" | "encodeEntry">;
   readonly connector: { readonly name: string; readonly version: string };
   readonly hash: KeyedHash;
   readonly contentHash: ContentHash;
@@ -122,7 +122,7 @@ function encodeEntry(
     resource: kept?.rule === "LATEST" ? resourceHash(hash, kept) : null,
     contentHash: contentHash([unit.bytes]),
     size: unit.bytes.length,
-    sealedFor: chain.map(({ subject, generation }) => ({ subject, generation })),
+    sealedFor: chain,
     sealedUnit: sealUnit(receiptId, chain, { bytes, controlId: controlId?.value ?? null }),
     transport: unit.transport ?? null,
     closing: closing

@@ -1,4 +1,5 @@
 import { createHmac, hash } from "node:crypto";
+import { cutBytes, Views } from "../log/slab.js";
 
 /**
  * HMAC-SHA-256 (RFC 2104) under the deployment secret of a list of parts, each with its length before it (4 bytes, big
@@ -51,6 +52,7 @@ class Mac {
   readonly #secret: Buffer;
   /** The secret's inner block, and after it the message. */
   readonly #inner: Buffer;
+  readonly #innerViews: Views;
   /** The secret's outer block, and after it the inner digest. */
   readonly #outer: Buffer;
   #at = blockBytes;
@@ -59,6 +61,7 @@ class Mac {
   constructor(secret: Buffer) {
     this.#secret = secret;
     this.#inner = Buffer.alloc(blockBytes + gathered, 0);
+    this.#innerViews = new Views(this.#inner);
     this.#outer = Buffer.alloc(blockBytes + digestBytes, 0);
     for (let at = 0; at < blockBytes; at++) {
       this.#inner[at] = (secret[at] ?? 0) ^ 0x36;
@@ -114,18 +117,33 @@ class Mac {
   end(): Buffer {
     if (this.#stream !== undefined) return this.#stream.digest();
     // As texts of one byte a character: small buffers are dear for the garbage collector.
-    const digest = hash("sha256", this.#inner.subarray(0, this.#at), "binary");
+    const digest = hash("sha256", this.#innerViews.of(this.#at), "binary");
     this.#outer.write(digest, blockBytes, digestBytes, "latin1");
-    return Buffer.from(hash("sha256", this.#outer, "binary"), "latin1");
+    const mac = cutBytes(digestBytes);
+    mac.write(hash("sha256", this.#outer, "binary"), "latin1");
+    return mac;
   }
 }
 
-/** The first 128 bits as a UUID, lower case. The bits are the hash's own: no version is written into them. */
-export const uuidOf = (bytes: Buffer): string => uuidOfHex(bytes.toString("hex", 0, 16));
+const hexDigits = Buffer.from("0123456789abcdef");
+const uuidText = Buffer.from("00000000-0000-0000-0000-000000000000");
+/** Where the two digits of each byte stand in a UUID. */
+const uuidPlaces = [0, 2, 4, 6, 9, 11, 14, 16, 19, 21, 24, 26, 28, 30, 32, 34];
 
-/** @param hex at least 32 hexadecimal digits, lower case; the first are taken. */
-export function uuidOfHex(hex: string): string {
-  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20, 32)}`;
+/**
+ * The first 128 bits as a UUID, lower case. The bits are the hash's own: no version is written into them.
+ * @param hash bytes, or a text of one byte a character.
+ */
+export function uuidOf(hash: Buffer | string): string {
+  const isText = typeof hash === "string";
+  for (let index = 0; index < 16; index++) {
+    const byte = isText ? hash.charCodeAt(index) : (hash[index] as number);
+    const place = uuidPlaces[index] as number;
+    uuidText[place] = hexDigits[byte >>> 4] as number;
+    uuidText[place + 1] = hexDigits[byte & 15] as number;
+  }
+  // Made in one, it is one object, and not pieces to be put together by whoever looks at it first.
+  return uuidText.toString("latin1");
 }
 
 const secretOf = (hex: string): Buffer => {

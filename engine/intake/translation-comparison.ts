@@ -47,7 +47,7 @@ export function comparedEvent(
 
 /** The events of drafts, not sealed, to be compared. @returns undefined when one doesn't fit its schema. */
 export function madeEvents(
-  codec: Pick<Codec, "encode" | "decodeEvent" | "decodeSealed">,
+  codec: Pick<Codec, "encode" | "encodeFinished" | "decodeEvent" | "decodeSealed">,
   unit: FinishedUnit,
   eventLimit: number,
 ): readonly MadeEvent[] | undefined {

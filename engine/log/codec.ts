@@ -10,7 +10,9 @@ import {
 import type { JournalEntry, JournalEntryInput } from "../../schemas/intake/intake.generated.js";
 import { TributaryError } from "../service/errors.js";
 import { type AvroRecord, fullNameOf } from "./avro.js";
+import { Sink } from "./avro-sink.js";
 import { compileType } from "./avro-type.js";
+import { compileWriter, type WriteRecord } from "./avro-writer.js";
 import { journalRecord, rootRecords } from "./schemas.js";
 import { cutBytes } from "./slab.js";
 
@@ -19,6 +21,12 @@ export type OutgoingEvent<Name extends EventType> = EventInputs[Name] & {
   readonly meta: Omit<EventMeta, OptionalMeta> & { readonly [Key in OptionalMeta]?: EventMeta[Key] | undefined };
   readonly sealed?: Buffer | null | undefined;
 };
+/** What the engine adds to the facts of an event. */
+export interface FinishedParts {
+  readonly meta: OutgoingEvent<EventType>["meta"];
+  readonly sealed: Buffer | null;
+}
+
 type OptionalMeta = "timePrecision" | "causationId" | "correlationId" | "traceparent" | "generation" | "origin";
 
 /** An event as it is read, told apart by `type`. */
@@ -59,6 +67,8 @@ export interface Codec {
    */
   decode(buffer: Buffer): { readonly record: string; readonly value: unknown };
   encodeEvent<Name extends EventType>(type: Name, value: OutgoingEvent<Name>): Buffer;
+  /** The same of an event whose meta and sealed bytes are not in it yet. */
+  encodeFinished(type: EventType, fields: object, apart: FinishedParts): Buffer;
   /** @throws as `decode`, and TRIB_LOG_UNDECODABLE when it is another record than an event. */
   decodeEvent(buffer: Buffer): IncomingEvent;
   encodeEntry(entry: JournalEntryInput): Buffer;
@@ -119,11 +129,25 @@ const currentTypes: ReadonlyMap<string, Type> = new Map(
   [...rootRecords().values()].map((root) => [root.fullName, compileType(root.schema)]),
 );
 
+const partsApart = ["meta", "sealed"];
+
+/** How a record is written, under the registry's id for it. */
+interface Writer {
+  readonly record: string;
+  readonly type: Type;
+  readonly header: Buffer;
+  readonly write: WriteRecord;
+  /** Meta and sealed bytes given apart. */
+  readonly writeFinished: WriteRecord;
+}
+
+const nothing = {};
 /** @throws TRIB_LOG_SCHEMA_NOT_REGISTERED when a current schema has no id. */
 export function createCodec(schemas: CodecSchemas): Codec {
   const headers = new Map<string, Buffer>();
+  const writers = new Map<string, Writer>();
   const readers = new Map<number, Reader>();
-  let scratch = Buffer.allocUnsafe(scratchBytes);
+  let sink = new Sink(scratchBytes);
 
   const addReader = (id: number, schema: AvroRecord): void => {
     const record = fullNameOf(schema.name, schema.namespace, "");
@@ -154,28 +178,39 @@ export function createCodec(schemas: CodecSchemas): Codec {
   }
   for (const { id, schema } of schemas.writers) addReader(id, schema);
 
-  const encode = (record: string, value: object): Buffer => {
-    const type = currentTypes.get(record);
-    const header = headers.get(record);
-    if (!type || !header)
-      throw new TributaryError("TRIB_LOG_FIELD_INVALID", `There is no record ${record}.`, { record });
-    let end: number;
-    try {
-      end = type.encode(value, scratch, headerBytes);
-      if (end < 0) {
-        const needed = Buffer.allocUnsafe(scratch.length - end);
-        end = type.encode(value, needed, headerBytes);
-        header.copy(needed);
-        if (needed.length > largestScratchKept) return needed.subarray(0, end);
-        scratch = needed;
-      }
-    } catch {
-      throw fieldInvalid(record, type, value);
+  /** Made when a record is first written: most processes write few of them. */
+  const writerOf = (record: string): Writer => {
+    let writer = writers.get(record);
+    if (!writer) {
+      const type = currentTypes.get(record);
+      const header = headers.get(record);
+      if (!type || !header)
+        throw new TributaryError("TRIB_LOG_FIELD_INVALID", `There is no record ${record}.`, { record });
+      const write = compileWriter(type);
+      writer = { record, type, header, write, writeFinished: compileWriter(type, partsApart) };
+      writers.set(record, writer);
     }
+    return writer;
+  };
+
+  const written = ({ record, type, header }: Writer, write: WriteRecord, value: object, apart: object): Buffer => {
+    sink.at = headerBytes;
+    try {
+      write(value, apart, sink);
+    } catch {
+      throw fieldInvalid(record, type, { ...value, ...apart });
+    }
+    const { bytes, at: end } = sink;
     const encoded = cutBytes(end);
-    scratch.copy(encoded, 0, 0, end);
-    header.copy(encoded);
+    encoded.set(header);
+    bytes.copy(encoded, headerBytes, headerBytes, end);
+    if (bytes.length > largestScratchKept) sink = new Sink(scratchBytes);
     return encoded;
+  };
+
+  const encode = (record: string, value: object): Buffer => {
+    const writer = writerOf(record);
+    return written(writer, writer.write, value, nothing);
   };
 
   const decode = (buffer: Buffer): { readonly record: string; readonly value: unknown } => {
@@ -214,6 +249,10 @@ export function createCodec(schemas: CodecSchemas): Codec {
     encode,
     decode,
     encodeEvent: (type, value) => encode(eventCatalog[type].record, value),
+    encodeFinished(type, fields, apart) {
+      const writer = writerOf(eventCatalog[type].record);
+      return written(writer, writer.writeFinished, fields, apart);
+    },
     decodeEvent(buffer) {
       const { record, value } = decode(buffer);
       const type = eventByRecord.get(record);

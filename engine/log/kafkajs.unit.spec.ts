@@ -57,7 +57,8 @@ describe("the installed kafkajs", () => {
       options: object,
     ) => { getConnection(index: number): Promise<object>; destroy(): Promise<void> };
     const socketFactory = (require("kafkajs/src/network/socketFactory.js") as () => object)();
-    const pool = new Pool({ host: "127.0.0.1", port, logger: quiet, socketFactory, connectionTimeout: 1_000 });
+    const limits = { connectionTimeout: 1_000, requestTimeout: 1_000 };
+    const pool = new Pool({ host: "127.0.0.1", port, logger: quiet, socketFactory, ...limits });
     await Promise.all([1, 2, 3].map(() => pool.getConnection(1)));
     await pool.destroy();
     await pool.getConnection(1);

@@ -5,7 +5,8 @@ import avro from "avsc";
  * In memory an integer of the smallest unit; our scale is 2, so integer cents.
  */
 export class DecimalType extends avro.types.LogicalType {
-  readonly #bound: number;
+  /** What an amount is below, without its sign. */
+  readonly bound: number;
   readonly scale: number;
 
   constructor(schema: avro.Schema, options?: unknown) {
@@ -14,7 +15,7 @@ export class DecimalType extends avro.types.LogicalType {
     if (!Number.isInteger(precision) || precision === undefined || precision < 1 || precision > 15) {
       throw new Error("A decimal's precision must be 1 to 15, so that a JavaScript number holds it.");
     }
-    this.#bound = 10 ** precision;
+    this.bound = 10 ** precision;
     this.scale = scale;
   }
 
@@ -23,13 +24,13 @@ export class DecimalType extends avro.types.LogicalType {
     let value = bytes.readInt8(0);
     for (let index = 1; index < bytes.length; index++) {
       value = value * 256 + (bytes[index] as number);
-      if (Math.abs(value) >= this.#bound) throw new Error("A decimal beyond its precision.");
+      if (Math.abs(value) >= this.bound) throw new Error("A decimal beyond its precision.");
     }
     return value;
   }
 
   protected override _toValue(value: unknown): Buffer | undefined {
-    if (typeof value !== "number" || !Number.isInteger(value) || Math.abs(value) >= this.#bound) return undefined;
+    if (typeof value !== "number" || !Number.isInteger(value) || Math.abs(value) >= this.bound) return undefined;
     let length = 1;
     while (value < -(2 ** (8 * length - 1)) || value >= 2 ** (8 * length - 1)) length++;
     const bytes = Buffer.allocUnsafe(length);
@@ -60,14 +61,43 @@ export class DateType extends avro.types.LogicalType {
   }
 
   protected override _toValue(value: unknown): number | undefined {
-    if (typeof value !== "string" || !/^\d{4}-\d{2}-\d{2}$/.test(value)) return undefined;
-    const instant = Date.parse(`${value}T00:00:00Z`);
-    // An impossible day (February 30) is either no instant or another day.
-    if (Number.isNaN(instant) || new Date(instant).toISOString().slice(0, 10) !== value) return undefined;
-    return instant / dayMilliseconds;
+    return typeof value === "string" ? daysSinceEpoch(value) : undefined;
   }
 
   protected override _resolve(type: avro.Type): ((value: string) => string) | undefined {
     return type instanceof DateType ? (value) => value : undefined;
   }
+}
+
+const daysOfMonths = [31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
+
+/** Days from 1970-01-01 to a day written YYYY-MM-DD; undefined for what is no day of the calendar. */
+export function daysSinceEpoch(text: string): number | undefined {
+  if (text.length !== 10 || text.charCodeAt(4) !== hyphen || text.charCodeAt(7) !== hyphen) return undefined;
+  const year = digits(text, 0, 4);
+  const month = digits(text, 5, 7);
+  const date = digits(text, 8, 10);
+  if (!(year >= 0 && month >= 1 && month <= 12 && date >= 1)) return undefined;
+  const leap = (year % 4 === 0 && year % 100 !== 0) || year % 400 === 0;
+  if (date > (month === 2 && leap ? 29 : (daysOfMonths[month - 1] as number))) return undefined;
+  // Years begin in March here, so that the day of a leap year is its last.
+  const shifted = month > 2 ? year : year - 1;
+  const era = Math.floor(shifted / 400);
+  const yearOfEra = shifted - era * 400;
+  const dayOfYear = Math.floor((153 * (month > 2 ? month - 3 : month + 9) + 2) / 5) + date - 1;
+  const dayOfEra = yearOfEra * 365 + Math.floor(yearOfEra / 4) - Math.floor(yearOfEra / 100) + dayOfYear;
+  return era * 146_097 + dayOfEra - 719_468;
+}
+
+const hyphen = 45;
+
+/** The number that decimal digits make; NaN when one isn't a digit. */
+function digits(text: string, from: number, to: number): number {
+  let value = 0;
+  for (let at = from; at < to; at++) {
+    const digit = text.charCodeAt(at) - 48;
+    if (digit < 0 || digit > 9) return Number.NaN;
+    value = value * 10 + digit;
+  }
+  return value;
 }

@@ -20,3 +20,26 @@ export function cutBytes(length: number): Buffer {
   used += length;
   return cut;
 }
+
+/** Beginnings of the same bytes, each made once: an object for bytes costs as much as a short hash of them. */
+export class Views {
+  readonly #bytes: Buffer;
+  readonly #made: (Buffer | undefined)[] = [];
+
+  constructor(bytes: Buffer) {
+    this.#bytes = bytes;
+  }
+
+  of(length: number): Buffer {
+    if (length > longestView) return this.#bytes.subarray(0, length);
+    let view = this.#made[length];
+    if (!view) {
+      while (this.#made.length <= length) this.#made.push(undefined);
+      view = this.#bytes.subarray(0, length);
+      this.#made[length] = view;
+    }
+    return view;
+  }
+}
+
+const longestView = 1_024;

@@ -14,7 +14,7 @@ export type BuildFeed = "consumer" | "rebuild" | "as-of" | "nobody";
 /** One physical copy of a projection's tables. */
 export interface Build {
   readonly projection: string;
-  /** 1 for the first, and so on. */
+  /** 1 for the first, and so on; a number of a build that was dropped is not given again. */
   readonly build: number;
   readonly version: number;
   readonly schema: string;
@@ -102,14 +102,24 @@ async function dropViews(client: Queryable, row: BuildRow): Promise<void> {
   ]);
 }
 
+/** A number is given once: the audit and manifests name builds by it, also such as were dropped. */
+async function nextNumber(client: Queryable, projection: string): Promise<number> {
+  const { rows } = await client.query(
+    `INSERT INTO engine.build_numbers AS n (projection, last) VALUES ($1, 1)
+     ON CONFLICT (projection) DO UPDATE SET last = n.last + 1 RETURNING last`,
+    [projection],
+  );
+  return (rows[0] as { last: number }).last;
+}
+
 async function addBuild(
   client: Queryable,
   projection: AnyProjection,
   consumer: string,
-  build: number,
   state: BuildState,
   feed: BuildFeed = "consumer",
 ): Promise<Build> {
+  const build = await nextNumber(client, projection.name);
   const schema = buildSchema(projection.name, build);
   const indexed = feed === "consumer";
   for (const statement of tableStatements(projection, schema)) await client.query(statement);
@@ -150,9 +160,8 @@ export async function ensureBuild(pool: Pool, projection: AnyProjection, consume
     const ofVersion = rows.filter(({ version, feed }) => version === projection.version && feed === "consumer");
     const found = ofVersion.find(({ state }) => state === "current") ?? ofVersion.at(-1);
     if (!found) {
-      const number = (rows.at(-1)?.build ?? 0) + 1;
       const state = rows.some((row) => row.state === "current") ? "building" : "current";
-      return addBuild(client, projection, consumer, number, state);
+      return addBuild(client, projection, consumer, state);
     }
     if (found.layout_hash !== hash(layoutOf(projection))) {
       throw new TributaryError(
@@ -183,10 +192,7 @@ export async function createBuild(
   feed: "consumer" | "rebuild" | "as-of" = "consumer",
 ): Promise<Build> {
   validateProjection(projection);
-  return locked(pool, async (client) => {
-    const rows = await rowsOf(client, projection.name);
-    return addBuild(client, projection, consumer, (rows.at(-1)?.build ?? 0) + 1, "building", feed);
-  });
+  return locked(pool, (client) => addBuild(client, projection, consumer, "building", feed));
 }
 
 /**

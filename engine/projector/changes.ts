@@ -1,7 +1,7 @@
 import type { Row } from "./definition.js";
 import type { Entity, Slot } from "./entity.js";
 import type { ProjectionLayout, TableLayout } from "./layout.js";
-import type { Difference } from "./retelling.js";
+import type { HistoryChange, VersionPlace } from "./row-version.js";
 import { type AnyScope, AppendedScope, KeyedScope, SummedScope } from "./scope.js";
 
 /** A sum in the making: a number while exact, else a bigint. */
@@ -20,16 +20,17 @@ export interface AppendedChange {
   readonly ordinal: number;
 }
 
-/** A version of a row, as an event left it. */
-export interface HistoryChange {
-  readonly key: string;
-  readonly rest: string;
-  /** Undefined when the event removed the row. */
-  readonly row: Row | undefined;
-  /** When the event happened, where it says so, and when it was recorded; epoch milliseconds. */
-  readonly occurredAt: number | null;
-  readonly recordedAt: number;
-  readonly offset: number;
+/** Rows of summed and appended tables that have to change so that what was told once becomes what is told now. */
+export interface Difference {
+  readonly sums: readonly { readonly table: TableLayout; readonly key: Row; readonly sums: readonly Sum[] }[];
+  readonly appended: readonly {
+    readonly table: number;
+    readonly row: Row;
+    readonly offset: number;
+    readonly ordinal: number;
+  }[];
+  /** Offsets of events whose appended rows go. */
+  readonly withdrawn: readonly { readonly table: number; readonly offset: number }[];
 }
 
 export function added(left: Sum, right: Sum): Sum {
@@ -75,8 +76,10 @@ export class Changes {
   readonly appended: readonly AppendedChange[][];
   /** Offsets of events whose appended rows, written before, go. */
   readonly withdrawn: readonly Set<number>[];
-  /** Of tables that keep their versions. */
+  /** Of tables that keep their versions: those made, those there that say something else by now, those that go. */
   readonly history: readonly HistoryChange[][];
+  readonly mended: readonly HistoryChange[][];
+  readonly unmade: readonly VersionPlace[][];
   readonly #tables: readonly TableLayout[];
 
   constructor(layout: ProjectionLayout) {
@@ -85,6 +88,8 @@ export class Changes {
     this.appended = layout.tables.map(() => []);
     this.withdrawn = layout.tables.map(() => new Set());
     this.history = layout.tables.map(() => []);
+    this.mended = layout.tables.map(() => []);
+    this.unmade = layout.tables.map(() => []);
     this.#tables = layout.tables;
   }
 
@@ -95,6 +100,7 @@ export class Changes {
       rows += this.withdrawn[index]?.size ?? 0;
       rows += (this.keyed[index]?.length ?? 0) + (this.summed[index]?.size ?? 0) + (this.appended[index]?.length ?? 0);
       rows += this.history[index]?.length ?? 0;
+      rows += (this.mended[index]?.length ?? 0) + (this.unmade[index]?.length ?? 0);
     }
     return rows;
   }

@@ -1,7 +1,9 @@
-import type { IncomingRecord, LaneContext, LaneHandler, Ownership } from "../log/log.js";
+import type { IncomingRecord, LaneContext, LaneHandler, Log, Ownership } from "../log/log.js";
 import { TributaryError } from "../service/errors.js";
-import { type EventSelection, type LaneEvent, type ReadContext, readEvents } from "./events.js";
-import type { ProjectionLane } from "./lane.js";
+import { type LaneDecisions, noDecisions } from "./decisions.js";
+import { type EventSelection, type LaneEvent, type ReadContext, readEvents, readEventsOf } from "./events.js";
+import { type KeyHistory, keyHistory } from "./key-history.js";
+import type { LaneOptions, ProjectionLane } from "./lane.js";
 import type { Patience } from "./patience.js";
 import type { Decoder } from "./ports.js";
 
@@ -45,6 +47,21 @@ export function readContext(
       await operators?.attend();
       await patience.wait("learn a schema", error, attempt, lane);
     },
+  };
+}
+
+/** How one lane reads its partition again: under what operators decided for its projection, whatever others share it. */
+export function readingAgain(
+  log: Pick<Log, "read">,
+  options: ReadingOptions,
+  decisions: LaneDecisions = noDecisions,
+): Pick<LaneOptions, "again"> & { readonly history: KeyHistory } {
+  const { topic, partition } = options;
+  const decided = (offset: number) => decisions.has(offset);
+  const context = readContext(options, undefined, { decided, attend: async () => {} });
+  return {
+    again: (from, to) => readEventsOf(log.read(topic, partition, from, to), context),
+    history: keyHistory(log, context),
   };
 }
 

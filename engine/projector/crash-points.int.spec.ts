@@ -70,7 +70,7 @@ describe("a consumer that is killed at a call", () => {
         if (!("calls" in whole)) throw new Error("a child without a fail point died");
         await finished(first, build, `seed ${seed}, never killed`);
 
-        await inTurns(chosenPoints(whole.calls, seed, 12), places, async (point, place) => {
+        await inTurns(chosenPoints(whole.calls, seed, 9), places, async (point, place) => {
           const database = databases[place] as FreshDatabase;
           const where = `seed ${seed}, killed ${point.moment} call ${point.call}`;
           const own = await freshBuild(database);

@@ -1,6 +1,6 @@
 import type { Pool } from "../store/pool.js";
 import type { Build } from "./build.js";
-import { DerivedTables } from "./derived.js";
+import { DerivedTables, type Refreshed } from "./derived.js";
 import { failureOf } from "./failure.js";
 import type { ProjectionLayout } from "./layout.js";
 import type { ProjectorLogger } from "./ports.js";
@@ -49,6 +49,7 @@ export class DerivedKeeper {
     const { pool, build, logger, interval = 300 } = this.#options;
     let taken = false;
     let reflected = "";
+    let told = "";
     let still = interval;
     while (!this.#stopped) {
       still = Math.min(2 * still, stillness * interval);
@@ -58,7 +59,9 @@ export class DerivedKeeper {
         taken = true;
         if (JSON.stringify(await vectorOf(pool, build)) !== reflected) {
           const startedAt = performance.now();
-          reflected = JSON.stringify(await this.#tables.refresh());
+          const { vector, leftOut } = await this.#tables.refresh();
+          reflected = JSON.stringify(vector);
+          told = this.#tell(told, leftOut);
           still = interval;
           rest = Math.min(longestRest, Math.max(interval, restPerWork * (performance.now() - startedAt)));
         }
@@ -74,6 +77,16 @@ export class DerivedKeeper {
       }
       await this.#rest(rest);
     }
+  }
+
+  /** Says what derived tables leave out, when that is not what was said last. */
+  #tell(told: string, leftOut: Refreshed["leftOut"]): string {
+    const { build, logger } = this.#options;
+    const now = JSON.stringify(leftOut);
+    if (leftOut.length > 0 && now !== told) {
+      logger.warn({ projection: build.projection, build: build.build, leftOut }, "derived tables leave rows out");
+    }
+    return now;
   }
 
   #rest(milliseconds: number): Promise<void> {

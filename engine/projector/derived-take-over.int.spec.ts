@@ -4,20 +4,52 @@ import type { StatementFault } from "../testing/postgres-proxy.js";
 import { proxiedPool } from "../testing/store-chaos.js";
 import { passed } from "../testing/tcp-proxy.js";
 import { ensureBuild } from "./build.js";
-import { type AnyProjection, integer, projection, table, uuid } from "./definition.js";
+import { type AnyProjection, integer, projection, type Row, table, text, uuid } from "./definition.js";
 import { DerivedTables } from "./derived.js";
 import { layOut } from "./layout.js";
+import { PureFold } from "./pure.js";
+import { buildStatuses } from "./status.js";
+
+const things = {
+  things: table({
+    comment: "Things.",
+    key: ["visit_id"],
+    columns: { visit_id: uuid("Visit."), size: integer("Size.") },
+  }),
+};
+const namesColumns = { authority: text("Who gave it."), value: text("What it is."), size: integer("Size.") };
+
+/** Rows that no index takes, beside one that it does, and a table that can't be derived at all. */
+const named = (rows: readonly Row[]): AnyProjection =>
+  projection({
+    name: "named",
+    version: 1,
+    tables: { things: { ...things.things, hidden: true } },
+    fold: { VisitUpdated: () => undefined },
+    derived: {
+      broken: {
+        comment: "Broken.",
+        key: ["value"],
+        from: ["things"],
+        columns: { value: text("Value.") },
+        derive: () => {
+          throw new Error("as definitions may");
+        },
+      },
+      names: {
+        comment: "Names.",
+        key: ["authority", "value"],
+        from: ["things"],
+        columns: namesColumns,
+        derive: () => rows,
+      },
+    },
+  }) as AnyProjection;
 
 const sizes: AnyProjection = projection({
   name: "sizes",
   version: 1,
-  tables: {
-    things: table({
-      comment: "Things.",
-      key: ["visit_id"],
-      columns: { visit_id: uuid("Visit."), size: integer("Size.") },
-    }),
-  },
+  tables: things,
   fold: { VisitUpdated: () => undefined },
   derived: {
     ranks: {
@@ -67,4 +99,37 @@ it("a keeper of derived tables keeps them when the take-over of one that is gone
   } finally {
     await slow.close();
   }
+});
+
+it("a value that no index takes is left out of a derived table and told, and the rest goes on", async () => {
+  const { pool } = database;
+  // Random enough that no compression makes them fit.
+  const long = Array.from({ length: 1_500 }, (_, index) => String.fromCharCode(0x100 + ((index * 7919) % 5_000))).join(
+    "",
+  );
+  const rows = [
+    { authority: "A", value: "1", size: 1 },
+    { authority: "A", value: long, size: 2 },
+    { authority: long.slice(0, 600), value: long.slice(700, 1_300), size: 3 },
+    { authority: "A", value: "2", size: 2 ** 40 },
+  ];
+  const projection = named(rows);
+  const build = await ensureBuild(pool, projection, "named");
+  const keeper = new DerivedTables(pool, build, layOut(projection), "keeper");
+  await keeper.takeOver();
+  await expect(keeper.refresh()).rejects.toThrow("as definitions may");
+  const { rows: kept } = await pool.query("SELECT authority, value, size FROM projections.names");
+  expect(kept).toEqual([rows[0]]);
+  expect(new PureFold(projection).derived("names")).toEqual([rows[0]]);
+  const [status] = await buildStatuses(pool, { watermarks: async () => [] }, Date.now(), [projection]).then((all) =>
+    all.filter(({ name }) => name === "named"),
+  );
+  expect(status).toMatchObject({ parkedKeys: 0, leftOutRows: 3 });
+  const { rows: told } = await pool.query(
+    "SELECT name, left_out, left_out_why FROM engine.derived_tables WHERE projection = 'named' ORDER BY name",
+  );
+  expect(told).toEqual([
+    { name: "broken", left_out: 0, left_out_why: null },
+    { name: "names", left_out: 3, left_out_why: expect.stringMatching(/^value is longer than 2000 bytes/) },
+  ]);
 });

@@ -3,58 +3,37 @@ import type { Pool } from "../store/pool.js";
 import type { Build } from "./build.js";
 import { parameterOf, parameterType, putExpression } from "./columns.js";
 import type { Column, DerivedTable, Row } from "./definition.js";
+import { type DerivedRows, derivedKey, holdable } from "./derived-rows.js";
 import type { ProjectionLayout } from "./layout.js";
 import { consumerRole, quoted } from "./names.js";
 import { readDerived, readTable } from "./read-table.js";
-import { valueProblem, valuesEqual } from "./values.js";
+import { valuesEqual } from "./values.js";
 import { type Vector, vectorOf } from "./vector.js";
 
 /** What has to be done to a derived table so that it holds other rows. */
-export interface Difference {
+interface Difference extends Pick<DerivedRows, "leftOut" | "why"> {
   readonly puts: readonly Row[];
   readonly deletes: readonly Row[];
 }
 
-const keyOf = (derived: Pick<DerivedTable, "key">, row: Row) => derived.key.map((name) => String(row[name])).join("\0");
-
-/** Rows as the table can hold them. @throws TRIB_PROJECT_VALUE_INVALID naming the column, and for a key given twice. */
-function checked(name: string, derived: DerivedTable, rows: readonly Row[]): ReadonlyMap<string, Row> {
-  const byKey = new Map<string, Row>();
-  const refuse = (what: string): never => {
-    throw new TributaryError("TRIB_PROJECT_VALUE_INVALID", `Derived table ${name}: ${what}.`, { table: name });
-  };
-  for (const given of rows) {
-    const row: Record<string, Row[string]> = {};
-    for (const [columnName, column] of Object.entries(derived.columns)) {
-      const value = given[columnName] ?? null;
-      const inKey = derived.key.includes(columnName);
-      const problem = value === null ? inKey && "has no value and is in the key" : valueProblem(column, inKey, value);
-      if (problem) refuse(`${columnName} ${problem}`);
-      row[columnName] = value;
-    }
-    const key = keyOf(derived, row);
-    if (byKey.has(key)) refuse("two rows of one key were derived");
-    byKey.set(key, row);
-  }
-  return byKey;
-}
-
 /** Pure: from the rows there to the rows wanted. */
-export function difference(
-  name: string,
-  derived: DerivedTable,
-  there: readonly Row[],
-  wanted: readonly Row[],
-): Difference {
-  const target = checked(name, derived, wanted);
-  const kept = new Map(there.map((row) => [keyOf(derived, row), row]));
+function difference(derived: DerivedTable, there: readonly Row[], wanted: DerivedRows): Difference {
+  const { rows, leftOut, why } = wanted;
+  const kept = new Map(there.map((row) => [derivedKey(derived, row), row]));
   const columns = Object.keys(derived.columns);
-  const puts = [...target].filter(([key, row]) => {
+  const puts = [...rows].filter(([key, row]) => {
     const old = kept.get(key);
     return !old || columns.some((column) => !valuesEqual(old[column], row[column]));
   });
-  const deletes = [...kept].filter(([key]) => !target.has(key));
-  return { puts: puts.map(([, row]) => row), deletes: deletes.map(([, row]) => row) };
+  const deletes = [...kept].filter(([key]) => !rows.has(key));
+  return { puts: puts.map(([, row]) => row), deletes: deletes.map(([, row]) => row), leftOut, why };
+}
+
+/** What a refresh came to. */
+export interface Refreshed {
+  readonly vector: Vector;
+  /** Tables that could not hold all of their rows, with the reason of the first, without the value. */
+  readonly leftOut: readonly { readonly table: string; readonly rows: number; readonly why: string | null }[];
 }
 
 /** The one statement that brings a derived table and the vector it reflects forward together, behind its fence. */
@@ -70,13 +49,13 @@ function statementOf(build: Build, name: string, derived: DerivedTable, change: 
       ),
     );
   const values = [...arrays(change.puts, columns), ...arrays(change.deletes, key)];
-  const parameter = (column: Column, index: number) => `$${index + 6}::${parameterType(column)}`;
+  const parameter = (column: Column, index: number) => `$${index + 8}::${parameterType(column)}`;
   const names = columns.map(([column]) => quoted(column)).join(", ");
   const set = columns
     .filter(([column]) => !derived.key.includes(column))
     .map(([column]) => `${quoted(column)} = EXCLUDED.${quoted(column)}`);
   const text = `WITH fence AS (
-    UPDATE engine.derived_tables SET vector = $5::json, refreshed_at = now()
+    UPDATE engine.derived_tables SET vector = $5::json, refreshed_at = now(), left_out = $6, left_out_why = $7
     WHERE projection = $1 AND build = $2 AND name = $3 AND epoch = $4 RETURNING 1
   ), put AS (
     INSERT INTO ${target} (${names})
@@ -144,12 +123,13 @@ export class DerivedTables {
   }
 
   /**
-   * Computes all derived tables from one snapshot and writes what differs.
-   * @returns the vector they now reflect.
-   * @throws TRIB_PROJECT_FENCE_LOST when another keeper took over; TRIB_PROJECT_VALUE_INVALID.
+   * Computes all derived tables from one snapshot and writes what differs. Rows that a table can't hold are left out of it
+   * and counted beside its vector. A table that can't be derived stays as it is, and the others go on.
+   * @returns the vector they now reflect, and how many rows were left out of each.
+   * @throws TRIB_PROJECT_FENCE_LOST when another keeper took over; what a derivation throws, once the others are written.
    */
-  async refresh(): Promise<Vector> {
-    const { vector, changes } = await this.#compute();
+  async refresh(): Promise<Refreshed> {
+    const { vector, changes, failures } = await this.#compute();
     for (const [name, change] of changes) {
       const { text, values } = statementOf(this.#build, name, this.#derived(name), change);
       const { rows } = await this.#pool.query<{ count: number }>(text, [
@@ -158,20 +138,24 @@ export class DerivedTables {
         name,
         this.#epochs.get(name) ?? 0,
         JSON.stringify(vector),
+        change.leftOut,
+        change.why,
         ...values,
       ]);
       if (Number(rows[0]?.count) !== 1) {
         throw new TributaryError("TRIB_PROJECT_FENCE_LOST", undefined, { projection: this.#layout.name, table: name });
       }
     }
-    return vector;
+    if (failures.length > 0) throw failures[0];
+    const leftOut = [...changes].filter(([, change]) => change.leftOut > 0);
+    return { vector, leftOut: leftOut.map(([table, { leftOut: rows, why }]) => ({ table, rows, why })) };
   }
 
   #derived(name: string): DerivedTable {
     return this.#layout.definition.derived?.[name] as DerivedTable;
   }
 
-  async #compute(): Promise<{ readonly vector: Vector; readonly changes: ReadonlyMap<string, Difference> }> {
+  async #compute() {
     const client = await this.#pool.connect();
     let broken = true;
     try {
@@ -195,12 +179,18 @@ export class DerivedTables {
       await client.query("COMMIT");
       broken = false;
       const changes = new Map<string, Difference>();
+      const failures: unknown[] = [];
       for (const name of this.names) {
         const derived = this.#derived(name);
         const given = Object.fromEntries(derived.from.map((source) => [source, from.get(source) ?? []]));
-        changes.set(name, difference(name, derived, there.get(name) ?? [], derived.derive(given)));
+        try {
+          const wanted = holdable(name, derived, derived.derive(given));
+          changes.set(name, difference(derived, there.get(name) ?? [], wanted));
+        } catch (error) {
+          failures.push(error);
+        }
       }
-      return { vector, changes };
+      return { vector, changes, failures };
     } finally {
       client.release(broken);
     }

@@ -2,9 +2,8 @@ import type { IncomingRecord } from "../log/log.js";
 import { type EventPosition, parsePosition, positionHeader } from "../log/position.js";
 import { TributaryError } from "../service/errors.js";
 import type { EventType } from "./definition.js";
-import type { ParkReason } from "./fold.js";
-import { parkedByOperator } from "./operator-park.js";
 import type { Origin } from "./origins.js";
+import { type ParkReason, parkedByOperator } from "./park-reason.js";
 import type { Decoder } from "./ports.js";
 
 /** A record as the lanes of a partition share it: read and decoded once, however many projections fold it. */
@@ -152,6 +151,21 @@ export async function readEvents(records: readonly IncomingRecord[], context: Re
   }
   return events;
 }
+
+/**
+ * An event that operators decided about for one projection, as it is to a reader who has only that: where others share the
+ * partition it was decoded all the same. It replaces nothing, and nothing of it is told.
+ */
+export const asDecided = (event: LaneEvent): LaneEvent => ({
+  ...event,
+  origin: undefined,
+  type: undefined,
+  event: {},
+  eventId: null,
+  undecodable: parkedByOperator,
+  sealed: null,
+  opened: null,
+});
 
 /** Reads what is read again, batch by batch. @throws as {@link readEvents}, and what the log throws. */
 export async function* readEventsOf(

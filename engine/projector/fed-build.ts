@@ -4,20 +4,19 @@ import type { Pool } from "../store/pool.js";
 import type { Absence } from "./absence.js";
 import type { Build } from "./build.js";
 import { BuildWriter } from "./build-writer.js";
-import { type ReadingOptions, readContext } from "./consumer-lane.js";
+import { type ReadingOptions, readingAgain } from "./consumer-lane.js";
 import { type DecisionLog, Decisions } from "./decisions.js";
 import type { AnyProjection } from "./definition.js";
 import { DerivedKeeper } from "./derived-keeper.js";
-import { type EventSelection, readEventsOf } from "./events.js";
+import type { EventSelection } from "./events.js";
 import type { FoldWatchdog } from "./fold-watch.js";
-import { keyHistory } from "./key-history.js";
+import { heldPlaces } from "./held-keys.js";
 import { ProjectionLane } from "./lane.js";
 import { layOut, type ProjectionLayout } from "./layout.js";
 import { Loader } from "./load.js";
 import { ParkedOperations } from "./parked-operations.js";
 import type { Patience } from "./patience.js";
 import type { Decoder, Opener, ProjectorLogger } from "./ports.js";
-import { heldPlaces } from "./release.js";
 import { topicsOfProjections } from "./roles.js";
 import { validateProjection } from "./validate.js";
 
@@ -130,8 +129,7 @@ export class FedBuild {
       ...place,
       writer: this.#writer,
       loader: this.#loader,
-      again: (from, to) => readEventsOf(log.read(topic, partition, from, to), readContext(reading)),
-      history: keyHistory(log, readContext(reading)),
+      ...readingAgain(log, reading, decisions?.of(topic, partition)),
       heldAt: (keys) => heldPlaces(pool, place, keys),
       cacheRows: () => cacheRows / Math.max(1, this.lanes),
       owner,

@@ -3,6 +3,7 @@ import type { EventType, FoldContext, FoldResult, Table } from "./definition.js"
 import type { Entity } from "./entity.js";
 import type { LaneEvent } from "./events.js";
 import type { ProjectionLayout } from "./layout.js";
+import type { ParkReason } from "./park-reason.js";
 import { RowProblem } from "./row-shape.js";
 import { type AnyScope, KeyedScope, scopeOf } from "./scope.js";
 
@@ -16,18 +17,6 @@ export interface FoldInput {
   readonly sealed: object | null;
   readonly position: EventPosition;
   readonly source: { readonly topic: string; readonly partition: number; readonly offset: number };
-}
-
-/** Why a key is held back. Names places, never values. */
-export interface ParkReason {
-  readonly code:
-    | "TRIB_PROJECT_EVENT_UNDECODABLE"
-    | "TRIB_PROJECT_FOLD_FAILED"
-    | "TRIB_PROJECT_FOLD_PARKED"
-    | "TRIB_PROJECT_PARKED_BY_OPERATOR"
-    | "TRIB_PROJECT_VALUE_INVALID"
-    | "TRIB_PROJECT_WRITE_REFUSED";
-  readonly reason: string;
 }
 
 type AnyFold = (context: FoldContext<Readonly<Record<string, Table>>>) => FoldResult;

@@ -1,7 +1,6 @@
 import { Changes } from "./changes.js";
 import { Entity, type Slot } from "./entity.js";
 import type { LaneEvent } from "./events.js";
-import { versionName } from "./kept-versions.js";
 import { withEvent } from "./origins.js";
 import { differenceOf, retellRows, type TellOptions, type Told, tell, tellNext } from "./retelling.js";
 
@@ -29,13 +28,6 @@ export function liveThrough(options: TellOptions, key: string, events: readonly 
     parked = tellNext(options, { entity, changes, parked }, event);
   }
   return { entity, changes, parked };
-}
-
-/** Adds the versions of rows that a life has and that are not kept yet; what is kept stays, also what another life left. */
-export function adoptVersions(changes: Changes, kept: readonly ReadonlySet<string>[], life: Changes): void {
-  for (const [table, versions] of life.history.entries()) {
-    changes.history[table]?.push(...versions.filter((version) => !kept[table]?.has(versionName(version))));
-  }
 }
 
 /** Makes an entity's rows those of another, with the events that changed them last; what differs is to be written. */

@@ -5,16 +5,17 @@ import { Changes } from "./changes.js";
 import { type Checkpoint, storableText } from "./checkpoint.js";
 import { type LaneDecisions, noDecisions } from "./decisions.js";
 import type { Entity } from "./entity.js";
-import type { LaneEvent } from "./events.js";
-import { FoldMachine, type ParkReason } from "./fold.js";
+import { asDecided, type LaneEvent } from "./events.js";
+import { FoldMachine } from "./fold.js";
 import type { FoldWatch } from "./fold-watch.js";
+import type { HeldPlace } from "./held-keys.js";
 import type { KeyHistory } from "./key-history.js";
 import type { ProjectionLayout } from "./layout.js";
 import type { Loader } from "./load.js";
-import { parkedByOperator } from "./operator-park.js";
-import { withEvent } from "./origins.js";
+import { type ParkReason, parkedByOperator } from "./park-reason.js";
 import type { Opener } from "./ports.js";
-import { differenceOf, retellRows, tell } from "./retelling.js";
+import { differenceOf, retellRows } from "./retelling.js";
+import { type RetoldKey, retoldKeys } from "./retold-keys.js";
 import { openSealed } from "./sealed-content.js";
 import type { Write } from "./statement.js";
 import type { ParkedRow } from "./statement-parts.js";
@@ -34,15 +35,7 @@ export interface LaneStateOptions {
   /** What a key is told from that a unit translated again concerns. */
   readonly history?: KeyHistory;
   /** Where keys are held by now that were held before this lane opened, by key. */
-  readonly heldAt?: (keys: readonly string[]) => Promise<ReadonlyMap<string, number>>;
-}
-
-/** A key that a unit translated again concerns. */
-interface RetoldKey {
-  /** What stands of it, in the order of origins. */
-  events: readonly LaneEvent[];
-  /** Where it is held, if it is. */
-  heldAt: number | undefined;
+  readonly heldAt?: (keys: readonly string[]) => Promise<ReadonlyMap<string, HeldPlace>>;
 }
 
 const storableId = ({ eventId }: LaneEvent) => (eventId === null ? null : storableText(eventId));
@@ -170,7 +163,7 @@ export class LaneState {
   /** Folds the events at and after `next`. */
   async fold(events: readonly LaneEvent[]): Promise<void> {
     const checkpoint = this.#checkpoint;
-    const ahead = eventsFrom(events, this.#next);
+    const ahead = underDecisions(eventsFrom(events, this.#next), this.#options.decisions);
     const last = ahead.at(-1);
     if (!checkpoint || !last) return;
     // Everything that waits for others comes first: it may have to be done again, and must leave no trace until it is.
@@ -235,14 +228,16 @@ export class LaneState {
     ahead: readonly LaneEvent[],
     { held }: Checkpoint,
   ): Promise<Map<string, RetoldKey>> {
-    const { history, heldAt, layout } = this.#options;
+    const { history, heldAt, layout, decisions = noDecisions } = this.#options;
     if (!history) throw new RangeError("a lane without a history met an event of a unit translated again");
-    const standing = await history(keys, (ahead[0] as LaneEvent).offset);
-    if (layout.readsSealed) await this.#open([...standing.values()].flat());
     const parked = [...keys].map(storableText).filter((key) => held.has(key));
     const places = new Map(parked.length > 0 ? await heldAt?.(parked) : []);
-    for (const { key, offset } of this.#parked) places.set(key, offset);
-    return new Map([...standing].map(([key, events]) => [key, { events, heldAt: places.get(storableText(key)) }]));
+    for (const row of this.#parked) places.set(row.key, row);
+    const retold = await retoldKeys({ history, places, decisions }, keys, (ahead[0] as LaneEvent).offset);
+    if (layout.readsSealed) {
+      await this.#open([...retold.values()].flatMap((key) => key.events));
+    }
+    return retold;
   }
 
   #foldAll(
@@ -268,8 +263,8 @@ export class LaneState {
           this.#retell(checkpoint, event, entity, again);
           continue;
         }
-        if (event.origin) again.heldAt ??= event.offset;
-        else again.events = withEvent(again.events, event);
+        if (this.#refused.has(event.offset)) again.refuse(event);
+        else again.take(event);
       }
       if (decided === "skip") continue;
       if (!entity) continue;
@@ -305,14 +300,11 @@ export class LaneState {
     const machine = this.#machine;
     const options = { layout, machine, verdict: (offset: number) => decisions.get(offset) };
     const name = storableText(event.key);
-    const before = tell({ ...options, heldAt: key.heldAt }, event.key, key.events);
-    key.events = withEvent(key.events, event);
-    const after = tell(options, event.key, key.events);
+    const [before, after] = key.retell(options, event);
     this.#changes.book(differenceOf(layout, before.changes, after.changes));
     retellRows(machine, this.#changes, entity, after.entity, event);
     this.#applied++;
     const [was, is] = [checkpoint.held.has(name) ? before.parked?.event.offset : undefined, after.parked?.event.offset];
-    key.heldAt = is;
     if (was === is) return;
     if (was !== undefined) this.#release(checkpoint, name);
     if (after.parked) this.#park(checkpoint, after.parked.event, after.parked.reason);
@@ -377,5 +369,11 @@ export class LaneState {
 
 const eventsFrom = (events: readonly LaneEvent[], next: number): readonly LaneEvent[] =>
   events[0] && events[0].offset >= next ? events : events.filter(({ offset }) => offset >= next);
+
+/** Other projections of the consumer may have needed what was decided about for this one. */
+const underDecisions = (events: readonly LaneEvent[], decisions: LaneDecisions = noDecisions): readonly LaneEvent[] =>
+  decisions.size > 0 && events.some(({ offset }) => decisions.has(offset))
+    ? events.map((event) => (decisions.has(event.offset) ? asDecided(event) : event))
+    : events;
 
 const isHeld = ({ held }: Checkpoint, key: string): boolean => held.size > 0 && held.has(storableText(key));

@@ -23,6 +23,13 @@ function sameUnit(one: Placed, other: Placed): boolean {
   return left.partition === right.partition && left.offset === right.offset;
 }
 
+/** What waits behind the event that Postgres refused takes nothing's place, it included: it is as it came. */
+export const waitingFrom = <Event extends Placed & { readonly offset: number }>(
+  refused: number,
+  events: readonly Event[],
+): readonly Event[] =>
+  events.map((event) => (event.origin && event.offset >= refused ? { ...event, origin: undefined } : event));
+
 /**
  * The events of one key that stand, in the order of their origins, after one more. This is the one rule by which a read
  * model follows a translation made again; live lanes, rebuilds, as-ofs and `projections verify` all apply it.

@@ -2,9 +2,10 @@ import { TributaryError } from "../service/errors.js";
 import type { Decision, Decisions, Verdict } from "./decisions.js";
 import { failureOf } from "./failure.js";
 import { isErasure } from "./fold.js";
+import { type HeldKey, heldAt } from "./held-keys.js";
 import type { ProjectorLogger } from "./ports.js";
-import { type HeldKey, type Refolded, type RefoldOptions, type RefoldWork, refold } from "./refold.js";
-import { heldAt, type Standing, standingOf, writeRelease } from "./release.js";
+import { type Refolded, type RefoldOptions, type RefoldWork, refold } from "./refold.js";
+import { type Standing, standingOf, writeRelease } from "./release.js";
 import { adoptRequests, closeRequests, decideRequests, type LaneRequest, openRequests } from "./requests.js";
 
 /** What a lane does for operators between its batches. */
@@ -106,11 +107,11 @@ export class ParkedOperations {
           [request],
           "an erasure is not passed over: mend what it is held for and retry",
         );
-      } else if (here && request.action !== "park") {
+      } else if (here) {
         const task = tasks.get(here.offset) ?? { held: here, requests: [] };
         tasks.set(here.offset, task);
         task.requests.push(request);
-      } else await this.#withoutRows(epoch, standing, request, here !== undefined);
+      } else await this.#withoutRows(epoch, standing, request);
     }
     const waiting = [...tasks.values()];
     for (let at = 0; at < waiting.length; at += mostKeys) {
@@ -137,13 +138,13 @@ export class ParkedOperations {
   }
 
   /** A request that changes no row now. */
-  async #withoutRows(epoch: number, standing: Standing, request: LaneRequest, isHeld: boolean): Promise<void> {
+  async #withoutRows(epoch: number, standing: Standing, request: LaneRequest): Promise<void> {
     const { decisions, place } = this.#options;
     const ahead = request.offset >= standing.nextOffset;
     const stands = decisions.decisionAt(place.topic, place.partition, request.offset);
-    if (ahead || (isHeld && request.action === "park")) {
+    if (ahead) {
       await this.#decide(epoch, [request]);
-      await this.#close(epoch, "done", [request], ahead ? "counts when the event comes" : "stays parked");
+      await this.#close(epoch, "done", [request], "counts when the event comes");
     } else if (request.state === "decided" || (request.action === "skip" && stands === "skip")) {
       await this.#record(request.state === "decided" ? [request] : []);
       await this.#close(epoch, "done", [request], "nothing is left to do");
@@ -247,7 +248,12 @@ export class ParkedOperations {
     const { applied = [], again = undefined } = refolded.keys.get(held.key) ?? {};
     const done = `${before + applied.length} events applied`;
     const what = again ? `${done}; parked again at ${topic}/${partition}/${again.offset}: ${again.code}` : done;
-    return new Map(requests.map(({ id, action }) => [id, action === "skip" ? `skipped; ${what}` : what]));
+    return new Map(
+      requests.map(({ id, action, offset }) => {
+        if (action === "park" && again?.offset === offset) return [id, "stays parked"];
+        return [id, action === "skip" ? `skipped; ${what}` : what];
+      }),
+    );
   }
 
   async #decide(epoch: number, requests: readonly LaneRequest[]): Promise<void> {

@@ -69,6 +69,11 @@ async function expectFold(of: ProjectionBench, inputs: readonly FoldInput[] = of
   checked.events += inputs.length;
   return pure;
 }
+const verified = (of: ProjectionBench) => {
+  const { build, decisions, pool } = of;
+  return verifyProjection({ projection: mended, build, decisions, pool, log: of, decoder: of, opener: of });
+};
+
 /** Offsets whose bytes are broken or whom Postgres refuses: no fold can know. */
 const undecodable = new Set<number>();
 beforeEach(() => undecodable.clear());
@@ -147,6 +152,8 @@ describe("poison of every kind", () => {
     expect(await parkedNow()).toEqual([]);
     await expectFold(right);
     expect(right.decided.map(({ action }) => action)).toEqual([...held, ...held].map(() => "retry"));
+    // What Postgres refused once, and took by now, is not taken for refused.
+    expect(await verified(right)).toMatchObject({ differences: [], parkedKeys: 0 });
     checked.retried += held.length;
 
     append([saying(0, "set", "last"), saying(3, "line", "after")]);
@@ -229,16 +236,7 @@ describe("a skipped event", () => {
     await rebuilt.run({ batch: 2 });
     await expectFold(rebuilt);
     expect(sorted(await rebuilt.rows("history"))).toEqual(sorted(await bench.rows("history")));
-    const verification = await verifyProjection({
-      projection: mended,
-      build: bench.build,
-      log: bench,
-      pool: database.pool,
-      decoder: bench,
-      opener: bench,
-      decisions: bench.decisions,
-    });
-    expect(verification).toMatchObject({ events: 4, differing: 0 });
+    expect(await verified(bench)).toMatchObject({ events: 4, differing: 0 });
     checked.skipped++;
   });
 

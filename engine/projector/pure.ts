@@ -2,11 +2,12 @@ import { TributaryError } from "../service/errors.js";
 import { added, Changes, type Sum } from "./changes.js";
 import type { Decisions } from "./decisions.js";
 import type { AnyProjection, Row } from "./definition.js";
+import { holdable } from "./derived-rows.js";
 import { type ChangeSource, Entity } from "./entity.js";
 import type { LaneEvent } from "./events.js";
-import { type FoldInput, FoldMachine, type ParkReason } from "./fold.js";
+import { type FoldInput, FoldMachine } from "./fold.js";
 import { layOut, type ProjectionLayout, type TableLayout } from "./layout.js";
-import { parkedByOperator } from "./operator-park.js";
+import { type ParkReason, parkedByOperator } from "./park-reason.js";
 import { differenceOf, retellRows, tell } from "./retelling.js";
 import { KeyedScope, restValues } from "./scope.js";
 import { validateProjection } from "./validate.js";
@@ -203,15 +204,14 @@ export class PureFold {
     });
   }
 
-  /** Rows of a derived table, from the keyed tables as they are now. */
+  /** Rows of a derived table that it can hold, from the keyed tables as they are now. */
   derived(name: string): readonly Row[] {
     const derived = this.layout.definition.derived?.[name];
     if (!derived) {
       throw new TributaryError("TRIB_PROJECT_DEFINITION_INVALID", `${this.layout.name} has no derived table ${name}.`);
     }
-    return derived.derive(
-      Object.fromEntries(derived.from.map((from) => [from, this.rows(from).map(({ row }) => row)])),
-    );
+    const given = Object.fromEntries(derived.from.map((from) => [from, this.rows(from).map(({ row }) => row)]));
+    return [...holdable(name, derived, derived.derive(given)).rows.values()];
   }
 
   #keyedRows(table: TableLayout): PureRow[] {

@@ -22,18 +22,20 @@ async function selected(
   columns: readonly (readonly [string, Column])[],
   expressions: readonly string[],
   rest: string,
+  values: readonly unknown[] = [],
 ): Promise<BuiltRow[]> {
   const { rows } = await reader.query({
     text: `SELECT ${expressions.join(", ")} ${rest}`,
+    values,
     rowMode: "array",
     types: asText,
   });
-  return rows.map((values) => {
+  return rows.map((cells) => {
     const row: Record<string, ColumnValue> = {};
     columns.forEach(([name, column], index) => {
-      row[name] = readValue(column, values[index] ?? null);
+      row[name] = readValue(column, cells[index] ?? null);
     });
-    const [recordedAt, partition, offset] = values.slice(columns.length).map(Number);
+    const [recordedAt, partition, offset] = cells.slice(columns.length).map(Number);
     const source =
       recordedAt === undefined ? undefined : { recordedAt, partition: partition as number, offset: offset as number };
     return { row, source };
@@ -64,13 +66,22 @@ export async function readTable(reader: RowReader, build: Build, table: TableLay
   return selected(reader, columns, [...expressions, recordedAt, "t.source_partition", "t.source_offset"], target);
 }
 
-/** All versions of the rows of a table that keeps them, each as one row, in no order. */
-export async function readVersions(reader: RowReader, build: Build, table: TableLayout): Promise<Row[]> {
+/**
+ * Versions of the rows of a table that keeps them, each as one row, in no order.
+ * @param where of the table `t`; default all.
+ */
+export async function readVersions(
+  reader: RowReader,
+  build: Build,
+  table: TableLayout,
+  where: { readonly text: string; readonly values: readonly unknown[] } = { text: "", values: [] },
+): Promise<Row[]> {
   const { history, keyColumn } = table;
   if (!history || !keyColumn) return [];
   const columns = [keyColumn, ...history.columns, ...versionColumns].map(({ name, column }) => [name, column] as const);
   const expressions = columns.map(([name, column]) => getExpression(column, name));
-  const rows = await selected(reader, columns, expressions, `FROM ${quoted(build.schema)}.${quoted(history.name)} t`);
+  const from = `FROM ${quoted(build.schema)}.${quoted(history.name)} t ${where.text}`;
+  const rows = await selected(reader, columns, expressions, from, where.values);
   return rows.map(({ row }) => row);
 }
 

@@ -5,34 +5,22 @@ import { Changes } from "./changes.js";
 import { type LanePlace, storableText } from "./checkpoint.js";
 import type { Verdict } from "./decisions.js";
 import { Entity } from "./entity.js";
-import { type LaneEvent, type ReadContext, readEvents } from "./events.js";
-import { FoldMachine, type ParkReason } from "./fold.js";
+import { asDecided, type LaneEvent, type ReadContext, readEvents } from "./events.js";
+import { FoldMachine } from "./fold.js";
 import type { FoldWatch } from "./fold-watch.js";
-import { keptVersions } from "./kept-versions.js";
+import type { HeldKey } from "./held-keys.js";
+import { adoptVersions, keptVersions } from "./kept-versions.js";
 import { keyEvents } from "./key-history.js";
-import { adoptRows, adoptVersions, liveThrough } from "./key-life.js";
+import { adoptRows, liveThrough } from "./key-life.js";
 import type { ProjectionLayout } from "./layout.js";
 import { Loader } from "./load.js";
-import { parkedByOperator } from "./operator-park.js";
+import { waitingFrom } from "./origins.js";
+import { type ParkReason, parkedByOperator, writeRefused } from "./park-reason.js";
 import type { Decoder, Opener } from "./ports.js";
 import { Positions } from "./positions.js";
 import { differenceOf, eraseHeld } from "./retelling.js";
 import { openSealed } from "./sealed-content.js";
 import type { ParkedRow } from "./statement-parts.js";
-
-/** A key held back, as its lane finds it. */
-export interface HeldKey {
-  readonly offset: number;
-  /** As {@link storableText} writes it. */
-  readonly key: string;
-  readonly position: string | null;
-  readonly eventId: string | null;
-  readonly eventType: string | null;
-  /** Why it is held. */
-  readonly code: string;
-  /** Highest journal positions seen when it was parked; null where that wasn't kept. */
-  readonly positions: string | null;
-}
 
 export interface RefoldOptions {
   readonly layout: ProjectionLayout;
@@ -71,9 +59,9 @@ function stoodOf({ held, verdict }: RefoldWork): RefoldWork["verdict"] {
   };
 }
 
-/** Events as they count where these decisions stand: nobody reads one that was decided about, so it replaces nothing. */
+/** Events as they count where these decisions stand. */
 const readUnder = (events: readonly LaneEvent[], verdict: RefoldWork["verdict"]): readonly LaneEvent[] =>
-  events.map((event) => (event.origin && verdict(event.offset) ? { ...event, origin: undefined } : event));
+  events.map((event) => (verdict(event.offset) === undefined ? event : asDecided(event)));
 
 interface Folding {
   readonly held: HeldKey;
@@ -153,15 +141,21 @@ async function retellHeld(
   const entities = new Map([...lives.keys()].map((key) => [key, new Entity(key)]));
   await loader.fill(entities);
   const kept = stop ? undefined : await keptVersions(pool, layout, place, lives.keys());
+  const versions = new Changes(layout);
   for (const [key, events] of lives) {
     const folding = byKey.get(storableText(key)) as Folding;
     const { held } = folding;
     const told = { layout, machine };
-    const before = liveThrough({ ...told, verdict: stood, heldAt: held.offset }, key, readUnder(events, stood));
+    const made = readUnder(events, stood);
+    const before = liveThrough(
+      { ...told, verdict: stood, heldAt: held.offset },
+      key,
+      held.code === writeRefused ? waitingFrom(held.offset, made) : made,
+    );
     // What Postgres refused of it is not looked for event by event: the key stays where it is.
     const after = stop ? before : liveThrough({ ...told, verdict }, key, readUnder(events, verdict));
     changes.book(differenceOf(layout, before.changes, after.changes));
-    if (kept) adoptVersions(changes, kept, after.changes);
+    for (const [index, all] of after.changes.history.entries()) versions.history[index]?.push(...all);
     adoptRows(changes, entities.get(key) as Entity, after.entity);
     const applied = events.filter(({ offset }) => !stop && offset >= held.offset && verdict(offset) !== "skip");
     folding.applied.push(...applied.map(({ offset }) => offset));
@@ -180,6 +174,7 @@ async function retellHeld(
       positions: positions?.stored() ?? "{}",
     };
   }
+  if (kept) adoptVersions(layout, changes, kept, versions);
 }
 
 /**

@@ -1,8 +1,9 @@
 import type { Pool } from "../store/pool.js";
 import type { LanePlace } from "./checkpoint.js";
+import type { HeldKey } from "./held-keys.js";
 import type { ProjectionLayout } from "./layout.js";
 import { consumerRole } from "./names.js";
-import type { HeldKey, Refolded } from "./refold.js";
+import type { Refolded } from "./refold.js";
 import { WriteStatements } from "./statement.js";
 import type { ParkedRow } from "./statement-parts.js";
 
@@ -13,51 +14,14 @@ export interface Standing {
   readonly positions: string;
 }
 
-const placed = ({ build, topic, partition }: LanePlace) => [build.projection, build.build, topic, partition];
-
 /** @returns undefined when another owner came. */
 export async function standingOf(pool: Pool, place: LanePlace, epoch: number): Promise<Standing | undefined> {
   const { rows } = await pool.query<Standing>(
     `SELECT next_offset AS "nextOffset", journal, positions::text FROM engine.checkpoints
      WHERE projection = $1 AND build = $2 AND topic = $3 AND partition = $4 AND epoch = $5`,
-    [...placed(place), epoch],
+    [place.build.projection, place.build.build, place.topic, place.partition, epoch],
   );
   return rows[0];
-}
-
-/**
- * The keys that are held now and were parked at one of these offsets, by that offset. A key that was parked there and is
- * held at a later event by now is among them.
- */
-export async function heldAt(
-  pool: Pool,
-  place: LanePlace,
-  offsets: readonly number[],
-): Promise<ReadonlyMap<number, HeldKey>> {
-  const { rows } = await pool.query<HeldKey & { readonly asked: number }>(
-    `SELECT asked.log_offset AS asked, held.log_offset AS "offset", held.key, held.position, held.event_id AS "eventId",
-       held.event_type AS "eventType", held.code, held.positions::text
-     FROM engine.parked_keys AS asked
-     JOIN engine.parked_keys AS held USING (projection, build, topic, partition, key)
-     WHERE projection = $1 AND build = $2 AND topic = $3 AND partition = $4 AND asked.log_offset = ANY ($5::bigint[])
-       AND held.state <> 'done'`,
-    [...placed(place), offsets],
-  );
-  return new Map(rows.map(({ asked, ...held }) => [asked, held]));
-}
-
-/** Where keys are held, by key. */
-export async function heldPlaces(
-  pool: Pool,
-  place: LanePlace,
-  keys: readonly string[],
-): Promise<ReadonlyMap<string, number>> {
-  const { rows } = await pool.query<{ key: string; offset: number }>(
-    `SELECT key, log_offset AS "offset" FROM engine.parked_keys
-     WHERE projection = $1 AND build = $2 AND topic = $3 AND partition = $4 AND key = ANY ($5) AND state <> 'done'`,
-    [...placed(place), keys],
-  );
-  return new Map(rows.map(({ key, offset }) => [key, Number(offset)]));
 }
 
 export interface Release {
@@ -126,13 +90,13 @@ export async function writeRelease(
   const arrays = columns.map(([, type, get]) => add(again.map(get), type));
   const selected = names.map((column) => (column === "positions" ? "u.positions::json" : `u.${column}`));
   const parts = [
-    `released AS (UPDATE engine.parked_keys AS p SET state = 'done'
+    `released AS (UPDATE engine.parked_keys AS p SET state = 'done', mended = true
       WHERE p.projection = ${name} AND p.build = ${number} AND p.topic = ${inTopic} AND p.partition = ${inPartition}
         AND p.log_offset = ANY (${add(released, "bigint[]")}) AND EXISTS (TABLE fence))`,
     `again AS (INSERT INTO engine.parked_keys AS p (projection, build, topic, partition, consumer_role, ${names.join(", ")})
       SELECT ${name}, ${number}, ${inTopic}, ${inPartition}, ${add(consumerRole(build.consumer), "name")}, ${selected.join(", ")}
       FROM unnest(${arrays.join(", ")}) AS u (${names.join(", ")}) WHERE EXISTS (TABLE fence)
-      ON CONFLICT (projection, build, topic, partition, log_offset) DO UPDATE SET state = 'parked',
+      ON CONFLICT (projection, build, topic, partition, log_offset) DO UPDATE SET state = 'parked', mended = false,
         event_id = EXCLUDED.event_id, event_type = EXCLUDED.event_type, code = EXCLUDED.code, reason = EXCLUDED.reason)`,
     `answered AS (UPDATE engine.lane_requests AS r SET state = 'done', outcome = u.outcome, carried_out_at = now()
       FROM unnest(${add([...outcomes.keys()], "bigint[]")}, ${add([...outcomes.values()], "text[]")}) AS u (id, outcome)

@@ -1,11 +1,11 @@
-import { Changes, type Sum } from "./changes.js";
+import { Changes, type Difference, type Sum } from "./changes.js";
 import type { Verdict } from "./decisions.js";
 import type { Row } from "./definition.js";
 import { Entity } from "./entity.js";
 import type { LaneEvent } from "./events.js";
-import type { FoldMachine, ParkReason } from "./fold.js";
-import type { ProjectionLayout, TableLayout } from "./layout.js";
-import { parkedByOperator } from "./operator-park.js";
+import type { FoldMachine } from "./fold.js";
+import type { ProjectionLayout } from "./layout.js";
+import { type ParkReason, parkedByOperator } from "./park-reason.js";
 import { KeyedScope } from "./scope.js";
 
 /** A key folded from nothing. */
@@ -70,19 +70,6 @@ export function eraseHeld(
   const { offset, position } = event;
   if (offset === heldAt || verdict(offset) !== undefined || !machine.eraseOnly(event, entity)) return;
   changes.take(machine.scopes, entity, position.recordedAt, offset, event.event);
-}
-
-/** Rows of summed and appended tables that have to change so that what was told once becomes what is told now. */
-export interface Difference {
-  readonly sums: readonly { readonly table: TableLayout; readonly key: Row; readonly sums: readonly Sum[] }[];
-  readonly appended: readonly {
-    readonly table: number;
-    readonly row: Row;
-    readonly offset: number;
-    readonly ordinal: number;
-  }[];
-  /** Offsets of events whose appended rows go. */
-  readonly withdrawn: readonly { readonly table: number; readonly offset: number }[];
 }
 
 const minus = (left: Sum, right: Sum): Sum => {

@@ -1,8 +1,8 @@
-import type { HistoryChange } from "./changes.js";
 import type { AppendedRows, ColumnValue, KeyedRows, Row, SummedRows } from "./definition.js";
 import type { Entity, Slot } from "./entity.js";
 import type { ColumnLayout, TableLayout } from "./layout.js";
 import { RowProblem, type RowShape, rowShape } from "./row-shape.js";
+import type { HistoryChange } from "./row-version.js";
 
 /** Parts of a row's key after the event's own, as one string; no text of a row holds a NUL. */
 export function restOf(table: TableLayout, row: Row | undefined): string {

@@ -1,11 +1,12 @@
 import { ArrayParameter, type ElementType } from "./array-parameter.js";
 import type { Build } from "./build.js";
-import type { HistoryChange, Sum } from "./changes.js";
+import type { Sum } from "./changes.js";
 import { columnParameter, parameterType, putExpression, valueWriter } from "./columns.js";
 import type { ColumnValue, Row } from "./definition.js";
 import type { Slot } from "./entity.js";
 import type { ColumnLayout, HistoryLayout, ProjectionLayout, TableLayout } from "./layout.js";
 import { consumerRole, literal, quoted } from "./names.js";
+import type { HistoryChange, VersionPlace } from "./row-version.js";
 import { restValue, versionValue } from "./scope.js";
 
 /** A column of a part: how its array is typed, filled, and put into the table. */
@@ -64,8 +65,10 @@ export type TableParts =
       readonly insert: PartLayout<Slot>;
       readonly put: PartLayout<Slot>;
       readonly remove: PartLayout<Slot>;
-      /** The last part, where versions are kept. */
+      /** The last parts, where versions are kept. */
       readonly version?: PartLayout<HistoryChange>;
+      readonly mend?: PartLayout<HistoryChange>;
+      readonly unmake?: PartLayout<VersionPlace>;
     }
   | { readonly sum: PartLayout<SummedItem> }
   | { readonly append: PartLayout<AppendedItem>; readonly withdraw: PartLayout<number> };
@@ -117,6 +120,14 @@ function insertSql(
   };
 }
 
+/** DELETE of rows by columns that identify them. */
+const deleteSql =
+  (target: string, key: readonly { readonly name: string }[]): PartLayout<never>["sql"] =>
+  (elements, from) =>
+    `DELETE FROM ${target} AS t USING ${from} WHERE ${key
+      .map(({ name }, index) => `t.${quoted(name)} = ${elements[index]}`)
+      .join(" AND ")}`;
+
 function keyedParts(table: TableLayout, schema: string): TableParts {
   const target = `${schema}.${quoted(table.name)}`;
   const keyColumn = table.keyColumn as ColumnLayout;
@@ -132,7 +143,6 @@ function keyedParts(table: TableLayout, schema: string): TableParts {
     .map((name) => `${quoted(name)} = EXCLUDED.${quoted(name)}`);
   const conflict = ` ON CONFLICT (${key.map(({ name }) => quoted(name)).join(", ")}) DO UPDATE SET ${set.join(", ")}`;
   const ofLane = [["source_partition", "partition"]] as const;
-  const version = table.history && versionPart(table, table.history, schema);
   return {
     // Known to be new, since only the lane writes its rows: no look for a conflict, a third cheaper.
     insert: { columns, sql: insertSql(target, columns, ofLane, "") },
@@ -142,18 +152,18 @@ function keyedParts(table: TableLayout, schema: string): TableParts {
         ofColumn(keyColumn, ({ key }) => key),
         ...table.rest.map((part, index) => ofColumn<Slot>(part, ({ rest }) => restValue(part, rest, index))),
       ],
-      sql: (elements, from) =>
-        `DELETE FROM ${target} AS t USING ${from} WHERE ${key
-          .map(({ name }, index) => `t.${quoted(name)} = ${elements[index]}`)
-          .join(" AND ")}`,
+      sql: deleteSql(target, key),
     },
-    ...(version ? { version } : {}),
+    ...(table.history ? versionParts(table, table.history, schema) : {}),
   };
 }
 
-function versionPart(table: TableLayout, history: HistoryLayout, schema: string): PartLayout<HistoryChange> {
+function versionParts(table: TableLayout, history: HistoryLayout, schema: string) {
+  const target = `${schema}.${quoted(history.name)}`;
+  const keyColumn = table.keyColumn as ColumnLayout;
+  const offset = plain<VersionPlace>("source_offset", "bigint", (into, version) => into.bigint(version.offset));
   const columns: PartColumn<HistoryChange>[] = [
-    ofColumn(table.keyColumn as ColumnLayout, ({ key }) => key),
+    ofColumn(keyColumn, ({ key }) => key),
     ...history.columns.map((kept, index) =>
       ofColumn<HistoryChange>(kept, ({ row, rest }) => versionValue(table, kept, row, rest, index)),
     ),
@@ -162,12 +172,24 @@ function versionPart(table: TableLayout, history: HistoryLayout, schema: string)
     ),
     plain("recorded_at", "timestamptz", (into, { recordedAt }) => into.timestamptz(recordedAt)),
     plain("removed", "boolean", (into, { row }) => into.boolean(row === undefined)),
-    plain("source_offset", "bigint", (into, { offset }) => into.bigint(offset)),
+    offset,
   ];
-  // No ON CONFLICT, as for appended rows: an event makes one version of a row, once.
+  const place: readonly PartColumn<VersionPlace>[] = [
+    ofColumn(keyColumn, ({ key }) => key),
+    ...table.rest.map((part, index) => ofColumn<VersionPlace>(part, ({ rest }) => restValue(part, rest, index))),
+    offset,
+  ];
+  const isPlace = ({ name }: { readonly name: string }) => place.some((part) => part.name === name);
+  const set = columns
+    .filter((column) => !isPlace(column))
+    .map(({ name }) => `${quoted(name)} = EXCLUDED.${quoted(name)}`);
+  const conflict = ` ON CONFLICT (${place.map(({ name }) => quoted(name)).join(", ")}) DO UPDATE SET ${set.join(", ")}`;
+  const ofLane = [["source_partition", "partition"]] as const;
   return {
-    columns,
-    sql: insertSql(`${schema}.${quoted(history.name)}`, columns, [["source_partition", "partition"]], ""),
+    // No ON CONFLICT, as for appended rows: an event makes one version of a row, once.
+    version: { columns, sql: insertSql(target, columns, ofLane, "") },
+    mend: { columns, sql: insertSql(target, columns, ofLane, conflict) },
+    unmake: { columns: place, sql: deleteSql(target, place) },
   };
 }
 
@@ -243,7 +265,7 @@ export function parkedPart(layout: ProjectionLayout, build: Build): PartLayout<P
   // Held at the same event once more, after a unit translated again had released it.
   const again = [...names, "state"].filter((name) => name !== "log_offset" && !keyed.has(name));
   const conflict = ` ON CONFLICT (projection, build, topic, partition, log_offset) DO UPDATE SET ${again
-    .map((name) => (name === "state" ? "state = 'parked'" : `${name} = EXCLUDED.${name}`))
+    .map((name) => (name === "state" ? "state = 'parked', mended = false" : `${name} = EXCLUDED.${name}`))
     .join(", ")}`;
   return {
     columns,

@@ -135,6 +135,8 @@ export class WriteStatements {
       add(first + 1, puts);
       add(first + 2, removes);
       add(first + 3, changes.history[table] ?? []);
+      add(first + 4, changes.mended[table] ?? []);
+      add(first + 5, changes.unmade[table] ?? []);
       for (const slot of changes.keyed[table] ?? []) {
         slot.dirty = false;
         slot.stored = slot.row !== undefined;

@@ -16,6 +16,8 @@ export interface BuildStatus {
   /** Seconds since the recorded time of the last event applied, while there is a lag; else 0. */
   readonly lagSeconds: number;
   readonly parkedKeys: number;
+  /** Rows that derived tables could not hold: `left_out_why` of `engine.derived_tables` names the first reason. */
+  readonly leftOutRows: number;
 }
 
 /**
@@ -47,14 +49,16 @@ export async function buildStatuses(
         lagEvents += Math.max(0, high - (vector[topic]?.[partition] ?? 0));
       }
     }
-    const { rows } = await pool.query<{ parked: number; last: number | null }>(
+    const { rows } = await pool.query<{ parked: number; last: number | null; leftOut: number }>(
       `SELECT
          (SELECT count(*) FROM engine.parked_keys WHERE projection = $1 AND build = $2 AND state <> 'done') AS parked,
          (SELECT (extract(epoch from max(recorded_at)) * 1000)::bigint FROM engine.checkpoints
-          WHERE projection = $1 AND build = $2) AS last`,
+          WHERE projection = $1 AND build = $2) AS last,
+         (SELECT coalesce(sum(left_out), 0)::integer FROM engine.derived_tables
+          WHERE projection = $1 AND build = $2) AS "leftOut"`,
       [build.projection, build.build],
     );
-    const { parked, last } = rows[0] ?? { parked: 0, last: null };
+    const { parked, last, leftOut } = rows[0] ?? { parked: 0, last: null, leftOut: 0 };
     statuses.push({
       name: build.projection,
       build: build.build,
@@ -63,6 +67,7 @@ export async function buildStatuses(
       lagEvents,
       lagSeconds: lagEvents > 0 && last !== null ? Math.max(0, (now - Number(last)) / 1000) : 0,
       parkedKeys: Number(parked),
+      leftOutRows: Number(leftOut),
     });
   }
   return statuses;

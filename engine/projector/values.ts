@@ -14,7 +14,7 @@ const largestMoney = 99_999_999_999_999;
 const earliestInstant = -62_135_596_800_000;
 const latestInstant = 253_402_300_799_999;
 /** Below the limit of a B-tree entry, so that an index never refuses a row. */
-const indexedBytes = 2_000;
+export const indexedBytes = 2_000;
 
 const uuidPattern = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 

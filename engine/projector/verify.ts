@@ -5,10 +5,10 @@ import { storableText } from "./checkpoint.js";
 import type { Decisions } from "./decisions.js";
 import { type AnyProjection, type Row, text } from "./definition.js";
 import { type LaneEvent, type ReadContext, readEvents } from "./events.js";
-import type { ParkReason } from "./fold.js";
 import { keyHistory } from "./key-history.js";
 import { layOut, type ProjectionLayout, type TableLayout } from "./layout.js";
-import { withEvent } from "./origins.js";
+import { waitingFrom, withEvent } from "./origins.js";
+import { type ParkReason, writeRefused } from "./park-reason.js";
 import type { Decoder, Opener } from "./ports.js";
 import { Positions } from "./positions.js";
 import { PureFold, type PureRow, type PureVersion } from "./pure.js";
@@ -62,8 +62,11 @@ interface Snapshot {
   readonly skipped: readonly string[];
   /** Keys held back, each a row. */
   readonly parked: readonly Row[];
-  /** Events that Postgres itself refused, `topic/partition/offset`: no fold can know. */
-  readonly refused: ReadonlySet<string>;
+  /**
+   * Events that Postgres itself refused, `topic/partition/offset`: no fold can know. True where their keys are held at them
+   * by now; else they were released when a unit was translated again.
+   */
+  readonly refused: ReadonlyMap<string, boolean>;
 }
 
 /** Keys held back, as a table that is compared like the others. */
@@ -100,29 +103,29 @@ async function snapshotOf(pool: Pool, build: Build, layout: ProjectionLayout): P
       else derived.set(name, await readDerived(client, build, name, definition));
     }
     const { rows } = await client.query<Row>(
-      `SELECT topic, partition, log_offset AS offset, key, code, state FROM engine.parked_keys
+      `SELECT topic, partition, log_offset AS offset, key, code, state, mended FROM engine.parked_keys
        WHERE projection = $1 AND build = $2`,
       [build.projection, build.build],
     );
     await client.query("COMMIT");
     broken = false;
     const refused = rows
-      .filter(({ code }) => code === refusal.code)
-      .map(({ topic, partition, offset }) => `${topic}/${partition}/${offset}`);
+      .filter(({ code, mended }) => code === writeRefused && !mended)
+      .map(({ topic, partition, offset, state }) => [`${topic}/${partition}/${offset}`, state !== "done"] as const);
     const parked = rows.filter(({ state }) => state !== "done");
-    return { vector, tables, versions, derived, skipped, parked, refused: new Set(refused) };
+    return { vector, tables, versions, derived, skipped, parked, refused: new Map(refused) };
   } finally {
     client.release(broken);
   }
 }
 
-const refusal: ParkReason = { code: "TRIB_PROJECT_WRITE_REFUSED", reason: "" };
+const refusal: ParkReason = { code: writeRefused, reason: "" };
 
 /** Folds one partition up to the snapshot. @returns how many events were new. */
 async function foldPartition(
   options: VerifyOptions,
   pure: PureFold,
-  refused: ReadonlySet<string>,
+  refused: Snapshot["refused"],
   place: { readonly topic: string; readonly partition: number; readonly to: number },
 ): Promise<number> {
   const { topic, partition, to } = place;
@@ -141,9 +144,12 @@ async function foldPartition(
   const history = keyHistory(options.log, context);
   /** What stands of keys that a unit translated again concerned so far. */
   const standing = new Map<string, readonly LaneEvent[]>();
+  const nameOf = (offset: number) => `${topic}/${partition}/${offset}`;
   const isRefused = ({ offset }: LaneEvent) =>
-    refused.has(`${topic}/${partition}/${offset}`) &&
-    options.decisions?.decisionAt(topic, partition, offset) !== "skip";
+    refused.has(nameOf(offset)) && options.decisions?.decisionAt(topic, partition, offset) !== "skip";
+  /** Keys held at what Postgres refused: where, and what their rows are made of. What came since waits. */
+  const refusedAt = new Map<string, number>();
+  const made = new Map<string, readonly LaneEvent[]>();
   for await (const records of options.log.read(topic, partition, 0, to)) {
     const read = await readEvents(records, context);
     const fresh = read.filter(({ position, eventId }) => positions.take(position, eventId));
@@ -156,14 +162,20 @@ async function foldPartition(
     }
     for (const event of fresh) {
       events++;
-      const before = standing.get(event.key);
-      if (before && !(event.origin && isRefused(event))) {
+      const { key } = event;
+      const before = standing.get(key);
+      const heldAt = refusedAt.get(key);
+      if (isRefused(event) && heldAt === undefined) refusedAt.set(key, event.offset);
+      if (before) {
         const after = withEvent(before, event);
-        standing.set(event.key, after);
-        if (event.origin) {
-          pure.retell(event, before, after, before.find(isRefused)?.offset);
+        standing.set(key, after);
+        if (event.origin && !isRefused(event) && !(heldAt !== undefined && refused.get(nameOf(heldAt)))) {
+          pure.retell(event, made.get(key) ?? before, after, heldAt);
+          refusedAt.delete(key);
+          made.delete(key);
           continue;
         }
+        if (refusedAt.has(key)) made.set(key, [...(made.get(key) ?? before), ...waitingFrom(0, [event])]);
       }
       const held = event.undecodable ?? (isRefused(event) ? refusal : undefined);
       pure.apply({

@@ -73,7 +73,7 @@ export class AccessTokens {
 
   /**
    * @param connector in whose name tokens are given.
-   * @param secret the deployment's secret, 64 hexadecimal digits; without it tokens end with the process.
+   * @param secret the connector's key, 64 hexadecimal digits; without it tokens end with the process.
    */
   constructor(connector: string, secret: string | undefined) {
     const root = secret === undefined ? randomBytes(32) : Buffer.from(secret, "hex");

@@ -1,9 +1,9 @@
-import { createPrivateKey, type KeyObject, randomUUID } from "node:crypto";
+import { randomUUID } from "node:crypto";
 import { type IncomingHttpHeaders, request as plainRequest } from "node:http";
 import { request as secureRequest } from "node:https";
 import { connect, type PeerCertificate, type SecureContextOptions, type TLSSocket } from "node:tls";
-import { importJWK, SignJWT } from "jose";
 import { TributaryError } from "../service/errors.js";
+import { tokenRequest } from "./token-request.js";
 import { readSignatureKey, signatureOf } from "./webhook-signature.js";
 
 /** What a partner has to prove itself with, as `tributary send` is given it. */
@@ -85,20 +85,7 @@ async function tokenFor(
   proof: PartnerProof,
 ): Promise<string> {
   const endpoint = await tokenEndpoint(base, proof);
-  const { alg, kid, privateKey } = await signingKey(key);
-  const assertion = await new SignJWT({ jti: randomUUID() })
-    .setProtectedHeader({ alg, ...(kid !== undefined && { kid }) })
-    .setIssuer(id)
-    .setSubject(id)
-    .setAudience(endpoint)
-    .setExpirationTime("2m")
-    .sign(privateKey);
-  const form = new URLSearchParams({
-    grant_type: "client_credentials",
-    client_assertion_type: "urn:ietf:params:oauth:client-assertion-type:jwt-bearer",
-    client_assertion: assertion,
-    ...(scope !== undefined && { scope }),
-  });
+  const form = await tokenRequest({ id, key, scope }, endpoint);
   const headers = { "content-type": "application/x-www-form-urlencoded" };
   const { status, body } = await exchange(`${base}/token`, headers, Buffer.from(form.toString()), proof);
   const answer = jsonOf(body);
@@ -120,33 +107,6 @@ function jsonOf(body: Buffer): Readonly<Record<string, unknown>> {
   } catch {
     return {};
   }
-}
-
-interface SigningKey {
-  readonly alg: string;
-  readonly kid?: string;
-  readonly privateKey: Parameters<SignJWT["sign"]>[0];
-}
-
-async function signingKey(text: string): Promise<SigningKey> {
-  try {
-    if (text.trimStart().startsWith("{")) {
-      const jwk = JSON.parse(text) as { readonly alg?: string; readonly kid?: string; readonly kty: string };
-      const alg = jwk.alg ?? (jwk.kty === "RSA" ? "RS384" : "ES384");
-      const privateKey = await importJWK(jwk, alg);
-      return { alg, privateKey, ...(jwk.kid !== undefined && { kid: jwk.kid }) };
-    }
-    const privateKey = createPrivateKey(text);
-    return { alg: algorithmOf(privateKey), privateKey };
-  } catch {
-    throw new TributaryError("TRIB_CLI_PROOF_UNUSABLE", "The client's key is neither a PEM nor a JWK private key.");
-  }
-}
-
-function algorithmOf({ asymmetricKeyType, asymmetricKeyDetails }: KeyObject): string {
-  if (asymmetricKeyType === "rsa") return "RS384";
-  if (asymmetricKeyType === "ed25519") return "EdDSA";
-  return asymmetricKeyDetails?.namedCurve === "prime256v1" ? "ES256" : "ES384";
 }
 
 /** One request. @param method default: GET without a body. */

@@ -110,7 +110,7 @@ export async function openReception<Profile extends GuardedProfile>(
   const desk: Desk<Profile> = {
     ...options,
     doors,
-    tokens: new AccessTokens(connector, settings.TRIBUTARY_SECRET),
+    tokens: new AccessTokens(connector, settings.TRIBUTARY_TOKEN_KEY ?? settings.TRIBUTARY_SECRET),
     room: new Room(settings.CONNECTOR_REQUESTS_IN_HAND, settings.CONNECTOR_BYTES_IN_HAND),
     limits: { sent: settings.CONNECTOR_BODY_LIMIT, decoded: settings.CONNECTOR_DECODED_LIMIT },
     closing: new AbortController(),
@@ -171,14 +171,22 @@ export async function openReception<Profile extends GuardedProfile>(
 
 function serverFor(settings: Settings): FastifyInstance {
   const { CONNECTOR_TLS_CERT_FILE: cert, CONNECTOR_TLS_KEY_FILE: key, CONNECTOR_TLS_CA_FILE: ca } = settings;
+  const requestTimeout = settings.CONNECTOR_REQUEST_SECONDS * 1000;
+  const limits = {
+    // Node looks for requests that take too long every so often, by itself every half minute.
+    connectionsCheckingInterval: Math.min(requestTimeout / 4, 5_000),
+    // And takes the longer of the two for the whole request.
+    headersTimeout: Math.min(requestTimeout, 60_000),
+  };
   const options = {
     forceCloseConnections: "idle" as const,
-    requestTimeout: settings.CONNECTOR_REQUEST_SECONDS * 1000,
+    requestTimeout,
     routerOptions: { maxParamLength: 256 },
     exposeHeadRoutes: false,
   };
-  if (cert === undefined || key === undefined) return Fastify(options);
+  if (cert === undefined || key === undefined) return Fastify({ ...options, http: limits });
   const https = {
+    ...limits,
     cert: readFileSync(cert),
     key: readFileSync(key),
     // A client without a certificate may prove itself in another way, so the door decides, not the handshake.

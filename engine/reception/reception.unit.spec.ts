@@ -1,14 +1,17 @@
 import { generateKeyPairSync, randomUUID, sign } from "node:crypto";
 import { connect } from "node:net";
 import { gzipSync } from "node:zlib";
+import Fastify from "fastify";
 import { exportJWK, SignJWT } from "jose";
-import { afterEach, describe, expect, it } from "vitest";
+import { afterEach, describe, expect, it, vi } from "vitest";
 import { type ReceptionBench, startReceptionBench } from "../testing/reception-bench.js";
+import { AccessTokens, tokenClientOf } from "./access-tokens.js";
 import type { Route } from "./reception.js";
 import { signatureOf } from "./webhook-signature.js";
 
 const benches: ReceptionBench[] = [];
 afterEach(async () => {
+  vi.useRealTimers();
   await Promise.all(benches.splice(0).map((bench) => bench.close()));
 });
 
@@ -47,12 +50,12 @@ async function post(url: string, body: string | Uint8Array, headers: Record<stri
 const secret = Buffer.from("0123456789abcdef0123456789abcdef");
 const whsec = `whsec_${secret.toString("base64")}`;
 
-function signed(body: string, at: number = Date.now()): Record<string, string> {
+function signed(body: string, at: number = Date.now(), key: Buffer = secret): Record<string, string> {
   const head = { id: "msg_1", timestamp: String(Math.floor(at / 1000)) };
   return {
     "webhook-id": head.id,
     "webhook-timestamp": head.timestamp,
-    "webhook-signature": signatureOf(head, Buffer.from(body), secret),
+    "webhook-signature": signatureOf(head, Buffer.from(body), key),
   };
 }
 
@@ -77,6 +80,29 @@ describe("who is let in", () => {
       expect(await post(to, "abc")).toMatchObject({ status: 401, code: "TRIB_RECEPTION_UNAUTHENTICATED" });
     }
     expect(await post(`${url("other")}/things`, "abc", signed("abc"))).toMatchObject({ status: 401 });
+  });
+
+  it("knows the old and the new of two secrets while they change, and a signature of the time agreed", async () => {
+    const old = Buffer.alloc(32, 9);
+    const whsecOf = (key: Buffer) => `whsec_${key.toString("base64")}`;
+    const way = { method: "signature", keys: ["old", "new"], toleranceSeconds: 60 };
+    const { url } = await start({ acme: [way] }, { routes, credentials: { old: whsecOf(old), new: whsec } });
+    const to = `${url("acme")}/things`;
+    expect(await post(to, "abc", signed("abc", Date.now(), old))).toMatchObject({ status: 200 });
+    expect(await post(to, "abc", signed("abc"))).toMatchObject({ status: 200 });
+    expect(await post(to, "abc", signed("abc", Date.now(), Buffer.alloc(32, 8)))).toMatchObject({ status: 401 });
+    for (const [seconds, status] of [
+      [-50, 200],
+      [-61, 401],
+      [50, 200],
+      [62, 401],
+    ] as const)
+      expect(await post(to, "abc", signed("abc", Date.now() + seconds * 1000)), `${seconds} s`).toMatchObject({
+        status,
+      });
+    // Another id or time than the signed one makes another message of it.
+    for (const name of ["webhook-id", "webhook-timestamp"])
+      expect(await post(to, "abc", { ...signed("abc"), [name]: "1" })).toMatchObject({ status: 401 });
   });
 
   it("knows an Ed25519 signature, also beside one it can't read", async () => {
@@ -193,6 +219,50 @@ describe("access tokens (SMART Backend Services)", () => {
     expect(await ask(url("acme"), await assertion(audience), "user/*.read")).toMatchObject({ status: 400 });
   });
 
+  it("follows a key set that its client changes, and says when it can't be had", async () => {
+    const pairs = ["one", "two"].map((kid) => ({ kid, ...generateKeyPairSync("ec", { namedCurve: "P-384" }) }));
+    const published = async (...names: string[]) => ({
+      keys: await Promise.all(
+        pairs
+          .filter(({ kid }) => names.includes(kid))
+          .map(async ({ kid, publicKey }) => ({ ...(await exportJWK(publicKey)), kid, alg: "ES384" })),
+      ),
+    });
+    let set: object | undefined = await published("one");
+    const theirs = Fastify();
+    theirs.get("/jwks.json", (_request, reply) => set ?? reply.code(500).send());
+    const jwksUrl = `${await theirs.listen({ port: 0, host: "127.0.0.1" })}/jwks.json`;
+    const way = { clientId: "acme-client", jwksUrl, scopes: ["system/*.write"] };
+    const clients = [tokenClientOf({ ...way, method: "private-key-jwt" }, () => "")];
+    const tokens = new AccessTokens("bench", undefined);
+    const granted = async (kid: string, at: number) => {
+      const claims = { iss: "acme-client", sub: "acme-client", aud: "here", jti: randomUUID(), exp: at / 1000 + 60 };
+      const { privateKey } = pairs.find((pair) => pair.kid === kid)!;
+      const assertion = await new SignJWT(claims).setProtectedHeader({ alg: "ES384", kid }).sign(privateKey);
+      const form = new URLSearchParams({
+        grant_type: "client_credentials",
+        client_assertion_type: "urn:ietf:params:oauth:client-assertion-type:jwt-bearer",
+        client_assertion: assertion,
+      });
+      return (await tokens.grant("acme", clients, form, ["here"], at)).status;
+    };
+    vi.useFakeTimers({ toFake: ["Date"] });
+    const later = (seconds: number) =>
+      vi
+        .setSystemTime(Date.now() + seconds * 1000)
+        .getMockedSystemTime()!
+        .getTime();
+    expect(await granted("one", Date.now())).toBe(200);
+    set = await published("one", "two");
+    expect(await granted("two", later(31))).toBe(200);
+    set = await published("two");
+    expect(await granted("one", later(601))).toBe(401);
+    expect(await granted("two", Date.now())).toBe(200);
+    set = undefined;
+    await expect(granted("two", later(601))).rejects.toMatchObject({ code: "TRIB_RECEPTION_KEYS_UNREACHABLE" });
+    await theirs.close();
+  });
+
   it("goes by the address that partners know, whatever the request says", async () => {
     const { url } = await open({ CONNECTOR_URLS: "bench=https://api.example" });
     const audience = "https://api.example/partners/acme/token";
@@ -259,6 +329,24 @@ describe("what is too much", () => {
     finish();
     expect([await first, await second]).toMatchObject([{ status: 200 }, { status: 200 }]);
     expect(await post(`${url("generic")}/things`, "x".repeat(1000))).toMatchObject({ status: 200 });
+  });
+
+  it("ends a request that takes too long to arrive, by the time that is set", async () => {
+    const { url } = await start({ generic: [] }, { routes, environment: { CONNECTOR_REQUEST_SECONDS: "1" } });
+    const { hostname, port } = new URL(url("generic"));
+    const began = performance.now();
+    const answers = ["things", "streams"].map((path) => {
+      const socket = connect(Number(port), hostname);
+      socket.write(`POST /partners/generic/${path} HTTP/1.1\r\nhost: x\r\ncontent-length: 100\r\n\r\nhalf`);
+      let answer = "";
+      socket.on("data", (data) => {
+        answer += data.toString();
+      });
+      return new Promise<string>((resolve) => socket.once("close", () => resolve(answer)));
+    });
+    for (const answer of await Promise.all(answers)) expect(answer).toMatch(/^HTTP\/1\.1 (408|400)/);
+    expect(performance.now() - began).toBeLessThan(4_000);
+    expect(await post(`${url("generic")}/things`, "fine")).toMatchObject({ status: 200 });
   });
 
   it("does not wait for a sender that stalls, when it closes", async () => {

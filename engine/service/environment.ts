@@ -1,4 +1,4 @@
-import { createHmac } from "node:crypto";
+import { createHmac, scryptSync } from "node:crypto";
 import type { ProcessKind } from "./registration.js";
 import { settingPrefix } from "./settings.js";
 
@@ -76,10 +76,37 @@ export function environmentFor(
   return { ...environment, ...overrides };
 }
 
-/** Password of a consumer's own Postgres role: derived, so that it is stored nowhere. */
-export function rolePassword(secret: string, role: string): string {
-  return createHmac("sha256", Buffer.from(secret, "hex")).update(`postgres-role\0${role}`).digest("base64url");
+const ownersKeys = new Map<string, Buffer>();
+
+/** A key that only who owns the database can make: slow, so that its password is not found by trying from what is derived. */
+function ownersKey({ databaseUrl, secret }: OwnersSecrets): Buffer {
+  const known = `${databaseUrl}\0${secret}`;
+  const key = ownersKeys.get(known) ?? scryptSync(new URL(databaseUrl).password, `tributary\0${secret}`, 32);
+  ownersKeys.set(known, key);
+  return key;
 }
+
+const derived = (owner: OwnersSecrets, purpose: string, name: string): Buffer =>
+  createHmac("sha256", ownersKey(owner)).update(`${purpose}\0${name}`).digest();
+
+/** What only the owner of an installation has together. */
+export interface OwnersSecrets {
+  /** Address of the database with the owner's name and password. No process that runs is given it. */
+  readonly databaseUrl: string;
+  /** The secret of the surrogate ids, which connectors have, too. */
+  readonly secret: string;
+}
+
+/**
+ * Password of a process's own Postgres role: derived, so that it is stored nowhere. Neither another role's password nor the
+ * secret of the surrogate ids leads to it. It changes with the owner's password.
+ */
+export const rolePassword = (owner: OwnersSecrets, role: string): string =>
+  derived(owner, "postgres-role", role).toString("base64url");
+
+/** Key with which one connector signs access tokens, 64 hexadecimal digits: no other connector can make them. */
+export const tokenKey = (owner: OwnersSecrets, connector: string): string =>
+  derived(owner, "access-tokens", connector).toString("hex");
 
 /** The same database as another role. */
 export function asRole(databaseUrl: string, role: string, password: string): string {

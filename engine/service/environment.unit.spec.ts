@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { asRole, environmentFor } from "./environment.js";
+import { asRole, environmentFor, rolePassword, tokenKey } from "./environment.js";
 
 const given = {
   PATH: "/bin",
@@ -38,6 +38,32 @@ describe("the environment of a process", () => {
     const notary = environmentFor({ kind: "consumer", name: "notary", notarizes: true }, given);
     expect(notary).toHaveProperty("TRIBUTARY_NOTARY_KEY_FILE", "/n");
     expect(notary).not.toHaveProperty("TRIBUTARY_KEK_FILE");
+  });
+
+  it("is no way to another role: what a connector knows makes no password and no token of another", () => {
+    const owner = { databaseUrl: given.DATABASE_URL, secret: "5e".repeat(32) };
+    const connector = environmentFor({ kind: "connector", name: "csv" }, given, {
+      DATABASE_URL: asRole(
+        owner.databaseUrl,
+        "tributary_connector_csv",
+        rolePassword(owner, "tributary_connector_csv"),
+      ),
+      TRIBUTARY_TOKEN_KEY: tokenKey(owner, "csv"),
+    });
+    expect(JSON.stringify(connector)).not.toContain("owner");
+    // The same secret and its own address instead of the owner's.
+    const guessed = { databaseUrl: String(connector.DATABASE_URL), secret: owner.secret };
+    for (const role of ["tributary_patients", "tributary_notary"])
+      expect(rolePassword(guessed, role)).not.toBe(rolePassword(owner, role));
+    expect(tokenKey(owner, "csv")).not.toBe(tokenKey(owner, "fhir"));
+    expect(tokenKey(guessed, "fhir")).not.toBe(tokenKey(owner, "fhir"));
+    // Whoever prepares it again, by whatever name of the server, sets the same.
+    expect(rolePassword({ ...owner, databaseUrl: "postgres://owner:secret@10.0.0.1/other" }, "a")).toBe(
+      rolePassword(owner, "a"),
+    );
+    expect(rolePassword({ ...owner, databaseUrl: "postgres://owner:other@db:5432/tributary" }, "a")).not.toBe(
+      rolePassword(owner, "a"),
+    );
   });
 
   it("names another role of the same database", () => {

@@ -9,7 +9,7 @@ import { migrateUp } from "../store/migrate.js";
 import { openPool, type Pool } from "../store/pool.js";
 import type { ConsumerDefinition } from "./consumer.js";
 import { connectorNames, consumerNames, loadConsumer } from "./discover.js";
-import { asRole, environmentFor, rolePassword } from "./environment.js";
+import { asRole, environmentFor, type OwnersSecrets, rolePassword, tokenKey } from "./environment.js";
 import { requireSetting, type Settings } from "./settings.js";
 import type { ProcessSpec } from "./supervisor.js";
 
@@ -43,6 +43,11 @@ export async function prepareInstallation(
   report("read models");
 }
 
+const ownersSecrets = (settings: Settings): OwnersSecrets => ({
+  databaseUrl: requireSetting(settings, "DATABASE_URL"),
+  secret: requireSetting(settings, "TRIBUTARY_SECRET"),
+});
+
 /** Gives a role its rights, as the owner of the database; gives the address of the database as that role. */
 async function prepareRole(
   { settings }: OwnedInstallation,
@@ -50,7 +55,7 @@ async function prepareRole(
   grant: (admin: Pool, password: string) => Promise<unknown>,
 ): Promise<string> {
   const databaseUrl = requireSetting(settings, "DATABASE_URL");
-  const password = rolePassword(requireSetting(settings, "TRIBUTARY_SECRET"), role);
+  const password = rolePassword(ownersSecrets(settings), role);
   const admin = openPool(databaseUrl, { applicationName: "tributary prepare", max: 2 });
   try {
     await grant(admin, password);
@@ -117,7 +122,10 @@ export async function processSpecs(
       specs.push({
         kind: "connector",
         name,
-        environment: environmentFor({ kind: "connector", name }, environment, { DATABASE_URL }),
+        environment: environmentFor({ kind: "connector", name }, environment, {
+          DATABASE_URL,
+          TRIBUTARY_TOKEN_KEY: tokenKey(ownersSecrets(installation.settings), name),
+        }),
       });
     } else specs.push(await consumerSpec(installation, name));
   }

@@ -50,6 +50,13 @@ export const settingsSchema = z.object({
     .regex(/^[0-9a-fA-F]{64}$/, "64 hexadecimal digits")
     .optional()
     .describe("Ed25519 key with which the notary signs. Given as a file: `TRIBUTARY_NOTARY_KEY_FILE`."),
+  TRIBUTARY_TOKEN_KEY: z
+    .string()
+    .regex(/^[0-9a-fA-F]{64}$/, "64 hexadecimal digits")
+    .optional()
+    .describe(
+      "Key with which one connector signs its access tokens; `run` makes one for each. Default `TRIBUTARY_SECRET`.",
+    ),
   KAFKA_BROKERS: list.optional().describe("Kafka brokers, `host:port`, separated by commas."),
   KAFKA_SASL_MECHANISM: z.enum(["plain", "scram-sha-256", "scram-sha-512"]).optional().describe("SASL mechanism."),
   KAFKA_SASL_USERNAME: z.string().optional().describe("SASL user name."),

@@ -4,6 +4,8 @@ import { giveUpSilentConnections } from "./silence.js";
 
 /** A pg pool whose connection failures are `TRIB_STORE_UNAVAILABLE`. */
 export type Pool = pg.Pool;
+/** A connection taken from the pool, to be given back. */
+export type PoolClient = pg.PoolClient;
 
 export interface PoolOptions {
   /** Shown in `pg_stat_activity`, e.g. `tributary publisher`. */

@@ -16,6 +16,12 @@ ALTER TABLE engine.as_ofs ADD CONSTRAINT as_ofs_pkey PRIMARY KEY (schema_name);
 ALTER TABLE engine.as_ofs ADD CONSTRAINT as_ofs_projection_build_fkey FOREIGN KEY (projection, build) REFERENCES engine.builds(projection, build) ON DELETE CASCADE;
 COMMENT ON TABLE engine.as_ofs IS 'Read models as they were known at a past moment, with their signed manifests. A build without a row here was not finished.';
 GRANT SELECT ON engine.as_ofs TO tributary_auditor;
+CREATE TABLE engine.build_numbers (
+  projection text NOT NULL,
+  last integer NOT NULL
+);
+ALTER TABLE engine.build_numbers ADD CONSTRAINT build_numbers_pkey PRIMARY KEY (projection);
+COMMENT ON TABLE engine.build_numbers IS 'The last number given to a build of a projection, whether or not that build is still there.';
 CREATE TABLE engine.builds (
   projection text NOT NULL,
   build integer NOT NULL,
@@ -84,12 +90,16 @@ CREATE TABLE engine.derived_tables (
   owner text NOT NULL,
   vector json NOT NULL DEFAULT '{}'::json,
   refreshed_at timestamp with time zone,
-  consumer_role name NOT NULL
+  consumer_role name NOT NULL,
+  left_out integer NOT NULL DEFAULT 0,
+  left_out_why text
 );
 ALTER TABLE engine.derived_tables ADD CONSTRAINT derived_tables_pkey PRIMARY KEY (projection, build, name);
 ALTER TABLE engine.derived_tables ADD CONSTRAINT derived_tables_projection_build_fkey FOREIGN KEY (projection, build) REFERENCES engine.builds(projection, build) ON DELETE CASCADE;
 ALTER TABLE engine.derived_tables ENABLE ROW LEVEL SECURITY;
 CREATE POLICY own_derived_tables ON engine.derived_tables FOR ALL TO PUBLIC USING ((consumer_role = CURRENT_USER)) WITH CHECK ((consumer_role = CURRENT_USER));
+COMMENT ON COLUMN engine.derived_tables.left_out IS 'Rows that the table could not hold when it was last refreshed.';
+COMMENT ON COLUMN engine.derived_tables.left_out_why IS 'Why the first of them is left out: column and reason, without the value.';
 COMMENT ON TABLE engine.derived_tables IS 'Derived tables with the checkpoints they reflect: {topic: {partition: next offset}}.';
 CREATE TABLE engine.erasures (
   id uuid NOT NULL,
@@ -236,13 +246,15 @@ CREATE TABLE engine.parked_keys (
   state text NOT NULL DEFAULT 'parked'::text,
   parked_at timestamp with time zone NOT NULL DEFAULT now(),
   consumer_role name NOT NULL,
-  positions json
+  positions json,
+  mended boolean NOT NULL DEFAULT false
 );
 ALTER TABLE engine.parked_keys ADD CONSTRAINT parked_keys_pkey PRIMARY KEY (projection, build, topic, partition, log_offset);
 ALTER TABLE engine.parked_keys ADD CONSTRAINT parked_keys_projection_build_fkey FOREIGN KEY (projection, build) REFERENCES engine.builds(projection, build) ON DELETE CASCADE;
 ALTER TABLE engine.parked_keys ADD CONSTRAINT parked_keys_state_check CHECK ((state = ANY (ARRAY['parked'::text, 'done'::text])));
 ALTER TABLE engine.parked_keys ENABLE ROW LEVEL SECURITY;
 CREATE POLICY own_parked_keys ON engine.parked_keys FOR ALL TO PUBLIC USING ((consumer_role = CURRENT_USER)) WITH CHECK ((consumer_role = CURRENT_USER));
+COMMENT ON COLUMN engine.parked_keys.mended IS 'Released by a retry or a skip: its key was folded as if it had never been held there. Else a unit translated again released it.';
 COMMENT ON COLUMN engine.parked_keys.positions IS 'Highest journal positions seen up to the event, it included, like those of checkpoints: tells repetitions when the key is retried.';
 COMMENT ON COLUMN engine.parked_keys.state IS 'done: released. What operators ask for is in engine.lane_requests.';
 COMMENT ON TABLE engine.parked_keys IS 'Keys held back, each by the first event that could not be applied. Its later events wait in the log.';

@@ -29,14 +29,20 @@ export async function sendTo(
   return lines;
 }
 
-/** Starts a connector on free ports, with its own profiles and a home of its own. */
+/**
+ * Starts a connector on free ports, with its own profiles and a home of its own.
+ * @param given profiles by partner name as their files would have them, instead of its own.
+ */
 export async function startConnectorBench(
   connector: ConnectorDefinition<unknown>,
   root?: string,
+  given?: Readonly<Record<string, object>>,
 ): Promise<ConnectorBench> {
   const home = mkdtempSync(join(tmpdir(), `tributary-${connector.name}-`));
   const intake = recordingIntake();
-  const profiles = loadProfiles(connector, false, root);
+  const profiles = given
+    ? new Map(Object.entries(given).map(([name, profile]) => [name, connector.profile.parse(profile)]))
+    : loadProfiles(connector, false, root);
   const receiver = await connector.receive({
     intake,
     settings: readSettings({ TRIBUTARY_HOME: home }),

@@ -1,8 +1,15 @@
+import { mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { expect } from "vitest";
-import type { ConnectorDefinition, EventDraft, ReceivedUnit } from "../intake/connector.js";
+import type { ConnectorDefinition, EventDraft, ReceivedUnit, SendLine } from "../intake/connector.js";
+import { dryIntake } from "../intake/dry-intake.js";
 import { finishEvents } from "../intake/finish-events.js";
 import { standaloneCodec } from "../log/codec.js";
+import { loadProfiles } from "../service/discover.js";
 import { TributaryError } from "../service/errors.js";
+import { openRehearsal } from "../service/rehearsal.js";
+import { readSettings } from "../service/settings.js";
 import { type ConnectorBench, sendTo, startConnectorBench } from "./connector-bench.js";
 
 type AnyConnector = ConnectorDefinition<unknown>;
@@ -28,6 +35,7 @@ export const connectorLaws: Readonly<Record<string, (exercised: Exercised) => Pr
   "names code and place of what it rejects, and makes no event of it": rejectsSamples,
   "accepts nothing while nothing is durable, and takes the same again afterwards": waitsForTheJournal,
   "gives the journal's own refusal as a rejection": tellsTheJournalsRefusal,
+  "says in a rehearsal what it answers in earnest, and leaves nothing behind": rehearses,
   "outlives bytes that are not of its protocol": outlivesNoise,
   "answers what is in hand when it closes, and then listens no more": closesCleanly,
   "tells with a coded error, to be tried again, that nobody listens": tellsThatNobodyListens,
@@ -153,6 +161,44 @@ async function tellsTheJournalsRefusal(exercised: Exercised): Promise<void> {
       expect(lines.length, name).toBeGreaterThan(0);
       for (const line of lines) expect(line.accepted, name).toBe(false);
     });
+  }
+}
+
+/** What `validate` says without a log, a vault or a database is what a partner is told with them. */
+async function rehearses(exercised: Exercised): Promise<void> {
+  const { connector, root, samples } = exercised;
+  const shown = (lines: readonly SendLine[]) => lines.map(({ ms: _, ...line }) => line);
+  for (const [name, bytes] of [...samples.accepted, ...samples.rejected]) {
+    let earnest: unknown;
+    await withBench(exercised, async (bench) => {
+      earnest = shown(await bench.send(bytes));
+    });
+    const intake = dryIntake(connector, readSettings({}).INTAKE_UNIT_LIMIT);
+    const left = await filesLeft(async () => {
+      const receiver = await openRehearsal(connector, { intake, profiles: loadProfiles(connector, false, root) });
+      try {
+        expect(shown(await sendTo(connector, receiver.addresses, bytes)), name).toEqual(earnest);
+      } finally {
+        await receiver.close();
+      }
+    });
+    expect(intake.events.size > 0, `${name} would make events`).toBe(samples.accepted.has(name));
+    expect(left, "files left behind").toEqual([]);
+  }
+}
+
+/** What is left in a folder for temporary files that is there for this alone. */
+async function filesLeft(work: () => Promise<void>): Promise<string[]> {
+  const { TMPDIR } = process.env;
+  const folder = mkdtempSync(join(tmpdir(), "tributary-law-"));
+  process.env.TMPDIR = folder;
+  try {
+    await work();
+    return readdirSync(folder);
+  } finally {
+    if (TMPDIR === undefined) delete process.env.TMPDIR;
+    else process.env.TMPDIR = TMPDIR;
+    rmSync(folder, { recursive: true, force: true });
   }
 }
 

@@ -1,6 +1,7 @@
 import { startPublisher } from "../intake/publisher.js";
 import { standaloneCodec } from "../log/codec.js";
 import { journalTopic } from "../log/schemas.js";
+import { loadConsumer } from "../service/discover.js";
 import { TributaryError } from "../service/errors.js";
 import { openPool } from "../store/pool.js";
 import { runCrashConsumer } from "./crash-consumer.js";
@@ -85,11 +86,28 @@ async function publish(work: ChildWork, log: MemoryLog, seam: CallSeam): Promise
   await pool.end();
 }
 
+/** A consumer at work, or a rebuild of one of its read models. */
+async function project({ consumer, ...work }: ChildWork, log: MemoryLog, seam: CallSeam): Promise<void> {
+  const definition = consumer === undefined ? undefined : await loadConsumer(consumer);
+  const given = {
+    forgotten: new Set(work.forgotten),
+    ...(work.decided ? { decided: work.decided } : {}),
+    ...(definition ? { definition } : {}),
+  };
+  if (work.kind === "consumer") return runCrashConsumer(work.databaseUrl, log, seam, given);
+  const projection = definition?.project.find(({ name }) => name === work.projection) ?? definition?.project[0];
+  return runCrashRebuild(work.databaseUrl, log, seam, {
+    ...given,
+    ...(projection ? { projection } : {}),
+    ...(consumer === undefined ? {} : { consumer }),
+    ...(work.memoryBytes === undefined ? {} : { memoryBytes: work.memoryBytes }),
+  });
+}
+
 process.once("message", async (work: ChildWork) => {
   const seam = CallSeam.ofEnvironment();
   const log = await filled(work);
-  if (work.kind === "rebuild") await runCrashRebuild(work.databaseUrl, log, seam);
-  else if (work.kind === "consumer") await runCrashConsumer(work.databaseUrl, log, seam);
-  else await publish(work, log, seam);
+  if (work.kind === "publisher") await publish(work, log, seam);
+  else await project(work, log, seam);
   process.send?.({ calls: seam.calls } satisfies ChildResult, () => process.exit(0));
 });

@@ -1,9 +1,14 @@
 import type { Log } from "../log/log.js";
+import type { Decision } from "../projector/decisions.js";
 import { runConsumer } from "../projector/runner.js";
+import type { ConsumerDefinition } from "../service/consumer.js";
 import { openPool } from "../store/pool.js";
 import { crashPorts, crashProjection } from "./crash-projection.js";
 import { CallSeam, countedDecoder, countedLog, countedOpener, countedPool } from "./failpoints.js";
 import type { MemoryLog } from "./memory-log.js";
+import { memoryDecisions } from "./projection-bench.js";
+
+const crashConsumer: ConsumerDefinition = { name: "crash", project: [crashProjection] };
 
 /** A subscription that tells when every partition has been read, and handled, to its end. */
 function untilRead(log: MemoryLog): { readonly log: Pick<Log, "subscribe" | "read">; readonly read: Promise<void> } {
@@ -51,11 +56,24 @@ function untilRead(log: MemoryLog): { readonly log: Pick<Log, "subscribe" | "rea
   };
 }
 
-/** Runs the consumer of {@link crashProjection} until it has read all of a log, then closes it in order. */
-export async function runCrashConsumer(databaseUrl: string, memory: MemoryLog, seam = new CallSeam()): Promise<void> {
+/** What runs, and under which circumstances. */
+export interface CrashRun {
+  /** Default: the consumer of {@link crashProjection}. */
+  readonly definition?: ConsumerDefinition;
+  readonly forgotten?: ReadonlySet<string>;
+  readonly decided?: readonly Decision[];
+}
+
+/** Runs a consumer until it has read all of a log, then closes it in order. */
+export async function runCrashConsumer(
+  databaseUrl: string,
+  memory: MemoryLog,
+  seam = new CallSeam(),
+  { definition = crashConsumer, forgotten, decided }: CrashRun = {},
+): Promise<void> {
   const pool = openPool(databaseUrl, { applicationName: "tributary crash", max: 4 });
   const { log, read } = untilRead(memory);
-  const { decoder, opener } = crashPorts();
+  const { decoder, opener } = crashPorts(forgotten);
   const silent = () => {};
   let fail: (error: Error) => void = silent;
   const failed = new Promise<never>((_, reject) => {
@@ -63,7 +81,8 @@ export async function runCrashConsumer(databaseUrl: string, memory: MemoryLog, s
   });
   try {
     const running = await runConsumer({
-      definition: { name: "crash", project: [crashProjection] },
+      definition,
+      ...(decided ? { decisionLog: memoryDecisions([...decided]) } : {}),
       log: countedLog(log, seam),
       pool: countedPool(pool, seam),
       decoder: countedDecoder(decoder, seam),

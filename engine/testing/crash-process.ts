@@ -1,6 +1,7 @@
 import { fork } from "node:child_process";
 import { join } from "node:path";
 import type { OutgoingRecord } from "../log/log.js";
+import type { Decision } from "../projector/decisions.js";
 import { builtRoot } from "../service/root.js";
 import { type FailPoint, failPointSetting, failPointText, type SeenCall } from "./failpoints.js";
 import type { MemoryLog } from "./memory-log.js";
@@ -13,6 +14,16 @@ export interface ChildWork {
   readonly batchRecords: number;
   /** Id of the journal, for the publisher. */
   readonly journal: string;
+  /** A consumer of the installation whose read models are kept; default: one made up for crashes. */
+  readonly consumer?: string;
+  /** The one of its projections that is rebuilt; default its first. */
+  readonly projection?: string;
+  /** Events whose sealed content nobody opens any more, by id; default none. */
+  readonly forgotten?: readonly string[];
+  /** What operators decided; default nothing. */
+  readonly decided?: readonly Decision[];
+  /** Memory in which a rebuild fills; default so little that one partition of the crash history has room. */
+  readonly memoryBytes?: number;
   /** The log as it stands, partition by partition. */
   readonly records: readonly (OutgoingRecord & { readonly timestamp: number })[];
 }

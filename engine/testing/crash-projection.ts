@@ -69,8 +69,14 @@ export const crashProjection = projection({
   },
 }) as AnyProjection;
 
-/** Decodes as after a start: the first schema has to be learned. Sealed content is not encrypted. */
-export function crashPorts(): { readonly decoder: Decoder; readonly opener: Opener } {
+/**
+ * Decodes as after a start: the first schema has to be learned. Sealed content is not encrypted.
+ * @param forgotten events of which it is opened no more, by id.
+ */
+export function crashPorts(forgotten: ReadonlySet<string> = new Set()): {
+  readonly decoder: Decoder;
+  readonly opener: Opener;
+} {
   const codec = standaloneCodec();
   let learned = false;
   return {
@@ -83,6 +89,9 @@ export function crashPorts(): { readonly decoder: Decoder; readonly opener: Open
         learned = true;
       },
     },
-    opener: { open: async (contents) => contents.map(({ type, sealed }) => codec.decodeSealed(type, sealed)) },
+    opener: {
+      open: async (contents) =>
+        contents.map(({ type, sealed, eventId }) => (forgotten.has(eventId) ? null : codec.decodeSealed(type, sealed))),
+    },
   };
 }

@@ -37,10 +37,15 @@ export class CrashTally {
     else this.missed++;
   }
 
+  /** Processes killed so far. */
+  get kills(): number {
+    return [...this.#diedAt.values()].reduce((sum, hits) => sum + hits, 0);
+  }
+
   /** @throws when most points lay beyond the last call: how many calls a run makes varies a little, not that much. */
   figures() {
     const faults = Object.fromEntries([...this.#diedAt].sort().map(([kind, hits]) => [`killed at a ${kind}`, hits]));
-    const kills = [...this.#diedAt.values()].reduce((sum, hits) => sum + hits, 0);
+    const { kills } = this;
     if (this.missed > kills) throw new Error(`${this.missed} children ended before their fail point, ${kills} died`);
     return { kills, faults, events: this.events };
   }

@@ -41,7 +41,7 @@ export async function freshDatabase(options: { empty?: boolean } = {}): Promise<
   };
 }
 
-/** Drops every build of a projection, the current one too, and all views. @param pool as the owner of the database. */
+/** Makes it so that a projection never had a build: drops all, the current one too, and all views. @param pool as the owner of the database. */
 export async function dropBuilds(pool: Pool, projection: string): Promise<void> {
   await pool.query(
     `UPDATE engine.builds SET state = 'previous', views = '{}';
@@ -52,6 +52,7 @@ export async function dropBuilds(pool: Pool, projection: string): Promise<void> 
     projection,
   ]);
   for (const { build } of rows) await dropBuild(pool, projection, build);
+  await pool.query("DELETE FROM engine.build_numbers WHERE projection = $1", [projection]);
 }
 
 async function onServer(server: string, statement: string): Promise<void> {

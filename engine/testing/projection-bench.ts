@@ -2,13 +2,12 @@ import type { IncomingRecord, LaneContext } from "../log/log.js";
 import { formatPosition, positionHeader } from "../log/position.js";
 import { type Build, createBuild, ensureBuild } from "../projector/build.js";
 import { BuildWriter } from "../projector/build-writer.js";
-import { ConsumerLane, readContext } from "../projector/consumer-lane.js";
+import { ConsumerLane, readingAgain } from "../projector/consumer-lane.js";
 import { type Decision, type DecisionLog, Decisions } from "../projector/decisions.js";
 import type { AnyProjection } from "../projector/definition.js";
-import { readEventsOf } from "../projector/events.js";
 import type { FoldInput } from "../projector/fold.js";
 import type { FoldWatch } from "../projector/fold-watch.js";
-import { keyHistory } from "../projector/key-history.js";
+import { heldPlaces } from "../projector/held-keys.js";
 import { ProjectionLane } from "../projector/lane.js";
 import { layOut, type ProjectionLayout } from "../projector/layout.js";
 import { Loader } from "../projector/load.js";
@@ -16,7 +15,6 @@ import { ParkedOperations } from "../projector/parked-operations.js";
 import { Patience } from "../projector/patience.js";
 import type { Decoder, Opener, SealedContent } from "../projector/ports.js";
 import { type BuiltRow, readTable } from "../projector/read-table.js";
-import { heldPlaces } from "../projector/release.js";
 import { TributaryError } from "../service/errors.js";
 import type { Pool } from "../store/pool.js";
 
@@ -27,6 +25,8 @@ export interface BenchLaneOptions {
   readonly decisions?: Decisions;
   readonly watch?: FoldWatch;
   readonly parkedLimit?: number;
+  /** Another projection on the same log, fed by the same consumer; default none. */
+  readonly beside?: ProjectionBench;
   /** Attempts to learn a schema before the lane stops; default 2. */
   readonly schemaAttempts?: number;
 }
@@ -156,6 +156,12 @@ export class ProjectionBench implements Decoder, Opener {
 
   /** A lane of its own, as one process would have it. */
   lane(topic: string, partition: number, options: BenchLaneOptions = {}): ConsumerLane {
+    const { lane, reading } = this.#lane(topic, partition, options);
+    const { beside } = options;
+    return new ConsumerLane({ ...reading, lanes: beside ? [lane, beside.#lane(topic, partition, {}).lane] : [lane] });
+  }
+
+  #lane(topic: string, partition: number, options: BenchLaneOptions) {
     const note = (_: object, message: string) => void this.messages.push(message);
     const logger = { info: () => {}, warn: note, error: note };
     const patience = new Patience({ logger, shortest: 5, longest: 50 });
@@ -177,8 +183,7 @@ export class ProjectionBench implements Decoder, Opener {
       ...place,
       writer: new BuildWriter({ pool, layout, build: this.build, patience }),
       loader: new Loader(pool, layout, this.build),
-      again: (from, to) => readEventsOf(this.read(topic, partition, from, to), readContext(reading)),
-      history: keyHistory(this, readContext(reading)),
+      ...readingAgain(this, reading, decisions.of(topic, partition)),
       heldAt: (keys) => heldPlaces(pool, place, keys),
       cacheRows: () => options.cacheRows ?? 10_000,
       owner: "bench",
@@ -187,7 +192,7 @@ export class ProjectionBench implements Decoder, Opener {
       operations: new ParkedOperations({ ...shared, place, log: this, decoder: this, decisions }),
       ...(options.parkedLimit === undefined ? {} : { parkedLimit: options.parkedLimit }),
     });
-    return new ConsumerLane({ ...reading, lanes: [lane] });
+    return { lane, reading };
   }
 
   /** A broker's view of a lane; `end` is the offset at which the log ends for it. */

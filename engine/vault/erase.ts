@@ -19,7 +19,7 @@ import { type LeftReadable, leftReadable } from "./left-readable.js";
 
 export interface EraseOptions extends TimelineSource {
   readonly log: Log;
-  readonly codec: Pick<Codec, "encode" | "encodeEntry" | "decodeEntry" | "decodeEvent" | "learn">;
+  readonly codec: Pick<Codec, "encode" | "encodeFinished" | "encodeEntry" | "decodeEntry" | "decodeEvent" | "learn">;
   /** Deployment secret, 64 hexadecimal digits (`TRIBUTARY_SECRET`). */
   readonly secret: string;
   /** Milliseconds after which no process opens anything under a destroyed key; default as `forgetting.ts` has it. */

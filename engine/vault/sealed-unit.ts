@@ -1,3 +1,4 @@
+import { cutBytes } from "../log/slab.js";
 import type { DataKey } from "./data-key.js";
 import { additionalData, seal, unseal } from "./sealing.js";
 
@@ -15,7 +16,7 @@ export interface UnitContent {
 export function sealUnit(receiptId: string, keys: readonly DataKey[], content: UnitContent): Buffer {
   const controlId = content.controlId ?? "";
   const length = Buffer.byteLength(controlId);
-  let sealed: Buffer = Buffer.allocUnsafe(4 + length + content.bytes.length);
+  let sealed: Buffer = cutBytes(4 + length + content.bytes.length);
   sealed.writeUInt32BE(content.controlId === null ? 0 : length + 1);
   sealed.write(controlId, 4);
   sealed.set(content.bytes, 4 + length);

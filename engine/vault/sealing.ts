@@ -1,24 +1,28 @@
 import { createCipheriv, createDecipheriv, randomFillSync } from "node:crypto";
+import { cutBytes, Views } from "../log/slab.js";
 import { TributaryError } from "../service/errors.js";
 
 const version = 1;
 const nonceLength = 12;
 const tagLength = 16;
+const gcm = { authTagLength: tagLength };
 /** Bytes that sealing adds: one of version, the nonce, the tag. */
 export const sealOverhead = 1 + nonceLength + tagLength;
 
 /** Random bytes drawn together: a call of the generator for each nonce costs as much as the encryption itself. */
-const drawn = Buffer.allocUnsafe(nonceLength * 512);
+const drawn = Buffer.allocUnsafeSlow(nonceLength * 512);
 let used = drawn.length;
+const nonce = Buffer.allocUnsafeSlow(nonceLength);
 
-/** Bytes that were never given out before; a view, to be copied before the next call. */
+/** Bytes that were never given out before, to be copied before the next call. */
 function freshNonce(): Buffer {
   if (used === drawn.length) {
     randomFillSync(drawn);
     used = 0;
   }
+  for (let at = 0; at < nonceLength; at++) nonce[at] = drawn[used + at] as number;
   used += nonceLength;
-  return drawn.subarray(used - nonceLength, used);
+  return nonce;
 }
 
 /**
@@ -30,11 +34,11 @@ function freshNonce(): Buffer {
  */
 export function seal(key: Buffer, additionalData: Buffer, plaintext: Uint8Array, head = 0): Buffer {
   const nonce = freshNonce();
-  const cipher = createCipheriv("aes-256-gcm", key, nonce, { authTagLength: tagLength });
+  const cipher = createCipheriv("aes-256-gcm", key, nonce, gcm);
   cipher.setAAD(additionalData);
   const ciphertext = cipher.update(plaintext);
   cipher.final();
-  const sealed = Buffer.allocUnsafe(head + sealOverhead + ciphertext.length);
+  const sealed = cutBytes(head + sealOverhead + ciphertext.length);
   sealed[head] = version;
   sealed.set(nonce, head + 1);
   sealed.set(ciphertext, head + 1 + nonceLength);
@@ -47,7 +51,7 @@ export function unseal(key: Buffer, additionalData: Buffer, sealed: Buffer): Buf
   if (sealed.length < sealOverhead || sealed[0] !== version) throw new TributaryError("TRIB_VAULT_TAMPERED");
   const nonce = sealed.subarray(1, 1 + nonceLength);
   const tag = sealed.subarray(sealed.length - tagLength);
-  const decipher = createDecipheriv("aes-256-gcm", key, nonce, { authTagLength: tagLength });
+  const decipher = createDecipheriv("aes-256-gcm", key, nonce, gcm);
   decipher.setAAD(additionalData);
   decipher.setAuthTag(tag);
   try {
@@ -61,8 +65,12 @@ export function unseal(key: Buffer, additionalData: Buffer, sealed: Buffer): Buf
 
 /** Where additional data is put together; a caller with more gets bytes of its own. */
 const scratch = Buffer.alloc(1024);
+const views = new Views(scratch);
 
-/** Parts as bytes, each with its length before it, so that no two lists of parts make the same bytes. */
+/**
+ * Parts as bytes, each with its length before it, so that no two lists of parts make the same bytes.
+ * @returns a view, to be used before the next call.
+ */
 export function additionalData(...parts: readonly (string | number)[]): Buffer {
   let at = 0;
   for (const part of parts) {
@@ -72,7 +80,7 @@ export function additionalData(...parts: readonly (string | number)[]): Buffer {
     scratch.writeUInt32BE(length, at);
     at += 4 + length;
   }
-  return Buffer.from(scratch.subarray(0, at));
+  return views.of(at);
 }
 
 /** Names are short and of ASCII characters: a loop costs less than a call of the library. @returns bytes written. */

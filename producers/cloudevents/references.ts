@@ -1,3 +1,4 @@
+import { isOverlong } from "../../engine/intake/surrogate.js";
 import { speaksFor } from "./profile.js";
 import type { Data } from "./read-form.js";
 import type { Sender } from "./translate.js";
@@ -21,6 +22,7 @@ export function identifierOf(data: Data, place: string, { profile, surrogate }: 
   const authority = neededText(data, "authority", place);
   const type = neededText(data, "type", place);
   const value = neededText(data, "value", place).trim();
+  if (isOverlong({ authority, type, value })) throw new ValueProblem("FIELD_INVALID", `${place}.value`);
   const identifierId = surrogate("patient", authority, type, value);
   // What links records of one person is decided here, not by whoever sends it.
   return { identifierId, authority, type, value, strong: profile.strongTypes.includes(type) };

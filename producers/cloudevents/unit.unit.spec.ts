@@ -133,6 +133,12 @@ describe("a verdict names code and place", () => {
       "CE_MERGE_INTO_ITSELF",
       "data.merges[0]",
     ],
+    [
+      "an identifier longer than the read models take",
+      withData("p-1", { identifiers: [{ authority: "LAKE", type: "MR", value: "9".repeat(1_100) }] }),
+      "CE_FIELD_INVALID",
+      "data.identifiers[0].value",
+    ],
     ["NUL in text", withData("p-1", { sex: "F\0" }), "CE_FIELD_INVALID", "data.sex"],
   ])("for %s", (_, event, code, location) => {
     expect(take(JSON.parse(JSON.stringify(event))).unit.verdict).toEqual({ accepted: false, code, location });

@@ -17,6 +17,8 @@ const mostDigits = 12;
  * @returns CSV_AMOUNT when it isn't one as agreed, CSV_AMOUNT_FRACTION when it has a part of a cent.
  */
 export function readCents(text: string, format: AmountFormat): number | AmountProblem {
+  const plain = plainCents(text, format.decimal);
+  if (plain >= 0) return plain;
   let rest = text.trim();
   for (const sign of format.currency) {
     if (rest.startsWith(sign)) rest = rest.slice(sign.length).trim();
@@ -33,6 +35,20 @@ export function readCents(text: string, format: AmountFormat): number | AmountPr
   if (significant.length > mostDigits) return "CSV_AMOUNT";
   const cents = Number(significant + fraction.slice(0, 2).padEnd(2, "0"));
   return negative && cents !== 0 ? -cents : cents;
+}
+
+/** An amount of nothing but digits, the decimal sign and two digits, as most are; -1 for any other. */
+function plainCents(text: string, decimal: string): number {
+  const point = text.length - 3;
+  if (point < 1 || point > mostDigits || text[point] !== decimal) return -1;
+  let cents = 0;
+  for (let at = 0; at < text.length; at++) {
+    if (at === point) continue;
+    const digit = text.charCodeAt(at) - 48;
+    if (digit < 0 || digit > 9) return -1;
+    cents = cents * 10 + digit;
+  }
+  return cents;
 }
 
 function unsigned(text: string, { negative }: AmountFormat): { readonly negative: boolean; readonly digits: string } {

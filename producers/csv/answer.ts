@@ -67,7 +67,7 @@ export class AnswerWriter {
       if (verdict.accepted) this.#accepted += 1;
       else bad += this.#rejectedLine(told, verdict);
       if (verdict.accepted && told.duplicate) this.#duplicates += 1;
-      lines += `${JSON.stringify(rowAnswer(told, verdict))}\n`;
+      lines += `${lineOf(told, verdict)}\n`;
     }
     if (lines !== "") await this.verdicts.append(Buffer.from(lines));
     if (bad.length > none) await this.rejected.append(Buffer.from(bad));
@@ -101,6 +101,12 @@ export class AnswerWriter {
 function readable(bytes: Buffer): string {
   const text = bytes.toString("utf8");
   return text.includes("\uFFFD") ? bytes.toString("latin1") : text;
+}
+
+/** The line of a row: put together by hand where there is little to say, as of nearly all. */
+function lineOf(told: ToldRow, verdict: Verdict): string {
+  if (!verdict.accepted || told.duplicate) return JSON.stringify(rowAnswer(told, verdict));
+  return `{"line":${told.line},"controlId":${JSON.stringify(told.controlId)},"accepted":true}`;
 }
 
 function rowAnswer({ line, controlId, duplicate }: ToldRow, verdict: Verdict): RowAnswer {

@@ -41,12 +41,13 @@ export interface Escapes {
  */
 export function textsOf(row: Row, charset: Charset, escapes: Escapes): readonly string[] | number {
   // Most rows are ASCII, which every character set here but UTF-16 agrees on.
-  const plain = row.ascii && charset !== "utf-16le";
+  const plain = row.ascii && charset !== "utf-16le" ? row.bytes.toString("latin1", 0, row.length) : null;
   const texts: string[] = [];
   for (const field of row.fields) {
-    const text = plain
-      ? row.bytes.toString("latin1", field.start, field.end)
-      : decode(row.bytes.subarray(field.start, field.end), charset);
+    const text =
+      plain !== null
+        ? plain.slice(field.start, field.end)
+        : decode(row.bytes.subarray(field.start, field.end), charset);
     if (text === null) return texts.length + 1;
     texts.push(field.escaped ? undone(text, escapes) : text);
   }

@@ -1,6 +1,8 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
+import { startConnectorBench } from "../../engine/testing/connector-bench.js";
+import connector from "./connector.js";
 import { corpus, profiles, sample } from "./testing/corpus.js";
 import { profileOf } from "./testing/rows.js";
 import { bytesOf, type Taken, take } from "./testing/take.js";
@@ -8,6 +10,8 @@ import { bytesOf, type Taken, take } from "./testing/take.js";
 const remit = profiles.get("journeys-remit")!;
 const members = profiles.get("journeys-members")!;
 const expectedFacts = () => JSON.parse(readFileSync(join(corpus!, "expected", "csv.json"), "utf8")).files;
+const profileText = (name: string): object =>
+  JSON.parse(readFileSync(new URL(`partners/${name}.json`, import.meta.url), "utf8"));
 const decimal = (cents: number) => `${Math.trunc(cents / 100)}.${String(cents % 100).padStart(2, "0")}`;
 
 const eventsOf = ({ units }: Taken) => units.flatMap(({ events }) => events);
@@ -117,6 +121,32 @@ const malformed: Readonly<Record<string, readonly [accepted: number, rejected: r
 };
 
 describe.skipIf(corpus === null)("the malformed sample files", () => {
+  it("are all told here", () => {
+    const cases = JSON.parse(readFileSync(join(corpus!, "malformed", "CASES.json"), "utf8")) as { file: string }[];
+    const names = cases.flatMap(({ file }) => /^malformed\/csv\/(.*)\.csv$/.exec(file)?.[1] ?? []);
+    expect(names.length).toBeGreaterThan(10);
+    expect(names.sort()).toEqual(Object.keys(malformed).sort());
+  });
+
+  it("are answered over HTTP with the same verdicts, one after the other, and none costs the next one its answer", async () => {
+    const bench = await startConnectorBench(connector, undefined, { generic: profileText("journeys-remit") });
+    try {
+      for (const [name, [accepted, rejected]] of Object.entries(malformed)) {
+        const lines = await bench.send(sample("malformed", "csv", `${name}.csv`));
+        expect(lines.filter(({ index, accepted: isAccepted }) => index !== null && isAccepted).length, name).toBe(
+          accepted,
+        );
+        if (rejected.length > 0)
+          expect(lines.filter((line) => !line.accepted).map(({ code }) => code)[0], name).toBe(
+            rejected[0]?.split(" ")[0],
+          );
+      }
+      expect(bench.intake.units.filter(({ verdict, events }) => !verdict.accepted && events.length > 0)).toEqual([]);
+    } finally {
+      await bench.close();
+    }
+  });
+
   it.each(Object.entries(malformed))("%s", async (name, [accepted, rejected]) => {
     const bytes = sample("malformed", "csv", `${name}.csv`);
     const taken = await take(bytes, remit);

@@ -58,7 +58,7 @@ function momentOf(found: Readonly<Record<string, string | undefined>>, zone: str
   const [hour, minute, second] = [number("hour"), number("minute"), number("second")];
   if (month < 1 || month > 12 || date < 1 || date > daysOf(year, month) || year < 1) return null;
   if (hour > 23 || minute > 59 || second > 59) return null;
-  const day = `${found.year}-${String(month).padStart(2, "0")}-${String(date).padStart(2, "0")}`;
+  const day = `${found.year}-${twoDigits(month)}-${twoDigits(date)}`;
   if (found.hour === undefined) return { time: utc(year, month, date), day, precision: "DAY" };
   const milliseconds = Number((found.fraction ?? "").slice(0, 3).padEnd(3, "0"));
   const wall = utc(year, month, date) + ((hour * 60 + minute) * 60 + second) * 1000 + milliseconds;
@@ -67,6 +67,8 @@ function momentOf(found: Readonly<Record<string, string | undefined>>, zone: str
   const precision = found.fraction ? "MILLISECOND" : found.second ? "SECOND" : "MINUTE";
   return { time, day, precision };
 }
+
+const twoDigits = (value: number): string => (value < 10 ? `0${value}` : String(value));
 
 /** Milliseconds that a zone like `+02:00` is ahead of UTC; null when none is given. */
 function offsetOf(zone: string | undefined): number | null {

@@ -19,6 +19,8 @@ export interface Formats {
   readonly zone: string;
   readonly trim: boolean;
   readonly empty: ReadonlySet<string>;
+  /** The last one read: the rows of a remittance have one day. */
+  last: { readonly text: string; readonly moment: Moment | null };
 }
 
 export function formatsOf({ amounts, dates, timeZone, writing }: Profile): Formats {
@@ -28,6 +30,7 @@ export function formatsOf({ amounts, dates, timeZone, writing }: Profile): Forma
     zone: timeZone,
     trim: writing.trim,
     empty: new Set(writing.empty),
+    last: { text: "", moment: null },
   };
 }
 
@@ -100,7 +103,9 @@ export class Reading {
   moment(field: FieldName): Moment | null {
     const text = this.text(field);
     if (text === "") return null;
-    const moment = readMoment(text, this.#formats.dates, this.#formats.zone);
+    const { last, dates, zone } = this.#formats;
+    const moment = last.text === text ? last.moment : readMoment(text, dates, zone);
+    if (last.text !== text) this.#formats.last = { text, moment };
     if (!moment) this.refuse("CSV_DATE", this.#nameOf(field));
     return moment;
   }

@@ -108,11 +108,19 @@ export class RowReader {
     return row;
   }
 
-  #made(bytes: Buffer, length: number, fields: readonly FieldSlice[], ascii: boolean, problem: RowProblem | null): Row {
+  /** @param lines that end in it; counted when it isn't said. */
+  #made(
+    bytes: Buffer,
+    length: number,
+    fields: readonly FieldSlice[],
+    ascii: boolean,
+    problem: RowProblem | null,
+    lines = linesIn(bytes, this.#width),
+  ): Row {
     const continued = this.#continued;
     const row = { bytes, length, offset: this.#offset, line: this.#line, fields, ascii, problem, continued };
     this.#offset += bytes.length;
-    this.#line += linesIn(bytes, this.#width);
+    this.#line += lines;
     return row;
   }
 
@@ -129,6 +137,8 @@ export class RowReader {
     let high = 0;
     let problem: RowProblem | null = null;
     let quotedFrom = 0;
+    /** There may be line ends inside of quotes: else a row is one line. */
+    let broken = false;
     const note = (code: RowProblem["code"]): void => {
       problem ??= { code, field: fields.length + 1 };
     };
@@ -140,13 +150,14 @@ export class RowReader {
       if (state === "quoted") {
         if (unit === BACKSLASH && this.#backslash) {
           escaped = true;
+          broken = true;
           if (at + width >= stop) continue;
           at += width;
           if ((width === 1 ? held[at] : held.readUInt16LE(at)) === 0) note("CSV_NUL");
         } else if (unit === this.#quote) {
           state = "closed";
           end = at;
-        }
+        } else if (unit === LF || unit === CR) broken = true;
         continue;
       }
       if (unit === this.#delimiter) {
@@ -164,7 +175,8 @@ export class RowReader {
           if (after < stop && (width === 1 ? held[after] : held.readUInt16LE(after)) === LF) after += width;
         }
         fields.push({ start: start - from, end: (state === "closed" ? end : at) - from, escaped });
-        return this.#made(held.subarray(from, after), at - from, fields, high < 128, problem);
+        const bytes = held.subarray(from, after);
+        return this.#made(bytes, at - from, fields, high < 128, problem, broken ? undefined : 1);
       }
       if (unit === this.#quote) {
         if (state === "start") {

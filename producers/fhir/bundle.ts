@@ -138,8 +138,9 @@ export function arrivalOf(
   if (!resource) return rejected("required", `${place}.resource`);
   const stored = method === "PUT";
   if (!asks(type) || target === undefined) return { resource, stored };
+  const condition = { ifMatch: request?.ifMatch !== undefined, ifNoneExist: request?.ifNoneExist !== undefined };
   const [, named, id] = /^\/?([A-Za-z]+)(?:\/([A-Za-z0-9\-.]{1,64}))?(?:\?.*)?$/.exec(target) ?? [];
   if (named === undefined || !isResourceType(named)) return rejected("not-supported", `${place}.request.url`);
   if (stored && id === undefined && !target.includes("?")) return rejected("value", `${place}.request.url`);
-  return { resource, stored, place: { type: named, ...(stored && id !== undefined && { id }) } };
+  return { resource, stored, condition, place: { type: named, ...(stored && id !== undefined && { id }) } };
 }

@@ -6,7 +6,7 @@ import { loadDefinitions } from "./definitions.js";
 import type { Desk } from "./desk.js";
 import { startDroppedFiles } from "./dropped-files.js";
 import { type Profile, profileSchema } from "./profile.js";
-import { startPulling } from "./pull.js";
+import { type Puller, startPulling } from "./pull.js";
 import { resending } from "./resending.js";
 import { send } from "./send.js";
 import { openServer } from "./server.js";
@@ -16,10 +16,12 @@ const version = "1";
 async function listen(context: ReceiveContext<Profile>): Promise<Receiver> {
   const { intake, settings, profiles, logger, now = Date.now } = context;
   loadDefinitions();
+  let puller: Puller | undefined;
   const desk: Desk = {
     intake,
     profiles,
     now,
+    askNow: (partner) => puller?.wake(partner) ?? false,
     onFailure: (error) => logger.error({ err: error }, "A resource could not be translated; it is kept as rejected"),
   };
   const inbox = resolve(settings.FHIR_INBOX ?? join(settings.TRIBUTARY_HOME, "fhir"));
@@ -28,7 +30,7 @@ async function listen(context: ReceiveContext<Profile>): Promise<Receiver> {
     await folder.close();
     throw error;
   });
-  const puller = startPulling(desk, {
+  puller = startPulling(desk, {
     inbox,
     logger,
     credentials: credentialsIn(settings.CONNECTOR_CREDENTIALS ?? join(settings.TRIBUTARY_HOME, "credentials")),
@@ -43,7 +45,7 @@ async function listen(context: ReceiveContext<Profile>): Promise<Receiver> {
   return {
     addresses: [...server.addresses, ...dropped],
     async close() {
-      await Promise.all([server.close(), folder.close(), puller.close()]);
+      await Promise.all([server.close(), folder.close(), puller?.close()]);
     },
   };
 }

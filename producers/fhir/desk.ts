@@ -15,6 +15,8 @@ export interface Desk {
   /** What the request's access token allows; undefined: everything. */
   readonly scopes?: readonly string[] | undefined;
   onFailure(error: unknown): void;
+  /** Asks a partner's server for what changed; false when it is never asked. Absent where no server is. */
+  askNow?(partner: string): boolean;
 }
 
 /** Deeper than any resource in use, and no stack is in danger. */
@@ -93,7 +95,7 @@ export function readText(
 export async function receiveOne(
   bytes: Buffer,
   opened: Opened,
-  where: Pick<Arrival, "place" | "stored">,
+  where: Pick<Arrival, "place" | "stored" | "condition">,
   partner: string,
   desk: Desk,
 ): Promise<Told> {

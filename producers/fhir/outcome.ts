@@ -29,6 +29,14 @@ export function acceptedOutcome(flags: readonly string[]): Outcome {
   return { resourceType: "OperationOutcome", issue: [kept, ...warnings] };
 }
 
+/** To a notification without content: it holds nothing that could be kept. */
+export const notifiedOutcome: Outcome = {
+  resourceType: "OperationOutcome",
+  issue: [
+    { severity: "information", code: "informational", details: { text: "The server is asked for what changed." } },
+  ],
+};
+
 export function problemOutcome(problems: readonly Problem[]): Outcome {
   return {
     resourceType: "OperationOutcome",

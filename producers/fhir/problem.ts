@@ -12,6 +12,7 @@ export type IssueCode =
   | "too-long"
   | "forbidden"
   | "business-rule"
+  | "conflict"
   | "transient"
   | "exception";
 
@@ -36,6 +37,7 @@ const kinds: Readonly<Record<IssueCode, { readonly status: number; readonly word
   "too-long": { status: 413, words: "It is larger than is taken." },
   forbidden: { status: 403, words: "This sender may not send this." },
   "business-rule": { status: 422, words: "It can't be taken for a reason beyond its form." },
+  conflict: { status: 412, words: "Versions are not compared here: what says If-Match is not taken." },
   transient: { status: 503, words: "Nothing is durable now; send it again." },
   exception: { status: 422, words: "It could not be translated; it is kept." },
 };

@@ -38,6 +38,10 @@ const adjudication: Readonly<Record<string, AmountRole>> = {
   [`${bluebutton}/line_coinsrnc_amt`]: "coinsurance",
 };
 
+const credential = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/);
+/** Over TLS, or on this machine. */
+const isPrivate = (url: string) => /^https:|^http:\/\/(localhost|127\.0\.0\.1|\[::1\])[:/]/.test(`${url}/`);
+
 /** What is particular about one sender of FHIR: `partners/<partner>.json`. Every field has a default. */
 export const profileSchema = z.strictObject({
   description: z.string().default("").describe("For the reader only."),
@@ -113,6 +117,12 @@ export const profileSchema = z.strictObject({
     .describe(
       "When an Encounter that goes on undoes its end: when its status history has one, or whenever it goes on.",
     ),
+  ifMatch: z
+    .enum(["refuse", "ignore"])
+    .default("refuse")
+    .describe(
+      "What is sent on the condition of a version (If-Match, `request.ifMatch`): nothing is read back here, so no version can be compared. `refuse` it with 412, or `ignore` the condition, flagged, for a sender that is the only one to write.",
+    ),
   modifierExtensions: z
     .array(z.string().min(1))
     .default([])
@@ -130,17 +140,32 @@ export const profileSchema = z.strictObject({
         .default(["Patient", "Encounter", "Claim"])
         .describe("Types that are asked for."),
       everySeconds: z.number().min(0.05).max(86_400).default(60).describe("Seconds between two times."),
-      token: z
-        .string()
-        .regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/)
+      token: credential.optional().describe("File with its bearer token, in the folder `CONNECTOR_CREDENTIALS`."),
+      client: z
+        .strictObject({
+          id: z.string().min(1).describe("Our client id there."),
+          key: credential.describe("File with our private key, PEM or JWK, in the folder `CONNECTOR_CREDENTIALS`."),
+          scope: z.string().min(1).default("system/*.read").describe("Scopes that are asked for."),
+          tokenUrl: z
+            .url({ protocol: /^https?$/ })
+            .optional()
+            .describe("Its token endpoint; default: as its SMART configuration says."),
+        })
         .optional()
-        .describe("File with its bearer token, in the folder `CONNECTOR_CREDENTIALS`."),
+        .describe("Or we prove ourselves as a client of SMART Backend Services, and get a token."),
     })
-    .refine(
-      ({ base, token }) =>
-        token === undefined || /^https:|^http:\/\/(localhost|127\.0\.0\.1|\[::1\])[:/]/.test(`${base}/`),
-      { path: ["base"], message: "a token is only sent over https" },
-    )
+    .refine(({ token, client }) => token === undefined || client === undefined, {
+      path: ["client"],
+      message: "a token or a client, not both",
+    })
+    .refine(({ base, token, client }) => (token === undefined && client === undefined) || isPrivate(base), {
+      path: ["base"],
+      message: "a token is only sent over https",
+    })
+    .refine(({ client }) => client?.tokenUrl === undefined || isPrivate(client.tokenUrl), {
+      path: ["client", "tokenUrl"],
+      message: "a token is only asked for over https",
+    })
     .optional()
     .describe("Its server, where we ask for what changed rather than being sent it."),
   validation: z

@@ -3,8 +3,12 @@ import { dirname, join } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
 import type { Logger } from "pino";
 import { writeDurably } from "../../engine/reception/durable-file.js";
+import { AccessToken } from "./access-token.js";
+import { Asking } from "./asking.js";
+import { type ExportCursor, readExport } from "./bulk-export.js";
+import { readMoment } from "./datetime.js";
 import type { Desk } from "./desk.js";
-import { child, children, type Element, isElement, text } from "./element.js";
+import { child, children, type Element, text } from "./element.js";
 import { openBody } from "./open-body.js";
 import type { Profile } from "./profile.js";
 import { receiveBundle } from "./receive-bundle.js";
@@ -14,11 +18,9 @@ import { receiveLines } from "./receive-lines.js";
 type Pull = NonNullable<Profile["pull"]>;
 
 /** Up to where a partner's server has been read. */
-interface Cursor {
+interface Cursor extends ExportCursor {
   /** `meta.lastUpdated` of the last resource journalled, by type. */
   readonly updated: Readonly<Record<string, string>>;
-  /** Time of the last whole export. */
-  readonly exported?: string;
 }
 
 export interface PullOptions {
@@ -31,9 +33,18 @@ export interface PullOptions {
   readonly lineLimit: number;
   /** Most bytes of a page. */
   readonly pageLimit: number;
+  /** Longest time in milliseconds until a server's answer begins; default 60,000. */
+  readonly answerWithin?: number;
+  /** Shortest and longest pause in milliseconds that a server may ask for; default: a second, five minutes. */
+  readonly pauses?: readonly [shortest: number, longest: number];
 }
 
+/** Shortest and longest pause that a server may ask for, in milliseconds. */
+const pauses = [1_000, 300_000] as const;
+
 export interface Puller {
+  /** Asks a partner's server now, rather than when its time has come. @returns false when it is never asked. */
+  wake(partner: string): boolean;
   /** Finishes what is in hand, then stops. */
   close(): Promise<void>;
 }
@@ -45,16 +56,26 @@ export interface Puller {
  */
 export function startPulling(desk: Desk, options: PullOptions): Puller {
   const stop = new AbortController();
-  const lanes: Promise<void>[] = [];
+  const lanes = new Map<string, Lane>();
   for (const [partner, { pull }] of desk.profiles)
-    if (pull) lanes.push(new Lane(partner, pull, desk, options, stop.signal).run());
+    if (pull) lanes.set(partner, new Lane(partner, pull, desk, options, stop.signal));
+  const running = [...lanes.values()].map((lane) => lane.run());
   return {
+    wake(partner) {
+      lanes.get(partner)?.wake();
+      return lanes.has(partner);
+    },
     async close() {
       stop.abort();
-      await Promise.all(lanes);
+      await Promise.all(running);
     },
   };
 }
+
+const clientOf = ({ id, key, scope, tokenUrl }: NonNullable<Pull["client"]>, read: PullOptions["credentials"]) => ({
+  endpoint: tokenUrl,
+  client: () => ({ id, key: read(key), scope }),
+});
 
 class Lane {
   readonly #partner: string;
@@ -62,6 +83,9 @@ class Lane {
   readonly #desk: Desk;
   readonly #options: PullOptions;
   readonly #stop: AbortSignal;
+  readonly #asking: Asking;
+  /** Ends the pause between two times; what comes while it is asked makes the next pause none. */
+  #woken = new AbortController();
 
   constructor(partner: string, pull: Pull, desk: Desk, options: PullOptions, stop: AbortSignal) {
     this.#partner = partner;
@@ -69,6 +93,21 @@ class Lane {
     this.#desk = desk;
     this.#options = options;
     this.#stop = stop;
+    const { base, token, client } = pull;
+    const answerWithin = options.answerWithin ?? 60_000;
+    const granted = client && new AccessToken({ base, stop, answerWithin, ...clientOf(client, options.credentials) });
+    this.#asking = new Asking({
+      ...{ base, stop, answerWithin, pauses: options.pauses ?? pauses },
+      token: async () => (granted ? granted.get() : token === undefined ? undefined : options.credentials(token)),
+      tokenRefused() {
+        granted?.forget();
+        return granted !== undefined;
+      },
+    });
+  }
+
+  wake(): void {
+    this.#woken.abort();
   }
 
   async run(): Promise<void> {
@@ -81,7 +120,9 @@ class Lane {
         if (!this.#stop.aborted)
           this.#options.logger.warn({ err: error, partner: this.#partner }, "A partner's server could not be read");
       }
-      await wait(this.#pull.everySeconds * 1000, undefined, { signal: this.#stop }).catch(() => {});
+      const signal = AbortSignal.any([this.#stop, this.#woken.signal]);
+      await wait(this.#pull.everySeconds * 1000, undefined, { signal }).catch(() => {});
+      this.#woken = new AbortController();
     }
   }
 
@@ -113,23 +154,15 @@ class Lane {
       await receiveBundle(bytes, bundle, this.#partner, this.#desk);
       const last = lastUpdated(bytes, bundle.spans);
       const cursor = await this.#cursor();
-      if (last !== undefined && last > (cursor.updated[type] ?? ""))
+      if (last !== undefined && isLater(last, cursor.updated[type]))
         await this.#keep({ ...cursor, updated: { ...cursor.updated, [type]: last } });
       const link = children(bundle.head, "link").find(({ relation }) => relation === "next");
-      next = this.#within(text(link, "url"));
+      next = this.#asking.within(text(link, "url"));
     }
   }
 
-  /** A page elsewhere would carry our credential there. */
-  #within(url: string | undefined): string | undefined {
-    if (url === undefined) return undefined;
-    const there = new URL(url, `${this.#pull.base}/`);
-    if (there.origin !== new URL(this.#pull.base).origin) throw new Error("the server names a page of another server");
-    return there.href;
-  }
-
   async #page(url: string): Promise<Buffer> {
-    const response = await this.#ask(url, "application/fhir+json");
+    const response = await this.#asking.get(url, "application/fhir+json");
     const parts: Buffer[] = [];
     let size = 0;
     for await (const chunk of response.body as unknown as AsyncIterable<Uint8Array>) {
@@ -140,58 +173,15 @@ class Lane {
     return Buffer.concat(parts);
   }
 
-  async #ask(url: string, accept: string, more: Record<string, string> = {}): Promise<Response> {
-    const token =
-      this.#pull.token === undefined ? {} : { authorization: `Bearer ${this.#options.credentials(this.#pull.token)}` };
-    const response = await fetch(url, {
-      headers: { accept, ...token, ...more },
-      redirect: "error",
-      signal: AbortSignal.any([this.#stop, AbortSignal.timeout(60_000)]),
-    });
-    if (!response.ok) throw new Error(`the server answers ${response.status}`);
-    return response;
-  }
-
-  /** One whole export since the last: kick-off, wait, every file, then the cursor. */
   async #export(): Promise<void> {
-    const { exported } = await this.#cursor();
-    const query = new URLSearchParams({ _type: this.#pull.types.join(",") });
-    if (exported !== undefined) query.set("_since", exported);
-    const started = await this.#ask(`${this.#pull.base}/$export?${query}`, "application/fhir+json", {
-      prefer: "respond-async",
+    await readExport({
+      ...{ base: this.#pull.base, types: this.#pull.types, asking: this.#asking },
+      ...{ logger: this.#options.logger, partner: this.#partner },
+      cursor: () => this.#cursor(),
+      keep: async ({ exported, running }) => this.#keep({ updated: (await this.#cursor()).updated, exported, running }),
+      take: (body) => receiveLines(body, this.#partner, this.#desk, this.#options.lineLimit),
     });
-    const status = this.#within(started.headers.get("content-location") ?? undefined);
-    if (status === undefined) throw new Error("the server starts no export");
-    const manifest = await this.#manifest(status);
-    for (const output of children(manifest, "output")) {
-      const url = this.#within(text(output, "url"));
-      if (url === undefined) continue;
-      const file = await this.#ask(url, "application/fhir+ndjson");
-      const body = file.body as unknown as AsyncIterable<Uint8Array>;
-      await receiveLines(buffers(body), this.#partner, this.#desk, this.#options.lineLimit);
-    }
-    const time = text(manifest, "transactionTime");
-    if (time !== undefined) await this.#keep({ ...(await this.#cursor()), exported: time });
   }
-
-  async #manifest(url: string): Promise<Element> {
-    for (;;) {
-      const response = await this.#ask(url, "application/json");
-      if (response.status === 200) {
-        const manifest: unknown = await response.json();
-        if (isElement(manifest)) return manifest;
-        throw new Error("the export has no manifest");
-      }
-      const seconds = Number(response.headers.get("retry-after") ?? "5");
-      await wait(Math.min(Math.max(Number.isFinite(seconds) ? seconds : 5, 0.05), 300) * 1000, undefined, {
-        signal: this.#stop,
-      });
-    }
-  }
-}
-
-async function* buffers(body: AsyncIterable<Uint8Array>): AsyncGenerator<Buffer> {
-  for await (const chunk of body) yield Buffer.from(chunk);
 }
 
 /** The latest `meta.lastUpdated` of a page, in the server's own words. */
@@ -203,7 +193,13 @@ function lastUpdated(
   for (const { start, end } of spans) {
     const entry = JSON.parse(bytes.toString("utf8", start, end)) as Element;
     const updated = text(child(child(entry, "resource"), "meta"), "lastUpdated");
-    if (updated !== undefined && (last === undefined || updated > last)) last = updated;
+    if (updated !== undefined && isLater(updated, last)) last = updated;
   }
   return last;
+}
+
+/** By the instant: a server may write one in several zones. */
+function isLater(one: string, other: string | undefined): boolean {
+  if (other === undefined) return true;
+  return (readMoment(one)?.time ?? 0) > (readMoment(other)?.time ?? 0);
 }

@@ -7,7 +7,7 @@ import { capabilityStatement } from "./capability.js";
 import { type Desk, judge, type Opened, openText, parameterOf, receiveOne, type Told } from "./desk.js";
 import { type Element, isElement, text, typeOf } from "./element.js";
 import { openBody } from "./open-body.js";
-import { acceptedOutcome, fhirJson, outcomeProblem, problemOutcome } from "./outcome.js";
+import { acceptedOutcome, fhirJson, notifiedOutcome, outcomeProblem, problemOutcome } from "./outcome.js";
 import { type Problem, statusOf } from "./problem.js";
 import type { Profile } from "./profile.js";
 import { type BundleReception, receiveBundle, responseEntry } from "./receive-bundle.js";
@@ -86,11 +86,17 @@ async function takeOne(request: Request, body: Buffer, desk: Desk, stored: boole
   const { type = "", id } = request.parameters;
   if (type === "Bundle" && !stored) return takeAny(request, body, desk);
   const place = { type, ...(id !== undefined && { id }) };
-  return single(await receiveOne(body, openText(body), { place, stored }, request.partner, desk), request);
+  const { "if-match": ifMatch, "if-none-exist": ifNoneExist } = request.headers;
+  const condition = { ifMatch: ifMatch !== undefined, ifNoneExist: ifNoneExist !== undefined };
+  return single(await receiveOne(body, openText(body), { place, stored, condition }, request.partner, desk), request);
 }
 
-/** `POST` at the base: a bundle; anything else is taken as the resource that it is. */
+/**
+ * `POST` at the base: a bundle; anything else is taken as the resource that it is. A notification of a subscription without
+ * content (R4 rest-hook without payload) says that something changed: a partner's server that is asked is asked now.
+ */
 async function takeAny(request: Request, body: Buffer, desk: Desk): Promise<Answer> {
+  if (body.length === 0 && desk.askNow?.(request.partner)) return fhir(200, notifiedOutcome);
   const found = openBody(body);
   if ("opened" in found)
     return single(await receiveOne(body, found.opened, { stored: false }, request.partner, desk), request);
@@ -98,6 +104,8 @@ async function takeAny(request: Request, body: Buffer, desk: Desk): Promise<Answ
   if (bundle.type === "message") return answerMessage(request, body, bundle, desk);
   const reception = await receiveBundle(body, bundle, request.partner, desk);
   if (reception.problems.length > 0) return refused(reception.problems);
+  // Notifications may carry ids only: what they are about is read where it is.
+  if (bundle.type === "history") desk.askNow?.(request.partner);
   const type = bundle.type === "transaction" ? "transaction-response" : "batch-response";
   const entry = reception.entries.map((verdict) => responseEntry(verdict, request.base));
   return fhir(200, { resourceType: "Bundle", type, ...(entry.length > 0 && { entry }) });

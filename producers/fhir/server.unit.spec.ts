@@ -1,5 +1,6 @@
 import { gzipSync } from "node:zlib";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import Fastify from "fastify";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { TributaryError } from "../../engine/service/errors.js";
 import { type ConnectorBench, startConnectorBench } from "../../engine/testing/connector-bench.js";
 import connector from "./connector.js";
@@ -13,9 +14,9 @@ afterEach(() => bench.close());
 const base = () =>
   bench.receiver.addresses.find(({ partner, protocol }) => partner === "generic" && protocol === "http")!.url;
 
-async function call(method: string, path: string, body: unknown, type = "application/fhir+json") {
+async function call(method: string, path: string, body: unknown, type = "application/fhir+json", more: object = {}) {
   const sent = typeof body === "string" || body instanceof Uint8Array ? body : JSON.stringify(body);
-  const headers = { "content-type": type, ...(sent instanceof Uint8Array && { "content-encoding": "gzip" }) };
+  const headers = { "content-type": type, ...(sent instanceof Uint8Array && { "content-encoding": "gzip" }), ...more };
   const response = await fetch(`${base()}${path}`, { method, headers, body: sent as string });
   const text = await response.text();
   return { status: response.status, headers: response.headers, text, body: JSON.parse(text) };
@@ -39,6 +40,64 @@ describe("resources over HTTP", () => {
     const other = await call("PUT", "/Patient/p2", patient("p1"));
     expect([other.status, other.body.issue[0].expression]).toEqual([400, ["Patient.id"]]);
     expect((await call("PUT", "/Encounter/p1", patient("p1"))).status).toBe(400);
+  });
+
+  it("on the condition of a version are refused, since none can be compared here, but for a sender that agreed", async () => {
+    const conditional = { "if-match": 'W/"3"' };
+    const refused = await call("PUT", "/Patient/p1", patient("p1"), undefined, conditional);
+    expect([refused.status, refused.body.issue[0].code]).toEqual([412, "conflict"]);
+    const entry = { ...put(patient("p1")), request: { method: "PUT", url: "Patient/p1", ifMatch: 'W/"3"' } };
+    const batch = await call("POST", "", bundle("batch", [entry, put(patient("p2"))]));
+    expect(batch.body.entry.map((one: { response: { status: string } }) => one.response.status)).toEqual([
+      "412",
+      "200 OK",
+    ]);
+    expect(units().map(({ verdict, events }) => [verdict.accepted, events.length])).toEqual([
+      [false, 0],
+      [false, 0],
+      [true, 1],
+    ]);
+    await bench.close();
+    bench = await startConnectorBench(connector, undefined, { generic: { ifMatch: "ignore" } });
+    expect((await call("PUT", "/Patient/p1", patient("p1"), undefined, conditional)).status).toBe(200);
+    const created = await call("POST", "/Patient", patient("p9"), undefined, { "if-none-exist": "identifier=x|1" });
+    expect(created.status).toBe(201);
+    expect(units().map(({ flags }) => flags)).toEqual([["IF_MATCH_IGNORED"], ["IF_NONE_EXIST_IGNORED"]]);
+  });
+
+  it("that only tell that something changed are taken where the partner's server is asked for it", async () => {
+    expect((await call("POST", "", "")).status).toBe(400);
+    await bench.close();
+    let asked = 0;
+    const theirs = Fastify();
+    theirs.get("/Patient", () => {
+      asked += 1;
+      return bundle("searchset", []);
+    });
+    const pull = { base: await theirs.listen({ port: 0, host: "127.0.0.1" }), types: ["Patient"], everySeconds: 3_600 };
+    bench = await startConnectorBench(connector, undefined, { generic: { pull } });
+    await vi.waitFor(() => expect(asked).toBe(1));
+    expect((await call("POST", "", "")).status).toBe(200);
+    await vi.waitFor(() => expect(asked).toBe(2));
+    // With ids only, as the backport of R5's subscriptions may have it: kept, and read where it is.
+    const notified = bundle("history", [
+      { request: { method: "PUT", url: "Patient/p1" }, response: { status: "200" } },
+    ]);
+    expect((await call("POST", "", notified)).status).toBe(200);
+    await vi.waitFor(() => expect(asked).toBe(3));
+    await theirs.close();
+  });
+
+  it("of a notification with content are taken as what they are", async () => {
+    const entry = [
+      { resource: patient("p1"), request: { method: "PUT", url: "Patient/p1" }, response: { status: "200" } },
+    ];
+    expect((await call("POST", "", bundle("history", entry))).status).toBe(200);
+    expect((await call("PUT", "/Patient/p2", patient("p2"))).status).toBe(200);
+    expect(units().map(({ events }) => events.map(({ type }) => type))).toEqual([
+      ["PatientUpdated"],
+      ["PatientUpdated"],
+    ]);
   });
 
   it("tell nothing of their content when they are refused", async () => {

@@ -83,6 +83,16 @@ describe("a patient", () => {
     }
   });
 
+  it("is refused for an identifier longer than the read models take, at its place", async () => {
+    const long = { ...patient, identifier: [...patient.identifier, { system: "s", value: "9".repeat(1_100) }] };
+    const [unit] = await unitsOf(Buffer.from(JSON.stringify(long)), false, testDesk({}));
+    expect(unit?.verdict).toEqual({
+      accepted: false,
+      code: "FHIR_TOO_LONG",
+      location: "Patient.identifier[1].value",
+    });
+  });
+
   it("goes by its business identifier where the profile says so, in references too", async () => {
     const profile = { naming: { Patient: "s" }, systems: { s: "LAKE" } };
     const [own] = await eventsOf(patient, profile);

@@ -35,7 +35,15 @@ export interface Arrival {
   readonly place?: { readonly type: string; readonly id?: string };
   /** Sent to the place it is stored at (PUT), rather than for the first time (POST). */
   readonly stored: boolean;
+  /** What it is sent on condition of, where its sender says such a thing. */
+  readonly condition?: Condition | undefined;
   readonly transport?: ReceivedUnit["transport"];
+}
+
+/** `If-Match` and `If-None-Exist` of a request, or the same of an entry of a bundle. */
+export interface Condition {
+  readonly ifMatch?: boolean;
+  readonly ifNoneExist?: boolean;
 }
 
 /** A resource read: what goes to the journal, and what its sender is told. */
@@ -77,9 +85,15 @@ function read(arrival: Arrival, resource: Element, early: readonly Problem[], co
     ...early,
     ...scopeProblems(arrival, type, context),
     ...placeProblems(arrival, resource),
+    ...(arrival.condition?.ifMatch && profile.ifMatch === "refuse"
+      ? [atRoot("conflict", `${type}.meta.versionId`)]
+      : []),
     ...sourceProblems(resource, profile),
   ];
   const flags: string[] = [];
+  // A record that is there already gets what is sent as another fact: the log keeps both.
+  if (arrival.condition?.ifNoneExist) flags.push("IF_NONE_EXIST_IGNORED");
+  if (arrival.condition?.ifMatch) flags.push("IF_MATCH_IGNORED");
   for (const problem of found) {
     if (mild.has(problem.code))
       flags.push(problem.code === "invariant" ? "INVARIANT_BROKEN" : "CODE_OUTSIDE_VALUE_SET");

@@ -1,4 +1,5 @@
 import { isOperationOutcome, OperationOutcomeError, validateResource } from "@medplum/core";
+import { isOverlong } from "../../engine/intake/surrogate.js";
 import { isTemporal } from "./datetime.js";
 import { type Constraint, isResourceType, type Member, type Shape, shapeOfType } from "./definitions.js";
 import { children, type Element, isElement, text, typeOf } from "./element.js";
@@ -101,6 +102,8 @@ class Walk {
       if (!names.some((name) => value[name] !== undefined || value[`_${name}`] !== undefined))
         this.#add("required", `${path}.${element}`);
     }
+    if (shape.type === "Identifier" && isOverlong({ authority: text(value, "system"), value: text(value, "value") }))
+      this.#add("too-long", `${path}.value`);
     this.#constraints(shape.constraints, shape.type, value, path);
   }
 

@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import type { Verdict } from "../../engine/intake/connector.js";
 import type { AcknowledgmentCode } from "./acknowledgments.js";
+import { encodeText } from "./charset.js";
 import { formatInstant } from "./datetime.js";
 import { type Delimiters, standardDelimiters } from "./delimiters.js";
 import { component, type Message, rawField, type Segment } from "./message.js";
@@ -18,7 +19,10 @@ export interface Addressed {
   readonly controlId: string;
   readonly processingId: string;
   readonly version: string;
+  /** MSH-18 as sent. */
   readonly charset: string;
+  /** What the bytes were found to be: the answer is written so. */
+  readonly writing: string;
 }
 
 /** What can be said to a sender whose header can't be read. */
@@ -33,9 +37,11 @@ export const unaddressed: Addressed = {
   processingId: "P",
   version: "2.5.1",
   charset: "",
+  writing: "ASCII",
 };
 
-export function addressOf(message: Message): Addressed {
+/** @param writing character set that the message was decoded from. */
+export function addressOf(message: Message, writing: string): Addressed {
   const { header } = message;
   const oneLine = (segment: Segment, field: number) => rawField(segment, field).replaceAll("\n", " ");
   return {
@@ -49,6 +55,7 @@ export function addressOf(message: Message): Addressed {
     processingId: component(header, 11, 1) || "P",
     version: component(header, 12, 1) || "2.5.1",
     charset: component(header, 18, 1),
+    writing,
   };
 }
 
@@ -100,7 +107,7 @@ export function writeAnswer(request: AnswerRequest): Buffer {
   const msa = ["MSA", request.code, to.controlId].join(field);
   const told = verdict.accepted || request.code === "CA";
   const segments = told ? [header, msa] : [header, msa, errorSegment(request, verdict.code, verdict.location)];
-  return encode(`${segments.join("\r")}\r`, to.charset);
+  return encodeText(`${segments.join("\r")}\r`, to.writing);
 }
 
 const PLACE = /^([A-Z][A-Z0-9]{2})(?:\[(\d+)\])?(?:-(\d+)(?:\.(\d+))?)?$/;
@@ -123,12 +130,4 @@ function errorSegment(request: AnswerRequest, code: string, location: string | u
     : "";
   const reason = request.reason ?? (text === undefined ? code : "");
   return ["ERR", errorCodeAndLocation, place.join(part), condition.join(part), "E", reason].join(field);
-}
-
-/** The sender's own character set as far as it is one of the two that we write; else its ASCII part. */
-function encode(text: string, charset: string): Buffer {
-  const name = charset.toUpperCase();
-  if (name === "8859/1") return Buffer.from(text, "latin1");
-  if (name === "" || name.includes("UTF") || name === "UNICODE" || name === "ASCII") return Buffer.from(text, "utf8");
-  return Buffer.from(text.replace(/[\u0080-\uffff]/g, "?"), "latin1");
 }

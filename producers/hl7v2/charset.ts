@@ -32,6 +32,7 @@ const others: Readonly<Record<string, string>> = {
   "8859/6": "iso-8859-6",
   "8859/7": "iso-8859-7",
   "8859/8": "iso-8859-8",
+  "8859/9": "iso-8859-9",
   "8859/15": "iso-8859-15",
   "GB 18030-2000": "gb18030",
   "BIG-5": "big5",
@@ -46,7 +47,7 @@ function charsetNamed(name: string): Charset | undefined {
   if (upper === "UNICODE UTF-8" || upper === "UTF-8" || upper === "UTF8" || upper === "UNICODE") return utf8;
   if (upper === "8859/1") return latin1;
   // Seven bits are a part of UTF-8; senders that say ASCII and mean UTF-8 are many.
-  if (upper === "ASCII") return utf8;
+  if (upper === "ASCII" || upper === "ISO IR6") return utf8;
   const label = others[upper];
   if (label === undefined) return undefined;
   let charset = found.get(upper);
@@ -65,6 +66,8 @@ export function isCharset(name: string): boolean {
 /** Segments as text, or why they can't be. */
 export interface DecodedSegments {
   readonly segments: readonly string[];
+  /** HL7 table 0211: what the bytes were found to be. */
+  readonly charset: string;
   readonly flags: readonly string[];
   readonly problem?: {
     readonly reason: "CHARSET_MISMATCH" | "UNKNOWN_CHARSET";
@@ -90,25 +93,27 @@ export function decodeSegments(
   const nul = segments.findIndex((segment) => segment.includes("\0"));
   if (nul >= 0) {
     const field = (segments[nul] as string).split(separator).findIndex((text) => text.includes("\0"));
-    return { segments, flags: [], problem: { reason: "CHARSET_MISMATCH", segment: nul, field } };
+    return { segments, charset: "ASCII", flags: [], problem: { reason: "CHARSET_MISMATCH", segment: nul, field } };
   }
   const ascii = !segments.some((segment) => NOT_ASCII.test(segment));
   const charset =
     declared === "" ? (fallback === "detect" ? undefined : charsetNamed(fallback)) : charsetNamed(declared);
   if (declared !== "" && charset === undefined) {
-    const flags = ["UNKNOWN_CHARSET"];
-    if (ascii) return { segments, flags };
-    return { segments, flags, problem: { reason: "UNKNOWN_CHARSET", ...firstUnreadable(segments, separator) } };
+    const kept = { segments, charset: "ASCII", flags: ["UNKNOWN_CHARSET"] };
+    if (ascii) return kept;
+    return { ...kept, problem: { reason: "UNKNOWN_CHARSET", ...firstUnreadable(segments, separator) } };
   }
   // Escape sequences of ISO 2022 are seven bits wide.
-  if (ascii && charset?.name.startsWith("ISO IR") !== true) return { segments, flags: [] };
+  if (ascii && charset?.name.startsWith("ISO IR") !== true) return { segments, charset: "ASCII", flags: [] };
   const decoded = decodeAll(segments, charset ?? utf8);
   if (decoded !== undefined) {
-    return { segments: decoded, flags: declared.toUpperCase() === "ASCII" ? ["CHARSET_MISMATCH"] : [] };
+    const flags = declared.toUpperCase() === "ASCII" ? ["CHARSET_MISMATCH"] : [];
+    return { segments: decoded, charset: (charset ?? utf8).name, flags };
   }
-  if (charset === undefined) return { segments, flags: ["UNDECLARED_8BIT"] };
+  if (charset === undefined) return { segments, charset: latin1.name, flags: ["UNDECLARED_8BIT"] };
   return {
     segments,
+    charset: latin1.name,
     flags: [],
     problem: { reason: "CHARSET_MISMATCH", ...firstUnreadable(segments, separator, charset) },
   };
@@ -133,4 +138,37 @@ function firstUnreadable(
   const segment = segments.findIndex(bad);
   const field = (segments[segment] ?? "").split(separator).findIndex(bad);
   return { segment: Math.max(segment, 0), field: Math.max(field, 0) };
+}
+
+/** Characters of a set of one byte each -> byte; undefined of one that is wider. */
+const writers = new Map<string, ReadonlyMap<string, number>>();
+
+function writerOf({ name, decode }: Charset): ReadonlyMap<string, number> {
+  let bytes = writers.get(name);
+  if (bytes === undefined) {
+    const found = new Map<string, number>();
+    for (let byte = 0x80; byte <= 0xff; byte++) {
+      const character = decode(String.fromCharCode(byte));
+      if (character?.length === 1) found.set(character, byte);
+    }
+    bytes = found;
+    writers.set(name, bytes);
+  }
+  return bytes;
+}
+
+/**
+ * Writes a text in a character set, so that what a message said comes back as its sender wrote it. What the set can't
+ * write, and beyond ASCII all of the Asian sets, becomes a question mark.
+ * @param charset as `decodeSegments` gives it.
+ */
+export function encodeText(text: string, charset: string): Buffer {
+  if (!NOT_ASCII.test(text) || charset === latin1.name) return Buffer.from(text, "latin1");
+  const known = charsetNamed(charset);
+  if (known === undefined || known === utf8) return Buffer.from(text, "utf8");
+  const bytes = writerOf(known);
+  return Buffer.from(
+    text.replace(/[\u0080-\uffff]/g, (character) => String.fromCharCode(bytes.get(character) ?? 0x3f)),
+    "latin1",
+  );
 }

@@ -6,7 +6,7 @@ import { sendMllp } from "./send.js";
 /** HL7 v2 (2.1 to 2.9) over MLLP, over HTTP, and in dropped files. */
 const connector: ConnectorDefinition<Profile> = {
   name: "hl7v2",
-  version: "1",
+  version: "2",
   profile: profileSchema,
   // Who is known by nothing else is known by a port, here a free one.
   rehearsal: ({ certificate: _, port: __, ...profile }) => ({

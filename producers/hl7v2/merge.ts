@@ -1,4 +1,5 @@
 import type { EventDraft } from "../../engine/intake/connector.js";
+import { isOverlong } from "../../engine/intake/surrogate.js";
 import {
   clearIdentifier,
   identifiersOf,
@@ -56,6 +57,8 @@ export function readMerges(message: Message, speaker: Speaker): Merges {
       const merge = pairUp(message, pid, surviving, given, speaker);
       if (merge === undefined) problems.push({ reason: "SELF_MERGE", place: placeOf(message, segment, 1) });
       else merges.push(merge);
+      if (surviving.some(isOverlong)) problems.push({ reason: "OVERSIZED_FIELD", place: placeOf(message, pid, 3) });
+      if (given.some(isOverlong)) problems.push({ reason: "OVERSIZED_FIELD", place: placeOf(message, segment, 1) });
     }
   }
   if (merges.length === 0 && problems.length === 0) problems.push({ reason: "NO_MRG", place: "MRG" });

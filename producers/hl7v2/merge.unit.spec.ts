@@ -36,6 +36,15 @@ describe("a merge", () => {
     },
   );
 
+  it("of an identifier longer than the read models take is refused where it stands", () => {
+    const long = "9".repeat(1_100);
+    const of = (pid: string, mrg: string) => unitOf(merge(pid, mrg)).verdict;
+    expect(of("N1^^^NORTH^MR", "N2^^^NORTH^MR")).toEqual({ accepted: true });
+    expect(of("N1^^^NORTH^MR", `${long}^^^NORTH^MR`)).toMatchObject({ accepted: false, location: "MRG-1" });
+    expect(of("N1^^^NORTH^MR", `N2^^^${long}^MR`)).toMatchObject({ accepted: false, location: "MRG-1" });
+    expect(of(`${long}^^^NORTH^MR`, "N2^^^NORTH^MR")).toMatchObject({ accepted: false, location: "PID-3" });
+  });
+
   it("pairs identifiers of the same authority and type, else the same authority, else the first as sent", () => {
     const events = eventsOf(merge("N1^^^NORTH^MR~E1^^^MPI^PI", "N2^^^NORTH^MR~E2^^^MPI~Q2^^^OTHER^MR"));
     const merged = events.find((event) => event.type === "PatientsMerged");

@@ -94,6 +94,22 @@ export const profileSchema = z.strictObject({
         .describe("Other answers by reason. AA accepts the message with the reason as a flag."),
     })
     .prefault({}),
+  charges: z
+    .strictObject({
+      claim: z
+        .string()
+        .regex(/^[A-Z][A-Z0-9]{2}-\d{1,2}$/, "a segment and a field, as `PID-18`")
+        .describe("Field whose first component is the number that the claim goes by (CLM01), as `PID-18` or `PV1-19`."),
+      provider: z
+        .string()
+        .regex(/^\d{9,10}$/, "an NPI or a tax id")
+        .describe("Who bills: its NPI, else its tax id."),
+      kind: z.enum(["PROFESSIONAL", "INSTITUTIONAL", "DENTAL"]).default("PROFESSIONAL").describe("Kind of its claims."),
+    })
+    .optional()
+    .describe(
+      "Where each DFT^P03, DFT^P11, BAR^P01 or BAR^P05 with FT1 has all charges of its account: they are a claim. Left out: charges are kept.",
+    ),
   zSegments: z
     .record(z.string().regex(/^Z[A-Z0-9]{2}$/), z.record(z.string().regex(/^\d+$/), z.string()))
     .default({})

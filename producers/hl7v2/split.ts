@@ -9,7 +9,27 @@ export interface Slice {
 }
 
 const BYTE_ORDER_MARK = "\u00ef\u00bb\u00bf";
-const ENVELOPE = /^(?:FHS|BHS|BTS|FTS)(?:[^A-Za-z0-9]|$)/;
+/** How a line is known that begins a message, that is of an envelope, that begins a segment. */
+interface Marks {
+  readonly header: RegExp;
+  readonly envelope: RegExp;
+  readonly segment: RegExp;
+}
+
+/** @param never characters that don't stand after an id. */
+const marks = (never: string): Marks => ({
+  header: new RegExp(`^MSH(?:[^A-Za-z0-9${never}]|$)`),
+  envelope: new RegExp(`^(?:FHS|BHS|BTS|FTS)(?:[^A-Za-z0-9${never}]|$)`),
+  segment: new RegExp(`^(?:[A-Z][A-Z0-9]{2}$|[A-Za-z][A-Za-z0-9]{2}[^A-Za-z0-9_${never}])`),
+});
+/** What may follow a word of three letters in a text, and is hardly anybody's field separator. */
+const PROSE = "\\s.,;:?!'\"()/+=-";
+const usual = marks(PROSE);
+const unusual = marks("");
+const isProse = new RegExp(`[${PROSE}]`);
+const marksFor = (separator: string | undefined): Marks => (isProse.test(separator ?? "|") ? unusual : usual);
+/** The character after the first id of a transmission. */
+const separatorOf = (raw: string): string | undefined => /^[^A-Za-z]*(?:MSH|FHS|BHS)(.)/.exec(raw)?.[1];
 const LINE = /([^\r\n]*)(\r\n|\r|\n|$)/y;
 
 /**
@@ -18,6 +38,7 @@ const LINE = /([^\r\n]*)(\r\n|\r|\n|$)/y;
  */
 export function sliceTransmission(raw: string): Slice[] {
   const slices: { kind: Slice["kind"]; start: number; end: number }[] = [];
+  const { header, envelope } = marksFor(separatorOf(raw));
   let at = 0;
   while (at < raw.length) {
     LINE.lastIndex = at;
@@ -26,8 +47,8 @@ export function sliceTransmission(raw: string): Slice[] {
     const line = text.startsWith(BYTE_ORDER_MARK) ? text.slice(3) : text;
     const end = at + (match?.[0].length ?? raw.length);
     const open = slices.at(-1);
-    if (line.startsWith("MSH")) slices.push({ kind: "message", start: at, end });
-    else if (ENVELOPE.test(line)) slices.push({ kind: "envelope", start: at, end });
+    if (header.test(line) || (!open && line.startsWith("MSH"))) slices.push({ kind: "message", start: at, end });
+    else if (envelope.test(line)) slices.push({ kind: "envelope", start: at, end });
     else if (open) open.end = end;
     else slices.push({ kind: "loose", start: at, end });
     at = end;
@@ -49,11 +70,10 @@ export interface SegmentedMessage {
   readonly flags: readonly string[];
 }
 
-const SEGMENT = /^[A-Za-z][A-Za-z0-9]{2}(?:[^A-Za-z0-9_]|$)/;
-
 /**
  * Cuts one message into segments. CR, LF and CRLF end a segment; a line that doesn't begin with a segment id continues
- * the one before (a raw line break in a field); blank lines and a byte order mark are left out.
+ * the one before (a raw line break in a field), also one that begins with a word of three letters, as reports do; blank
+ * lines and a byte order mark are left out.
  * @param raw the bytes, one character a byte ("latin1").
  */
 export function segmentMessage(raw: string): SegmentedMessage {
@@ -64,10 +84,12 @@ export function segmentMessage(raw: string): SegmentedMessage {
     flags.push("UTF8_BOM");
     text = text.slice(3);
   }
+  const separator = separatorOf(text);
+  const { envelope, segment } = marksFor(separator);
   for (const line of text.split(/\r\n|\r|\n/)) {
-    if (line.trim() === "" || ENVELOPE.test(line)) continue;
+    if (line.trim() === "" || envelope.test(line)) continue;
     const before = segments.length - 1;
-    if (before < 0 || SEGMENT.test(line) || isMisnamedAfterHeader(segments, line)) {
+    if (before < 0 || segment.test(line) || isBlanked(line, separator) || isMisnamedAfterHeader(segments, line)) {
       // A mark may also stand after blank lines.
       if (before < 0 && line.startsWith(BYTE_ORDER_MARK)) {
         flags.push("UTF8_BOM");
@@ -79,6 +101,11 @@ export function segmentMessage(raw: string): SegmentedMessage {
     }
   }
   return { segments, flags };
+}
+
+/** Blanks between an id and the message's own separator are a mistake to be told, not a text. */
+function isBlanked(line: string, separator = "|"): boolean {
+  return /^[A-Za-z][A-Za-z0-9]{2}\s/.test(line) && line.slice(3).trimStart().startsWith(separator);
 }
 
 /** MSH holds no free text: what follows a full one and looks like a segment is one, with a wrong name. */

@@ -17,6 +17,24 @@ describe("segments", () => {
     expect(flags).toEqual(["CONTINUATION_LINE"]);
   });
 
+  it("are continued by a text's words of three letters, whatever they look like", () => {
+    const text = ["first", "The patient is well|x", "PID: see above", "End", "Pt. stable", "BTS was told", "MSH too"];
+    const raw = `${HEADER}\rOBX|1|TX|||${text.join("\n")}\rOBX|2\rPD1\rPV1 |1\r`;
+    expect(segmentMessage(raw).segments).toEqual([
+      HEADER,
+      `OBX|1|TX|||${text.join("\n")}`,
+      "OBX|2",
+      "PD1",
+      // What stands before the separator is no text: its wrong name is told.
+      "PV1 |1",
+    ]);
+    expect(sliceTransmission(raw)).toHaveLength(1);
+    // A separator that is prose elsewhere is one here, and one of another header's is no text.
+    const dashed = `${HEADER.replaceAll("|", "-")}\rPID-1\rPV1*1\r`;
+    expect(segmentMessage(dashed).segments.slice(1)).toEqual(["PID-1", "PV1*1"]);
+    expect(sliceTransmission(`BHS-^~\\&\r${dashed}${dashed}BTS-2\r`)).toHaveLength(4);
+  });
+
   it("of a wrong name after a full header are not taken for a part of the header", () => {
     expect(segmentMessage(`${HEADER}\rPIDX|1||2\rPV1|1`).segments).toEqual([HEADER, "PIDX|1||2", "PV1|1"]);
   });

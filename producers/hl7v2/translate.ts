@@ -1,4 +1,5 @@
 import type { EventDraft } from "../../engine/intake/connector.js";
+import { chargeProblems, claimEvents } from "./charges.js";
 import {
   identifiersOf,
   ownFirst,
@@ -39,7 +40,10 @@ export function interpret(message: Message, speaker: Speaker, receivedAt: number
   const pv1 = segmentNamed(message, "PV1");
   const identifiers = pid === undefined ? [] : ownFirst(patientIdentifiers(message, pid, speaker), speaker.profile);
   const merges = isMerge(message) ? readMerges(message, speaker) : undefined;
-  const problems = bodyProblems(message, speaker.profile, identifiers, merges);
+  const problems = [
+    ...bodyProblems(message, speaker.profile, identifiers, merges),
+    ...chargeProblems(message, speaker),
+  ];
   const notes = [...flags, ...warnings(message, identifiers)];
   const trigger = component(message.header, 9, 2);
   const changesId = ["A46", "A47"].includes(trigger);
@@ -69,6 +73,8 @@ export function interpret(message: Message, speaker: Speaker, receivedAt: number
   if (pv1 !== undefined && visit !== undefined) {
     events.push(visitEvent(message, pv1, visit, own?.id ?? null, speaker, time, notes));
   }
+  const claim = claimEvents(message, own?.id ?? null, visit, speaker, time, notes);
+  events.push(...claim.events);
   events.push(...moveEvents(message, own?.id ?? null, speaker, time, notes));
   if (trigger === "A17") events.push(...swappedWith(message, named, speaker, time, notes));
   // Whoever is named anywhere in a message can have it destroyed, used or not.
@@ -79,7 +85,8 @@ export function interpret(message: Message, speaker: Speaker, receivedAt: number
     if (before) patients.add(before.id);
   }
   if (patients.size === 0 && visit !== undefined) patients.add(visit.id);
-  return { events, patients: [...patients], problems, flags: [...notes, ...keptOnly(message)] };
+  const all = [...notes, ...claim.flags, ...keptOnly(message, claim.events.length > 0)];
+  return { events, patients: [...patients], problems, flags: all };
 }
 
 /** The second of two patients who change places (A17), with the visit of the PV1 after it. */
@@ -105,9 +112,10 @@ function swappedWith(
 const ACCOUNTS = new Set(["A35", "A41", "A43", "A44", "A49", "A51", "A60"]);
 
 /** What of a message is kept in the journal and makes no event: a flag, so that it is counted. */
-function keptOnly(message: Message): string[] {
+function keptOnly(message: Message, isClaim: boolean): string[] {
   const type = component(message.header, 9, 1);
   if (type === "ADT") return ACCOUNTS.has(component(message.header, 9, 2)) ? ["CONTENT_KEPT"] : [];
   if (type === "ACK") return [];
+  if (isClaim) return [];
   return segmentNamed(message, "FT1") ? ["CONTENT_KEPT", "CHARGES_KEPT"] : ["CONTENT_KEPT"];
 }

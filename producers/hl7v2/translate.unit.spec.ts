@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { testSurrogate } from "../../engine/testing/recording-intake.js";
 import { eventsOf, only, patient, unitOf, visit } from "./testing/events.js";
 import type { Sketch } from "./testing/messages.js";
 
@@ -166,6 +167,68 @@ describe("what makes no event", () => {
   it("is a bed status, which names no patient", () => {
     const sketch = { type: "ADT^A20", pid: null, pv1: null, more: ["NPU|ICU^1|C"] };
     expect(unitOf(sketch)).toMatchObject({ verdict: { accepted: true }, events: [] });
+  });
+});
+
+describe("charges", () => {
+  const charge = (amount: string, kind = "CG", code = "99213") =>
+    `FT1|1|||20240102|20240103|${kind}|${code}|||2|${amount}||||||||||||||${code}^^C4|25~59`;
+  const more = [
+    "DG1|1||E11.9^Diabetes^I10",
+    "DG1|2||I10^^I10",
+    charge("70.10"),
+    charge("20", "CD"),
+    charge("5", "PY"),
+    "IN1|1|P1|PLAN1",
+  ];
+  const sketch: Sketch = { type: "DFT^P03", pid: "1||N1^^^NORTH^MR||Doe^Jane|||||||||||||ACC7^^^NORTH", more };
+  const charges = { claim: "PID-18", provider: "1234567893" };
+
+  it("are a claim where the profile says what it goes by and who bills: the one that an 837 tells", () => {
+    const claim = only(sketch, "ClaimSubmitted", { charges });
+    expect(claim).toMatchObject({
+      subject: testSurrogate("claim", "1234567893", "", "ACC7"),
+      sealFor: patient("NORTH", "MR", "N1"),
+      sealed: { patientControlNumber: "ACC7" },
+      fields: {
+        patientId: patient("NORTH", "MR", "N1"),
+        visitId: visit("NORTH", "V1"),
+        payerId: "PLAN1",
+        kind: "PROFESSIONAL",
+        frequencyCode: "1",
+        billedAmount: 5_010,
+        diagnoses: [
+          { qualifier: "ABK", code: "E119" },
+          { qualifier: "ABF", code: "I10" },
+        ],
+        lines: [
+          { lineNumber: 1, procedureCode: "99213", modifiers: ["25", "59"], chargeAmount: 7_010, units: "2" },
+          { lineNumber: 2, chargeAmount: -2_000, serviceDate: "2024-01-02" },
+        ],
+      },
+    });
+    expect(unitOf(sketch, { charges }).flags).toEqual([]);
+    expect(eventsOf({ ...sketch, type: "BAR^P05" }, { charges }).map(({ type }) => type)).toContain("ClaimSubmitted");
+    const unit = charge("").replace("|2|", "|3|").replace("||||||||||||||99213", "|7.05|||||||||||||99213");
+    expect(only({ ...sketch, more: [unit] }, "ClaimSubmitted", { charges }).fields.billedAmount).toBe(2_115);
+  });
+
+  it("are refused where one is no amount, and kept where nothing says whose claim they are", () => {
+    expect(unitOf({ ...sketch, more: [charge("1"), charge("1O.5")] }, { charges }).verdict).toEqual({
+      accepted: false,
+      code: "102",
+      location: "FT1[2]-11",
+    });
+    const unnamed = unitOf({ ...sketch, pid: "1||N1^^^NORTH^MR" }, { charges });
+    expect(unnamed.flags).toEqual(["CLAIM_UNIDENTIFIED", "CONTENT_KEPT", "CHARGES_KEPT"]);
+    for (const [other, profile] of [
+      [sketch, {}],
+      [{ ...sketch, type: "ORU^R01" }, { charges }],
+      [{ ...sketch, more: [charge("5", "PY")] }, { charges }],
+    ] as const) {
+      expect(eventsOf(other, profile).map(({ type }) => type)).not.toContain("ClaimSubmitted");
+      expect(unitOf(other, profile).flags).toContain("CHARGES_KEPT");
+    }
   });
 });
 

@@ -39,6 +39,8 @@ interface Findings {
   readonly bytes: Uint8Array;
   readonly content: Buffer;
   readonly message: Message | undefined;
+  /** Character set that the message was decoded from. */
+  readonly charset?: string;
   readonly partner: Partner | undefined;
   readonly problems: readonly Problem[];
   readonly flags: readonly string[];
@@ -96,14 +98,16 @@ function read(bytes: Uint8Array, context: ReadingContext): ReadMessage {
   const fields = header.split(delimiters.field);
   const first = (field: number) => (fields[field - 1] ?? "").split(delimiters.repetition)[0] ?? "";
   const name = (field: number) => (first(field).split(delimiters.component)[0] ?? "").trim();
-  const sender = senderOf(context.profiles, name(3), name(4), context.bound);
+  // Whose it is decides about the character set, so the sender's name is read by what the message says of itself.
+  const said = (field: number) => decodeSegments([name(field)], name(18), "detect", delimiters.field).segments[0] ?? "";
+  const sender = senderOf(context.profiles, said(3), said(4), context.bound);
   const { partner } = sender;
   if (fields.length < 9) return unreadable("SHORT_MSH", "MSH-9", partner);
-  const charset = partner?.profile.charset ?? "detect";
-  const decoded = decodeSegments(split.segments, name(18), charset, delimiters.field);
+  const fallback = partner?.profile.charset ?? "detect";
+  const decoded = decodeSegments(split.segments, name(18), fallback, delimiters.field);
   const message = parseMessage(decoded.segments, delimiters);
   const flags = [...split.flags, ...declared.flags, ...decoded.flags];
-  const findings = { bytes, content, message, partner, flags };
+  const findings = { bytes, content, message, charset: decoded.charset, partner, flags };
   if (partner === undefined) {
     const problems: Problem[] = [{ reason: sender.problem, place: "MSH-4" }];
     return assemble(context, { ...findings, problems, sealFor: [], events: [] });
@@ -164,7 +168,7 @@ function assemble(context: ReadingContext, findings: Findings): ReadMessage {
   const wanted = profile && wantedAcknowledgments(profile.ackPolicy, asked(15), asked(16));
   // Acknowledgments are never acknowledged, or two systems would go on for ever.
   const isAnswered = message === undefined || component(message.header, 9, 1) !== "ACK";
-  const to: Addressed = message ? addressOf(message) : unaddressed;
+  const to: Addressed = message ? addressOf(message, findings.charset ?? "ASCII") : unaddressed;
   const isOwn = (given: Verdict) => !given.accepted && !verdict.accepted && given.code === verdict.code;
   const codeOf = (given: Verdict): AnswerCode => {
     if (given.accepted) return "AA";

@@ -44,6 +44,31 @@ describe("character sets", () => {
     expect(message.unit.flags).toEqual(expect.arrayContaining([...flags]));
   });
 
+  it.each([
+    ["8859/2", "a3", "Ł"],
+    ["8859/3", "a1", "Ħ"],
+    ["8859/4", "a2", "ĸ"],
+    ["8859/5", "b6", "Ж"],
+    ["8859/6", "c7", "ا"],
+    ["8859/7", "c1", "Α"],
+    ["8859/8", "e0", "א"],
+    ["8859/9", "dd", "İ"],
+    ["8859/15", "a4", "€"],
+    ["GB 18030-2000", "c4e3", "你"],
+    // Its second byte is a backslash elsewhere.
+    ["BIG-5", "a55c", "功"],
+    ["KS X 1001", "b0a1", "가"],
+    ["ISO IR87", "1b244230211b2842", "亜"],
+  ])("%s are read, and those of one byte written again as they came", (charset, bytes, text) => {
+    const sent = Buffer.from(messageOf({ charset, pid: "1||N1^^^NORTH^MR||@^Jane", controlId: "@" }), "latin1");
+    const [before, id, after] = sent.toString("latin1").split("@") as [string, string, string];
+    const character = Buffer.from(bytes, "hex").toString("latin1");
+    const message = read(Buffer.from([before, id, after].join(character), "latin1"));
+    expect(familyName(message)).toBe(text);
+    const answer = message.answer({ accepted: true })[0]?.toString("latin1");
+    expect(answer).toContain(`MSA|AA|${charset.startsWith("8859/") ? character : text.replace(/./g, "?")}\r`);
+  });
+
   it("of the profile stand in for one not declared", () => {
     expect(familyName(read(NAME("M\u00bcller", "")("latin1"), { charset: "8859/15" }))).toBe("MŒller");
     expect(read(NAME("Müller", "")("latin1"), { charset: "UNICODE UTF-8" }).unit.verdict).toMatchObject({
@@ -253,6 +278,21 @@ describe("partners", () => {
     expect(sender("NADT", "NORTH")).toEqual(["exact", undefined]);
     expect(sender("OTHER", "NORTH")).toEqual(["any", undefined]);
     expect(sender("OTHER", "SOUTH")).toEqual(["generic", undefined]);
+  });
+
+  it("are found by names beyond ASCII, whatever the character set", () => {
+    const known = new Map([...profiles, ["sued", profileSchema.parse({ match: [{ facility: "SÜD" }] })]]);
+    for (const [charset, encoding] of [
+      ["UNICODE UTF-8", "utf8"],
+      ["8859/1", "latin1"],
+      ["", "utf8"],
+      ["", "latin1"],
+    ] as const) {
+      const bytes = Buffer.from(messageOf({ charset, facility: "SÜD" }), encoding);
+      const message = readMessage(bytes, { ...contextOf(), profiles: known });
+      expect([message.unit.partner, message.unit.feed]).toEqual(["sued", "sued/SÜD"]);
+      expect(message.answer({ accepted: true })[0]?.toString(encoding)).toContain("|NADT|SÜD|");
+    }
   });
 
   it("that a connection belongs to speak for the senders their profile names, or for any where it names none", () => {

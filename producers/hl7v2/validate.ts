@@ -1,3 +1,4 @@
+import { isOverlong } from "../../engine/intake/surrogate.js";
 import { parseTimeStamp } from "./datetime.js";
 import { hasUnknownEscape } from "./escape.js";
 import type { PatientIdentifier } from "./identify.js";
@@ -75,6 +76,7 @@ export function bodyProblems(
     if (patientMessageTypes.has(type) && trigger !== "A20") report("NO_PID", "PID");
   } else {
     if (identifiers.length === 0) report("NO_PID3", "PID-3");
+    else if (identifiers.some(isOverlong)) report("OVERSIZED_FIELD", placeOf(message, pid, 3));
     // An ADT that stops before the required PID-5, with nothing after: the rest was lost on the way.
     if (type === "ADT" && !isMerge(message) && message.segments.at(-1) === pid && pid.fieldText(5) === undefined) {
       report("TRUNCATED", "PID");

@@ -5,6 +5,7 @@ import { run, tail } from "../commands.js";
 import { javaOptions, kafkaProperties } from "../configuration.js";
 import { ask } from "../ports.js";
 import type { StackState } from "../state.js";
+import { draftOf } from "./draft.js";
 import { markOf, pathsOf } from "./paths.js";
 import type { LocalService } from "./service.js";
 
@@ -48,8 +49,8 @@ export function kafkaService(
   const properties = paths.configuration("kafka.properties");
   const log4j = paths.configuration("kafka-log4j2.properties");
   const { kafka: port, controller } = state.ports;
-  const write = (folder: string) => {
-    mkdirSync(dirname(properties), { recursive: true });
+  const write = (folder: string, file = properties) => {
+    mkdirSync(dirname(file), { recursive: true });
     const listeners = {
       listeners: `PLAINTEXT://127.0.0.1:${port},CONTROLLER://127.0.0.1:${controller}`,
       "advertised.listeners": `PLAINTEXT://127.0.0.1:${node?.advertisedPort ?? port}`,
@@ -61,7 +62,7 @@ export function kafkaService(
     const lines = Object.entries({ ...kafkaProperties, ...own, ...listeners }).map(
       ([name, value]) => `${name}=${value}\n`,
     );
-    writeFileSync(properties, lines.join(""));
+    writeFileSync(file, lines.join(""));
     writeFileSync(log4j, logging);
   };
   return {
@@ -83,9 +84,10 @@ export function kafkaService(
     environment,
     prepare: async () => {
       if (!existsSync(data)) {
-        const draft = `${data}.partial`;
-        rmSync(draft, { recursive: true, force: true });
-        write(draft);
+        const draft = draftOf(data);
+        const settings = `${draft}.properties`;
+        mkdirSync(dirname(log4j), { recursive: true });
+        write(draft, settings);
         const classes = [
           "-Xshare:auto",
           "-XX:TieredStopAtLevel=1",
@@ -94,7 +96,7 @@ export function kafkaService(
           `${software}/*`,
         ];
         // With an equals sign: an id may begin with a dash, and would be taken for an option.
-        const format = ["kafka.tools.StorageTool", "format", `--cluster-id=${state.clusterId}`, "-c", properties];
+        const format = ["kafka.tools.StorageTool", "format", `--cluster-id=${state.clusterId}`, "-c", settings];
         const answer = await run(java, [...classes, ...format], { environment });
         if (answer.exitCode !== 0) {
           throw new TributaryError(
@@ -103,6 +105,7 @@ export function kafkaService(
           );
         }
         renameSync(draft, data);
+        rmSync(settings);
       }
       write(data);
     },

@@ -7,6 +7,7 @@ import { tellsOfFullDisk } from "../disk.js";
 import { ask } from "../ports.js";
 import { commandLineOf } from "../processes.js";
 import type { StackState } from "../state.js";
+import { draftOf } from "./draft.js";
 import { pathsOf } from "./paths.js";
 import type { LocalService } from "./service.js";
 import { type RunAs, runAs } from "./user.js";
@@ -74,10 +75,8 @@ async function makeCluster(
   password: Buffer,
   environment: NodeJS.ProcessEnv,
 ): Promise<void> {
-  const draft = `${data}.partial`;
+  const draft = draftOf(data);
   const passwordCopy = `${draft}.password`;
-  rmSync(draft, { recursive: true, force: true });
-  rmSync(passwordCopy, { force: true });
   mkdirSync(draft, { recursive: true, mode: 0o700 });
   user.own(draft);
   writeFileSync(passwordCopy, password, { mode: 0o600 });

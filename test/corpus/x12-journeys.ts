@@ -28,7 +28,7 @@ export async function sendJourneys(installation: TestInstallation): Promise<Reco
     sent.push({ bht03: /BHT\W0019\W\d\d\W(\w+)\W/.exec(bytes.toString("latin1"))?.[1] ?? "", stretch });
     // No claim is sent twice on a day, so what its lines are is asked before the next.
     if (files[index + 1]?.slice(0, 8) === file.slice(0, 8)) continue;
-    await installation.applied();
+    await installation.applied(60, false);
     for (const { bht03, stretch } of sent) {
       submitted.push(...(await submissions(installation, stretch)).map((row) => ({ ...row, bht03 })));
       paid.push(...(await payments(installation, stretch)));

@@ -30,6 +30,19 @@ const same = (found: number, expected: number, what: string): void => {
   if (found !== expected) fail(`the archive's ${what} is not as it was written`);
 };
 
+/** The archive is put together as it should be, and the content of a file is not what its sum says. */
+export class ChangedContent extends Error {
+  readonly file: string;
+  /** All files as they are now. */
+  readonly files: ReadonlyMap<string, Uint8Array>;
+
+  constructor(file: string, files: ReadonlyMap<string, Uint8Array>) {
+    super(`the content of ${tellable(file)} is not what was packed`);
+    this.file = file;
+    this.files = files;
+  }
+}
+
 /** A name that may itself have been changed, as it can be told. */
 const tellable = (name: string): string => (/^[\w./-]{1,100}$/.test(name) ? name : "a file");
 
@@ -43,10 +56,12 @@ interface Entry {
 /**
  * Files by name.
  * @throws Error naming what is not as a package is written: a byte anywhere that is not a file's content has one right value.
+ * @throws ChangedContent
  */
 export function openArchive(bytes: Uint8Array): ReadonlyMap<string, Uint8Array> {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
   const entries: Entry[] = [];
+  let changed: string | undefined;
   let at = 0;
   while (at + localBytes <= bytes.length && view.getUint32(at, true) === localSignature) {
     const start = at;
@@ -56,9 +71,9 @@ export function openArchive(bytes: Uint8Array): ReadonlyMap<string, Uint8Array> 
     const contentAt = nameAt + nameLength;
     if (contentAt + size > bytes.length) fail("the archive is cut off");
     const content = bytes.subarray(contentAt, contentAt + size);
-    const sum = crc32(content);
     const name = decoder.decode(bytes.subarray(nameAt, contentAt));
-    if (view.getUint32(at + 14, true) !== sum) fail(`the content of ${tellable(name)} is not what was packed`);
+    const sum = view.getUint32(at + 14, true);
+    if (crc32(content) !== sum) changed ??= name;
     checkFields(view, at + 4, { sum, size, nameLength }, "file head");
     entries.push({ name, at: start, content, sum });
     at = contentAt + size;
@@ -85,6 +100,7 @@ export function openArchive(bytes: Uint8Array): ReadonlyMap<string, Uint8Array> 
   same(view.getUint16(at + 20, true), 0, "end");
   const files = new Map(entries.map(({ name, content }) => [name, content]));
   if (files.size < entries.length) fail("the archive has two files of one name");
+  if (changed !== undefined) throw new ChangedContent(changed, files);
   return files;
 }
 

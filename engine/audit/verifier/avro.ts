@@ -1,3 +1,5 @@
+import { toBase64 } from "./bytes.js";
+
 /** Avro to canonical JSON, with nothing but the schema: what a verifier needs to show what the bytes say. */
 
 type Schema = string | readonly Schema[] | Readonly<Record<string, unknown>>;
@@ -31,12 +33,6 @@ class Reader {
     return this.bytes.subarray(this.at - length, this.at);
   }
 }
-
-const base64 = (bytes: Uint8Array): string => {
-  let text = "";
-  for (const byte of bytes) text += String.fromCharCode(byte);
-  return btoa(text);
-};
 
 function decimal(bytes: Uint8Array, scale: number): string {
   let value = 0n;
@@ -76,7 +72,7 @@ function scalar(reader: Reader, type: string, logical: unknown, scale: number): 
       return new TextDecoder("utf-8", { fatal: true }).decode(reader.take(Number(reader.long())));
     case "bytes": {
       const bytes = reader.take(Number(reader.long()));
-      return logical === "decimal" ? decimal(bytes, scale) : base64(bytes);
+      return logical === "decimal" ? decimal(bytes, scale) : toBase64(bytes);
     }
     default:
       throw new Error(`a type that is not known: ${type}`);
@@ -132,7 +128,7 @@ function read(reader: Reader, schema: Schema, names: Map<string, Schema>): unkno
       return list;
     }
     case "fixed":
-      return base64(reader.take(Number(size)));
+      return toBase64(reader.take(Number(size)));
     default:
       if (typeof type === "object") return read(reader, type as Schema, names);
       return scalar(reader, String(type), logicalType, Number(scale ?? 0));

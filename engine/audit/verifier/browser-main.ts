@@ -1,4 +1,4 @@
-import { checkPackage } from "./check.js";
+import { checkFile } from "./check.js";
 
 /** As much of a browser as the page needs. */
 interface Field {
@@ -18,7 +18,7 @@ async function check(): Promise<void> {
   verdict.className = "";
   verdict.textContent = "Checking …";
   const trusted = field("key").value.trim();
-  const { ok, lines } = await checkPackage(new Uint8Array(await file.arrayBuffer()), trusted || undefined);
+  const { ok, lines } = await checkFile(new Uint8Array(await file.arrayBuffer()), trusted || undefined);
   verdict.className = ok ? "yes" : "no";
   verdict.textContent = lines.join("\n");
 }

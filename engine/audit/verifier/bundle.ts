@@ -39,9 +39,9 @@ label { display: block; margin: 1rem 0 } input[type=text] { width: 100%; font-fa
 </style>
 <h1>Is this audit package as it was made?</h1>
 <p>Nothing leaves this page: the check needs no network.</p>
-<label>Package <input type="file" id="package"></label>
+<label>Package or proof <input type="file" id="package"></label>
 <label>Public key that you trust, if you were given one <input type="text" id="key" autocomplete="off"></label>
-<div id="verdict" role="status">Choose a package.</div>
+<div id="verdict" role="status">Choose a package or a proof.</div>
 <script>
 ${bundled("browser-main", "iife").replaceAll("</script", "<\\/script")}
 </script>

@@ -1,0 +1,87 @@
+import { canonicalJson } from "./avro.js";
+import { base64, broken, hex, isSigned, joined, linesOf, sha256, text, unhex, utf8 } from "./bytes.js";
+import type { Signer } from "./checkpoint.js";
+
+/** As much of an as-of's manifest as a verifier looks at. */
+interface SignedState {
+  readonly format: string;
+  readonly at: string;
+  readonly effectiveAt: string | null;
+  readonly journal: string;
+  readonly publicKey: string;
+  readonly signature: string;
+  readonly tables: Readonly<
+    Record<string, { readonly rows: number; readonly sha256: string; readonly restrictedSha256: string | null }>
+  >;
+}
+
+/** That rows stand in a view whose hash was signed: `as-of/VIEW.proof.json`. */
+export interface PackedRowProof {
+  /** All groups of the view's rows, by the first byte of the rows' hashes, ascending; hash in hexadecimal. */
+  readonly groups: readonly { readonly first: number; readonly rows: number; readonly sha256: string }[];
+  /** By first byte, the hashes of all rows of a group, sorted and joined, base64: of the groups of the rows told. */
+  readonly members: Readonly<Record<string, string>>;
+}
+
+const rowHashBytes = 32;
+
+/** Whether a hash is one of those joined. */
+function hasMember(members: Uint8Array, hash: Uint8Array): boolean {
+  for (let at = 0; at < members.length; at += rowHashBytes) {
+    if (hash.every((byte, index) => byte === members[at + index])) return true;
+  }
+  return false;
+}
+
+async function checkView(view: string, files: ReadonlyMap<string, Uint8Array>, state: SignedState): Promise<number> {
+  const { at, tables } = state;
+  const table = tables[view] ?? broken(`the signed state of ${at} has no view ${view}`);
+  const file = files.get(`as-of/${view}.proof.json`) ?? broken(`there is no as-of/${view}.proof.json`);
+  const { groups, members } = JSON.parse(text.decode(file)) as PackedRowProof;
+  const whole = hex(await sha256(joined(groups.map(({ sha256: sum }) => unhex(sum)))));
+  const count = groups.reduce((sum, { rows }) => sum + rows, 0);
+  if (count !== table.rows || (whole !== table.sha256 && whole !== table.restrictedSha256)) {
+    broken(`as-of/${view}.proof.json does not lead to the hash of ${view} that was signed`);
+  }
+  const rows = linesOf(files.get(`as-of/${view}.jsonl`) as Uint8Array);
+  for (const [index, row] of rows.entries()) {
+    const hash = await sha256(utf8.encode(row));
+    const joinedHashes = base64(members[String(hash[0])] ?? "");
+    const group = groups.find(({ first }) => first === hash[0]);
+    const isGroup = hex(await sha256(joinedHashes)) === group?.sha256;
+    if (!isGroup || !hasMember(joinedHashes, hash)) {
+      broken(`row ${index + 1} of ${view} is not what was known at ${at}, as it was signed`);
+    }
+  }
+  return rows.length;
+}
+
+/**
+ * Compares the rows known at a moment with the signed state of their whole read model. A package without is right.
+ * @returns sentences about it, none where there is no as-of.
+ * @throws Error naming the row or the file that is wrong.
+ */
+export async function checkAsOf(
+  files: ReadonlyMap<string, Uint8Array>,
+  { installation, publicKey }: Signer,
+): Promise<string[]> {
+  const views = [...files.keys()].flatMap((name) => /^as-of\/(\w+)\.jsonl$/.exec(name)?.[1] ?? []);
+  const bytes = files.get("as-of/manifest.json");
+  if (!bytes) return views.length === 0 ? [] : broken("there is no as-of/manifest.json");
+  const { signature, ...signed } = JSON.parse(text.decode(bytes)) as SignedState;
+  if (signed.format !== "tributary as-of 1") broken("as-of/manifest.json is of another format");
+  if (signed.publicKey !== publicKey || signed.journal !== installation) {
+    broken("as-of/manifest.json is of another key or another installation than the package");
+  }
+  if (!(await isSigned(unhex(publicKey), utf8.encode(canonicalJson(signed)), base64(signature)))) {
+    broken("the signature over as-of/manifest.json is wrong");
+  }
+  let rows = 0;
+  for (const view of views) rows += await checkView(view, files, { signature, ...signed });
+  const truth = signed.effectiveAt === null ? "" : `, of that what had happened by ${signed.effectiveAt}`;
+  return [
+    rows === 0
+      ? `It has no row of what was known at ${signed.at}${truth}.`
+      : `Each of its ${rows} rows of what was known at ${signed.at}${truth} stands in the read model whose state was signed.`,
+  ];
+}

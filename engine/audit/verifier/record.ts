@@ -1,0 +1,77 @@
+import { canonicalJson, decodeRecord, schemaIdIn } from "./avro.js";
+import { base64, broken, sha256, text } from "./bytes.js";
+import { leafOf } from "./tree.js";
+
+/** A record as the log has it: a line of `records.jsonl`, and part of a proof. Bytes are in base64. */
+export interface PackedRecord {
+  readonly topic: string;
+  readonly partition: number;
+  readonly offset: number;
+  /** Append time, epoch milliseconds. */
+  readonly timestamp: number;
+  readonly key: string | null;
+  readonly value: string | null;
+  readonly headers: readonly (readonly [name: string, value: string | null])[];
+}
+
+export const placeOf = ({ topic, partition, offset }: Pick<PackedRecord, "topic" | "partition" | "offset">): string =>
+  `${topic}, partition ${partition}, offset ${offset}`;
+
+function int32(value: number): Uint8Array {
+  const bytes = new Uint8Array(4);
+  new DataView(bytes.buffer).setInt32(0, value);
+  return bytes;
+}
+
+const sized = (bytes: Uint8Array | null): Uint8Array[] => (bytes === null ? [int32(-1)] : [int32(bytes.length), bytes]);
+const bytesOf = (encoded: string | null): Uint8Array | null => (encoded === null ? null : base64(encoded));
+
+/** A record as the notary hashes it. */
+function recordParts({ offset, timestamp, key, value, headers }: PackedRecord): Uint8Array[] {
+  const place = new Uint8Array(16);
+  const view = new DataView(place.buffer);
+  view.setBigInt64(0, BigInt(offset));
+  view.setBigInt64(8, BigInt(timestamp));
+  return [
+    place,
+    ...sized(bytesOf(key)),
+    ...sized(bytesOf(value)),
+    int32(headers.length),
+    ...headers.flatMap(([name, content]) => [...sized(base64(name)), ...sized(bytesOf(content))]),
+  ];
+}
+
+/** Leaf of a record in its partition's tree. @param before chain before the record, in base64. */
+export const leafOfRecord = async (record: PackedRecord, before: string): Promise<Uint8Array> =>
+  leafOf(await sha256(base64(before), ...recordParts(record)));
+
+/** A line of `events.jsonl`: what a record's bytes say, by the schema that they name. */
+export function shownOf(record: PackedRecord, files: ReadonlyMap<string, Uint8Array>): string {
+  const value = base64(record.value ?? "");
+  const id = schemaIdIn(value);
+  const file = files.get(`schemas/${id}.json`) ?? broken(`the schema ${id} is missing`);
+  const schema = JSON.parse(text.decode(file)) as Record<string, unknown>;
+  const { topic, partition, offset, timestamp, key } = record;
+  let content: unknown = null;
+  let isReadable = true;
+  try {
+    content = decodeRecord(value, schema);
+  } catch {
+    isReadable = false;
+  }
+  return canonicalJson({
+    topic,
+    partition,
+    offset,
+    recorded: new Date(timestamp).toISOString(),
+    key: key === null ? null : new TextDecoder().decode(base64(key)),
+    headers: record.headers.map(([name, content]) => [
+      new TextDecoder().decode(base64(name)),
+      content === null ? null : new TextDecoder().decode(base64(content)),
+    ]),
+    schema: id,
+    record: `${schema.namespace}.${schema.name}`,
+    content,
+    ...(isReadable ? {} : { unreadable: true }),
+  });
+}

@@ -1,0 +1,141 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as wait } from "node:timers/promises";
+import { asOfEvidence } from "../audit/as-of-evidence.js";
+import { signAsOf } from "../audit/as-of-manifest.js";
+import { notaryKey } from "../audit/checkpoint.js";
+import { startNotary } from "../audit/notary.js";
+import { signedHeads } from "../audit/notary-store.js";
+import { makePackage } from "../audit/package.js";
+import { type PlacedRecord, readPlaces } from "../audit/read-places.js";
+import { SecondPlace } from "../audit/second-place.js";
+import { standaloneCodec } from "../log/codec.js";
+import { formatPosition } from "../log/position.js";
+import { rootRecords } from "../log/schemas.js";
+import type { AsOf } from "../replay/as-of.js";
+import { createLogger } from "../service/logger.js";
+import { freshDatabase } from "./database.js";
+import { memoryLog } from "./memory-log.js";
+
+const key = notaryKey("0f".repeat(32));
+const publicKey = key.publicKey.toString("hex");
+const journal = "00000000-0000-4000-8000-000000000002";
+const topic = "health.claim.events";
+const place = { journal, topic, partition: 0 };
+const codec = standaloneCodec();
+const schemas = [...rootRecords().values()].sort((left, right) => (left.fullName < right.fullName ? -1 : 1));
+
+const claim = (index: number) =>
+  codec.encodeEvent("ClaimSubmitted", {
+    meta: { id: `event ${index}`, source: "clearing", time: Date.UTC(2026, 0, 5), subject: "c1", connector: "x12" },
+    payerId: "P",
+    frequencyCode: "1",
+    billedAmount: 100_50 + index,
+    kind: "PROFESSIONAL",
+    diagnoses: [{ qualifier: "ABK", code: "J45.909" }],
+    contentHash: "h",
+    sealed: Buffer.from([1, 2, 3]),
+  } as never);
+
+/** Who makes the package, of which log. */
+export const madeBy = { key, publicKey, journal, topic, place };
+
+/** An as-of's views, as they stand in the database. */
+const asOf = {
+  projection: "claims",
+  version: 1,
+  schema: "as_of_spec",
+  at: Date.UTC(2026, 1, 1),
+  vector: { journal, offsets: new Map([[0, 37]]) },
+  views: [
+    { name: "claims", columns: ["claim_id", "status", "member_id"], clear: ["claim_id", "status"] },
+    { name: "claim_lines", columns: ["claim_id", "line"], clear: ["claim_id", "line"] },
+  ],
+  schemaIds: [1],
+  decisions: [],
+  parkedKeys: 0,
+  vaultEpoch: 0,
+  sealed: false,
+} as unknown as AsOf;
+
+/** Everything that a package is made of: 37 claims, notarised over several checkpoints, and an as-of with its views. */
+export async function packageInTheMaking() {
+  const database = await freshDatabase();
+  await database.pool.query(`
+    CREATE SCHEMA as_of_spec;
+    CREATE TABLE as_of_spec.claims AS
+      SELECT 'c' || n AS claim_id, 'paid' AS status, 'M' || n AS member_id FROM generate_series(0, 699) n;
+    CREATE TABLE as_of_spec.claim_lines AS SELECT 'c' || n % 2 AS claim_id, n AS line FROM generate_series(1, 5) n`);
+  const folder = mkdtempSync(join(tmpdir(), "tributary-package-"));
+  const log = memoryLog({ partitions: 1 });
+  const producer = await log.producer();
+  await producer.append(
+    Array.from({ length: 37 }, (_, index) => ({
+      topic,
+      partition: 0,
+      key: `claim ${index % 3}`,
+      value: claim(index),
+      headers: { position: formatPosition({ journal, partition: 0, offset: index, index: 0, recordedAt: 5 }) },
+    })),
+  );
+  const notary = await startNotary({
+    definition: { name: "notary", notarize: { topics: [topic] } },
+    log,
+    pool: database.pool,
+    journal,
+    key,
+    second: new SecondPlace(folder),
+    logger: createLogger("spec", "silent"),
+    signMilliseconds: 10,
+    batchRecords: 10,
+    signRecords: 10,
+    onFailure: (error) => {
+      throw error;
+    },
+  });
+  while ((await signedHeads(database.pool, place)).at(-1)?.size !== 37) await wait(5);
+  await notary.close();
+  const records = await readPlaces(
+    log,
+    [3, 4, 17, 36].map((offset) => ({ topic, partition: 0, offset })),
+  );
+  // Signed once: it has the time in it.
+  const state = await signAsOf(database.pool, asOf, key, "spec");
+  return {
+    database,
+    /** The notary's second place. */
+    folder,
+    log,
+    /** Four of the claims. */
+    records,
+    packed: (placed: readonly PlacedRecord[], files: ReadonlyMap<string, Uint8Array>): Promise<Buffer> =>
+      makePackage(
+        { pool: database.pool, journal, key, schemaOf: async (id) => schemas[id - 1]?.schema ?? {} },
+        {
+          subject: { kind: "claim", id: "c1" },
+          records: placed,
+          files,
+          madeBy: "auditor",
+          madeAt: Date.UTC(2026, 5, 1),
+          reason: null,
+          recipient: null,
+        },
+      ),
+    /** A trail, a unit and the as-of's rows, with what identifies a person or without. */
+    async furtherFiles(opens = false): Promise<Map<string, Uint8Array>> {
+      const unit = { place: "0/3", partner: "clearing" };
+      const event = { place: `${topic}/0/17`, type: "ClaimSubmitted", unit: "0/3" };
+      return new Map([
+        ["trail.json", Buffer.from(`${JSON.stringify({ units: [unit], events: [event] })}\n`)],
+        ["units/0-3.bin", Buffer.from("ISA*00*")],
+        ...(await asOfEvidence(database.pool, asOf, state, { kind: "claim", id: "c1" }, opens)),
+      ]);
+    },
+    async dispose(): Promise<void> {
+      await database.drop();
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}
+export type MadePackage = Awaited<ReturnType<typeof packageInTheMaking>>;

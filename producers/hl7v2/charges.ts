@@ -1,0 +1,156 @@
+import type { EventDraft } from "../../engine/intake/connector.js";
+import { contentHash } from "../../engine/intake/content-hash.js";
+import type { EventInputs } from "../../schemas/events.generated.js";
+import { dateOf } from "./datetime.js";
+import { undoEscapes } from "./escape.js";
+import type { Speaker, VisitIdentity } from "./identify.js";
+import {
+  component,
+  type Message,
+  NULL_VALUE,
+  orNull,
+  partOf,
+  placeOf,
+  repetitions,
+  type Segment,
+  segmentNamed,
+} from "./message.js";
+import { type EventTime, timeStamp } from "./time.js";
+import type { Problem } from "./validate.js";
+
+type Facts = Omit<EventInputs["ClaimSubmitted"], "contentHash" | "flags">;
+type Line = NonNullable<Facts["lines"]>[number];
+
+/** Messages that may carry an account's charges. */
+const charging = new Set(["DFT^P03", "DFT^P11", "BAR^P01", "BAR^P05"]);
+/** FT1-6 (table 0017): a charge, and a credit, which lowers it. Payments and adjustments are the ledger's, not the claim's. */
+const signs: Readonly<Record<string, 1 | -1>> = { CG: 1, CD: -1 };
+
+/** FT1 segments that are charges of a claim; none where the profile doesn't say that they are. */
+function chargesOf(message: Message, { profile }: Speaker): readonly Segment[] {
+  if (!profile.charges || !charging.has(`${component(message.header, 9, 1)}^${component(message.header, 9, 2)}`))
+    return [];
+  return message.segments.filter((segment) => segment.name === "FT1" && component(segment, 6, 1) in signs);
+}
+
+/** Amount in cents of a text with at most two places; undefined of any other. */
+function centsOf(text: string): number | undefined {
+  const [, sign, whole, fraction = ""] = /^([+-]?)(\d{1,12})(?:\.(\d\d?)?0*)?$/.exec(text) ?? [];
+  if (whole === undefined) return undefined;
+  const cents = Number(whole) * 100 + Number(fraction.padEnd(2, "0"));
+  return sign === "-" && cents !== 0 ? -cents : cents;
+}
+
+/** FT1-11, the extended amount; else the unit's (FT1-12, FT1-22) as often as FT1-10 says. Undefined when that is no amount. */
+function amountOf(ft1: Segment): number | undefined {
+  const price = (field: number) => component(ft1, field, 1).split("&", 1)[0] ?? "";
+  if (price(11) !== "") return centsOf(price(11));
+  const [unit, times] = [centsOf(price(12) || price(22)), component(ft1, 10, 1) || "1"];
+  return unit === undefined || !/^\d{1,6}$/.test(times) ? undefined : unit * Number(times);
+}
+
+/** Charges whose amount can't be read: a claim without them would be another. */
+export function chargeProblems(message: Message, speaker: Speaker): Problem[] {
+  return chargesOf(message, speaker)
+    .filter((ft1) => amountOf(ft1) === undefined)
+    .map((ft1) => ({ reason: "BAD_AMOUNT", place: placeOf(message, ft1, 11) }));
+}
+
+const dayIn = (segment: Segment, field: number): string | null => {
+  const stamp = timeStamp(segment, field);
+  const day = stamp === undefined ? "" : dateOf(stamp);
+  return day.length === 10 ? day : null;
+};
+
+function lineOf(message: Message, ft1: Segment, lineNumber: number): Line {
+  const text = (field: number, part = 1) => undoEscapes(orNull(component(ft1, field, part)) ?? "", message.delimiters);
+  // FT1-4 may be a range (DR) since v2.7.
+  const end = component(ft1, 4, 2);
+  return {
+    lineNumber,
+    procedureQualifier: text(25) === "" ? null : "HC",
+    procedureCode: text(25) || text(7) || null,
+    modifiers: repetitions(ft1, 26)
+      .map((one) => partOf(one, 1))
+      .filter((one) => one !== "" && one !== NULL_VALUE),
+    revenueCode: null,
+    chargeAmount: (signs[component(ft1, 6, 1)] ?? 1) * (amountOf(ft1) ?? 0),
+    units: text(10) || null,
+    serviceDate: dayIn(ft1, 4),
+    serviceDateEnd: /^\d{8}/.test(end) ? `${end.slice(0, 4)}-${end.slice(4, 6)}-${end.slice(6, 8)}` : null,
+  };
+}
+
+/** DG1-3 in order, as X12 qualifies them: the first is the principal one. */
+function diagnosesOf(message: Message): Facts["diagnoses"] {
+  const codes = message.segments
+    .filter(({ name }) => name === "DG1")
+    .map((dg1) => ({
+      code: component(dg1, 3, 1).replaceAll(".", ""),
+      system: component(dg1, 3, 3) || component(dg1, 2, 1),
+    }))
+    .filter(({ code }) => code !== "" && code !== NULL_VALUE);
+  return codes.map(({ code, system }, index) => {
+    const old = /^(?:I9|ICD-?9)/i.test(system);
+    const qualifier = index === 0 ? (old ? "BK" : "ABK") : old ? "BF" : "ABF";
+    return { qualifier, code };
+  });
+}
+
+/** What a message tells of a claim. */
+export interface ChargeMeaning {
+  readonly events: readonly EventDraft[];
+  readonly flags: readonly string[];
+}
+
+/**
+ * The claim of a message whose charges are all of its account's, where the profile says so and which field the billing
+ * system writes into CLM01: the same claim as that of an 837, and each message tells it anew.
+ */
+export function claimEvents(
+  message: Message,
+  patientId: string | null,
+  visit: VisitIdentity | undefined,
+  speaker: Speaker,
+  time: EventTime,
+  notes: readonly string[],
+): ChargeMeaning {
+  const { charges } = speaker.profile;
+  const billed = chargesOf(message, speaker);
+  if (!charges || billed.length === 0) return { events: [], flags: [] };
+  const value = (name: string, field: number) =>
+    undoEscapes(orNull(component(segmentNamed(message, name), field, 1)) ?? "", message.delimiters);
+  const [segment = "", field = ""] = charges.claim.split("-");
+  const number = value(segment, Number(field));
+  if (number === "") return { events: [], flags: ["CLAIM_UNIDENTIFIED"] };
+  const lines = billed.map((ft1, index) => lineOf(message, ft1, index + 1));
+  const facts: Facts = {
+    patientId,
+    visitId: visit?.id ?? null,
+    payerId: value("IN1", 3),
+    providerNpi: /^\d{10}$/.test(charges.provider) ? charges.provider : null,
+    kind: charges.kind,
+    frequencyCode: "1",
+    billedAmount: lines.reduce((sum, { chargeAmount }) => sum + chargeAmount, 0),
+    facilityCode: null,
+    diagnoses: diagnosesOf(message),
+    lines,
+    payerControlNumberHash: null,
+    transmission: null,
+  };
+  const subject = speaker.surrogate("claim", charges.provider, "", number);
+  const claim: EventDraft = {
+    ...{ type: "ClaimSubmitted", subject, ...time },
+    fields: { ...facts, contentHash: contentHash(facts), flags: notes },
+    sealed: {
+      patientControlNumber: number,
+      payerControlNumber: null,
+      memberId: value("IN1", 49) || value("IN1", 36) || null,
+      patientName: null,
+      subscriberName: null,
+      birthDate: null,
+    },
+    sealFor: patientId ?? subject,
+  };
+  return { events: [claim], flags: [] };
+}
