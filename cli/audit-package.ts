@@ -17,22 +17,19 @@ import { TributaryError } from "../engine/service/errors.js";
 import { rebuildFlags } from "../engine/service/node-flags.js";
 import { requireSetting } from "../engine/service/settings.js";
 import { madeAsOf } from "./audit-as-of.js";
-import { type AuditParts, actorOf, surrogateOf, trailKindOf, withAudit } from "./audit-source.js";
+import { type AccessOptions, actorOf, surrogateOf, trailKindOf, withAccessOptions } from "./audit-options.js";
+import { type AuditParts, withAudit } from "./audit-source.js";
 import { withBuildSource } from "./build-source.js";
 import { instantOf, secondsOf } from "./instant.js";
 import { print, printJson } from "./output.js";
 import { ranWithFlags } from "./own-process.js";
 
-interface PackageOptions {
+interface PackageOptions extends AccessOptions {
   readonly out?: string;
-  readonly open?: boolean;
   readonly scan?: boolean;
-  readonly reason?: string;
   readonly recipient?: string;
-  readonly by?: string;
   readonly at?: number;
   readonly timeout: number;
-  readonly json?: boolean;
 }
 
 /** Writes a file that only its owner reads, also where there was one that others could. */
@@ -122,7 +119,7 @@ async function knownThen(
 }
 
 export function registerAuditPackage(command: Command): void {
-  command
+  const packing = command
     .command("package")
     .addArgument(new Argument("<kind>", "what it is about").choices([...trailKinds, "period"]))
     .argument("<id>", "surrogate id; the beginning of a period, by the log's clock")
@@ -131,15 +128,16 @@ export function registerAuditPackage(command: Command): void {
       "one archive that proves itself: records as text and as the log has them, schemas, units, proofs, log of accesses, a signed manifest and a verifier for browsers and Node; recorded as an export",
     )
     .option("--out <file>", "default audit-<kind>-<id>.zip")
-    .option("--open", "take along what is sealed, opened: units as received, names, identifiers")
-    .option("--reason <text>", "why; needed to open what is sealed")
     .option("--recipient <name>", "who is given it")
     .option("--at <instant>", "take along what was known of it then, inclusive, by recorded time", instantOf)
     .option("--scan", "read the whole log, although there is a timeline")
-    .option("--by <name>", "who asks; default the user of the system")
-    .option("--timeout <seconds>", "how long to wait for the notary's signature", secondsOf, 120)
-    .option("--json", "one JSON object")
-    .action(async (kind: string, id: string, until: string | undefined, options: PackageOptions) => {
+    .option("--timeout <seconds>", "how long to wait for the notary's signature", secondsOf, 120);
+  const told = {
+    open: "take along what is sealed, opened: units as received, names, identifiers",
+    json: "one JSON object",
+  };
+  withAccessOptions(packing, told).action(
+    async (kind: string, id: string, until: string | undefined, options: PackageOptions) => {
       if (kind === "period" && (options.open || options.at !== undefined))
         throw new InvalidArgumentError("a period is taken along sealed and as the log has it: no --open, no --at.");
       if (options.at !== undefined && (await ranWithFlags(rebuildFlags))) return;
@@ -199,7 +197,8 @@ export function registerAuditPackage(command: Command): void {
           print("check it with the verify.html or verify.mjs inside, or with one that you have from elsewhere");
         }
       });
-    });
+    },
+  );
   command
     .command("verifier")
     .argument("<folder>", "where verify.mjs and verify.html are written")

@@ -6,7 +6,7 @@ import { parsePosition, positionHeader } from "../engine/log/position.js";
 import { connectCodec } from "../engine/log/registry.js";
 import { entities, entityOfTopic, eventsTopic } from "../engine/log/schemas.js";
 import { TributaryError } from "../engine/service/errors.js";
-import { actorOf } from "./audit-source.js";
+import { actorOf } from "./audit-options.js";
 import { countOf } from "./instant.js";
 import { withLog } from "./log.js";
 import { print, printJson } from "./output.js";

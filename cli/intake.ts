@@ -4,7 +4,7 @@ import { intakeCounts, listEntries } from "../engine/intake/journal.js";
 import { connectCodec } from "../engine/log/registry.js";
 import { kekSettings } from "../engine/service/settings.js";
 import { openVault } from "../engine/vault/vault.js";
-import { actorOf } from "./audit-source.js";
+import { actorOf } from "./audit-options.js";
 import { countOf } from "./instant.js";
 import { withLog } from "./log.js";
 import { print, printJson, printTable } from "./output.js";

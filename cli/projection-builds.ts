@@ -9,7 +9,7 @@ import { projectionNamed } from "../engine/service/discover.js";
 import { TributaryError } from "../engine/service/errors.js";
 import { rebuildFlags } from "../engine/service/node-flags.js";
 import type { Pool } from "../engine/store/pool.js";
-import { actorOf } from "./audit-source.js";
+import { actorOf } from "./audit-options.js";
 import { withBuildSource } from "./build-source.js";
 import { confirm } from "./confirm.js";
 import { countOf } from "./instant.js";

@@ -18,7 +18,7 @@ import { TributaryError } from "../engine/service/errors.js";
 import { sealedOpener } from "../engine/service/sealed-opener.js";
 import { kekSettings } from "../engine/service/settings.js";
 import type { Pool } from "../engine/store/pool.js";
-import { actorOf } from "./audit-source.js";
+import { actorOf } from "./audit-options.js";
 import { secondsOf } from "./instant.js";
 import { withLog } from "./log.js";
 import { print, printJson, printTable } from "./output.js";

@@ -10,7 +10,7 @@ import { TributaryError } from "../engine/service/errors.js";
 import { kekSettings, requireSetting } from "../engine/service/settings.js";
 import { openTranslator } from "../engine/service/translator.js";
 import { openVault } from "../engine/vault/vault.js";
-import { actorOf } from "./audit-source.js";
+import { actorOf } from "./audit-options.js";
 import { confirm } from "./confirm.js";
 import { instantOf, secondsOf } from "./instant.js";
 import { withLog } from "./log.js";

@@ -256,6 +256,32 @@ export async function showAsOf(pool: Pool, asOf: AsOf, manifest: object, by: str
   asOf.claim.release();
 }
 
+/**
+ * Whether an as-of that is not shown yet may still be.
+ * @throws TRIB_REPLAY_VAULT_MOVED when a key was destroyed since its restricted columns were opened.
+ */
+export async function assertNobodyErased(pool: Pool, { vaultEpoch }: Pick<AsOf, "vaultEpoch">): Promise<void> {
+  if (vaultEpoch !== undefined && vaultEpoch !== (await epochOf(pool))) {
+    throw new TributaryError("TRIB_REPLAY_VAULT_MOVED");
+  }
+}
+
+/** Postgres has no such table, or no such schema. */
+const missing = new Set(["42P01", "3F000"]);
+
+/**
+ * Reads an as-of that others may drop meanwhile, as an erasure does.
+ * @throws TRIB_REPLAY_AS_OF_DROPPED; what the reading throws.
+ */
+export async function whileThere<Read>({ schema }: Pick<AsOf, "schema">, read: () => Promise<Read>): Promise<Read> {
+  try {
+    return await read();
+  } catch (error) {
+    if (!missing.has(String((error as { readonly code?: unknown }).code))) throw error;
+    throw new TributaryError("TRIB_REPLAY_AS_OF_DROPPED", undefined, { schema }, { cause: error });
+  }
+}
+
 /** An as-of that is there. */
 export interface KeptAsOf {
   readonly schema: string;
