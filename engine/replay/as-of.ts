@@ -201,7 +201,7 @@ async function dropUnfinished(pool: Pool, projection?: string): Promise<void> {
     [projection ?? null],
   );
   for (const build of rows) {
-    const claim = await claimBuild(pool, build).catch(() => undefined);
+    const claim = await claimBuild(pool, build, 0).catch(() => undefined);
     if (!claim) continue;
     await dropAsOf(pool, { ...build, claim });
   }
