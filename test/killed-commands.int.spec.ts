@@ -10,10 +10,10 @@ import type { ReceivedUnit } from "../engine/intake/connector.js";
 import { journalTopic } from "../engine/log/schemas.js";
 import { repositoryRoot } from "../engine/service/root.js";
 import { openTranslator } from "../engine/service/translator.js";
-import { chaosSize, firstSeed, recordChaos } from "../engine/testing/chaos.js";
+import { chaosSize, firstSeed } from "../engine/testing/chaos.js";
 import { openRegion, type Region } from "./region.js";
 
-/** Commands run for seconds, so this is for the long suite, or asked for by name. */
+/** Takes minutes, so it runs only where it is asked for: TRIBUTARY_CHAOS=full, or `sample` for a short one. */
 const isAskedFor = process.env.TRIBUTARY_CHAOS !== undefined;
 const units = chaosSize(60, 400);
 const erased = chaosSize(2, 8);
@@ -188,14 +188,6 @@ describe.runIf(isAskedFor)("a command that is killed at any time", () => {
     }
     expect([...ids.values()].map((one) => one.size)).toEqual(patients.flatMap(() => [1, 1]));
     await equalEverywhere();
-    recordChaos({
-      guarantee: "A command that is killed at any time is carried on by running it again",
-      spec: "test/killed-commands.int.spec.ts",
-      seeds: 1,
-      kills: Object.values(kills).reduce((sum, count) => sum + count, 0),
-      faults: Object.fromEntries(Object.entries(kills).map(([kind, count]) => [`killed while ${kind}`, count])),
-      events: units * 3 + erased * 2,
-      violations: 0,
-    });
+    for (const [kind, count] of Object.entries(kills)) expect(count, kind).toBeGreaterThan(0);
   });
 });
