@@ -7,7 +7,8 @@ import { eventsOfPatient } from "../engine/audit/trail.js";
 import { auditTopic } from "../engine/log/schemas.js";
 import { readJournalId } from "../engine/log/topics.js";
 import { TributaryError } from "../engine/service/errors.js";
-import { actorOf, surrogateOf, withAudit } from "./audit-source.js";
+import { actorOf, surrogateOf } from "./audit-options.js";
+import { withAudit } from "./audit-source.js";
 import { printJson, printTable } from "./output.js";
 
 function yearsOf(text: string): number {

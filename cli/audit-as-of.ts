@@ -8,22 +8,13 @@ import { type AsOf, buildAsOf, dropAsOf, listAsOfs, showAsOf } from "../engine/r
 import { TributaryError } from "../engine/service/errors.js";
 import { rebuildFlags } from "../engine/service/node-flags.js";
 import { requireSetting } from "../engine/service/settings.js";
-import { actorOf, surrogateOf, trailKindOf } from "./audit-source.js";
+import { type AccessOptions, actorOf, surrogateOf, trailKindOf, withAccessOptions } from "./audit-options.js";
 import { type BuildParts, withBuildSource } from "./build-source.js";
+import { instantOf } from "./instant.js";
 import { withLog } from "./log.js";
 import { print, printJson, printTable } from "./output.js";
 import { ranWithFlags } from "./own-process.js";
 import { codeVersion } from "./version.js";
-
-const iso = /^\d{4}-\d\d-\d\d(T\d\d:\d\d(:\d\d(\.\d{1,3})?)?(Z|[+-]\d\d:?\d\d))?$/;
-
-/** ISO 8601 with its zone, a day (its start in UTC), or epoch milliseconds. @throws InvalidArgumentError */
-export function instantOf(text: string): number {
-  const instant = /^\d{10,15}$/.test(text) ? Number(text) : iso.test(text) ? Date.parse(text) : Number.NaN;
-  if (Number.isNaN(instant))
-    throw new InvalidArgumentError("an instant as 2026-01-31T00:00:00Z, or epoch milliseconds.");
-  return instant;
-}
 
 /** `claim/ID`. @throws InvalidArgumentError */
 function subjectOf(text: string): string {
@@ -35,8 +26,8 @@ function subjectOf(text: string): string {
 export interface AsOfRequest {
   readonly at: number;
   readonly effectiveAt?: number | undefined;
-  readonly reason?: string | undefined;
-  readonly by?: string | undefined;
+  readonly reason?: AccessOptions["reason"] | undefined;
+  readonly by?: AccessOptions["by"] | undefined;
   /** The command, as it is recorded. */
   readonly command: string;
 }
@@ -71,16 +62,13 @@ export async function madeAsOf(
   }
 }
 
-interface AsOfCommandOptions {
+interface AsOfCommandOptions extends Omit<AccessOptions, "open"> {
   readonly at?: number;
   readonly effectiveAt?: number;
   readonly sealed?: boolean;
   readonly list?: boolean;
   readonly drop?: string;
   readonly of?: string;
-  readonly reason?: string;
-  readonly by?: string;
-  readonly json?: boolean;
 }
 
 async function list({ json, reason, by }: AsOfCommandOptions): Promise<void> {
@@ -146,7 +134,7 @@ async function build(name: string, options: AsOfCommandOptions & { readonly at: 
 }
 
 export function registerAuditAsOf(command: Command): void {
-  command
+  const asOf = command
     .command("as-of")
     .argument("[name]", "projection")
     .description(
@@ -157,11 +145,9 @@ export function registerAuditAsOf(command: Command): void {
     .option("--sealed", "leave restricted columns empty")
     .option("--of <kind/id>", "show its rows about one `claim/ID`, `visit/ID` or `patient/ID`", subjectOf)
     .option("--list", "the as-ofs that are there")
-    .option("--drop <schema>", "drop one of them")
-    .option("--reason <text>", "why, for the record")
-    .option("--by <name>", "who asks; default the user of the system")
-    .option("--json", "one JSON object: schema and manifest")
-    .action(async (name: string | undefined, options: AsOfCommandOptions) => {
+    .option("--drop <schema>", "drop one of them");
+  withAccessOptions(asOf, { json: "one JSON object: schema and manifest" }).action(
+    async (name: string | undefined, options: AsOfCommandOptions) => {
       if (options.list) return list(options);
       if (options.drop !== undefined) return drop(options.drop, options);
       const { at } = options;
@@ -169,5 +155,6 @@ export function registerAuditAsOf(command: Command): void {
         throw new TributaryError("TRIB_CONFIG_INVALID", "Give a projection and --at, or --list, or --drop.");
       }
       return build(name, { ...options, at });
-    });
+    },
+  );
 }

@@ -1,25 +1,27 @@
-import type { Command } from "commander";
+import { type Command, InvalidArgumentError } from "commander";
 import { recordAccess } from "../engine/audit/access.js";
 import { differencesOf } from "../engine/audit/as-of-diff.js";
 import { explained } from "../engine/audit/diff-events.js";
 import { Decisions } from "../engine/projector/decisions.js";
-import { type AsOf, buildAsOf, dropAsOf } from "../engine/replay/as-of.js";
-import { TributaryError } from "../engine/service/errors.js";
+import { type AsOf, assertNobodyErased, buildAsOf, dropAsOf } from "../engine/replay/as-of.js";
 import { rebuildFlags } from "../engine/service/node-flags.js";
-import { instantOf } from "./audit-as-of.js";
-import { actorOf } from "./audit-source.js";
+import {
+  type AccessOptions,
+  actorOf,
+  assertReason,
+  instantText as instant,
+  shown,
+  withAccessOptions,
+} from "./audit-options.js";
 import { type BuildParts, withBuildSource } from "./build-source.js";
+import { countOf, instantOf } from "./instant.js";
 import { print, printJson } from "./output.js";
 import { ranWithFlags } from "./own-process.js";
 
-interface DiffOptions {
+interface DiffOptions extends AccessOptions {
   readonly from: number;
   readonly to: number;
-  readonly limit: string;
-  readonly open?: boolean;
-  readonly reason?: string;
-  readonly by?: string;
-  readonly json?: boolean;
+  readonly limit: number;
 }
 
 async function differences({ source, log, settings }: BuildParts, { from, to, limit, open }: DiffOptions) {
@@ -31,22 +33,20 @@ async function differences({ source, log, settings }: BuildParts, { from, to, li
     const [before, after] = made as [AsOf, AsOf];
     const decisions = new Decisions(decisionLog, projection.name);
     await decisions.load();
-    const found = await differencesOf(pool, projection, before, after, Number(limit));
+    const found = await differencesOf(pool, projection, before, after, limit);
     const vectors = { from: before.vector, to: after.vector };
     const tables = await explained(
       { projection, log, decoder, opener, decisions, ...vectors, opens: open === true },
       found,
     );
+    // Opened before an erasure, they show who is gone, and may differ by it.
+    for (const one of made) await assertNobodyErased(pool, one);
     const offsets = { from: Object.fromEntries(before.vector.offsets), to: Object.fromEntries(after.vector.offsets) };
     return { tables, offsets, events: after.events };
   } finally {
     for (const one of made) await dropAsOf(pool, one);
   }
 }
-
-const instant = (at: number | null): string => (at === null ? "-" : new Date(at).toISOString());
-const shown = (value: unknown): string =>
-  value === null || value === undefined ? "-" : typeof value === "object" ? JSON.stringify(value) : String(value);
 
 function printDifferences(tables: Awaited<ReturnType<typeof differences>>["tables"]): void {
   for (const [table, { differing, rows }] of Object.entries(tables)) {
@@ -59,9 +59,10 @@ function printDifferences(tables: Awaited<ReturnType<typeof differences>>["table
           `    ${column}: ${change === "changed" ? `${shown(before)} -> ${shown(after)}` : shown(after ?? before)}`,
         );
       }
-      for (const { type, place, recordedAt, occurredAt, unit } of events) {
+      for (const { type, place, recordedAt, occurredAt, unit, generation } of events) {
+        const again = generation > 0 ? ` translated again (generation ${generation})` : "";
         print(
-          `    by ${type} ${place}, recorded ${instant(recordedAt)}, happened ${instant(occurredAt)}, unit ${unit}`,
+          `    by ${type} ${place}, recorded ${instant(recordedAt)}, happened ${instant(occurredAt)}, unit ${unit}${again}`,
         );
       }
     }
@@ -69,7 +70,7 @@ function printDifferences(tables: Awaited<ReturnType<typeof differences>>["table
 }
 
 export function registerAuditDiff(command: Command): void {
-  command
+  const diff = command
     .command("diff")
     .argument("<name>", "projection")
     .description(
@@ -77,34 +78,27 @@ export function registerAuditDiff(command: Command): void {
     )
     .requiredOption("--from <instant>", "the first moment, inclusive, by recorded time", instantOf)
     .requiredOption("--to <instant>", "the second", instantOf)
-    .option("--limit <n>", "most rows told of a table", "1000")
-    .option("--open", "compare what identifies a person, too")
-    .option("--reason <text>", "why; needed to open what is sealed")
-    .option("--by <name>", "who asks; default the user of the system")
-    .option("--json", "one JSON object")
-    .action(async (name: string, options: DiffOptions) => {
-      if (options.open && !options.reason) {
-        throw new TributaryError(
-          "TRIB_CLI_UNCONFIRMED",
-          "What identifies a person is opened for a reason: give --reason.",
-        );
-      }
-      if (await ranWithFlags(rebuildFlags)) return;
-      const { from, to, reason } = options;
-      await withBuildSource(name, { connections: 2, sealed: !options.open }, async (parts) => {
-        const { tables, offsets, events } = await differences(parts, options);
-        await recordAccess(parts.log, parts.codec, {
-          action: options.open ? "OPEN" : "REPLAY",
-          command: "audit diff",
-          subject: { kind: "projection", id: name },
-          patients: [],
-          bulk: { projection: name, until: Math.max(from, to), opened: options.open === true },
-          events,
-          reason,
-          actor: actorOf(options.by),
-        });
-        if (options.json) printJson({ name, from: instant(from), to: instant(to), offsets, tables });
-        else printDifferences(tables);
+    .option("--limit <n>", "most rows told of a table", countOf, 1_000);
+  const told = { open: "compare what identifies a person, too", json: "one JSON object" };
+  withAccessOptions(diff, told).action(async (name: string, options: DiffOptions) => {
+    assertReason(options);
+    const { from, to, reason } = options;
+    if (from > to) throw new InvalidArgumentError("--to is not before --from.");
+    if (await ranWithFlags(rebuildFlags)) return;
+    await withBuildSource(name, { connections: 2, sealed: !options.open }, async (parts) => {
+      const { tables, offsets, events } = await differences(parts, options);
+      await recordAccess(parts.log, parts.codec, {
+        action: options.open ? "OPEN" : "REPLAY",
+        command: "audit diff",
+        subject: { kind: "projection", id: name },
+        patients: [],
+        bulk: { projection: name, until: to, opened: options.open === true },
+        events,
+        reason,
+        actor: actorOf(options.by),
       });
+      if (options.json) printJson({ name, from: instant(from), to: instant(to), offsets, tables });
+      else printDifferences(tables);
     });
+  });
 }

@@ -1,5 +1,5 @@
-import { writeFileSync } from "node:fs";
-import { Argument, type Command } from "commander";
+import { closeSync, fchmodSync, openSync, writeFileSync } from "node:fs";
+import { Argument, type Command, InvalidArgumentError } from "commander";
 import { auditRecords, isAccess, recordAccess } from "../engine/audit/access.js";
 import { asOfEvidence } from "../engine/audit/as-of-evidence.js";
 import { auditEventOf } from "../engine/audit/audit-event.js";
@@ -8,6 +8,7 @@ import { disclosuresOf } from "../engine/audit/disclosures.js";
 import { makePackage } from "../engine/audit/package.js";
 import { recordsOfPeriod } from "../engine/audit/period.js";
 import type { PlacedRecord } from "../engine/audit/read-places.js";
+import { readableTrail } from "../engine/audit/readable.js";
 import { type Trail, trailKinds, trailOf } from "../engine/audit/trail.js";
 import { fetchSchema } from "../engine/log/registry.js";
 import { readJournalId } from "../engine/log/topics.js";
@@ -15,30 +16,31 @@ import { dropAsOf } from "../engine/replay/as-of.js";
 import { TributaryError } from "../engine/service/errors.js";
 import { rebuildFlags } from "../engine/service/node-flags.js";
 import { requireSetting } from "../engine/service/settings.js";
-import { instantOf as asOfInstant, madeAsOf } from "./audit-as-of.js";
-import { type AuditParts, actorOf, surrogateOf, trailKindOf, withAudit } from "./audit-source.js";
+import { madeAsOf } from "./audit-as-of.js";
+import { type AccessOptions, actorOf, surrogateOf, trailKindOf, withAccessOptions } from "./audit-options.js";
+import { type AuditParts, withAudit } from "./audit-source.js";
 import { withBuildSource } from "./build-source.js";
+import { instantOf, secondsOf } from "./instant.js";
 import { print, printJson } from "./output.js";
 import { ranWithFlags } from "./own-process.js";
 
-interface PackageOptions {
+interface PackageOptions extends AccessOptions {
   readonly out?: string;
-  readonly open?: boolean;
   readonly scan?: boolean;
-  readonly reason?: string;
   readonly recipient?: string;
-  readonly by?: string;
   readonly at?: number;
-  readonly timeout: string;
-  readonly json?: boolean;
+  readonly timeout: number;
 }
 
-function instantOf(text: string | undefined): number {
-  const instant = Date.parse(text ?? "");
-  if (Number.isNaN(instant)) {
-    throw new TributaryError("TRIB_CONFIG_INVALID", "A period has a beginning and an end, as 2026-01-31T00:00:00Z.");
+/** Writes a file that only its owner reads, also where there was one that others could. */
+function writeOwn(file: string, content: Uint8Array): void {
+  const descriptor = openSync(file, "w", 0o600);
+  try {
+    fchmodSync(descriptor, 0o600);
+    writeFileSync(descriptor, content);
+  } finally {
+    closeSync(descriptor);
   }
-  return instant;
 }
 
 interface Gathered {
@@ -56,7 +58,9 @@ async function gather(
   until: string | undefined,
 ): Promise<Gathered> {
   if (kind === "period") {
+    if (until === undefined) throw new InvalidArgumentError("a period has a beginning and an end.");
     const [from, to] = [instantOf(given), instantOf(until)];
+    if (from >= to) throw new InvalidArgumentError("the end of a period comes after its beginning.");
     const id = `${new Date(from).toISOString()}/${new Date(to).toISOString()}`;
     const records = await recordsOfPeriod(log, from, to);
     return { subject: { kind, id }, records, trail: undefined, period: { from, until: to - 1 } };
@@ -75,11 +79,12 @@ async function furtherFiles(
   const files = new Map<string, Uint8Array>();
   const text = (lines: readonly object[]) => Buffer.from(lines.map((line) => `${JSON.stringify(line)}\n`).join(""));
   if (trail) {
-    const units = trail.units.map(({ bytes, ...unit }) => ({
+    const told = readableTrail(trail, source.projections);
+    const units = told.units.map(({ bytes, ...unit }) => ({
       ...unit,
       file: bytes ? `units/${unit.place.replace("/", "-")}.bin` : null,
     }));
-    files.set("trail.json", Buffer.from(`${JSON.stringify({ ...trail, units }, undefined, 2)}\n`));
+    files.set("trail.json", Buffer.from(`${JSON.stringify({ ...told, units }, undefined, 2)}\n`));
     for (const { place, bytes } of trail.units) if (bytes) files.set(`units/${place.replace("/", "-")}.bin`, bytes);
   }
   const accesses = [];
@@ -114,7 +119,7 @@ async function knownThen(
 }
 
 export function registerAuditPackage(command: Command): void {
-  command
+  const packing = command
     .command("package")
     .addArgument(new Argument("<kind>", "what it is about").choices([...trailKinds, "period"]))
     .argument("<id>", "surrogate id; the beginning of a period, by the log's clock")
@@ -123,15 +128,18 @@ export function registerAuditPackage(command: Command): void {
       "one archive that proves itself: records as text and as the log has them, schemas, units, proofs, log of accesses, a signed manifest and a verifier for browsers and Node; recorded as an export",
     )
     .option("--out <file>", "default audit-<kind>-<id>.zip")
-    .option("--open", "take along what is sealed, opened: units as received, names, identifiers")
-    .option("--reason <text>", "why; needed to open what is sealed")
     .option("--recipient <name>", "who is given it")
-    .option("--at <instant>", "take along what was known of it then, inclusive, by recorded time", asOfInstant)
+    .option("--at <instant>", "take along what was known of it then, inclusive, by recorded time", instantOf)
     .option("--scan", "read the whole log, although there is a timeline")
-    .option("--by <name>", "who asks; default the user of the system")
-    .option("--timeout <seconds>", "how long to wait for the notary's signature", "120")
-    .option("--json", "one JSON object")
-    .action(async (kind: string, id: string, until: string | undefined, options: PackageOptions) => {
+    .option("--timeout <seconds>", "how long to wait for the notary's signature", secondsOf, 120);
+  const told = {
+    open: "take along what is sealed, opened: units as received, names, identifiers",
+    json: "one JSON object",
+  };
+  withAccessOptions(packing, told).action(
+    async (kind: string, id: string, until: string | undefined, options: PackageOptions) => {
+      if (kind === "period" && (options.open || options.at !== undefined))
+        throw new InvalidArgumentError("a period is taken along sealed and as the log has it: no --open, no --at.");
       if (options.at !== undefined && (await ranWithFlags(rebuildFlags))) return;
       await withAudit(options, async (parts) => {
         const { log, codec, pool, settings } = parts;
@@ -161,7 +169,7 @@ export function registerAuditPackage(command: Command): void {
             journal,
             key,
             schemaOf: (schema) => fetchSchema(settings, schema),
-            timeout: Number(options.timeout) * 1000,
+            timeout: options.timeout * 1000,
           },
           {
             subject,
@@ -174,7 +182,7 @@ export function registerAuditPackage(command: Command): void {
           },
         );
         const file = options.out ?? `audit-${subject.kind}-${subject.id.replace(/[^0-9a-zA-Z-]+/g, "_")}.zip`;
-        writeFileSync(file, archive, { mode: 0o600 });
+        writeOwn(file, archive);
         const made = {
           file,
           bytes: archive.length,
@@ -189,7 +197,8 @@ export function registerAuditPackage(command: Command): void {
           print("check it with the verify.html or verify.mjs inside, or with one that you have from elsewhere");
         }
       });
-    });
+    },
+  );
   command
     .command("verifier")
     .argument("<folder>", "where verify.mjs and verify.html are written")

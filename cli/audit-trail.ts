@@ -1,31 +1,32 @@
 import type { Command } from "commander";
 import { recordAccess } from "../engine/audit/access.js";
-import { type Trail, type TrailEvent, type TrailKind, trailOf } from "../engine/audit/trail.js";
-import type { TrailUnit } from "../engine/audit/trail-units.js";
-import { actorOf, surrogateOf, trailKindOf, withAudit } from "./audit-source.js";
+import { type ReadableTrail, readableTrail } from "../engine/audit/readable.js";
+import { type TrailKind, trailOf } from "../engine/audit/trail.js";
+import { type AccessOptions, actorOf, shown, surrogateOf, trailKindOf, withAccessOptions } from "./audit-options.js";
+import { withAudit } from "./audit-source.js";
 import { print, printJson } from "./output.js";
 
-interface TrailOptions {
-  readonly open?: boolean;
+interface TrailOptions extends AccessOptions {
   readonly scan?: boolean;
-  readonly reason?: string;
-  readonly by?: string;
-  readonly json?: boolean;
 }
 
-const instant = (milliseconds: number): string => new Date(milliseconds).toISOString();
-const shown = (value: unknown): string =>
-  value === null || value === undefined ? "-" : typeof value === "object" ? JSON.stringify(value) : String(value);
-
-function printUnit(unit: TrailUnit): void {
+function printUnit(unit: ReadableTrail["units"][number]): void {
+  if (unit.again) {
+    const { unit: place, generation, reason } = unit.again;
+    print(`${unit.receivedAt}  unit ${place} translated again  generation ${generation}, entry ${unit.place}`);
+    print(`    because ${reason ?? "-"}`);
+    return;
+  }
   const verdict = unit.accepted ? "accepted" : `REJECTED ${unit.code} ${unit.location ?? ""}`;
-  print(`${instant(unit.receivedAt)}  unit ${unit.place}  ${unit.partner}  ${unit.format}  ${verdict}`);
+  print(`${unit.receivedAt}  unit ${unit.place}  ${unit.partner}  ${unit.format}  ${verdict}`);
   print(`    answered ${unit.answer ?? "-"}  ${unit.size} bytes  ${unit.sha256 ? `sha256 ${unit.sha256}` : "sealed"}`);
   if (unit.bytes) for (const line of unit.bytes.toString("latin1").split(/\r\n?|\n/)) print(`    | ${line}`);
 }
 
-function printEvent(event: TrailEvent): void {
-  print(`  ${instant(event.occurredAt)}  ${event.type}  ${event.place}`);
+function printEvent(event: ReadableTrail["events"][number]): void {
+  const again = event.generation > 0 ? `  generation ${event.generation}, entry ${event.entry}` : "";
+  const gone = event.supersededBy === null ? "" : `  SUPERSEDED by ${event.supersededBy}`;
+  print(`  ${event.occurredAt}  ${event.type}  ${event.place}${again}${gone}`);
   for (const { projection, table, row, change, columns } of event.changes) {
     print(`    ${change} ${projection}.${table} ${row}`);
     for (const [column, [before, after]] of Object.entries(columns)) {
@@ -36,7 +37,7 @@ function printEvent(event: TrailEvent): void {
 }
 
 /** Units in the order received, each with the events made of it, each with the rows that it changed. */
-function printTrail({ subject, patients, by, units, events, deliveries }: Trail): void {
+function printTrail({ subject, patients, by, units, events, deliveries }: ReadableTrail): void {
   print(`${subject.kind} ${subject.id}  (${events.length} events of ${units.length} units, by ${by})`);
   if (subject.kind === "patient" && patients.length > 1) print(`merged or named with: ${patients.join(" ")}`);
   for (const unit of units) {
@@ -49,35 +50,36 @@ function printTrail({ subject, patients, by, units, events, deliveries }: Trail)
 }
 
 export function registerAuditTrail(command: Command): void {
-  command
+  const trail = command
     .command("trail")
     .argument("<kind>", "claim, visit or patient", trailKindOf)
     .argument("<id>", "its surrogate id", surrogateOf)
     .description(
       "everything that happened: units as received and the answers given, the events made of them, the rows and columns that these changed; recorded as an access",
     )
-    .option("--open", "open what is sealed: bytes as received, names, identifiers")
-    .option("--reason <text>", "why; needed to open what is sealed")
-    .option("--scan", "read the whole log, although there is a timeline")
-    .option("--by <name>", "who asks; default the user of the system")
-    .option("--json", "one JSON object; bytes in base64")
-    .action((kind: TrailKind, id: string, options: TrailOptions) =>
-      withAudit(options, async ({ log, codec, source }) => {
-        const { trail } = await trailOf(source, kind, id);
-        await recordAccess(log, codec, {
-          action: options.open ? "OPEN" : "READ",
-          command: "audit trail",
-          subject: { kind, id },
-          patients: trail.patients,
-          events: trail.events.length,
-          units: options.open ? trail.units.length : 0,
-          reason: options.reason,
-          actor: actorOf(options.by),
-        });
-        if (options.json) {
-          const units = trail.units.map((unit) => ({ ...unit, bytes: unit.bytes?.toString("base64") ?? null }));
-          printJson({ ...trail, units });
-        } else printTrail(trail);
-      }),
-    );
+    .option("--scan", "read the whole log, although there is a timeline");
+  const told = {
+    open: "open what is sealed: bytes as received, names, identifiers",
+    json: "one JSON object; bytes in base64",
+  };
+  withAccessOptions(trail, told).action((kind: TrailKind, id: string, options: TrailOptions) =>
+    withAudit(options, async ({ log, codec, source }) => {
+      const { trail } = await trailOf(source, kind, id);
+      await recordAccess(log, codec, {
+        action: options.open ? "OPEN" : "READ",
+        command: "audit trail",
+        subject: { kind, id },
+        patients: trail.patients,
+        events: trail.events.length,
+        units: options.open ? trail.units.length : 0,
+        reason: options.reason,
+        actor: actorOf(options.by),
+      });
+      const readable = readableTrail(trail, source.projections);
+      if (options.json) {
+        const units = readable.units.map((unit) => ({ ...unit, bytes: unit.bytes?.toString("base64") ?? null }));
+        printJson({ ...readable, units });
+      } else printTrail(readable);
+    }),
+  );
 }

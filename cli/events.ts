@@ -6,7 +6,8 @@ import { parsePosition, positionHeader } from "../engine/log/position.js";
 import { connectCodec } from "../engine/log/registry.js";
 import { entities, entityOfTopic, eventsTopic } from "../engine/log/schemas.js";
 import { TributaryError } from "../engine/service/errors.js";
-import { actorOf } from "./audit-source.js";
+import { actorOf } from "./audit-options.js";
+import { countOf } from "./instant.js";
 import { withLog } from "./log.js";
 import { print, printJson } from "./output.js";
 
@@ -97,17 +98,17 @@ export function registerEvents(command: Command): void {
     .command("tail")
     .description("the last events of each partition, oldest first by recorded time; recorded as an access")
     .addOption(new Option("--entity <entity>", "of one entity").choices([...entities]))
-    .option("--last <n>", "events a partition", "5")
+    .option("--last <n>", "events a partition", countOf, 5)
     .option("--key <id>", "of one entity's id")
     .option("--reason <text>", "why, for the record")
     .option("--by <name>", "who asks; default the user of the system")
     .option("--json", "one JSON object a line")
-    .action((options: Asked & { entity?: (typeof entities)[number]; last: string; key?: string }) =>
+    .action((options: Asked & { entity?: (typeof entities)[number]; last: number; key?: string }) =>
       withLog(async ({ log, settings }) => {
         const codec = await connectCodec(settings);
         const topics = (options.entity ? [options.entity] : entities).map(eventsTopic);
         const found: [number, Shown][] = [];
-        const count = options.key ? Number.MAX_SAFE_INTEGER : Number(options.last);
+        const count = options.key ? Number.MAX_SAFE_INTEGER : options.last;
         for await (const [topic, partition, record] of recent(log, topics, count)) {
           if (!options.key || record.key === options.key)
             found.push([record.timestamp, await shown(codec, topic, partition, record)]);

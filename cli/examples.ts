@@ -130,15 +130,18 @@ const examples: Readonly<Record<string, readonly (readonly [call: string, what: 
     ],
   ],
   "audit as-of": [
-    ["tributary audit as-of claims --at 2026-01-31T00:00:00Z", "what was known when January ended"],
+    ["tributary audit as-of claims --at 2026-01-31T23:59:59.999Z", "what was known when January ended, in UTC"],
     [
-      "tributary audit as-of claims --at 2026-03-01T00:00:00Z --effective-at 2026-01-31T00:00:00Z",
-      "what is known in March to have happened by then",
+      "tributary audit as-of claims --at 2026-03-31T23:59:59.999Z --effective-at 2026-01-31T23:59:59.999Z",
+      "what was known when March ended to have happened in January and before",
     ],
     ["tributary audit as-of --drop as_of_claims_7", "it can be built again"],
   ],
   "audit diff": [
-    ["tributary audit diff claims --from 2026-01-31T00:00:00Z --to 2026-02-28T00:00:00Z", "what February changed"],
+    [
+      "tributary audit diff claims --from 2026-01-31T23:59:59.999Z --to 2026-02-28T23:59:59.999Z",
+      "what February changed",
+    ],
   ],
   "audit package": [
     ["tributary audit package claim 1f0d2a5e-0000-0000-0000-000000000000 --out claim.zip", "sealed as it is"],
@@ -146,7 +149,7 @@ const examples: Readonly<Record<string, readonly (readonly [call: string, what: 
       'tributary audit package patient 1f0d2a5e-0000-0000-0000-000000000000 --open --reason "court order 5" --recipient court',
       "with the units as received",
     ],
-    ["tributary audit package period 2026-01-01T00:00:00Z 2026-01-02T00:00:00Z", "all of a day"],
+    ["tributary audit package period 2026-01-01T00:00:00Z 2026-01-02T00:00:00Z", "all of a day in UTC"],
   ],
   "audit verifier": [["tributary audit verifier /media/usb", "two files that need nothing else"]],
   "audit access": [["tributary audit access --fhir > audit-events.ndjson", "for an audit record repository"]],

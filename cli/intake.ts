@@ -4,7 +4,8 @@ import { intakeCounts, listEntries } from "../engine/intake/journal.js";
 import { connectCodec } from "../engine/log/registry.js";
 import { kekSettings } from "../engine/service/settings.js";
 import { openVault } from "../engine/vault/vault.js";
-import { actorOf } from "./audit-source.js";
+import { actorOf } from "./audit-options.js";
+import { countOf } from "./instant.js";
 import { withLog } from "./log.js";
 import { print, printJson, printTable } from "./output.js";
 import { withPool } from "./pool.js";
@@ -14,7 +15,7 @@ interface ListOptions {
   readonly partner?: string;
   readonly code?: string;
   readonly rejected?: boolean;
-  readonly limit?: string;
+  readonly limit?: number;
   readonly sealed?: boolean;
   readonly json?: boolean;
 }
@@ -46,7 +47,7 @@ export function registerIntake(command: Command): void {
     .option("--partner <name>", "of one partner")
     .option("--code <code>", "rejected with this code")
     .option("--rejected", "only what was rejected")
-    .option("--limit <n>", "at most so many")
+    .option("--limit <n>", "at most so many", countOf)
     .option("--sealed", "open nothing: neither hash nor control id")
     .option("--json", "one JSON object a line")
     .action((options: ListOptions) =>
@@ -58,7 +59,7 @@ export function registerIntake(command: Command): void {
           ...(options.code ? { code: options.code } : {}),
           ...(options.rejected ? { accepted: false } : {}),
         };
-        let left = options.limit ? Number(options.limit) : Number.POSITIVE_INFINITY;
+        let left = options.limit ?? Number.POSITIVE_INFINITY;
         if (vault) {
           await recordAccess(log, codec, {
             action: "OPEN",

@@ -1,4 +1,4 @@
-import { Command, CommanderError } from "commander";
+import { Command, CommanderError, InvalidArgumentError } from "commander";
 import { addCommands } from "./commands.js";
 import { reportError } from "./output.js";
 import { codeVersion } from "./version.js";
@@ -30,6 +30,8 @@ try {
   await addCommands(program, (name) => words.has(name));
   await program.parseAsync();
 } catch (error) {
+  // Thrown within an action nobody has said it yet.
+  if (error instanceof InvalidArgumentError) process.stderr.write(`error: ${error.message}\n(see --help)\n`);
   if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 ? 0 : 64;
   else process.exitCode = reportError(error);
 }

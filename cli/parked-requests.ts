@@ -7,6 +7,7 @@ import { type RequestOutcome, requestDecisions, requestOutcomes } from "../engin
 import { TributaryError } from "../engine/service/errors.js";
 import type { Pool } from "../engine/store/pool.js";
 import { confirm } from "./confirm.js";
+import { secondsOf } from "./instant.js";
 import { printJson, printTable } from "./output.js";
 import { withPool } from "./pool.js";
 
@@ -27,12 +28,6 @@ export function placeOf(text: string): EventPlace {
 }
 
 const nameOf = ({ topic, partition, offset }: EventPlace) => `${topic}/${partition}/${offset}`;
-
-function seconds(text: string): number {
-  const value = Number(text);
-  if (!(value > 0)) throw new InvalidArgumentError("seconds above zero are needed.");
-  return value;
-}
 
 const nothingParked = (projection: string, where: string) =>
   new TributaryError("TRIB_CLI_NOT_FOUND", `Nothing of ${projection} is parked ${where}.`);
@@ -82,7 +77,7 @@ async function ask(
 const withShared = (command: Command) =>
   command
     .option("--by <name>", "who decides, for the audit; default the name you are logged in with")
-    .option("--timeout <seconds>", "give up waiting after this time; it stays asked for", seconds, 60)
+    .option("--timeout <seconds>", "give up waiting after this time; it stays asked for", secondsOf, 60)
     .option("--no-wait", "return once it is asked for")
     .option("--json", "one JSON array");
 

@@ -2,6 +2,7 @@ import type { Command } from "commander";
 import type { EventPlace } from "../engine/projector/decisions.js";
 import { listParked, showParked } from "../engine/projector/parked.js";
 import { TributaryError } from "../engine/service/errors.js";
+import { countOf } from "./instant.js";
 import { print, printJson, printTable } from "./output.js";
 import { placeOf, registerParkedRequests } from "./parked-requests.js";
 import { withPool } from "./pool.js";
@@ -12,11 +13,14 @@ export function registerParked(command: Command): void {
     .description("every parked key: where, since when, why")
     .option("--projection <name>", "of one projection")
     .option("--key <id>", "of one entity")
+    .option("--limit <n>", "at most so many; standard error says when there are more", countOf, 1_000)
     .option("--json", "one JSON array")
-    .action((options: { projection?: string; key?: string; json?: boolean }) =>
+    .action((options: { projection?: string; key?: string; limit: number; json?: boolean }) =>
       withPool(async (pool) => {
-        const { json, ...filter } = options;
-        const rows = await listParked(pool, filter);
+        const { json, limit: _, ...filter } = options;
+        const most = options.limit;
+        const found = await listParked(pool, { ...filter, limit: most + 1 });
+        const rows = found.slice(0, most);
         if (json) printJson(rows);
         else {
           printTable(
@@ -30,6 +34,7 @@ export function registerParked(command: Command): void {
             })),
           );
         }
+        if (found.length > most) process.stderr.write(`the first ${most} of more: give --limit or a filter\n`);
       }),
     );
   command

@@ -1,4 +1,4 @@
-import { type Command, InvalidArgumentError } from "commander";
+import type { Command } from "commander";
 import { recordAccess } from "../engine/audit/access.js";
 import { type Build, listBuilds } from "../engine/projector/build.js";
 import type { AnyProjection } from "../engine/projector/definition.js";
@@ -9,19 +9,14 @@ import { projectionNamed } from "../engine/service/discover.js";
 import { TributaryError } from "../engine/service/errors.js";
 import { rebuildFlags } from "../engine/service/node-flags.js";
 import type { Pool } from "../engine/store/pool.js";
-import { actorOf } from "./audit-source.js";
+import { actorOf } from "./audit-options.js";
 import { withBuildSource } from "./build-source.js";
 import { confirm } from "./confirm.js";
+import { countOf } from "./instant.js";
 import { print, printJson, printTable } from "./output.js";
 import { ranWithFlags } from "./own-process.js";
 import { withPool } from "./pool.js";
 import { RebuildReport } from "./rebuild-report.js";
-
-function wholeNumber(text: string): number {
-  const value = Number(text);
-  if (!Number.isSafeInteger(value) || value < 1) throw new InvalidArgumentError("a whole number above zero is needed.");
-  return value;
-}
 
 const notFound = (what: string) => new TributaryError("TRIB_CLI_NOT_FOUND", what);
 
@@ -142,8 +137,8 @@ export function registerProjectionBuilds(command: Command): void {
       "make a build anew from the whole log beside the current one, compare the two, and put the views on it; recorded as an access; exit code 2 when they differ. Called again it goes on where it was ended",
     )
     .option("--no-swap", "stop before the views are put on it")
-    .option("--rate <n>", "most events a second", wholeNumber)
-    .option("--connections <n>", "most connections that write at once", wholeNumber, 2)
+    .option("--rate <n>", "most events a second", countOf)
+    .option("--connections <n>", "most connections that write at once", countOf, 2)
     .option("--reason <text>", "why, for the record")
     .option("--by <name>", "who does it; default the user of the system")
     .option("--json", "one JSON object in the end")
@@ -152,7 +147,7 @@ export function registerProjectionBuilds(command: Command): void {
     .command("swap")
     .argument("<name>", "projection")
     .description("put the views on the build that was made last, in one transaction; the one before is fed on")
-    .option("--build <n>", "another build", wholeNumber)
+    .option("--build <n>", "another build", countOf)
     .action((name: string, options: BuildOptions) => putInPlace(name, options.build, "building"));
   command
     .command("rollback")
@@ -163,7 +158,7 @@ export function registerProjectionBuilds(command: Command): void {
     .command("drop")
     .argument("<name>", "projection")
     .description("drop the builds that were current before: there is no way back to them")
-    .option("--build <n>", "another build that is not current", wholeNumber)
+    .option("--build <n>", "another build that is not current", countOf)
     .option("--yes", "don't ask")
     .action(drop);
 }

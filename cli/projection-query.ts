@@ -2,7 +2,7 @@ import type { Command } from "commander";
 import { recordAccess } from "../engine/audit/access.js";
 import { connectCodec } from "../engine/log/registry.js";
 import { TributaryError } from "../engine/service/errors.js";
-import { actorOf } from "./audit-source.js";
+import { actorOf } from "./audit-options.js";
 import { withLog } from "./log.js";
 import { print, printTable } from "./output.js";
 

@@ -1,4 +1,4 @@
-import { type Command, InvalidArgumentError } from "commander";
+import type { Command } from "commander";
 import { recordAccess } from "../engine/audit/access.js";
 import { codecOfOthers } from "../engine/log/codec-of-others.js";
 import { connectCodec } from "../engine/log/registry.js";
@@ -18,17 +18,12 @@ import { TributaryError } from "../engine/service/errors.js";
 import { sealedOpener } from "../engine/service/sealed-opener.js";
 import { kekSettings } from "../engine/service/settings.js";
 import type { Pool } from "../engine/store/pool.js";
-import { actorOf } from "./audit-source.js";
+import { actorOf } from "./audit-options.js";
+import { secondsOf } from "./instant.js";
 import { withLog } from "./log.js";
 import { print, printJson, printTable } from "./output.js";
 import { registerProjectionBuilds } from "./projection-builds.js";
 import { registerProjectionQuery } from "./projection-query.js";
-
-function seconds(text: string): number {
-  const value = Number(text);
-  if (!(value > 0)) throw new InvalidArgumentError("seconds above zero are needed.");
-  return value;
-}
 
 /**
  * The build that the definition here is about: the current one, or while a new version is on its way the newest of it.
@@ -74,7 +69,7 @@ export function registerProjections(command: Command): void {
   command
     .command("await")
     .description("return when every current build has applied all that was accepted before the call")
-    .option("--timeout <seconds>", "give up after this time, exit code 1", seconds, 60)
+    .option("--timeout <seconds>", "give up after this time, exit code 1", secondsOf, 60)
     .option("--json", "one JSON object")
     .action((options: { timeout: number; json?: boolean }) =>
       withLog(async ({ log, pool }) => {

@@ -1,4 +1,4 @@
-import { type Command, InvalidArgumentError } from "commander";
+import type { Command } from "commander";
 import { recordAccess } from "../engine/audit/access.js";
 import { alone } from "../engine/intake/one-retranslation.js";
 import { type Retranslated, retranslate } from "../engine/intake/retranslate.js";
@@ -10,8 +10,9 @@ import { TributaryError } from "../engine/service/errors.js";
 import { kekSettings, requireSetting } from "../engine/service/settings.js";
 import { openTranslator } from "../engine/service/translator.js";
 import { openVault } from "../engine/vault/vault.js";
-import { actorOf } from "./audit-source.js";
+import { actorOf } from "./audit-options.js";
 import { confirm } from "./confirm.js";
+import { instantOf, secondsOf } from "./instant.js";
 import { withLog } from "./log.js";
 import { print, printJson, printTable } from "./output.js";
 
@@ -29,18 +30,6 @@ interface RetranslateCommand {
   readonly json?: boolean;
 }
 
-function instant(text: string): number {
-  const value = Date.parse(text);
-  if (Number.isNaN(value)) throw new InvalidArgumentError("a time like 2026-01-31T00:00:00Z is needed.");
-  return value;
-}
-
-function seconds(text: string): number {
-  const value = Number(text);
-  if (!(value > 0)) throw new InvalidArgumentError("seconds above zero are needed.");
-  return value;
-}
-
 function show({ byType, ...counts }: Retranslated): void {
   printTable([{ ...counts }]);
   print();
@@ -55,11 +44,11 @@ export function registerRetranslate(command: Command): void {
     .option("--partner <name>", "units of one partner")
     .option("--connector <name>", "units of one connector")
     .option("--code <code>", "units that were rejected with this code, instead of the accepted ones")
-    .option("--since <time>", "received at or after", instant)
-    .option("--until <time>", "received before", instant)
+    .option("--since <time>", "received at or after", instantOf)
+    .option("--until <time>", "received before", instantOf)
     .option("--dry-run", "only show what would differ, by event type")
     .option("--by <name>", "who decides, for the audit; default the name you are logged in with")
-    .option("--timeout <seconds>", "give up waiting for the read models after this time", seconds, 600)
+    .option("--timeout <seconds>", "give up waiting for the read models after this time", secondsOf, 600)
     .option("--yes", "don't ask")
     .option("--json", "one JSON object")
     .addHelpText(

@@ -1,15 +1,16 @@
-import { type Command, InvalidArgumentError } from "commander";
+import type { Command } from "commander";
 import { recordAccess } from "../engine/audit/access.js";
 import { connectCodec } from "../engine/log/registry.js";
 import { awaitProjections } from "../engine/projector/await.js";
 import { allProjections } from "../engine/service/discover.js";
 import { TributaryError } from "../engine/service/errors.js";
 import { kekSettings, requireSetting } from "../engine/service/settings.js";
-import { erasePatient } from "../engine/vault/erase.js";
+import { type Erased, erasePatient } from "../engine/vault/erase.js";
 import { recordsOfPerson } from "../engine/vault/person.js";
 import { keysByKek, rotateKeys } from "../engine/vault/rotate.js";
-import { actorOf, surrogateOf } from "./audit-source.js";
+import { actorOf, surrogateOf } from "./audit-options.js";
 import { confirm } from "./confirm.js";
+import { secondsOf } from "./instant.js";
 import { withLog } from "./log.js";
 import { print, printJson, printTable } from "./output.js";
 
@@ -22,10 +23,13 @@ interface EraseCommand {
   readonly json?: boolean;
 }
 
-function seconds(text: string): number {
-  const value = Number(text);
-  if (!(value > 0)) throw new InvalidArgumentError("seconds above zero are needed.");
-  return value;
+/** What is sealed under other patients' keys is nobody's to destroy unasked. */
+function printLeft({ patient, left: { units, sealedFor } }: Erased): void {
+  if (units === 0) return;
+  print(
+    `${units} units that tell of ${patient} are sealed under keys of others, and can be opened by who may: erase these, too, or let them be.`,
+  );
+  for (const id of sealedFor) print(`  ${id}`);
 }
 
 export function registerVault(command: Command): void {
@@ -36,9 +40,9 @@ export function registerVault(command: Command): void {
     .requiredOption("--reason <text>", "why, for the audit; no name in it")
     .option("--person", "every record of the same person, as `persons` has them")
     .option("--by <name>", "who decides, for the audit; default the name you are logged in with")
-    .option("--timeout <seconds>", "give up waiting for the read models after this time", seconds, 120)
+    .option("--timeout <seconds>", "give up waiting for the read models after this time", secondsOf, 120)
     .option("--yes", "don't ask")
-    .option("--json", "one JSON array")
+    .option("--json", "one JSON array; `left`: units that tell of the patient under keys of others")
     .addHelpText(
       "after",
       "\nTakes some seconds, until no process has the key in memory. Interrupted, it is carried on by the same command.",
@@ -61,13 +65,13 @@ export function registerVault(command: Command): void {
         );
         const codec = await connectCodec(settings);
         const secret = requireSetting(settings, "TRIBUTARY_SECRET");
-        const erased = [];
+        const erased: Erased[] = [];
         for (const one of patients) {
           const request = { patient: one, reason: options.reason, actor: actorOf(options.by) };
           erased.push(await erasePatient({ log, pool, codec, secret, timeline, timeout }, request));
         }
-        await awaitProjections({ log, pool, projections, timeout });
-        if (options.json) printJson(erased);
+        const { parkedKeys } = await awaitProjections({ log, pool, projections, timeout });
+        if (options.json) printJson(erased.map((one) => ({ ...one, parkedKeys })));
         else {
           printTable(
             erased.map(({ patient: id, outcome, visits, claims, keys }) => ({
@@ -78,6 +82,8 @@ export function registerVault(command: Command): void {
               keys,
             })),
           );
+          if (parkedKeys > 0) print(`${parkedKeys} keys are parked in the read models (tributary parked list)`);
+          for (const one of erased) printLeft(one);
           if (others > 0) print(`${others} more records of the same person stay (--person erases them, too).`);
         }
       }),

@@ -107,7 +107,7 @@ describe("the audit of an installation", () => {
         .flatMap(({ changes }) => changes.filter(({ table, columns }) => table === "claims" && columns[column]))
         .at(-1)?.columns[column]?.[1];
     expect(last("status")).toBe(row?.status);
-    expect(Number(last("paid_amount")) / 100).toBe(Number(row?.paid));
+    expect(last("paid_amount")).toBe(row?.paid);
     // Without a timeline the same is found.
     const scanned = await json<Trail>("audit", "trail", "claim", id, "--scan");
     expect(scanned.by).toBe("log");
@@ -244,6 +244,7 @@ describe("the audit of an installation", () => {
     expect(await installation.query("SELECT FROM pg_namespace WHERE nspname LIKE 'as\\_of%'")).toEqual([]);
     const accesses = jsonLines((await call("audit", "access", "--json")).stdout);
     expect(accesses.filter(({ action }) => action === "REPLAY").length).toBe(5);
+    expect(accesses.filter(({ action }) => action === "DROP").length).toBe(4);
 
     // A patient's key is destroyed: what identifies nobody is as it was.
     const before = whole.get("patients") as KnownThen;
@@ -274,11 +275,18 @@ describe("the audit of an installation", () => {
       ]),
     );
     const events = jsonLines((await call("audit", "access", "--fhir")).stdout);
-    expect(events.length).toBe(accesses.length);
+    // The first look at the record is in the record, too.
+    expect(events.length).toBe(accesses.length + 1);
     expect(events[0]).toMatchObject({ resourceType: "AuditEvent", outcome: "0", source: { observer: {} } });
     const patient = await oneId("SELECT patient_id AS id FROM projections.visits ORDER BY visit_id LIMIT 1");
     const disclosed = jsonLines((await call("audit", "disclosures", patient, "--json")).stdout);
     expect(disclosed).toContainEqual(expect.objectContaining({ who: "ada", action: "OPEN" }));
+    // What reached everyone reached this patient.
+    const everyone = disclosed.flatMap(({ whose }) => /^everyone in (\w+)/.exec(String(whose))?.[1] ?? []);
+    expect(everyone).toEqual(expect.arrayContaining(["patients", "the"]));
+    const unknown = await call("audit", "disclosures", "00000000-0000-4000-8000-000000000000");
+    expect({ exitCode: unknown.exitCode, stdout: unknown.stdout }).toEqual({ exitCode: 1, stdout: "" });
+    expect(unknown.stderr).toContain("no event about a patient");
   });
 
   it("answers an examiner who asks why a claim was paid that is reversed (docs/audit.md)", async () => {

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import patients from "../consumers/patients/consumer.js";
 import { auditRecords } from "../engine/audit/access.js";
 import { signAsOf } from "../engine/audit/as-of-manifest.js";
+import { asOfRows } from "../engine/audit/as-of-rows.js";
 import { notaryKey } from "../engine/audit/checkpoint.js";
 import type { EventDraft, ReceivedUnit } from "../engine/intake/connector.js";
 import { listEntries } from "../engine/intake/journal.js";
@@ -158,6 +159,8 @@ describe("an erasure", () => {
 
     const erased = await erasePatient(erasing(), request("Ann"));
     expect(erased).toMatchObject({ outcome: "erased", visits: 1, claims: 1, keys: 1 });
+    // What is sealed under her key and another's is gone, too.
+    expect(erased.left).toEqual({ units: 0, sealedFor: [] });
     await region.settle();
     expect(await restricted("Ann")).toEqual([{ ...gone, status: "erased", billed_amount: "100.00" }]);
     expect(await restricted("Bob")).toEqual([expect.objectContaining({ status: "active", family_name: "Bob" })]);
@@ -295,6 +298,8 @@ describe("an erasure", () => {
         { build: sealed.build },
       ]);
       expect(await region.rows("SELECT FROM pg_namespace WHERE nspname = $1", [kept.schema])).toEqual([]);
+      const reading = asOfRows(pool, kept, "patient", patientOf("Cyd"), true);
+      await expect(reading).rejects.toMatchObject({ code: "TRIB_REPLAY_AS_OF_DROPPED" });
       await expect(show(being)).rejects.toMatchObject({ code: "TRIB_REPLAY_VAULT_MOVED" });
 
       const again = await made(opener);

@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { repositoryRoot } from "../engine/service/root.js";
+import { longSpecs } from "./long-specs.js";
 
 /** Files that git knows or would take, by ending. */
 function files(ending: RegExp): string[] {
@@ -33,6 +34,7 @@ describe("the laws of the house", () => {
     const specs = sources.filter((path) => /\.spec\.ts$/.test(path));
     expect(specs.filter((path) => !/\.(unit|int|e2e)\.spec\.ts$/.test(path))).toEqual([]);
     expect(specs.length).toBeGreaterThan(20);
+    expect(longSpecs.filter((path) => !specs.includes(path))).toEqual([]);
   });
 
   it("nothing is hidden from the type checker, nothing is left for later", () => {

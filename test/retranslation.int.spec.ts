@@ -1,13 +1,16 @@
 import { setTimeout as pause } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { EventDraft, ReceivedUnit } from "../engine/intake/connector.js";
+import { trailOf } from "../engine/audit/trail.js";
+import type { ReceivedUnit } from "../engine/intake/connector.js";
 import { intakeCounts } from "../engine/intake/journal.js";
-import { type RetranslateOptions, retranslate, type Translator, untoldTime } from "../engine/intake/retranslate.js";
-import { journalTopic } from "../engine/log/schemas.js";
+import { retranslate, type Translator } from "../engine/intake/retranslate.js";
+import { sealedOpener } from "../engine/service/sealed-opener.js";
 import { openTranslator } from "../engine/service/translator.js";
-import { erasePatient } from "../engine/vault/erase.js";
-import timeline from "../projections/timeline/projection.js";
-import { openRegion, type Region } from "./region.js";
+import { openRegion, projections, type Region } from "./region.js";
+import { cutOff, mended } from "./retranslation/connectors.js";
+import { visitDifferences } from "./retranslation/differences.js";
+import { harbor, registry, shore, unfinished } from "./retranslation/partners.js";
+import { february, january, type Said, sayings, takenFor, translations, untold } from "./retranslation/sayings.js";
 
 let region: Region;
 beforeAll(async () => {
@@ -15,75 +18,7 @@ beforeAll(async () => {
 });
 afterAll(() => region?.close());
 
-const january = Date.UTC(2026, 0, 10);
-const february = Date.UTC(2026, 1, 10);
-const visitOf = (name: string) => region.intake.surrogate("visit", "NORTH", "VN", name);
-const patientOf = (name: string) => region.intake.surrogate("patient", "NORTH", "MR", name);
-
-/** What a message says, as its bytes: visit, kind, time, location. */
-type Said = readonly [visit: string, kind: "start" | "move" | "nothing" | "both", time: number, location: string];
-const bytesOf = (said: Said) => Buffer.from(JSON.stringify(said));
-
-/** Translations of the same messages: the first puts the location wrong. */
-const translations = {
-  wrong: (said: Said) => events(said, `WRONG ${said[3]}`),
-  right: (said: Said) => events(said, said[3]),
-};
-function events([visit, kind, time, location]: Said, told: string): readonly EventDraft[] {
-  const fields = { facility: "NORTH", authority: "NORTH", patientId: patientOf(visit) };
-  const shared = { time, sealed: { visitNumber: `V ${visit}` }, sealFor: patientOf(visit) };
-  const start = {
-    type: "VisitStarted",
-    subject: visitOf(visit),
-    ...shared,
-    fields: { ...fields, class: "I", location: told, admission: "ADMITTED" },
-  } as const;
-  const move = {
-    type: "VisitTransferred",
-    subject: visitOf(visit),
-    ...shared,
-    fields: { ...fields, class: "I", location: told },
-  } as const;
-  if (kind === "start") return [start];
-  if (kind === "move") return [move];
-  // A message that was read as being about a visit, and is not; and one that was about two.
-  const other = { ...move, subject: visitOf(`${visit} other`) };
-  if (kind === "both") return told === location ? [move, other] : [move];
-  return told === location ? [] : [move];
-}
-function unitOf(said: Said, translate: (said: Said) => readonly EventDraft[]): ReceivedUnit {
-  const bytes = bytesOf(said);
-  return {
-    entry: "UNIT",
-    partner: "north",
-    feed: "north|NORTH",
-    format: "ADT",
-    bytes,
-    verdict: { accepted: true },
-    answer: () => "AA",
-    identity: { rule: "EVERY", parts: ["north", bytes] },
-    sealFor: [patientOf(said[0])],
-    events: translate(said),
-  };
-}
-const translator = (translate: (said: Said) => readonly EventDraft[]): Translator => ({
-  version: "2",
-  translate: async (_partner, bytes) => [unitOf(JSON.parse(bytes.toString()) as Said, translate)],
-});
-
-const options = (changes: Partial<RetranslateOptions> = {}): RetranslateOptions => ({
-  log: region.kafka.log,
-  pool: region.database.pool,
-  codec: region.kafka.codec,
-  vault: region.vault,
-  journal: region.kafka.journal,
-  secret: region.secret,
-  translator: async () => translator(translations.right),
-  filter: {},
-  reason: "the location was read wrong",
-  dryRun: false,
-  ...changes,
-});
+const { visitOf, patientOf, unitOf, translator, options, erase, entries } = sayings(() => region);
 
 const visits = () =>
   region.rows(
@@ -95,7 +30,6 @@ const activity = () =>
   );
 const locationOf = async (name: string) =>
   (await visits()).find(({ visit_id }) => visit_id === visitOf(name))?.location;
-const entries = async () => (await region.kafka.log.watermarks(journalTopic)).reduce((sum, { high }) => sum + high, 0);
 const equalEverywhere = async () => {
   expect(await region.rebuild()).toEqual([]);
   for (const { name, differing, differences } of await region.verify()) {
@@ -112,10 +46,6 @@ const told: readonly Said[] = [
   ["four", "both", january + 3, "F"],
 ];
 
-/** As of a sender that gives no times. */
-const untold = (translate: (said: Said) => readonly EventDraft[]) => (said: Said) =>
-  translate(said).map((draft) => ({ ...draft, time: untoldTime }));
-
 describe("a translation that was mended", () => {
   it("shows by a dry run what would differ, and changes nothing", async () => {
     await region.intake.submit(told.map((said) => unitOf(said, translations.wrong)));
@@ -129,7 +59,7 @@ describe("a translation that was mended", () => {
     const before = [await visits(), await entries()];
     const dry = await retranslate(options({ dryRun: true }));
     // Where the sender gives no time, the event keeps that of the unit's first reception.
-    const timeless = async () => translator(untold(translations.right));
+    const timeless = async () => translator(untold);
     expect(await retranslate(options({ dryRun: true, translator: timeless }))).toEqual(dry);
     expect(dry).toEqual({
       units: 7,
@@ -145,10 +75,19 @@ describe("a translation that was mended", () => {
     expect([await visits(), await entries()]).toEqual(before);
   });
 
-  it("of January does not overwrite February; sums stay right; rebuilt and verified are live", async () => {
+  it("of January does not overwrite February; sums stay right", async () => {
     const counts = await intakeCounts(region.database.pool);
+    const before = Date.now();
+    await pause(5);
     expect(await retranslate(options())).toMatchObject({ changed: 6 });
     await region.settle();
+    const differing = await visitDifferences(region, before, Date.now() - 1);
+    const two = differing.find(({ key }) => key.visit_id === visitOf("two"));
+    expect(two).toMatchObject({ columns: { location: ["WRONG A", "A"] } });
+    expect(two?.events).toEqual([expect.objectContaining({ type: "VisitStarted", generation: 1 })]);
+    expect(two?.events[0]?.unit).not.toBe(two?.events[0]?.entry);
+    // What February said stands, so nothing is told of it.
+    expect(differing.some(({ key }) => key.visit_id === visitOf("one"))).toBe(false);
     expect(await locationOf("one")).toBe("FEBRUARY");
     expect(await locationOf("two")).toBe("A");
     // The message that was about no visit: what it said is withdrawn.
@@ -169,7 +108,42 @@ describe("a translation that was mended", () => {
       accepted: counts.accepted,
       resends: counts.resends,
     });
-    await equalEverywhere();
+  });
+
+  it("is told by the trail in the place of what it supersedes, with the unit as received for both", async () => {
+    const { kafka, database, vault } = region;
+    const source = { log: kafka.log, pool: database.pool, codec: kafka.codec, projections };
+    const { trail, records } = await trailOf(source, "visit", visitOf("one"));
+    const [first, again] = trail.events;
+    expect(trail.events.map(({ type, generation, event }) => [type, generation, event.location])).toEqual([
+      ["VisitStarted", 0, "WRONG A"],
+      ["VisitStarted", 1, "A"],
+      ["VisitTransferred", 0, "FEBRUARY"],
+    ]);
+    expect(first).toMatchObject({ supersededBy: again?.place, changes: [] });
+    expect(again).toMatchObject({ supersededBy: null, unit: first?.unit });
+    const locations = trail.events.flatMap(({ changes }) => changes.flatMap(({ columns }) => columns.location ?? []));
+    expect(locations).toEqual([null, "A", "A", "FEBRUARY"]);
+    // The unit, February's, and the entry of the translation made again, which says of which unit and why.
+    expect(trail.units.map(({ again: one }) => one?.unit ?? null)).toEqual([null, null, first?.unit]);
+    expect(trail.units.at(-1)).toMatchObject({ again: { generation: 1, reason: "the location was read wrong" } });
+    expect(records.length).toBe(trail.events.length + trail.units.length);
+    expect((await trailOf({ ...source, scan: true }, "visit", visitOf("one"))).trail.events).toEqual(trail.events);
+    const opener = sealedOpener(database.pool, region.kek, kafka.codec);
+    const opened = await trailOf({ ...source, open: { vault, opener } }, "visit", visitOf("three"));
+    opener.close();
+    expect(opened.trail.events.map(({ type, supersededBy }) => [type, supersededBy === null])).toEqual([
+      ["VisitStarted", false],
+      ["VisitStarted", true],
+      ["VisitTransferred", false],
+      ["FactWithdrawn", true],
+    ]);
+    expect(opened.trail.units.map(({ bytes }) => (bytes ? JSON.parse(String(bytes))[1] : null))).toEqual([
+      "start",
+      "nothing",
+      null,
+      null,
+    ]);
   });
 
   it("done again writes nothing, and after an end at any point only what is missing", async () => {
@@ -215,7 +189,6 @@ describe("a translation that was mended", () => {
   });
 
   it("leaves out units whose patient was erased, and what came with them, each told as what it is", async () => {
-    const { kafka, database, secret, forgottenAfter } = region;
     // One transmission, of whose units one is of the patient.
     const [transmissionId, slices] = [region.intake.newReceiptId(), ["two", "six"]];
     const at = (ordinal: number) => ({ transmissionId, ordinal, byteOffset: ordinal });
@@ -232,13 +205,40 @@ describe("a translation that was mended", () => {
     const closing = { entries: 2, units: 2, bytes: 9, content: [Buffer.from("9")] };
     await region.intake.submit([...units, { ...around, entry: "CLOSING", transport: at(2), closing }]);
     await region.settle();
-    await erasePatient(
-      { log: kafka.log, codec: kafka.codec, pool: database.pool, secret, forgottenAfter, timeline, timeout: 30_000 },
-      { patient: patientOf("two"), reason: "asked for", actor: "officer" },
-    );
+    await erase("two");
     const again = await retranslate(options({ translator: async () => translator(translations.wrong), dryRun: true }));
     expect(again).toMatchObject({ erased: 2, unmatched: 1 });
     expect(again.changed).toBe(again.units - 3);
+  });
+
+  it("seals nothing for a patient who was erased since the unit came, also while it is translated again", async () => {
+    const filter = { since: Date.now() };
+    const told = (["six", "seven"] as const).map((name) => unitOf([name, "start", january, "A"], takenFor(name)));
+    await region.intake.submit(told);
+    await region.settle();
+    const before = await entries();
+    // The unit is opened, its patient erased, and only then it is told otherwise.
+    const during: Translator = {
+      version: "2",
+      async translate(partner, bytes) {
+        const [name] = JSON.parse(bytes.toString()) as Said;
+        if (name === "six") return translator(takenFor("six")).translate(partner, bytes);
+        await erase("seven");
+        return translator(translations.wrong).translate(partner, bytes);
+      },
+    };
+    const again = (one: Translator, dryRun = false) =>
+      retranslate(options({ translator: async () => one, filter, dryRun }));
+    expect(await again(during)).toMatchObject({ units: 2, changed: 0, erased: 1 });
+    // It turns out that another's unit was about her.
+    for (const dryRun of [true, false]) {
+      expect(await again(translator(takenFor("seven")), dryRun)).toMatchObject({ units: 2, changed: 0, erased: 2 });
+    }
+    expect(await entries()).toBe(before + 1);
+    // Told for a third one, whose erasure says whose key still opens the unit, and the one before it about the same visit.
+    expect(await again(translator(takenFor("nobody")))).toMatchObject({ changed: 1, erased: 1 });
+    await region.settle();
+    expect((await erase("nobody")).left).toEqual({ units: 2, sealedFor: [patientOf("six")] });
   });
 
   it("tells a unit that was kept in part as one that it can't find again", async () => {
@@ -358,6 +358,43 @@ describe("the connectors as they are", () => {
     } finally {
       await hl7v2.close();
     }
-    await equalEverywhere();
   });
+
+  it("translate claims again: other payers, other patients, the same money; and what was rejected", async () => {
+    const [again, rejected] = await mended(region, options, harbor);
+    expect(again).toMatchObject({ units: 2, changed: 1, unmatched: 0 });
+    expect(rejected).toMatchObject({ units: 1, changed: 1, unmatched: 0, byType: { ClaimSubmitted: { new: 1 } } });
+    const claims = "SELECT payer_id, billed_amount FROM projections.claims WHERE partner = 'harbor' ORDER BY 1";
+    expect(await region.rows(claims)).toEqual(
+      ["BAYPLAN", "BAYPLAN", "OTHER"].map((payer_id) => ({ payer_id, billed_amount: "100.50" })),
+    );
+  });
+
+  it("withdraw nothing of an interchange that was cut off: the journal does not have all of it", async () => {
+    const done = await cutOff(region, options, harbor, unfinished);
+    expect(done).toMatchObject({ changed: 0, unmatched: 1 });
+  });
+
+  it("translate rows again, sums right", async () => {
+    const [again, rejected] = await mended(region, options, shore);
+    expect(again).toMatchObject({ units: 2, changed: 1, byType: { ClaimAdjudicated: { same: 1, changed: 1 } } });
+    expect(rejected).toMatchObject({ units: 1, changed: 1, byType: { ClaimAdjudicated: { new: 1 } } });
+    const paid =
+      "SELECT sum(paid_amount) AS paid, count(*)::int AS claims FROM projections.claims WHERE partner = 'shore'";
+    expect(await region.rows(paid)).toEqual([{ paid: "140.50", claims: 3 }]);
+    const told =
+      "SELECT sum(events)::int AS events FROM projections.daily_activity WHERE partner = 'shore' AND event_type = 'ClaimAdjudicated'";
+    expect(await region.rows(told)).toEqual([{ events: 3 }]);
+  });
+
+  it("translate events again as they came: by themselves, with their headers, in a batch", async () => {
+    const [again, rejected] = await mended(region, options, registry);
+    expect(again).toMatchObject({ units: 3, changed: 3, unmatched: 0 });
+    expect(rejected).toMatchObject({ units: 1, changed: 1, unmatched: 0, byType: { VisitStarted: { new: 1 } } });
+    const facilities =
+      "SELECT facility, count(*)::int AS visits FROM projections.visits WHERE partner = 'cove' GROUP BY 1";
+    expect(await region.rows(facilities)).toEqual([{ facility: "COVE", visits: 4 }]);
+  });
+
+  it("leave read models that are equal when built anew, and by the pure fold", equalEverywhere);
 });

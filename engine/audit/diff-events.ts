@@ -1,10 +1,12 @@
 import type { Log } from "../log/log.js";
 import type { EventPosition } from "../log/position.js";
 import type { Decisions } from "../projector/decisions.js";
-import type { AnyProjection, EventType } from "../projector/definition.js";
+import type { AnyProjection } from "../projector/definition.js";
 import { type LaneEvent, readEvents } from "../projector/events.js";
+import { withEvent } from "../projector/origins.js";
 import type { Decoder, Opener } from "../projector/ports.js";
 import { Positions } from "../projector/positions.js";
+import type { PureInput } from "../projector/pure.js";
 import { topicsOfProjections } from "../projector/roles.js";
 import { openSealed } from "../projector/sealed-content.js";
 import { AsOfSelection, type AsOfVector } from "../replay/as-of-vector.js";
@@ -20,8 +22,12 @@ export interface DiffEvent {
   /** By the message's own time, and as the engine recorded it; epoch milliseconds. */
   readonly occurredAt: number | null;
   readonly recordedAt: number;
-  /** Place of its unit in the journal, `partition/offset`. */
+  /** Place in the journal of the unit as it was received, `partition/offset`. */
   readonly unit: string;
+  /** Place of the entry that brought it: another than the unit's where that was translated again. */
+  readonly entry: string;
+  /** Which translation of the unit says it: 0 as it was received. */
+  readonly generation: number;
 }
 
 export type ExplainedDifference = RowDifference & {
@@ -49,7 +55,8 @@ const uuid = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 interface KeyStory {
   readonly teller: ChangeTeller;
   readonly told: { readonly event: DiffEvent; readonly changes: readonly RowChange[] }[];
-  held: boolean;
+  /** Events that stand so far: one of a unit translated again folds the key anew from them. */
+  standing: readonly LaneEvent[];
 }
 
 const nameOfRow = ({ key }: RowDifference): string => Object.values(key).map(String).join(" ");
@@ -69,15 +76,12 @@ async function storiesOf(source: DiffSource, keys: ReadonlySet<string>): Promise
   const apply = (event: LaneEvent) => {
     let story = stories.get(event.key);
     if (!story) {
-      story = { teller: new ChangeTeller([projection], opens), told: [], held: false };
+      story = { teller: new ChangeTeller([projection], opens, decisions), told: [], standing: [] };
       stories.set(event.key, story);
     }
-    const decided = decisions.decisionAt(event.topic, event.partition, event.offset);
-    if (story.held || decided === "skip") return;
-    story.held = decided === "park" || event.undecodable !== undefined;
-    if (story.held || !event.type) return;
-    const { changes, parked } = story.teller.apply(inputOf(event, event.type));
-    story.held = parked.length > 0;
+    const { teller, standing: before } = story;
+    story.standing = withEvent(before, event);
+    const { changes } = event.origin ? teller.retell(event, before, story.standing) : teller.apply(inputOf(event));
     if (event.position.offset < (from.offsets.get(event.position.partition) ?? 0) || changes.length === 0) return;
     story.told.push({ event: diffEvent(event), changes });
   };
@@ -100,11 +104,12 @@ async function storiesOf(source: DiffSource, keys: ReadonlySet<string>): Promise
   return stories;
 }
 
-function inputOf({ key, event, opened, position, topic, partition, offset }: LaneEvent, type: EventType) {
-  return { type, key, event, sealed: opened ?? null, position, source: { topic, partition, offset } };
+function inputOf({ type, key, event, opened, position, undecodable, topic, partition, offset }: LaneEvent): PureInput {
+  const source = { topic, partition, offset };
+  return { type, key, event, sealed: opened ?? null, position, source, ...(undecodable && { undecodable }) };
 }
 
-function diffEvent({ topic, partition, offset, eventId, type, event, position }: LaneEvent): DiffEvent {
+function diffEvent({ topic, partition, offset, eventId, type, event, position, origin }: LaneEvent): DiffEvent {
   const time = (event as { readonly meta?: { readonly time?: number } }).meta?.time;
   return {
     place: `${topic}/${partition}/${offset}`,
@@ -112,11 +117,19 @@ function diffEvent({ topic, partition, offset, eventId, type, event, position }:
     type: type ?? "",
     occurredAt: time ?? null,
     recordedAt: position.recordedAt,
-    unit: unitOf(position),
+    unit: placeInJournal(origin ?? position),
+    entry: placeInJournal(position),
+    generation: origin?.generation ?? 0,
   };
 }
 
-const unitOf = ({ partition, offset }: EventPosition): string => `${partition}/${offset}`;
+const placeInJournal = ({ partition, offset }: Pick<EventPosition, "partition" | "offset">): string =>
+  `${partition}/${offset}`;
+
+/** {@link TableDifferences} with the events. */
+export interface ExplainedTable extends TableDifferences {
+  readonly rows: readonly ExplainedDifference[];
+}
 
 /**
  * Finds the events that made rows differ: of the row's own entity those that changed the row; where there is none, since the
@@ -125,7 +138,7 @@ const unitOf = ({ partition, offset }: EventPosition): string => `${partition}/$
 export async function explained(
   source: DiffSource,
   differences: Readonly<Record<string, TableDifferences>>,
-): Promise<Readonly<Record<string, TableDifferences & { readonly rows: readonly ExplainedDifference[] }>>> {
+): Promise<Readonly<Record<string, ExplainedTable>>> {
   const keyed = (table: string) => source.projection.tables[table]?.kind === "keyed";
   const rows = Object.values(differences).flatMap((table) => table.rows);
   const keys = new Set(rows.filter(({ table }) => keyed(table)).flatMap((row) => [ownKey(row), ...named(row)]));

@@ -7,6 +7,7 @@ import { Positions } from "../projector/positions.js";
 import { TributaryError } from "../service/errors.js";
 import type { Pool } from "../store/pool.js";
 import { decodeWith } from "./decode.js";
+import { livesOf, undecodable } from "./placed-event.js";
 import type { PlacedRecord, RecordPlace } from "./read-places.js";
 
 /** Surrogate ids by what they name. */
@@ -137,13 +138,10 @@ function mentions({ patients, visits, claims, remittances }: Subjects): (key: st
   return (key, value) => ids.has(key) || searched.some((id) => value.includes(id));
 }
 
-/** What can't be decoded is about nobody; its key is parked in the read models. */
-function undecodable(error: unknown): undefined {
-  if (error instanceof TributaryError && error.code === "TRIB_LOG_UNDECODABLE") return undefined;
-  throw error;
-}
-
-/** Reads what the log has from an offset on; repetitions of the publisher are left out. */
+/**
+ * Reads what the log has from an offset on; repetitions of the publisher are left out, and what a unit translated again
+ * supersedes, as in the timeline.
+ */
 async function inLog(
   log: Pick<Log, "read" | "watermarks">,
   codec: Codec,
@@ -155,10 +153,14 @@ async function inLog(
   for (const topic of entities.map(eventsTopic)) {
     for (const { partition, low, high } of await log.watermarks(topic)) {
       const positions = new Positions(undefined, "{}");
+      const keys = new Map<EventPlace, string>();
+      const again = new Set<string>();
+      const about = new Set<string>();
       for await (const records of log.read(topic, partition, Math.max(low, from(topic, partition)), high)) {
         for (const record of records) {
           const { offset, key, value } = record;
-          if (!value || !isMentioned(key, value)) continue;
+          // What supersedes a fact may no longer mention whom that was about.
+          if (!value || !(about.has(key) || isMentioned(key, value))) continue;
           const position = parsePosition(record.headers[positionHeader] ?? "");
           if (!position) continue;
           const decoded = await decodeWith(codec, value).catch(undecodable);
@@ -173,8 +175,17 @@ async function inLog(
             type,
             ...subjectsOf(topic, type, key, event),
           };
-          if (concerns(subjects, place)) found.push(place);
+          if (event.meta.origin) again.add(key);
+          if (!concerns(subjects, place)) continue;
+          keys.set(place, key);
+          about.add(key);
         }
+      }
+      const told = new Set([...keys.values()].filter((key) => again.has(key)));
+      const lives = told.size > 0 ? await livesOf(log, codec, { topic, partition, keys: told }) : undefined;
+      for (const [place, key] of keys) {
+        const life = lives?.get(key);
+        if (!life || life.standing.some(({ offset }) => offset === place.offset)) found.push(place);
       }
     }
   }

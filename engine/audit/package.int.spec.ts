@@ -5,14 +5,14 @@ import { pathToFileURL } from "node:url";
 import { runInNewContext } from "node:vm";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { browserPath, startBrowser } from "../testing/browser.js";
-import { type MadePackage, madeBy, packageInTheMaking } from "../testing/made-package.js";
+import { type MadePackage, madeBy, packageInTheMaking, undecodable } from "../testing/made-package.js";
 import { notaryKey } from "./checkpoint.js";
 import { leafHash, provesConsistency, provesInclusion } from "./merkle.js";
 import { signedHeads } from "./notary-store.js";
 import { zipped } from "./package.js";
 import { consistencyProofFile, contradictionOutside, headOver, inclusionProofFile } from "./proof-files.js";
 import { consistencyProof, inclusionProofs } from "./proofs.js";
-import type { PlacedRecord } from "./read-places.js";
+import { type PlacedRecord, readPlaces } from "./read-places.js";
 import { chained } from "./record-chain.js";
 import { readHead, SecondPlace } from "./second-place.js";
 import { openArchive } from "./verifier/archive.js";
@@ -104,6 +104,27 @@ describe("a package", () => {
       record: "health.claim.ClaimSubmitted",
       content: { billedAmount: "100.67", payerId: "P", meta: { time: "2026-01-05T00:00:00.000Z" }, sealed: "AQID" },
     });
+  });
+
+  it("takes records along that nobody can decode, and says so", async () => {
+    const placed = await readPlaces(
+      made.log,
+      [...undecodable, 7].map((offset) => ({ topic, partition: 0, offset })),
+    );
+    const odd = await made.packed(placed, new Map());
+    expect(await checkPackage(odd, publicKey)).toMatchObject({ ok: true });
+    const lines = Buffer.from(openArchive(odd).get("events.jsonl")!).toString().trim().split("\n");
+    const unreadable = { record: null, content: null, unreadable: true };
+    expect(lines.map((line) => JSON.parse(line))).toMatchObject([
+      { offset: 5, schema: null, ...unreadable },
+      { offset: 6, schema: 999, ...unreadable },
+      { offset: 7, record: "health.claim.ClaimSubmitted" },
+    ]);
+    // What is left out of it afterwards can't be passed off as undecodable.
+    const files = openArchive(odd);
+    const [schema] = [...files.keys()].filter((name) => name.startsWith("schemas/") && name !== "schemas/999.json");
+    const without = zipped(new Map([...files].filter(([name]) => name !== schema)));
+    expect(await checkPackage(without, publicKey)).toMatchObject({ ok: false });
   });
 
   it("is made the same twice", async () => {

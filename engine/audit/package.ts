@@ -1,5 +1,6 @@
 import { createHash, sign } from "node:crypto";
 import { zipSync } from "fflate";
+import { TributaryError } from "../service/errors.js";
 import type { Pool } from "../store/pool.js";
 import type { NotaryKey } from "./checkpoint.js";
 import { headOver, packedCheckpoint, packedRecord } from "./proof-files.js";
@@ -79,6 +80,12 @@ async function proven(parts: PackageParts, records: readonly PlacedRecord[]): Pr
 /** 1 January 1980 in the zone of the machine, in which the library writes it: the same bytes everywhere. */
 const zipDate = new Date(1980, 0, 1);
 
+/** A record may name a schema that nobody registered: it goes along as its bytes. */
+function unknownSchema(error: unknown): null {
+  if (error instanceof TributaryError && error.code === "TRIB_LOG_UNKNOWN_SCHEMA") return null;
+  throw error;
+}
+
 /**
  * Makes one archive: records as they are and as text, schemas, proofs, what else is given, a signed manifest, and a
  * verifier. A reader needs nothing but the archive.
@@ -92,7 +99,10 @@ export async function makePackage(parts: PackageParts, content: PackageContent):
   for (const { value } of raw) {
     const id = schemaIdIn(Buffer.from(value ?? "", "base64"));
     const name = `schemas/${id}.json`;
-    if (!files.has(name)) files.set(name, utf8(`${JSON.stringify(await parts.schemaOf(id), undefined, 2)}\n`));
+    // What is no Avro names no schema.
+    if (Number.isNaN(id) || files.has(name)) continue;
+    const schema = await parts.schemaOf(id).catch(unknownSchema);
+    files.set(name, utf8(`${JSON.stringify(schema, undefined, 2)}\n`));
   }
   files.set("records.jsonl", lines(raw.map((record) => JSON.stringify(record))));
   files.set("events.jsonl", lines(raw.map((record) => shownOf(record, files))));
@@ -142,7 +152,7 @@ schemas/           Avro schemas of the records, by the id in front of each
 proofs.jsonl       that each record stands in the log, one line a record (RFC 6962)
 checkpoints.jsonl  the signed states of the log that the proofs lead to
 as-of/             rows as they were known at a moment, with proofs, and the signed state of the whole read model
-trail.json         units, events and the rows that they changed, in order
+trail.json         units, events and the rows that they changed, in order; amounts with two decimal places, instants in UTC
 access.jsonl       who was shown or given any of it (FHIR AuditEvent)
 units/             units as received, where they were opened
 manifest.json      all files with their SHA-256; manifest.sig is its Ed25519 signature

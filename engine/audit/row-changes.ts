@@ -1,6 +1,7 @@
+import type { Decisions } from "../projector/decisions.js";
 import type { AnyProjection } from "../projector/definition.js";
-import type { FoldInput } from "../projector/fold.js";
-import { PureFold } from "../projector/pure.js";
+import type { LaneEvent } from "../projector/events.js";
+import { PureFold, type PureInput } from "../projector/pure.js";
 import { valuesEqual } from "../projector/values.js";
 
 /** What an event did to a row of a read model. */
@@ -27,23 +28,48 @@ export class ChangeTeller {
   readonly #folds: readonly { readonly fold: PureFold; readonly name: string; seen: Map<string, Rows> }[];
   readonly #showsRestricted: boolean;
 
-  /** @param showsRestricted whether columns that identify a person are told too: their content must be opened then. */
-  constructor(projections: readonly AnyProjection[], showsRestricted: boolean) {
+  /**
+   * @param showsRestricted whether columns that identify a person are told too: their content must be opened then.
+   * @param decisions what operators decided about events; default nothing.
+   */
+  constructor(
+    projections: readonly AnyProjection[],
+    showsRestricted: boolean,
+    decisions?: Pick<Decisions, "decisionAt">,
+  ) {
     this.#showsRestricted = showsRestricted;
+    const options = decisions ? { decisions } : {};
     this.#folds = projections
-      .map((projection) => ({ fold: new PureFold(projection), name: projection.name, seen: new Map<string, Rows>() }))
+      .map((projection) => ({
+        fold: new PureFold(projection, options),
+        name: projection.name,
+        seen: new Map<string, Rows>(),
+      }))
       .filter(({ fold }) => fold.layout.keyed.length > 0);
   }
 
   /** The next event; those of one partition in its order. */
-  apply(event: FoldInput): FoldedChanges {
+  apply(event: PureInput): FoldedChanges {
+    return this.#told(event.type, (fold) => fold.apply(event));
+  }
+
+  /**
+   * An event of a unit translated again, as a live lane has it: its key is folded anew.
+   * @param before events of the key that stood: see `withEvent`.
+   * @param after those that stand with this one.
+   */
+  retell(event: LaneEvent, before: readonly LaneEvent[], after: readonly LaneEvent[]): FoldedChanges {
+    return this.#told(undefined, (fold) => fold.retell(event, before, after));
+  }
+
+  #told(type: PureInput["type"], work: (fold: PureFold) => void): FoldedChanges {
     const changes: RowChange[] = [];
     const parked: string[] = [];
     for (const projection of this.#folds) {
       const { fold, name, seen } = projection;
-      if (!fold.layout.eventTypes.includes(event.type)) continue;
+      if (type !== undefined && !fold.layout.eventTypes.includes(type)) continue;
       const held = fold.parked.length;
-      fold.apply(event);
+      work(fold);
       if (fold.parked.length > held) parked.push(name);
       for (const table of fold.layout.keyed) {
         const before: Rows = seen.get(table.name) ?? new Map();

@@ -6,7 +6,7 @@ import { openUnit } from "../vault/sealed-unit.js";
 import type { Vault } from "../vault/vault.js";
 import type { PlacedRecord } from "./read-places.js";
 
-/** A unit as received, with the answer given. */
+/** A unit as received, with the answer given; or the entry of one that was translated again, which has no bytes. */
 export interface TrailUnit {
   /** Place in the journal, `partition/offset`. */
   readonly place: string;
@@ -34,6 +34,8 @@ export interface TrailUnit {
   /** Exact bytes; only where they were opened. */
   readonly bytes: Buffer | null;
   readonly events: readonly string[];
+  /** Of the engine's own entry of a unit translated again: place of that unit, which translation it is, and why. */
+  readonly again: { readonly unit: string; readonly generation: number; readonly reason: string | null } | null;
 }
 
 /** @param vault given only where the reader may open units. */
@@ -53,9 +55,12 @@ export async function unitsOf(
       const key = keys?.get(keyText(name));
       return key ? [key] : [];
     });
+    const { origin, generation, reason } = entry;
     // One of several keys is gone when a patient was erased: then nobody opens the unit any more.
     const content =
-      keys && chain.length === entry.sealedFor.length ? openUnit(entry.receiptId, chain, entry.sealedUnit) : undefined;
+      keys && !origin && chain.length === entry.sealedFor.length
+        ? openUnit(entry.receiptId, chain, entry.sealedUnit)
+        : undefined;
     return {
       place: `${partition}/${offset}`,
       partner: entry.partner,
@@ -77,6 +82,7 @@ export async function unitsOf(
       controlId: content?.controlId ?? null,
       bytes: content?.bytes ?? null,
       events: entry.events.map(({ id }) => id),
+      again: origin ? { unit: `${origin.partition}/${origin.offset}`, generation, reason } : null,
     };
   });
   return units.sort((left, right) => left.receivedAt - right.receivedAt || left.recordedAt - right.recordedAt);

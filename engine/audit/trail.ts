@@ -1,7 +1,6 @@
-import { type EventType, eventCatalog } from "../../schemas/events.generated.js";
+import { eventCatalog } from "../../schemas/events.generated.js";
 import type { Codec } from "../log/codec.js";
 import type { Log } from "../log/log.js";
-import { type EventPosition, parsePosition, positionHeader } from "../log/position.js";
 import { journalTopic } from "../log/schemas.js";
 import type { AnyProjection } from "../projector/definition.js";
 import type { Opener } from "../projector/ports.js";
@@ -10,8 +9,10 @@ import type { Pool } from "../store/pool.js";
 import type { Vault } from "../vault/vault.js";
 import { decodeWith } from "./decode.js";
 import { type EventPlace, eventIndex, type FindEvents, subjectsWith } from "./event-index.js";
+import { type PlacedEvent, placedEvent } from "./placed-event.js";
 import { type PlacedRecord, placeName, readPlaces } from "./read-places.js";
-import { ChangeTeller, type RowChange } from "./row-changes.js";
+import { ChangeTeller, type FoldedChanges, type RowChange } from "./row-changes.js";
+import { inTrailOrder, livesAround, ordered } from "./trail-order.js";
 import { type TrailUnit, unitsOf } from "./trail-units.js";
 
 export const trailKinds = ["claim", "visit", "patient"] as const;
@@ -28,12 +29,19 @@ export interface TrailEvent {
   /** By the message's own time. */
   readonly occurredAt: number;
   readonly recordedAt: number;
-  /** Place of its unit in the journal, `partition/offset`. */
+  /** Place in the journal of the unit as it was received, `partition/offset`. */
   readonly unit: string;
+  /** Place of the entry that brought it: another than the unit's where that was translated again. */
+  readonly entry: string;
+  /** Which translation of the unit says it: 0 as it was received. */
+  readonly generation: number;
+  /** Place of the event that a later translation of the unit says instead; null for a fact that stands. */
+  readonly supersededBy: string | null;
   /** The clear part of the event. */
   readonly event: Readonly<Record<string, unknown>>;
   /** What identifies a person; null when it isn't opened, is erased, or there is none. */
   readonly opened: object | null;
+  /** What it changes in rows as they stand; nothing where it is superseded. */
   readonly changes: readonly RowChange[];
   /** Read models that hold the key back from this event on. */
   readonly parked: readonly string[];
@@ -47,7 +55,10 @@ export interface Trail {
   readonly by: "timeline" | "log";
   /** In the order in which they were received. */
   readonly units: readonly TrailUnit[];
-  /** In the order in which they were recorded. */
+  /**
+   * Of each key in the order in which read models fold it: what a unit translated again says stands in the unit's place,
+   * after what it supersedes. Across keys in the order in which their units were recorded.
+   */
   readonly events: readonly TrailEvent[];
   /** Deliveries to partners. */
   readonly deliveries: readonly never[];
@@ -122,24 +133,10 @@ async function mergedWith({ log, codec }: TrailSource, places: readonly EventPla
   return found;
 }
 
-interface Decoded extends PlacedRecord {
-  readonly type: EventType;
-  readonly event: Readonly<Record<string, unknown>> & {
-    readonly meta: { readonly id: string; readonly source: string; readonly time: number };
-    readonly sealed?: Buffer | null;
-  };
-  readonly position: EventPosition;
-}
-
-async function decoded(codec: Codec, placed: PlacedRecord): Promise<Decoded> {
-  const { record } = placed;
-  const { type, event } = await decodeWith(codec, record.value ?? Buffer.alloc(0));
-  const position = parsePosition(record.headers[positionHeader] ?? "");
-  if (!position) throw new TributaryError("TRIB_CLI_NOT_FOUND", `${placeName(placed)} has no journal position.`);
-  return { ...placed, type, event: event as unknown as Decoded["event"], position };
-}
-
-async function openedOf(events: readonly Decoded[], opener: Opener | undefined): Promise<ReadonlyMap<Decoded, object>> {
+async function openedOf(
+  events: readonly PlacedEvent[],
+  opener: Opener | undefined,
+): Promise<ReadonlyMap<PlacedEvent, object>> {
   const sealed = events.filter(({ event, type }) => event.sealed && eventCatalog[type].sealed !== null);
   if (!opener || sealed.length === 0) return new Map();
   const opened = await opener.open(
@@ -148,8 +145,14 @@ async function openedOf(events: readonly Decoded[], opener: Opener | undefined):
   return new Map(sealed.flatMap((event, index) => (opened[index] ? [[event, opened[index]] as const] : [])));
 }
 
+/** Places in the journal of the entry that brought an event, and of the unit as it was received. */
+const journalPlaces = ({ position, origin }: PlacedEvent) =>
+  [position, origin ?? position].map(({ partition, offset }) => ({ topic: journalTopic, partition, offset }));
+const nothing: FoldedChanges = { changes: [], parked: [] };
+
 /**
- * Everything that happened to a claim, a visit or a patient: units as received, events, what they changed.
+ * Everything that happened to a claim, a visit or a patient: units as received, events, what they changed. Whom an event is
+ * about is decided by those that stand; of their keys those superseded are told, too.
  * @throws TRIB_CLI_NOT_FOUND when the log has no event about it.
  */
 export async function trailOf(source: TrailSource, kind: TrailKind, id: string): Promise<TrailRecords> {
@@ -157,50 +160,40 @@ export async function trailOf(source: TrailSource, kind: TrailKind, id: string):
   const { find, by } = await eventIndex(source, source.scan);
   const { places, patients } = await placesOf(find, source, kind, id);
   if (places.length === 0) throw new TributaryError("TRIB_CLI_NOT_FOUND", `The log has no event about ${kind} ${id}.`);
-  const records = await readPlaces(log, places);
-  const events: Decoded[] = [];
-  for (const record of records) events.push(await decoded(codec, record));
+  const found: PlacedEvent[] = [];
+  for (const record of await readPlaces(log, places)) found.push(await placedEvent(codec, record));
+  const keys = (await livesAround(source, found)).map(ordered);
+  const events = keys.flat().map(({ event }) => event);
+  const journal = await readPlaces(log, events.flatMap(journalPlaces));
+  const takenAt = new Map(journal.map((placed) => [placeName(placed), placed.record.timestamp]));
   const opened = await openedOf(events, open?.opener);
 
   const teller = new ChangeTeller(projections, open !== undefined);
-  const told = events.map((each): [Decoded, TrailEvent] => {
-    const { topic, partition, offset, record, type, event, position } = each;
+  const toldAt = (event: PlacedEvent) =>
+    event.origin ? (takenAt.get(placeName({ topic: journalTopic, ...event.origin })) ?? 0) : event.position.recordedAt;
+  const told = inTrailOrder(keys, toldAt).map(({ event: placed, supersededBy }): TrailEvent => {
+    const { topic, partition, offset, record, type, event, position, origin } = placed;
     const { sealed: _sealed, ...clear } = event;
-    const content = opened.get(each) ?? null;
-    const folded = teller.apply({
-      type,
-      key: record.key,
-      event,
-      sealed: content,
-      position,
-      source: { topic, partition, offset },
-    });
-    const about: TrailEvent = {
-      place: placeName(each),
+    const content = opened.get(placed) ?? null;
+    const input = { type, key: record.key, event, sealed: content, position, source: { topic, partition, offset } };
+    const unit = origin ?? position;
+    return {
+      place: placeName(placed),
       type,
       eventId: event.meta.id,
       key: record.key,
       partner: event.meta.source,
       occurredAt: event.meta.time,
       recordedAt: position.recordedAt,
-      unit: `${position.partition}/${position.offset}`,
+      unit: `${unit.partition}/${unit.offset}`,
+      entry: `${position.partition}/${position.offset}`,
+      generation: origin?.generation ?? 0,
+      supersededBy: supersededBy ? placeName(supersededBy) : null,
       event: clear,
       opened: content,
-      ...folded,
+      ...(supersededBy ? nothing : teller.apply(input)),
     };
-    return [each, about];
   });
-  told.sort(
-    ([{ position: left }], [{ position: right }]) =>
-      left.recordedAt - right.recordedAt ||
-      left.partition - right.partition ||
-      left.offset - right.offset ||
-      left.index - right.index,
-  );
-  const journal = await readPlaces(
-    log,
-    events.map(({ position: { partition, offset } }) => ({ topic: journalTopic, partition, offset })),
-  );
   for (const { patientId } of places) if (patientId) patients.add(patientId);
   return {
     trail: {
@@ -208,9 +201,9 @@ export async function trailOf(source: TrailSource, kind: TrailKind, id: string):
       patients: [...patients].sort(),
       by,
       units: await unitsOf(codec, journal, open?.vault),
-      events: told.map(([, about]) => about),
+      events: told,
       deliveries: [],
     },
-    records: [...records, ...journal],
+    records: [...events, ...journal],
   };
 }

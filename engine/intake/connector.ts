@@ -67,6 +67,11 @@ export interface ReceiveContext<Profile> {
   readonly logger: Logger;
   /** When a unit was received, epoch milliseconds: its time where the sender gives none. Default: now. */
   readonly now?: () => number;
+  /**
+   * Whether what was received a moment ago may decide about what is received now, beside the ledger. Default: true. Not
+   * where units are translated again, each as when it came.
+   */
+  readonly remembers?: boolean;
 }
 
 export interface Receiver {

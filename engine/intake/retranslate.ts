@@ -1,11 +1,10 @@
 import type { EventType } from "../../schemas/events.generated.js";
 import type { JournalEntry, JournalledEvent } from "../../schemas/intake/intake.generated.js";
-import type { Codec } from "../log/codec.js";
-import type { Log, LogProducer } from "../log/log.js";
+import type { LogProducer } from "../log/log.js";
 import { journalTopic } from "../log/schemas.js";
 import { TributaryError } from "../service/errors.js";
-import type { Pool } from "../store/pool.js";
 import { type DataKey, keyText } from "../vault/data-key.js";
+import { erasedSince } from "../vault/erased-since.js";
 import { keyOfSealedEvent, openEvent, sealEvent } from "../vault/sealed-event.js";
 import type { Vault } from "../vault/vault.js";
 import type { EventDraft, ReceivedUnit, Resending } from "./connector.js";
@@ -16,14 +15,16 @@ import { identityHash, resourceHash } from "./journal-record.js";
 import { type ContentHash, contentHash, type KeyedHash, keyedHash, uuidOf } from "./keyed-hash.js";
 import { knownIdentities } from "./ledger.js";
 import { openUnits } from "./opened-units.js";
+import { type PlacedUnit, publishedUpTo, readTranslations, type Translations } from "./standing-facts.js";
 import {
-  type PlacedUnit,
-  PublishedUnits,
-  publishedUpTo,
-  readTranslations,
-  type Translations,
-} from "./standing-facts.js";
-import { type ComparedEvent, comparedEvent, drafted, madeEvents, type TypeChanges } from "./translation-comparison.js";
+  addChanges,
+  type ComparedEvent,
+  comparedEvent,
+  drafted,
+  madeEvents,
+  type TypeChanges,
+} from "./translation-comparison.js";
+import { type JournalSource, readTransmissions, type Transmission } from "./transmissions.js";
 
 /**
  * The clock of connectors that translate again. Where a sender gives an event no time, the event has that of its
@@ -40,14 +41,9 @@ export interface Translator {
   translate(partner: string, bytes: Buffer, way?: string): Promise<readonly ReceivedUnit[]>;
 }
 
-export interface RetranslateOptions {
-  readonly log: Log;
-  readonly pool: Pool;
-  readonly codec: Codec;
+export interface RetranslateOptions extends JournalSource {
   /** Of who may open units. */
   readonly vault: Vault;
-  /** Id of the journal. */
-  readonly journal: string;
   /** Deployment secret, 64 hexadecimal digits (`TRIBUTARY_SECRET`). */
   readonly secret: string;
   readonly translator: (connector: string) => Promise<Translator>;
@@ -75,11 +71,11 @@ export interface Retranslated {
   readonly units: number;
   /** Among them: translated otherwise now. */
   readonly changed: number;
-  /** Not opened: a patient of theirs was erased. */
+  /** Not opened, or not told: a patient of theirs was erased. */
   readonly erased: number;
   /**
-   * Not found again in what the connector makes of their transmission, which may be because the journal does not have all
-   * of it; or refused with an event that can't be encoded.
+   * Not found again in what the connector makes of their transmission; or of one of which the journal does not have all,
+   * as it was cut off; or refused with an event that can't be encoded.
    */
   readonly unmatched: number;
   /** Rejected once, and since then sent again and accepted. */
@@ -114,11 +110,6 @@ export async function retranslate(options: RetranslateOptions): Promise<Retransl
   return run.result();
 }
 
-interface Transmission {
-  readonly slices: PlacedUnit[];
-  isWanted: boolean;
-}
-
 class Retranslation {
   readonly #options: RetranslateOptions;
   readonly #hash: KeyedHash;
@@ -144,8 +135,8 @@ class Retranslation {
 
   /** @throws TRIB_INTAKE_RETRANSLATION_UNKNOWN */
   async refuseUnknown(partition: number, low: number): Promise<void> {
-    const { log, pool, codec, journal, translator } = this.#options;
-    for await (const records of log.read(journalTopic, partition, low, await publishedUpTo(pool, journal, partition))) {
+    const { log, codec, translator } = this.#options;
+    for await (const records of log.read(journalTopic, partition, low, await this.#publishedUpTo(partition))) {
       for (const [index, entry] of (await decodeEntries(codec, records)).entries()) {
         if (!this.#isWanted(entry) || !(await translator(entry.connector)).resending?.isUnknown(entry)) continue;
         throw unknownArrival(entry, { partition, offset: records[index]?.offset ?? 0 });
@@ -154,54 +145,18 @@ class Retranslation {
   }
 
   async partition(partition: number, low: number): Promise<void> {
-    const { log, pool, codec, journal } = this.#options;
-    const translations = await readTranslations(log, codec, partition);
-    const published = new PublishedUnits();
-    const open = new Map<string, Transmission>();
-    for await (const records of log.read(journalTopic, partition, low, await publishedUpTo(pool, journal, partition))) {
-      const decoded = await decodeEntries(codec, records);
-      const placed = decoded.map(
-        (entry, index): PlacedUnit => ({ partition, offset: records[index]?.offset ?? 0, entry }),
-      );
-      const stand = await published.of(pool, placed);
-      for (const unit of placed) {
-        const { entry, origin, connector } = unit.entry;
-        if (entry === "GENESIS" || origin !== null || connector === "vault") continue;
-        const isWanted = this.#isWanted(unit.entry) && (stand.has(unit) || !unit.entry.accepted);
-        const { transport } = unit.entry;
-        if (!transport) {
-          if (isWanted) await this.#again([unit], new Set([unit]), translations);
-          continue;
-        }
-        await this.#slice(open, unit, isWanted, translations);
-      }
-    }
-    // Of what was cut off, no connector makes anything again.
-    for (const { isWanted, slices } of open.values()) {
-      if (isWanted) await this.#again(slices, this.#wantedOf(slices), translations);
+    const { log, pool, codec, filter } = this.#options;
+    // Only where rejected units are asked for it matters which of their translations the ledger let through.
+    const decided = filter.code === undefined ? undefined : { pool, upTo: await this.#publishedUpTo(partition) };
+    const translations = await readTranslations(log, codec, partition, decided);
+    const asked = (entry: JournalEntry) => this.#isWanted(entry);
+    for await (const transmission of readTransmissions(this.#options, { partition, low }, asked)) {
+      await this.#again(transmission, translations);
     }
   }
 
-  readonly #wanted = new WeakSet<PlacedUnit>();
-  #wantedOf = (slices: readonly PlacedUnit[]) => new Set(slices.filter((slice) => this.#wanted.has(slice)));
-
-  async #slice(
-    open: Map<string, Transmission>,
-    unit: PlacedUnit,
-    isWanted: boolean,
-    translations: Translations,
-  ): Promise<void> {
-    const id = unit.entry.transport?.transmissionId ?? "";
-    const transmission = open.get(id) ?? { slices: [], isWanted: false };
-    open.set(id, transmission);
-    transmission.slices.push(unit);
-    transmission.isWanted ||= isWanted;
-    if (isWanted) this.#wanted.add(unit);
-    if (unit.entry.entry !== "CLOSING") return;
-    open.delete(id);
-    if (transmission.isWanted) {
-      await this.#again(transmission.slices, this.#wantedOf(transmission.slices), translations);
-    }
+  #publishedUpTo(partition: number): Promise<number> {
+    return publishedUpTo(this.#options.pool, this.#options.journal, partition);
   }
 
   #isWanted(entry: JournalEntry): boolean {
@@ -217,19 +172,12 @@ class Retranslation {
   }
 
   /** Translates one transmission, and tells what differs of the units that are wanted. */
-  async #again(
-    slices: readonly PlacedUnit[],
-    wanted: ReadonlySet<PlacedUnit>,
-    translations: Translations,
-  ): Promise<void> {
+  async #again({ slices: ordered, wanted, isWhole }: Transmission, translations: Translations): Promise<void> {
     this.#counts.units += wanted.size;
-    const ordered = [...slices].sort(
-      (left, right) => (left.entry.transport?.ordinal ?? 0) - (right.entry.transport?.ordinal ?? 0),
-    );
     const opened = await openUnits(this.#options.vault, ordered);
     const received = opened.filter((one): one is Buffer => Buffer.isBuffer(one));
     const [first] = ordered;
-    if (!first || received.length < ordered.length) {
+    if (!first || !isWhole || received.length < ordered.length) {
       // Without all of it the transmission can't be put together; erased are only those whose own key is gone.
       const erased = ordered.filter((slice, index) => wanted.has(slice) && opened[index] === "erased").length;
       this.#counts.erased += erased;
@@ -270,14 +218,30 @@ class Retranslation {
       this.#counts.unmatched++;
       return;
     }
-    if (!entry.accepted && (await this.#cameAgain(now))) {
-      this.#counts.resent++;
-      return;
+    const generation = translations.last(slice.offset) + 1;
+    if (!entry.accepted) {
+      // Whether its first translation is published, or it came again just before that, is known once that is decided.
+      if (translations.isUndecided(slice.offset)) return;
+      if (generation === 1 && (await this.#cameAgain(now))) {
+        this.#counts.resent++;
+        return;
+      }
     }
-    const drafts = drafted(standing, made, this.#changes);
-    if (drafts.length === 0) return;
-    this.#counts.changed++;
-    if (!this.#options.dryRun) await this.#write(slice, now, drafts, translations.last(slice.offset) + 1, version);
+    const changes = new Map<EventType, TypeChanges>();
+    const drafts = drafted(standing, made, changes);
+    const { dryRun, pool } = this.#options;
+    if (drafts.length > 0) {
+      const subjects = sealedFor(drafts);
+      const keys = dryRun ? undefined : await this.#options.vault.keysFor(subjects);
+      // Asked once the keys are had: one made after an erasure is never used for what was received before it.
+      if ((await erasedSince(pool, subjects, entry)).size > 0) {
+        this.#counts.erased++;
+        return;
+      }
+      this.#counts.changed++;
+      if (keys) await this.#write(slice, now, drafts, { generation, version, keys });
+    }
+    addChanges(this.#changes, changes);
   }
 
   /** A unit that was rejected may have come again since, and counts by that. */
@@ -309,11 +273,10 @@ class Retranslation {
     { partition, offset, entry }: PlacedUnit,
     now: ReceivedUnit,
     events: readonly EventDraft[],
-    generation: number,
-    version: string,
+    how: { readonly generation: number; readonly version: string; readonly keys: ReadonlyMap<string, DataKey> },
   ): Promise<void> {
-    const { codec, log, vault, journal, reason, eventLimit = 900_000, onWritten } = this.#options;
-    const keys = await vault.keysFor(events.flatMap(({ sealFor }) => (sealFor === undefined ? [] : [sealFor])));
+    const { codec, log, journal, reason, eventLimit = 900_000, onWritten } = this.#options;
+    const { generation, version, keys } = how;
     const again = { generation, origin: { journal, partition, offset } };
     const { receiptId, partner, feed, connector, format } = entry;
     const finished = finishEvents(
@@ -362,6 +325,10 @@ function unknownArrival(
     { ...place, connector, partner, code: code ?? "", received },
   );
 }
+
+const sealedFor = (events: readonly EventDraft[]): readonly string[] => [
+  ...new Set(events.flatMap(({ sealFor }) => (sealFor === undefined ? [] : [sealFor]))),
+];
 
 /** Events without a time of their own have it from what stands of their key, else from the unit's reception. */
 function timed(

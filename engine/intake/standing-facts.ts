@@ -23,10 +23,15 @@ export interface StandingFacts {
 export class Translations {
   readonly #last = new Map<number, number>();
   readonly #facts = new Map<number, Map<string, StandingFacts>>();
+  readonly #undecided = new Set<number>();
 
-  /** Takes an entry of a unit translated again, in the order of the journal. */
-  take({ origin, generation, events }: JournalEntry): void {
+  /**
+   * Takes an entry of a unit translated again, in the order of the journal.
+   * @param isDecided whether the publisher has let it through; else it may, or refuse it for a resend.
+   */
+  take({ origin, generation, events }: JournalEntry, isDecided = true): void {
     if (!origin) return;
+    if (!isDecided) this.#undecided.add(origin.offset);
     // A second entry of one generation is a repetition, of which the ledger publishes nothing.
     if (generation <= (this.#last.get(origin.offset) ?? 0)) return;
     this.#last.set(origin.offset, generation);
@@ -38,6 +43,11 @@ export class Translations {
   /** Highest generation of a unit; 0 when it was never translated again. */
   last(offset: number): number {
     return this.#last.get(offset) ?? 0;
+  }
+
+  /** Whether the publisher has yet to decide about a translation of the unit. */
+  isUndecided(offset: number): boolean {
+    return this.#undecided.has(offset);
   }
 
   /** What stands of a unit, by key. @param received what was made of it when it was received. */
@@ -58,12 +68,32 @@ function byKey(events: readonly JournalledEvent[]): Map<string, JournalledEvent[
   return keys;
 }
 
-/** Reads what was translated again of a partition. */
-export async function readTranslations(log: Log, codec: EntryCodec, partition: number): Promise<Translations> {
+/**
+ * Reads what was translated again of a partition.
+ * @param decided where the publisher stands, to leave out what it refused: a unit that was rejected may have come again
+ *   before its translation did. Default: all that is there, as of units that were accepted.
+ */
+export async function readTranslations(
+  log: Log,
+  codec: EntryCodec,
+  partition: number,
+  decided?: { readonly pool: Pool; readonly upTo: number },
+): Promise<Translations> {
   const translations = new Translations();
+  const published = new PublishedUnits();
   const { low = 0, high = 0 } = (await log.watermarks(journalTopic)).find((one) => one.partition === partition) ?? {};
   for await (const records of log.read(journalTopic, partition, low, high)) {
-    for (const entry of await decodeEntries(codec, records)) translations.take(entry);
+    const entries = await decodeEntries(codec, records);
+    if (!decided) {
+      for (const entry of entries) translations.take(entry);
+      continue;
+    }
+    const placed = entries.map((entry, index) => ({ partition, offset: records[index]?.offset ?? 0, entry }));
+    const stand = await published.of(decided.pool, placed);
+    for (const unit of placed) {
+      const isDecided = unit.offset < decided.upTo;
+      if (!isDecided || stand.has(unit)) translations.take(unit.entry, isDecided);
+    }
   }
   return translations;
 }

@@ -65,6 +65,19 @@ export function madeEvents(
   }));
 }
 
+/** Adds changes of one unit to those of all. */
+export function addChanges(all: Map<EventType, TypeChanges>, more: ReadonlyMap<EventType, TypeChanges>): void {
+  for (const [type, { same, changed, withdrawn, new: made }] of more) {
+    const sum = all.get(type) ?? { same: 0, changed: 0, withdrawn: 0, new: 0 };
+    all.set(type, {
+      same: sum.same + same,
+      changed: sum.changed + changed,
+      withdrawn: sum.withdrawn + withdrawn,
+      new: sum.new + made,
+    });
+  }
+}
+
 const grouped = <Event extends ComparedEvent>(events: readonly Event[]) => {
   const groups = new Map<string, Event[]>();
   for (const event of events) groups.set(factKey(event), [...(groups.get(factKey(event)) ?? []), event]);

@@ -181,7 +181,10 @@ export interface MadeViews {
   readonly parts: readonly { readonly name: string; readonly select: string; readonly columns: readonly string[] }[];
 }
 
-function made(views: readonly ViewText[], schema: string, readers: string): MadeViews {
+/** Further grants on a view. */
+type Grants = (target: string, name: string) => readonly string[];
+
+function made(views: readonly ViewText[], schema: string, readers: string, more: Grants = () => []): MadeViews {
   const names: string[] = [];
   const statements = views.flatMap((view) => {
     const target = `${schema}.${quoted(view.name)}`;
@@ -191,6 +194,7 @@ function made(views: readonly ViewText[], schema: string, readers: string): Made
       `COMMENT ON VIEW ${target} IS ${literal(view.comment)}`,
       ...view.columns.map(({ name, comment }) => `COMMENT ON COLUMN ${target}.${quoted(name)} IS ${literal(comment)}`),
       `GRANT SELECT ON ${target} TO ${readers}`,
+      ...more(target, view.name),
     ];
   });
   const parts = views.map(({ name, select, columns }) => ({
@@ -235,8 +239,13 @@ export function viewsAsOf(projection: AnyProjection, buildSchema: string, schema
     viewsIn(projection, buildSchema, "projections", place).map(({ name, columns }) => [name, columns] as const),
   );
   const names = (columns: ViewText["columns"] = []) => columns.map(({ name }) => name);
+  // As in the live schemas: who may not read what identifies a person there may not read it here.
+  const others: Grants = (target, name) => {
+    const told = names(clear.get(name)).map(quoted).join(", ");
+    return told === "" ? [] : [`GRANT SELECT (${told}) ON ${target} TO tributary_analyst, tributary_auditor`];
+  };
   return {
-    ...made(all, place.target, "tributary_analyst_restricted, tributary_auditor"),
+    ...made(all, place.target, "tributary_analyst_restricted", others),
     views: all.map(({ name, columns }) => ({ name, columns: names(columns), clear: names(clear.get(name)) })),
   };
 }

@@ -242,7 +242,11 @@ export async function showAsOf(pool: Pool, asOf: AsOf, manifest: object, by: str
       [schema, projection, build, at, effectiveAt ?? null, by, JSON.stringify(manifest), vaultEpoch ?? null],
     );
     if (rowCount !== 1) throw new TributaryError("TRIB_REPLAY_VAULT_MOVED");
-    await client.query(`GRANT USAGE ON SCHEMA ${quoted(schema)} TO tributary_analyst_restricted, tributary_auditor`);
+    const readers = "tributary_analyst, tributary_auditor";
+    // Where nothing was opened, nothing in it identifies a person.
+    if (vaultEpoch === undefined)
+      await client.query(`GRANT SELECT ON ALL TABLES IN SCHEMA ${quoted(schema)} TO ${readers}`);
+    await client.query(`GRANT USAGE ON SCHEMA ${quoted(schema)} TO tributary_analyst_restricted, ${readers}`);
     await client.query("COMMIT");
     broken = false;
   } finally {
@@ -250,6 +254,32 @@ export async function showAsOf(pool: Pool, asOf: AsOf, manifest: object, by: str
     client.release(broken);
   }
   asOf.claim.release();
+}
+
+/**
+ * Whether an as-of that is not shown yet may still be.
+ * @throws TRIB_REPLAY_VAULT_MOVED when a key was destroyed since its restricted columns were opened.
+ */
+export async function assertNobodyErased(pool: Pool, { vaultEpoch }: Pick<AsOf, "vaultEpoch">): Promise<void> {
+  if (vaultEpoch !== undefined && vaultEpoch !== (await epochOf(pool))) {
+    throw new TributaryError("TRIB_REPLAY_VAULT_MOVED");
+  }
+}
+
+/** Postgres has no such table, or no such schema. */
+const missing = new Set(["42P01", "3F000"]);
+
+/**
+ * Reads an as-of that others may drop meanwhile, as an erasure does.
+ * @throws TRIB_REPLAY_AS_OF_DROPPED; what the reading throws.
+ */
+export async function whileThere<Read>({ schema }: Pick<AsOf, "schema">, read: () => Promise<Read>): Promise<Read> {
+  try {
+    return await read();
+  } catch (error) {
+    if (!missing.has(String((error as { readonly code?: unknown }).code))) throw error;
+    throw new TributaryError("TRIB_REPLAY_AS_OF_DROPPED", undefined, { schema }, { cause: error });
+  }
 }
 
 /** An as-of that is there. */

@@ -27,12 +27,15 @@ export async function openRehearsal(
     profiles,
     limits = {},
     now,
+    remembers,
   }: {
     readonly intake: Intake;
     readonly profiles: ReadonlyMap<string, unknown>;
     readonly limits?: Readonly<Record<string, string>>;
     /** As in {@link ReceiveContext}. */
     readonly now?: () => number;
+    /** As in {@link ReceiveContext}. */
+    readonly remembers?: boolean;
   },
 ): Promise<Receiver> {
   const home = mkdtempSync(join(tmpdir(), "tributary-rehearsal-"));
@@ -44,6 +47,7 @@ export async function openRehearsal(
       profiles: rehearsed(connector, profiles),
       logger: createLogger("rehearsal", "silent"),
       ...(now && { now }),
+      ...(remembers !== undefined && { remembers }),
     });
     return {
       addresses: receiver.addresses,

@@ -42,4 +42,9 @@ export const replayErrorDefinitions = {
     remedy: "Call it again when no erasure runs.",
     ...again(75),
   },
+  TRIB_REPLAY_AS_OF_DROPPED: {
+    summary: "An as-of was dropped while it was read: a patient was erased, or somebody dropped it.",
+    remedy: "Build it again; what was erased is not in it any more.",
+    ...again(75),
+  },
 } as const;

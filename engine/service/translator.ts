@@ -68,6 +68,7 @@ export async function openTranslator(
     intake,
     profiles: loadProfiles(connector, settings.TRIBUTARY_ENV === "production", root),
     now: () => untoldTime,
+    remembers: false,
     limits: { ...unlimited, INTAKE_UNIT_LIMIT: String(settings.INTAKE_UNIT_LIMIT) },
   });
   return {

@@ -14,6 +14,7 @@ import { standaloneCodec } from "../log/codec.js";
 import { formatPosition } from "../log/position.js";
 import { rootRecords } from "../log/schemas.js";
 import type { AsOf } from "../replay/as-of.js";
+import { TributaryError } from "../service/errors.js";
 import { createLogger } from "../service/logger.js";
 import { freshDatabase } from "./database.js";
 import { memoryLog } from "./memory-log.js";
@@ -38,6 +39,13 @@ const claim = (index: number) =>
     sealed: Buffer.from([1, 2, 3]),
   } as never);
 
+/** Offsets of records that no claim is in: one that is no Avro, one by a schema that no registry has. */
+export const undecodable = [5, 6];
+const valueAt = (index: number): Buffer => {
+  if (index === undecodable[0]) return Buffer.from("no Avro at all");
+  return index === undecodable[1] ? Buffer.from([0, 0, 0, 3, 231, 1, 2]) : claim(index);
+};
+
 /** Who makes the package, of which log. */
 export const madeBy = { key, publicKey, journal, topic, place };
 
@@ -59,6 +67,12 @@ const asOf = {
   sealed: false,
 } as unknown as AsOf;
 
+async function schemaOf(id: number): Promise<object> {
+  const found = schemas[id - 1]?.schema;
+  if (found) return found;
+  throw new TributaryError("TRIB_LOG_UNKNOWN_SCHEMA");
+}
+
 /** Everything that a package is made of: 37 claims, notarised over several checkpoints, and an as-of with its views. */
 export async function packageInTheMaking() {
   const database = await freshDatabase();
@@ -75,7 +89,7 @@ export async function packageInTheMaking() {
       topic,
       partition: 0,
       key: `claim ${index % 3}`,
-      value: claim(index),
+      value: valueAt(index),
       headers: { position: formatPosition({ journal, partition: 0, offset: index, index: 0, recordedAt: 5 }) },
     })),
   );
@@ -111,7 +125,7 @@ export async function packageInTheMaking() {
     records,
     packed: (placed: readonly PlacedRecord[], files: ReadonlyMap<string, Uint8Array>): Promise<Buffer> =>
       makePackage(
-        { pool: database.pool, journal, key, schemaOf: async (id) => schemas[id - 1]?.schema ?? {} },
+        { pool: database.pool, journal, key, schemaOf },
         {
           subject: { kind: "claim", id: "c1" },
           records: placed,

@@ -15,10 +15,11 @@ import type { Pool } from "../store/pool.js";
 import { type PatientSubjects, subjectsOfPatient, type TimelineSource } from "./erased-subjects.js";
 import { recordErasure } from "./erasure-record.js";
 import { forgottenAfter } from "./forgetting.js";
+import { type LeftReadable, leftReadable } from "./left-readable.js";
 
 export interface EraseOptions extends TimelineSource {
   readonly log: Log;
-  readonly codec: Pick<Codec, "encode" | "encodeFinished" | "encodeEntry" | "decodeEvent" | "learn">;
+  readonly codec: Pick<Codec, "encode" | "encodeFinished" | "encodeEntry" | "decodeEntry" | "decodeEvent" | "learn">;
   /** Deployment secret, 64 hexadecimal digits (`TRIBUTARY_SECRET`). */
   readonly secret: string;
   /** Milliseconds after which no process opens anything under a destroyed key; default as `forgetting.ts` has it. */
@@ -48,6 +49,8 @@ export interface Erased extends Erasure {
   readonly claims: number;
   /** Data keys destroyed, those of a run before included. */
   readonly keys: number;
+  /** What tells of the patient under keys of others. */
+  readonly left: LeftReadable;
 }
 
 /** What the engine calls itself where a partner is named. */
@@ -78,7 +81,8 @@ export async function erasePatient(options: EraseOptions, request: ErasureReques
     throw new TributaryError("TRIB_CLI_NOT_FOUND", `Nothing is known of a patient ${patient}.`);
   }
   if (subjects && (await isErased(pool, patient))) {
-    const nothing = { id: "", requestedAt: Date.now(), visits: 0, claims: 0, keys: 0 };
+    const left = await leftReadable(options, allOf(patient, subjects));
+    const nothing = { id: "", requestedAt: Date.now(), visits: 0, claims: 0, keys: 0, left };
     return { ...request, ...nothing, outcome: "nothing" };
   }
   const erasure = pending ?? (await begin(pool, request));
@@ -96,7 +100,8 @@ export async function erasePatient(options: EraseOptions, request: ErasureReques
   const [visits, claims] = [subjects.visits.length, subjects.claims.length];
   await recordErasure(options, erasure, "DONE", { visits, claims, keys });
   await pool.query("UPDATE engine.erasures SET done_at = now() WHERE id = $1 AND done_at IS NULL", [erasure.id]);
-  return { ...erasure, outcome: "erased", visits, claims, keys };
+  const left = await leftReadable(options, allOf(patient, subjects));
+  return { ...erasure, outcome: "erased", visits, claims, keys, left };
 }
 
 const allOf = (patient: string, { visits, claims }: PatientSubjects) => [patient, ...visits, ...claims];

@@ -1,5 +1,6 @@
 import type { ConnectorDefinition } from "../../engine/intake/connector.js";
 import { type Profile, profileSchema } from "./profile.js";
+import { resending } from "./resending.js";
 import { send } from "./send.js";
 import { openServer } from "./server.js";
 
@@ -10,6 +11,7 @@ const connector: ConnectorDefinition<Profile> = {
   profile: profileSchema,
   receive: openServer,
   send,
+  resending,
 };
 
 export default connector;

@@ -23,10 +23,10 @@ export interface Reception {
   readonly answer: AnswerWriter;
 }
 
-const batchEntries = 125;
+const batchEntries = 250;
 const batchBytes = 2_097_152;
 /** Batches that wait for the log at once. */
-const mostWaiting = 3;
+const mostWaiting = 2;
 
 /**
  * Takes a file in: where the profile asks for control totals it is checked as a whole first, then its rows are journalled,

@@ -9,12 +9,12 @@ import { send } from "./send.js";
 import { openServer } from "./server.js";
 
 async function listen(context: ReceiveContext<Profile>): Promise<Receiver> {
-  const { intake, settings, profiles, logger } = context;
+  const { intake, settings, profiles, logger, remembers = true } = context;
   const desk: Desk = {
     intake,
     profiles,
     unitLimit: settings.INTAKE_UNIT_LIMIT,
-    recent: new RecentInterchanges(),
+    recent: new RecentInterchanges(remembers ? undefined : 0),
     now: () => new Date(),
   };
   const inbox = resolve(settings.X12_INBOX ?? join(settings.TRIBUTARY_HOME, "x12"));

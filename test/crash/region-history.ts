@@ -18,7 +18,7 @@ export const partitions = 2;
 export interface RegionHistory {
   readonly log: MemoryLog;
   readonly topics: readonly string[];
-  /** Ids of events whose sealed content belongs to a patient who is erased. */
+  /** Ids of events whose sealed content belongs to a patient who was erased after them. */
   readonly forgotten: ReadonlySet<string>;
   /** What operators decided about them, for every read model of these names. */
   decided(projections: readonly string[]): readonly Decision[];
@@ -109,6 +109,7 @@ export async function regionHistory(
   }
   const erased = [...subjectsOf].slice(chance.between(0, Math.max(0, subjectsOf.size - 2))).slice(0, 2);
   const isErased = ({ sealFor }: EventDraft) => erased.some(([patient]) => patient === sealFor);
+  const forgotten = new Set<string>();
   const told = new Map<Placed, number>();
   for (const [at, each] of placed.entries()) {
     told.set(each, publish(each.unit.events, each.partition));
@@ -119,6 +120,8 @@ export async function regionHistory(
       told.delete(again);
     }
     if (at !== Math.floor(placed.length * 0.8)) continue;
+    // What is sealed for them from now on is sealed with keys made after the erasure, and is opened.
+    for (const { draft, id } of published) if (isErased(draft)) forgotten.add(id);
     for (const [patient, subjects] of erased) {
       const time = firstRecorded;
       const drafts: EventDraft[] = [{ type: "PatientErased", subject: patient, time, fields: {} }];
@@ -162,7 +165,7 @@ export async function regionHistory(
   return {
     log,
     topics: [...new Set(published.map(({ topic }) => topic))],
-    forgotten: new Set(published.filter(({ draft }) => isErased(draft)).map(({ id }) => id)),
+    forgotten,
     decided: (projections) =>
       projections.flatMap((projection) =>
         [...operators].map(([action, event]) => ({

@@ -45,17 +45,23 @@ function recordParts({ offset, timestamp, key, value, headers }: PackedRecord): 
 export const leafOfRecord = async (record: PackedRecord, before: string): Promise<Uint8Array> =>
   leafOf(await sha256(base64(before), ...recordParts(record)));
 
+/** The schema of an id; null where who made the package found that the registry has none. */
+function schemaIn(files: ReadonlyMap<string, Uint8Array>, id: number): Record<string, unknown> | null {
+  const file = files.get(`schemas/${id}.json`) ?? broken(`the schema ${id} is missing`);
+  return JSON.parse(text.decode(file)) as Record<string, unknown> | null;
+}
+
 /** A line of `events.jsonl`: what a record's bytes say, by the schema that they name. */
 export function shownOf(record: PackedRecord, files: ReadonlyMap<string, Uint8Array>): string {
   const value = base64(record.value ?? "");
   const id = schemaIdIn(value);
-  const file = files.get(`schemas/${id}.json`) ?? broken(`the schema ${id} is missing`);
-  const schema = JSON.parse(text.decode(file)) as Record<string, unknown>;
+  const isAvro = !Number.isNaN(id);
+  const schema = isAvro ? schemaIn(files, id) : null;
   const { topic, partition, offset, timestamp, key } = record;
   let content: unknown = null;
-  let isReadable = true;
+  let isReadable = schema !== null;
   try {
-    content = decodeRecord(value, schema);
+    if (schema) content = decodeRecord(value, schema);
   } catch {
     isReadable = false;
   }
@@ -69,8 +75,8 @@ export function shownOf(record: PackedRecord, files: ReadonlyMap<string, Uint8Ar
       new TextDecoder().decode(base64(name)),
       content === null ? null : new TextDecoder().decode(base64(content)),
     ]),
-    schema: id,
-    record: `${schema.namespace}.${schema.name}`,
+    schema: isAvro ? id : null,
+    record: schema ? `${schema.namespace}.${schema.name}` : null,
     content,
     ...(isReadable ? {} : { unreadable: true }),
   });
