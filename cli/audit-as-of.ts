@@ -8,13 +8,7 @@ import { type AsOf, buildAsOf, dropAsOf, listAsOfs, showAsOf } from "../engine/r
 import { TributaryError } from "../engine/service/errors.js";
 import { rebuildFlags } from "../engine/service/node-flags.js";
 import { requireSetting } from "../engine/service/settings.js";
-import {
-  type AccessOptions,
-  actorOf,
-  surrogateOf,
-  trailKindOf,
-  withAccessOptions,
-} from "./audit-options.js";
+import { type AccessOptions, actorOf, surrogateOf, trailKindOf, withAccessOptions } from "./audit-options.js";
 import { type BuildParts, withBuildSource } from "./build-source.js";
 import { instantOf } from "./instant.js";
 import { withLog } from "./log.js";

@@ -1,6 +1,6 @@
 import type { Queryable } from "../projector/build.js";
 import { quoted } from "../projector/names.js";
-import type { AsOf } from "../replay/as-of.js";
+import { type AsOf, whileThere } from "../replay/as-of.js";
 import type { Pool } from "../store/pool.js";
 
 /** Rows about one claim, visit or patient in an as-of: by view, each as JSON that Postgres wrote. */
@@ -10,6 +10,7 @@ export type AsOfRows = Readonly<Record<string, readonly string[]>>;
  * What an as-of says about one subject: the rows of each view that names it.
  * @param kind `claim`, `visit` or `patient`: the column `claim_id`, `visit_id` or `patient_id`.
  * @param opens takes the columns along that identify a person.
+ * @throws TRIB_REPLAY_AS_OF_DROPPED
  */
 export async function asOfRows(
   pool: Pool,
@@ -22,7 +23,7 @@ export async function asOfRows(
   try {
     // Instants are written in the session's zone.
     await client.query("SET TimeZone = 'UTC'");
-    return await rowsSeen(client, asOf, kind, id, opens);
+    return await whileThere(asOf, () => rowsSeen(client, asOf, kind, id, opens));
   } finally {
     // A session of its own: the next user has the zone of the server.
     client.release(true);

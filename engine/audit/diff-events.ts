@@ -126,6 +126,11 @@ function diffEvent({ topic, partition, offset, eventId, type, event, position, o
 const placeInJournal = ({ partition, offset }: Pick<EventPosition, "partition" | "offset">): string =>
   `${partition}/${offset}`;
 
+/** {@link TableDifferences} with the events. */
+export interface ExplainedTable extends TableDifferences {
+  readonly rows: readonly ExplainedDifference[];
+}
+
 /**
  * Finds the events that made rows differ: of the row's own entity those that changed the row; where there is none, since the
  * row shows what others did to it, those of the entities that its changed columns name.
@@ -133,7 +138,7 @@ const placeInJournal = ({ partition, offset }: Pick<EventPosition, "partition" |
 export async function explained(
   source: DiffSource,
   differences: Readonly<Record<string, TableDifferences>>,
-): Promise<Readonly<Record<string, TableDifferences & { readonly rows: readonly ExplainedDifference[] }>>> {
+): Promise<Readonly<Record<string, ExplainedTable>>> {
   const keyed = (table: string) => source.projection.tables[table]?.kind === "keyed";
   const rows = Object.values(differences).flatMap((table) => table.rows);
   const keys = new Set(rows.filter(({ table }) => keyed(table)).flatMap((row) => [ownKey(row), ...named(row)]));
