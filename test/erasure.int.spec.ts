@@ -18,6 +18,7 @@ import { closedOpener, sealedOpener } from "../engine/service/sealed-opener.js";
 import { type EraseOptions, erasePatient } from "../engine/vault/erase.js";
 import { recordsOfPerson } from "../engine/vault/person.js";
 import timeline from "../projections/timeline/projection.js";
+import { trailsOfParted } from "./erasure/trails.js";
 import { openRegion, projections, type Region } from "./region.js";
 
 let region: Region;
@@ -387,3 +388,5 @@ describe("an erasure", () => {
     await expect(erasePatient(erasing(), request("Nobody"))).rejects.toMatchObject({ code: "TRIB_CLI_NOT_FOUND" });
   });
 });
+
+describe("a trail", () => trailsOfParted(() => ({ region, unit, told, patientOf, visitOf, claimOf })));

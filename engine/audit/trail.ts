@@ -129,10 +129,9 @@ export async function eventsOfPatient(
 }
 
 /** Whether what is sealed in an event is of somebody who is no longer among a patient's records. */
-function isApart({ type, record, event }: PlacedEvent, apart: ReadonlySet<string>): boolean {
-  const sides = type === "PatientsMerged" ? [event.survivingPatientId, event.retiredPatientId] : [event.patientId];
-  const owner = event.sealed ? keyOfSealedEvent(event.sealed).subject : record.key;
-  return [owner, ...sides].some((id) => apart.has(String(id)));
+function isApart({ event }: PlacedEvent, apart: ReadonlySet<string>): boolean {
+  const owner = event.sealed ? keyOfSealedEvent(event.sealed).subject : undefined;
+  return [owner, event.patientId].some((id) => apart.has(String(id)));
 }
 
 async function openedOf(
