@@ -89,7 +89,8 @@ async function furtherFiles(
     for (const { place, bytes } of trail.units) if (bytes) files.set(`units/${place.replace("/", "-")}.bin`, bytes);
   }
   const accesses = [];
-  const patients = new Set(trail?.patients);
+  const others = new Set(trail?.apart.patients);
+  const patients = new Set(trail?.patients.filter((id) => !others.has(id)));
   if (patients.size > 0) accesses.push(...(await disclosuresOf(source, { patients, records }, 0)));
   else
     for await (const each of auditRecords(log, codec))

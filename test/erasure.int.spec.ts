@@ -18,6 +18,7 @@ import { closedOpener, sealedOpener } from "../engine/service/sealed-opener.js";
 import { type EraseOptions, erasePatient } from "../engine/vault/erase.js";
 import { recordsOfPerson } from "../engine/vault/person.js";
 import timeline from "../projections/timeline/projection.js";
+import { erasedWhileTranslated } from "./erasure/again.js";
 import { trailsOfParted } from "./erasure/trails.js";
 import { openRegion, projections, type Region } from "./region.js";
 
@@ -383,6 +384,8 @@ describe("an erasure", () => {
     for (const { name, differing } of await region.verify())
       expect({ name, differing }).toEqual({ name, differing: 0 });
   });
+
+  erasedWhileTranslated(() => region);
 
   it("is refused for who is not known", async () => {
     await expect(erasePatient(erasing(), request("Nobody"))).rejects.toMatchObject({ code: "TRIB_CLI_NOT_FOUND" });
