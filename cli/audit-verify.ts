@@ -45,7 +45,7 @@ export function registerAuditVerify(command: Command): void {
   command
     .command("verify")
     .description(
-      "read the whole log again and compare it with the notary's hashes and signatures, in the database and outside of it; exit code 3 when a record was changed, left out, inserted or moved",
+      "read the whole log again and compare it with the notary's hashes and signatures, in the database and outside of it; exit code 3 when a record was changed, left out, inserted or moved, or none could be compared",
     )
     .option("--topic <topic>", "one topic; default all of the installation")
     .option("--segments <folder>", "a copy of a broker's log folder in place of the brokers")
@@ -54,12 +54,16 @@ export function registerAuditVerify(command: Command): void {
     .option("--json", "one JSON object")
     .action((options: VerifyOptions) =>
       withLog(async ({ log, pool, settings }) => {
+        const { topic } = options;
+        if (topic !== undefined && !ownTopics.includes(topic)) {
+          throw new TributaryError("TRIB_CLI_NOT_FOUND", `--topic: one of ${ownTopics.join(", ")}.`);
+        }
         const report = await verifyLog({
           log: options.segments === undefined ? log : copiedLog(options.segments, settings.TOPIC_PREFIX),
           pool,
           second: new SecondPlace(options.folder ?? notaryFolder(settings)),
           journal: await readJournalId(log),
-          topics: options.topic === undefined ? ownTopics : [options.topic],
+          topics: topic === undefined ? ownTopics : [topic],
           keys: [trustedKey(settings, options.publicKey)],
         });
         if (!report.ok) process.exitCode = tamperedExitCode;
@@ -71,8 +75,14 @@ export function registerAuditVerify(command: Command): void {
         print();
         print(`signatures of the key ${report.keys.join(", ")}`);
         const { first } = report;
+        if (!first && report.compared === 0) {
+          print("Nothing was compared: the notary has seen no record, so this says nothing about the log.");
+          print("Is its consumer running (`tributary status`), and is this its database?");
+          return;
+        }
         if (!first) {
-          print("Nothing was changed, left out, inserted or moved among the records that the notary has seen.");
+          print("Nothing was changed, left out, inserted or moved among the records that the notary has seen:");
+          print(`${report.compared} of the ${report.records} in the log.`);
           return;
         }
         print(`FIRST BREAK  topic ${first.topic}  partition ${first.partition}  offset ${first.offset}`);

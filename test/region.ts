@@ -50,7 +50,8 @@ export interface Region {
 const timeout = 30_000;
 const interval = 100;
 
-export async function openRegion(): Promise<Region> {
+/** @param connector whose units are journalled; default one that is in no folder. */
+export async function openRegion(connector = { name: "spec", version: "1" }): Promise<Region> {
   const [kafka, database] = await Promise.all([freshLog(), freshDatabase()]);
   const [secret, kek] = ["5e".repeat(32), "ab".repeat(32)];
   const { pool } = database;
@@ -60,7 +61,6 @@ export async function openRegion(): Promise<Region> {
   const vault = openVault({ pool, kek, interval });
   const opener = sealedOpener(pool, kek, codec, { interval });
   const producer = await log.producer();
-  const connector = { name: "spec", version: "1" };
   const intake = openIntake({ connector, producer, codec, vault, pool, secret });
   const publisher: Publisher = await startPublisher({ log, pool, codec, journal: kafka.journal, onFailure });
   const decoder = decoderOf(codec);

@@ -35,7 +35,12 @@ export interface PartitionReport {
 }
 
 export interface AuditReport {
+  /** Something was compared, and is as the notary saw it. */
   readonly ok: boolean;
+  /** In the log. */
+  readonly records: number;
+  /** Of these, compared. With none, nothing is known of any. */
+  readonly compared: number;
   /** The first record that is not as it was, in the order of topics, partitions and offsets; else the first finding. */
   readonly first: Finding | null;
   /** Fingerprints of the keys whose signatures were taken. */

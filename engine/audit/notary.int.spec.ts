@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import type { IncomingRecord } from "../log/log.js";
 import { Patience } from "../projector/patience.js";
+import { TributaryError } from "../service/errors.js";
 import { createLogger } from "../service/logger.js";
 import { openPool } from "../store/pool.js";
 import { type FreshDatabase, freshDatabase } from "../testing/database.js";
@@ -251,6 +252,23 @@ describe("the notary", () => {
     expect(files.length).toBeGreaterThan(1);
     rmSync(join(place, files[0] as string));
     expect((await verify({ exportMilliseconds: 0 })).first).toMatchObject({ offset: 0, what: "checkpoint missing" });
+  });
+
+  it("says what it did not compare, and misses a topic that is gone from the log and from the second place", async () => {
+    await write(60);
+    expect(await verify()).toMatchObject({ ok: false, first: null, records: 60, compared: 0 });
+    const notary = await notarize({ signRecords: 20 });
+    await untilSigned([60, 0]);
+    await notary.close();
+    expect(await verify()).toMatchObject({ ok: true, records: 60, compared: 60 });
+    rmSync(join(folder, journal, topics[0] as string), { recursive: true });
+    const gone: VerifyOptions["log"] = {
+      async watermarks(topic) {
+        throw new TributaryError("TRIB_LOG_TOPIC_MISSING", undefined, { topic });
+      },
+      read: (...place) => log.read(...place),
+    };
+    expect((await verify({ log: gone })).first).toMatchObject({ topic: topics[0], offset: 0, what: "record missing" });
   });
 
   it("stops loudly when the database was set back behind what it has signed", async () => {

@@ -1,7 +1,25 @@
 import { expect, it } from "vitest";
-import claims from "../../projections/claims/projection.js";
+import { instant, money, projection, table, text, uuid } from "../projector/definition.js";
 import { readableTrail } from "./readable.js";
 import type { Trail } from "./trail.js";
+
+const claims = projection({
+  name: "claims",
+  version: 1,
+  tables: {
+    claims: table({
+      comment: "Claims.",
+      key: ["claim_id"],
+      columns: {
+        claim_id: uuid("Claim."),
+        status: text("Status."),
+        paid_amount: money("Paid."),
+        adjudicated_at: instant("Decided."),
+      },
+    }),
+  },
+  fold: { ClaimAdjudicated: () => undefined },
+});
 
 it("a trail says amounts with their cents and instants with their zone, in rows, events and units", () => {
   const at = Date.UTC(2026, 0, 31, 23, 59, 59, 5);

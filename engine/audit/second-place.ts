@@ -71,6 +71,13 @@ export interface Exported {
   readonly unreadable: readonly number[];
 }
 
+/** None where there is no folder. */
+const namesIn = (folder: string): Promise<string[]> =>
+  readdir(folder).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === "ENOENT") return [];
+    throw error;
+  });
+
 /**
  * The second place of signed heads: a folder, which may be a bucket in which nothing is changed or deleted. A file a
  * head, `<journal>/<topic>/<partition>/<size>.json`, written once and never opened for writing again.
@@ -90,12 +97,15 @@ export class SecondPlace {
     return join(this.#folderOf(place), `${String(size).padStart(12, "0")}.json`);
   }
 
+  /** Partitions of a topic that have a folder, in any order. */
+  async partitions(journal: string, topic: string): Promise<number[]> {
+    const names = await namesIn(join(this.folder, journal, topic));
+    return names.filter((name) => /^\d+$/.test(name)).map(Number);
+  }
+
   /** Sizes that have a file, smallest first; none where there is no folder. */
   async sizes(place: ChainPlace): Promise<number[]> {
-    const names = await readdir(this.#folderOf(place)).catch((error: NodeJS.ErrnoException) => {
-      if (error.code === "ENOENT") return [];
-      throw error;
-    });
+    const names = await namesIn(this.#folderOf(place));
     return names
       .flatMap((name) => /^(\d{12,})\.json$/.exec(name)?.[1] ?? [])
       .map(Number)

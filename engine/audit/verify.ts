@@ -32,18 +32,31 @@ async function chainedSizes(pool: Pool): Promise<Map<string, number>> {
   return new Map(rows.map(({ topic, partition, size }) => [`${topic}/${partition}`, size]));
 }
 
-/** Partitions of a topic. One that is gone altogether, topic and all, is known from the second place. */
-async function watermarksOf({ log, second, journal }: VerifyOptions, topic: string) {
+/** Partitions of a topic in the log; none when it has no such topic. */
+async function watermarksOf({ log }: VerifyOptions, topic: string) {
   try {
     return await log.watermarks(topic);
   } catch (error) {
     if (!(error instanceof TributaryError) || error.code !== "TRIB_LOG_TOPIC_MISSING") throw error;
-    const gone = [];
-    for (let partition = 0; (await second.sizes({ journal, topic, partition })).length > 0; partition += 1) {
-      gone.push({ partition, low: 0, high: 0 });
-    }
-    return gone;
+    return [];
   }
+}
+
+/** Partitions of a topic that anything tells of: one that is gone from the log is known from the database or the second place. */
+async function partitionsOf(options: VerifyOptions, topic: string): Promise<readonly number[]> {
+  const { pool, second, journal } = options;
+  const { rows } = await pool.query<{ partition: number }>(
+    `SELECT partition FROM engine.notary_lanes WHERE topic = $1
+     UNION SELECT partition FROM engine.notary_checkpoints WHERE topic = $1`,
+    [topic],
+  );
+  const inLog = (await watermarksOf(options, topic)).map(({ partition }) => partition);
+  const all = new Set([
+    ...inLog,
+    ...rows.map(({ partition }) => partition),
+    ...(await second.partitions(journal, topic)),
+  ]);
+  return [...all].sort((one, other) => one - other);
 }
 
 /**
@@ -57,7 +70,7 @@ export async function verifyLog(options: VerifyOptions): Promise<AuditReport> {
   for (const topic of topics) {
     const exportedBefore = Date.now() - exportMilliseconds;
     const known = [];
-    for (const { partition } of await watermarksOf(options, topic)) {
+    for (const partition of await partitionsOf(options, topic)) {
       const place: ChainPlace = { journal, topic, partition };
       const outside = await second.readAll(place);
       known.push({ place, outside, heads: await signedHeads(pool, place) });
@@ -89,7 +102,10 @@ export async function verifyLog(options: VerifyOptions): Promise<AuditReport> {
   const all = partitions.flatMap(({ findings }): readonly Finding[] => findings);
   // A record says more than the evidence about it.
   const first = all.find(({ what }) => what.startsWith("record")) ?? all[0] ?? null;
-  return { ok: first === null, first, keys: keys.map(fingerprint), partitions };
+  const sum = (of: (report: PartitionReport) => number) => partitions.reduce((total, report) => total + of(report), 0);
+  const compared = sum(({ chained }) => chained);
+  const records = sum((report) => report.records);
+  return { ok: first === null && compared > 0, first, records, compared, keys: keys.map(fingerprint), partitions };
 }
 
 async function* nothing(): AsyncIterable<readonly IncomingRecord[]> {}

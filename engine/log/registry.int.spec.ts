@@ -40,10 +40,15 @@ describe.skipIf(!registry)("schema registry", () => {
 
   it("registers again without a new version", async () => {
     const first = await lookupSchemas(settings);
+    const versionsOf = async (subject: string) =>
+      (await fetch(`${registry}/subjects/${encodeURIComponent(subject)}/versions`)).json();
+    const evolved = `${prefix}health.audit.events-health.audit.AccessRecorded`;
+    expect(await versionsOf(evolved)).toEqual([1, 2]);
     const again = await registerSchemas(settings);
     expect(new Set(again.map(({ id }) => id))).toEqual(new Set(first.current.values()));
-    const subject = encodeURIComponent(again[0]?.subject ?? "");
-    expect(await (await fetch(`${registry}/subjects/${subject}/versions`)).json()).toEqual([1]);
+    expect(await versionsOf(evolved)).toEqual([1, 2]);
+    const other = again.find(({ subject }) => subject !== evolved);
+    expect(await versionsOf(other?.subject ?? "")).toEqual([1]);
   });
 
   it("refuses a version that is not compatible", async () => {

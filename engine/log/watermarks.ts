@@ -44,6 +44,23 @@ function inTurn<Answer>(admin: Admin, ask: () => Promise<Answer>): Promise<Answe
   return answer;
 }
 
+const mostAttempts = 5;
+
+/**
+ * Others of this client may refresh its metadata meanwhile, without the topic; the library then fails with a TypeError
+ * instead of asking again (seen under load).
+ */
+async function withMetadata<Answer>(ask: () => Promise<Answer>): Promise<Answer> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await ask();
+    } catch (error) {
+      if (!(error instanceof TypeError) || attempt === mostAttempts) throw error;
+      await new Promise((resolve) => setTimeout(resolve, 20 * attempt));
+    }
+  }
+}
+
 /**
  * Of each partition the offset of the first record appended after an instant, or its end as it was before that was asked.
  * @param topic with the installation's prefix. @throws TRIB_LOG_TOPIC_MISSING, TRIB_LOG_UNAVAILABLE
@@ -57,7 +74,7 @@ export function offsetsAfter(
     await partitionCount(admin, topic);
     try {
       // The broker gives the first record whose time is at or after the one asked for, whatever the times before it.
-      const offsets = await admin.fetchTopicOffsetsByTimestamp(topic, instant + 1);
+      const offsets = await withMetadata(() => admin.fetchTopicOffsetsByTimestamp(topic, instant + 1));
       return offsets
         .map(({ partition, offset }) => ({ partition, offset: Number(offset) }))
         .sort((left, right) => left.partition - right.partition);
@@ -71,7 +88,7 @@ async function readWatermarks(admin: Admin, topic: string): Promise<readonly Wat
   // The library remembers a topic asked for and fails all later calls when it is gone: look whether it is there first.
   await partitionCount(admin, topic);
   try {
-    const offsets = await admin.fetchTopicOffsets(topic);
+    const offsets = await withMetadata(() => admin.fetchTopicOffsets(topic));
     return offsets
       .map(({ partition, low, high }) => ({ partition, low: Number(low), high: Number(high) }))
       .sort((left, right) => left.partition - right.partition);

@@ -3,7 +3,7 @@ import { differencesOf } from "../audit/as-of-diff.js";
 import { isSignedAsOf, signAsOf } from "../audit/as-of-manifest.js";
 import { asOfRows } from "../audit/as-of-rows.js";
 import { notaryKey } from "../audit/checkpoint.js";
-import { explained } from "../audit/diff-events.js";
+import { type ExplainedDifference, explained } from "../audit/diff-events.js";
 import { standaloneCodec } from "../log/codec.js";
 import type { Log } from "../log/log.js";
 import { type OwnTopics, ownTopics } from "../log/own-topics.js";
@@ -273,7 +273,8 @@ describe("an as-of on Kafka and Postgres", () => {
     const leftOut = inputs.find(
       ({ source }) => source.partition === skipped.partition && source.offset === skipped.offset,
     );
-    const row = more.notes?.rows.find(({ key: name }) => name.visit_id === leftOut?.key);
+    const rowsTold: readonly ExplainedDifference[] = more.notes?.rows ?? [];
+    const row = rowsTold.find(({ key: name }) => name.visit_id === leftOut?.key);
     expect(row?.events.map(({ recordedAt }) => recordedAt > from)).toEqual([true]);
   });
 

@@ -41,7 +41,8 @@ export interface PlayedUnits {
 export const placeOfUnit = (unit: number) => ({ partition: unit % 2, offset: 1 + Math.floor(unit / 2) });
 
 function actOf(unit: number, index: number): Note["act"] {
-  if (unit >= 30 && index === 3) return "park";
+  // Some keys, whichever units fall into the time that is asked for.
+  if (unit >= 30 && unit % 3 === 0 && index === 3) return "park";
   return (["set", "line", "set", "delete"] as const)[(unit + index) % 4] as Note["act"];
 }
 
