@@ -9,6 +9,7 @@ import { makePackage } from "../engine/audit/package.js";
 import { recordsOfPeriod } from "../engine/audit/period.js";
 import type { PlacedRecord } from "../engine/audit/read-places.js";
 import { readableTrail } from "../engine/audit/readable.js";
+import { assertStillOpen, type OpenedUnder } from "../engine/audit/still-open.js";
 import { type Trail, trailKinds, trailOf } from "../engine/audit/trail.js";
 import { fetchSchema } from "../engine/log/registry.js";
 import { readJournalId } from "../engine/log/topics.js";
@@ -47,6 +48,7 @@ interface Gathered {
   readonly subject: { readonly kind: string; readonly id: string };
   readonly records: readonly PlacedRecord[];
   readonly trail: Trail | undefined;
+  readonly opened: OpenedUnder | undefined;
   /** Epoch milliseconds, inclusive. */
   readonly period?: { readonly from: number; readonly until: number };
 }
@@ -63,11 +65,10 @@ async function gather(
     if (from >= to) throw new InvalidArgumentError("the end of a period comes after its beginning.");
     const id = `${new Date(from).toISOString()}/${new Date(to).toISOString()}`;
     const records = await recordsOfPeriod(log, from, to);
-    return { subject: { kind, id }, records, trail: undefined, period: { from, until: to - 1 } };
+    return { subject: { kind, id }, records, trail: undefined, opened: undefined, period: { from, until: to - 1 } };
   }
   const id = surrogateOf(given);
-  const { trail, records } = await trailOf(source, trailKindOf(kind), id);
-  return { subject: { kind, id }, records, trail };
+  return { subject: { kind, id }, ...(await trailOf(source, trailKindOf(kind), id)) };
 }
 
 /** Files beside records and proofs. */
@@ -88,7 +89,8 @@ async function furtherFiles(
     for (const { place, bytes } of trail.units) if (bytes) files.set(`units/${place.replace("/", "-")}.bin`, bytes);
   }
   const accesses = [];
-  const patients = new Set(trail?.patients);
+  const others = new Set(trail?.apart.patients);
+  const patients = new Set(trail?.patients.filter((id) => !others.has(id)));
   if (patients.size > 0) accesses.push(...(await disclosuresOf(source, { patients, records }, 0)));
   else
     for await (const each of auditRecords(log, codec))
@@ -182,6 +184,8 @@ export function registerAuditPackage(command: Command): void {
           },
         );
         const file = options.out ?? `audit-${subject.kind}-${subject.id.replace(/[^0-9a-zA-Z-]+/g, "_")}.zip`;
+        // Making it waits for the notary, and may make an as-of: long enough for an erasure.
+        await assertStillOpen(pool, gathered.opened);
         writeOwn(file, archive);
         const made = {
           file,

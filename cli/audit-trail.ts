@@ -1,6 +1,7 @@
 import type { Command } from "commander";
 import { recordAccess } from "../engine/audit/access.js";
 import { type ReadableTrail, readableTrail } from "../engine/audit/readable.js";
+import { assertStillOpen } from "../engine/audit/still-open.js";
 import { type TrailKind, trailOf } from "../engine/audit/trail.js";
 import { type AccessOptions, actorOf, shown, surrogateOf, trailKindOf, withAccessOptions } from "./audit-options.js";
 import { withAudit } from "./audit-source.js";
@@ -37,9 +38,14 @@ function printEvent(event: ReadableTrail["events"][number]): void {
 }
 
 /** Units in the order received, each with the events made of it, each with the rows that it changed. */
-function printTrail({ subject, patients, by, units, events, deliveries }: ReadableTrail): void {
+function printTrail({ subject, patients, apart, held, by, units, events, deliveries }: ReadableTrail): void {
   print(`${subject.kind} ${subject.id}  (${events.length} events of ${units.length} units, by ${by})`);
   if (subject.kind === "patient" && patients.length > 1) print(`merged or named with: ${patients.join(" ")}`);
+  if (apart.patients.length > 0)
+    print(`NOT with it: ${apart.patients.join(" ")}, un-merged or booked wrongly; units that tell of them stay sealed`);
+  if (apart.visits.length > 0) print(`visits moved to others, each with a trail of its own: ${apart.visits.join(" ")}`);
+  for (const { projection, key, place, code } of held)
+    print(`HELD BACK in ${projection}: ${key} from ${place} on (${code}); see parked show ${projection} ${place}`);
   for (const unit of units) {
     print();
     printUnit(unit);
@@ -63,8 +69,8 @@ export function registerAuditTrail(command: Command): void {
     json: "one JSON object; bytes in base64",
   };
   withAccessOptions(trail, told).action((kind: TrailKind, id: string, options: TrailOptions) =>
-    withAudit(options, async ({ log, codec, source }) => {
-      const { trail } = await trailOf(source, kind, id);
+    withAudit(options, async ({ log, pool, codec, source }) => {
+      const { trail, opened } = await trailOf(source, kind, id);
       await recordAccess(log, codec, {
         action: options.open ? "OPEN" : "READ",
         command: "audit trail",
@@ -75,6 +81,7 @@ export function registerAuditTrail(command: Command): void {
         reason: options.reason,
         actor: actorOf(options.by),
       });
+      await assertStillOpen(pool, opened);
       const readable = readableTrail(trail, source.projections);
       if (options.json) {
         const units = readable.units.map((unit) => ({ ...unit, bytes: unit.bytes?.toString("base64") ?? null }));

@@ -91,6 +91,7 @@ export function registerRetranslate(command: Command): void {
               filter: { partner, connector, code, since, until },
               reason,
               dryRun,
+              clockSkew: settings.CLOCK_SKEW_SECONDS * 1000,
             }),
           );
           if (!dryRun) {

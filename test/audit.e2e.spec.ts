@@ -309,6 +309,27 @@ describe("the audit of an installation", () => {
     expect((await call("audit", "access", "--json")).stdout).toMatch(/"action":"REPLAY"[^\n]*"examination"/);
   });
 
+  it("hands out nothing of a patient who is erased while a package is put together", async () => {
+    const id = await oneId("SELECT max(patient_id::text) AS id FROM projections.patients WHERE status = 'active'");
+    const file = join(installation.home, "erased.zip");
+    // It waits for the notary's signature, as it may for two minutes.
+    const holding = await installation.pool.connect();
+    await holding.query("BEGIN; LOCK TABLE engine.notary_checkpoints IN ACCESS EXCLUSIVE MODE");
+    const making = call("audit", "package", "patient", id, "--out", file, "--open", "--reason", "asked for");
+    const waiting =
+      "SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock' AND query LIKE 'SELECT size, root%'";
+    await expect.poll(async () => (await installation.query(waiting)).length, { timeout: 30_000 }).toBe(1);
+    await installation.query(`SELECT engine.vault_destroy(ARRAY['${id}'::uuid])`);
+    await holding.query("COMMIT");
+    holding.release();
+    expect(await making).toMatchObject({
+      exitCode: 75,
+      stdout: "",
+      stderr: expect.stringContaining("TRIB_AUDIT_ERASED_MEANWHILE"),
+    });
+    expect(existsSync(file)).toBe(false);
+  });
+
   it("names what was changed in the notary's own tables, with exit code 3", async () => {
     const [row] = await installation.query(
       "SELECT topic, partition, max(log_offset) / 2 AS middle FROM engine.notary_chain GROUP BY 1, 2 ORDER BY count(*) DESC LIMIT 1",

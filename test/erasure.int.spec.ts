@@ -18,6 +18,8 @@ import { closedOpener, sealedOpener } from "../engine/service/sealed-opener.js";
 import { type EraseOptions, erasePatient } from "../engine/vault/erase.js";
 import { recordsOfPerson } from "../engine/vault/person.js";
 import timeline from "../projections/timeline/projection.js";
+import { erasedWhileTranslated } from "./erasure/again.js";
+import { trailsOfParted } from "./erasure/trails.js";
 import { openRegion, projections, type Region } from "./region.js";
 
 let region: Region;
@@ -383,7 +385,11 @@ describe("an erasure", () => {
       expect({ name, differing }).toEqual({ name, differing: 0 });
   });
 
+  erasedWhileTranslated(() => region);
+
   it("is refused for who is not known", async () => {
     await expect(erasePatient(erasing(), request("Nobody"))).rejects.toMatchObject({ code: "TRIB_CLI_NOT_FOUND" });
   });
 });
+
+describe("a trail", () => trailsOfParted(() => ({ region, unit, told, patientOf, visitOf, claimOf })));

@@ -76,7 +76,7 @@ async function storiesOf(source: DiffSource, keys: ReadonlySet<string>): Promise
   const apply = (event: LaneEvent) => {
     let story = stories.get(event.key);
     if (!story) {
-      story = { teller: new ChangeTeller([projection], opens, decisions), told: [], standing: [] };
+      story = { teller: new ChangeTeller([projection], opens, () => ({ decisions })), told: [], standing: [] };
       stories.set(event.key, story);
     }
     const { teller, standing: before } = story;

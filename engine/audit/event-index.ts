@@ -1,12 +1,15 @@
 import type { EventType } from "../../schemas/events.generated.js";
 import type { Codec } from "../log/codec.js";
-import type { Log } from "../log/log.js";
+import type { IncomingRecord, Log } from "../log/log.js";
 import { parsePosition, positionHeader } from "../log/position.js";
 import { entities, entityOfTopic, eventsTopic } from "../log/schemas.js";
+import { storableText } from "../projector/checkpoint.js";
+import type { Decisions } from "../projector/decisions.js";
 import { Positions } from "../projector/positions.js";
 import { TributaryError } from "../service/errors.js";
 import type { Pool } from "../store/pool.js";
 import { decodeWith } from "./decode.js";
+import { heldKeysOf } from "./held-back.js";
 import { livesOf, undecodable } from "./placed-event.js";
 import type { PlacedRecord, RecordPlace } from "./read-places.js";
 
@@ -138,45 +141,49 @@ function mentions({ patients, visits, claims, remittances }: Subjects): (key: st
   return (key, value) => ids.has(key) || searched.some((id) => value.includes(id));
 }
 
+/** What of the log is read for events. */
+interface Stretch {
+  /** First offset of a partition, and the one after the last; default where it ends. Undefined: nothing of it. */
+  readonly of: (topic: string, partition: number) => { readonly from: number; readonly to?: number } | undefined;
+  /** Whether a record may be wanted, by a look at it that costs little. */
+  readonly mentions: (topic: string, record: IncomingRecord) => boolean;
+  readonly concerns: (place: EventPlace) => boolean;
+}
+
 /**
- * Reads what the log has from an offset on; repetitions of the publisher are left out, and what a unit translated again
- * supersedes, as in the timeline.
+ * Reads what the log has; repetitions of the publisher are left out, and what a unit translated again supersedes, as in
+ * the timeline.
  */
 async function inLog(
   log: Pick<Log, "read" | "watermarks">,
   codec: Codec,
-  subjects: Subjects,
-  from: (topic: string, partition: number) => number,
+  { of, mentions: isMentioned, concerns: isWanted }: Stretch,
 ): Promise<EventPlace[]> {
   const found: EventPlace[] = [];
-  const isMentioned = mentions(subjects);
   for (const topic of entities.map(eventsTopic)) {
     for (const { partition, low, high } of await log.watermarks(topic)) {
+      const stretch = of(topic, partition);
+      if (!stretch) continue;
       const positions = new Positions(undefined, "{}");
       const keys = new Map<EventPlace, string>();
       const again = new Set<string>();
       const about = new Set<string>();
-      for await (const records of log.read(topic, partition, Math.max(low, from(topic, partition)), high)) {
+      const end = Math.min(high, stretch.to ?? high);
+      for await (const records of log.read(topic, partition, Math.max(low, stretch.from), end)) {
         for (const record of records) {
           const { offset, key, value } = record;
           // What supersedes a fact may no longer mention whom that was about.
-          if (!value || !(about.has(key) || isMentioned(key, value))) continue;
+          if (!value || !(about.has(key) || isMentioned(topic, record))) continue;
           const position = parsePosition(record.headers[positionHeader] ?? "");
           if (!position) continue;
           const decoded = await decodeWith(codec, value).catch(undecodable);
           if (!decoded) continue;
           const { type, event } = decoded;
           if (!positions.take(position, event.meta.id)) continue;
-          const place = {
-            topic,
-            partition,
-            offset,
-            eventId: event.meta.id,
-            type,
-            ...subjectsOf(topic, type, key, event),
-          };
+          const eventId = event.meta.id;
+          const place = { topic, partition, offset, eventId, type, ...subjectsOf(topic, type, key, event) };
           if (event.meta.origin) again.add(key);
-          if (!concerns(subjects, place)) continue;
+          if (!isWanted(place)) continue;
           keys.set(place, key);
           about.add(key);
         }
@@ -192,26 +199,93 @@ async function inLog(
   return found;
 }
 
+/** What of the log is about some subjects, from an offset on. */
+function aboutThem(subjects: Subjects, from: (topic: string, partition: number) => number): Stretch {
+  const isMentioned = mentions(subjects);
+  return {
+    of: (topic, partition) => ({ from: from(topic, partition) }),
+    mentions: (_topic, { key, value }) => isMentioned(key, value ?? Buffer.alloc(0)),
+    concerns: (place) => concerns(subjects, place),
+  };
+}
+
 /**
- * By the timeline as far as it has come, and by reading the rest of the log; without a timeline by reading all of it.
- * @param scan reads the log in any case.
+ * Events that the timeline has passed by and has no row of: those that wait behind one that it can't apply, that one
+ * included where it is an event at all, and those that an operator made it skip.
+ */
+async function passedBy(
+  { log, pool, codec }: IndexParts,
+  vector: ReadonlyMap<string, number>,
+  decisions: Pick<Decisions, "standing"> | undefined,
+): Promise<EventPlace[]> {
+  const lanes = new Map<string, Map<string, number>>();
+  for (const { topic, partition, key, offset } of await heldKeysOf(pool, "timeline")) {
+    const name = `${topic}/${partition}`;
+    lanes.set(name, (lanes.get(name) ?? new Map()).set(key, Number(offset)));
+  }
+  const skipped = new Map<string, Set<number>>();
+  for (const decided of decisions?.standing() ?? []) {
+    const [, lane, offset] = /^(.*)\/(\d+) skip$/.exec(decided) ?? [];
+    if (lane) skipped.set(lane, (skipped.get(lane) ?? new Set()).add(Number(offset)));
+  }
+  const found: EventPlace[] = [];
+  for (const lane of new Set([...lanes.keys(), ...skipped.keys()])) {
+    const held = lanes.get(lane);
+    const skips = skipped.get(lane);
+    const isWanted = (key: string, offset: number) =>
+      offset >= (held?.get(storableText(key)) ?? Infinity) || (skips?.has(offset) ?? false);
+    const from = Math.min(...(held?.values() ?? []), ...(skips ?? []));
+    const to = vector.get(lane) ?? 0;
+    found.push(
+      ...(await inLog(log, codec, {
+        of: (topic, partition) => (`${topic}/${partition}` === lane ? { from, to } : undefined),
+        mentions: (_topic, { key, offset }) => isWanted(key, offset),
+        concerns: () => true,
+      })),
+    );
+  }
+  return found;
+}
+
+interface IndexParts {
+  readonly log: Pick<Log, "read" | "watermarks">;
+  readonly pool: Pool;
+  readonly codec: Codec;
+}
+
+/**
+ * By the timeline as far as it has come, with what it holds back or was made to skip, and by reading the rest of the log;
+ * without a timeline by reading all of it.
+ * @param options.scan reads the log in any case.
+ * @param options.decisions what operators decided about events of the timeline; default nothing.
  */
 export async function eventIndex(
-  parts: { readonly log: Pick<Log, "read" | "watermarks">; readonly pool: Pool; readonly codec: Codec },
-  scan = false,
+  parts: IndexParts,
+  { scan = false, decisions }: { readonly scan?: boolean | undefined; readonly decisions?: Decisions | undefined } = {},
 ): Promise<{ readonly find: FindEvents; readonly by: "timeline" | "log" }> {
   const { log, pool, codec } = parts;
   const vector = scan ? undefined : await timelineVector(pool);
-  if (!vector) return { by: "log", find: (subjects) => inLog(log, codec, subjects, () => 0) };
+  if (!vector)
+    return {
+      by: "log",
+      find: (subjects) =>
+        inLog(
+          log,
+          codec,
+          aboutThem(subjects, () => 0),
+        ),
+    };
   const from = (topic: string, partition: number) => vector.get(`${topic}/${partition}`) ?? 0;
+  const passed = await passedBy(parts, vector, decisions);
   return {
     by: "timeline",
     async find(subjects) {
       const known = await inTimeline(pool, subjects);
       // What the publisher repeated since is known already.
       const ids = new Set(known.map(({ eventId }) => eventId));
-      const later = await inLog(log, codec, subjects, from);
-      return [...known, ...later.filter(({ eventId }) => !ids.has(eventId))];
+      const waiting = passed.filter((place) => concerns(subjects, place));
+      const later = await inLog(log, codec, aboutThem(subjects, from));
+      return [...known, ...[...waiting, ...later].filter(({ eventId }) => !ids.has(eventId))];
     },
   };
 }

@@ -2,6 +2,7 @@ import type { Decisions } from "../projector/decisions.js";
 import type { AnyProjection } from "../projector/definition.js";
 import type { LaneEvent } from "../projector/events.js";
 import { PureFold, type PureInput } from "../projector/pure.js";
+import { refusedBefore } from "../projector/retelling.js";
 import { valuesEqual } from "../projector/values.js";
 
 /** What an event did to a row of a read model. */
@@ -21,36 +22,68 @@ export interface FoldedChanges {
   readonly parked: readonly string[];
 }
 
+/** Where a read model holds a key back. */
+export interface HeldFrom {
+  readonly offset: number;
+  /** Whether the event there is among those told: one that can't be decoded isn't. */
+  readonly isTold: boolean;
+}
+
+/** What a read model does with events beyond what its fold says. */
+export interface Handling {
+  /** What operators decided about events; default nothing. */
+  readonly decisions?: Pick<Decisions, "decisionAt"> | undefined;
+  /** By {@link laneName}; default none. */
+  readonly held?: ReadonlyMap<string, HeldFrom> | undefined;
+}
+
+export const laneName = (topic: string, partition: number, key: string): string => `${topic}/${partition}/${key}`;
+
 type Rows = ReadonlyMap<string, Readonly<Record<string, unknown>>>;
 
 /** Folds the events of some entities, all of them from their first, and tells what each changed in the keyed tables. */
 export class ChangeTeller {
-  readonly #folds: readonly { readonly fold: PureFold; readonly name: string; seen: Map<string, Rows> }[];
+  readonly #folds: readonly {
+    readonly fold: PureFold;
+    readonly name: string;
+    /** Keys that it is still to hold back. */
+    readonly toHold: Map<string, HeldFrom>;
+    seen: Map<string, Rows>;
+  }[];
   readonly #showsRestricted: boolean;
 
   /**
    * @param showsRestricted whether columns that identify a person are told too: their content must be opened then.
-   * @param decisions what operators decided about events; default nothing.
+   * @param handling of a read model by its name; default as its fold says.
    */
   constructor(
     projections: readonly AnyProjection[],
     showsRestricted: boolean,
-    decisions?: Pick<Decisions, "decisionAt">,
+    handling: (projection: string) => Handling = () => ({}),
   ) {
     this.#showsRestricted = showsRestricted;
-    const options = decisions ? { decisions } : {};
     this.#folds = projections
-      .map((projection) => ({
-        fold: new PureFold(projection, options),
-        name: projection.name,
-        seen: new Map<string, Rows>(),
-      }))
+      .map((projection) => {
+        const { decisions, held } = handling(projection.name);
+        const fold = new PureFold(projection, decisions ? { decisions } : {});
+        return { fold, name: projection.name, toHold: new Map(held), seen: new Map<string, Rows>() };
+      })
       .filter(({ fold }) => fold.layout.keyed.length > 0);
   }
 
   /** The next event; those of one partition in its order. */
   apply(event: PureInput): FoldedChanges {
-    return this.#told(event.type, (fold) => fold.apply(event));
+    const { topic, partition, offset } = event.source;
+    const lane = laneName(topic, partition, event.key);
+    return this.#told(event.type, (fold, toHold) => {
+      const from = toHold.get(lane);
+      if (from && (from.isTold ? offset === from.offset : offset > from.offset)) {
+        toHold.delete(lane);
+        const source = { ...event.source, offset: from.offset };
+        fold.apply({ ...event, type: undefined, event: {}, sealed: null, source, undecodable: refusedBefore });
+      }
+      fold.apply(event);
+    });
   }
 
   /**
@@ -62,14 +95,14 @@ export class ChangeTeller {
     return this.#told(undefined, (fold) => fold.retell(event, before, after));
   }
 
-  #told(type: PureInput["type"], work: (fold: PureFold) => void): FoldedChanges {
+  #told(type: PureInput["type"], work: (fold: PureFold, toHold: Map<string, HeldFrom>) => void): FoldedChanges {
     const changes: RowChange[] = [];
     const parked: string[] = [];
     for (const projection of this.#folds) {
-      const { fold, name, seen } = projection;
+      const { fold, name, seen, toHold } = projection;
       if (type !== undefined && !fold.layout.eventTypes.includes(type)) continue;
       const held = fold.parked.length;
-      work(fold);
+      work(fold, toHold);
       if (fold.parked.length > held) parked.push(name);
       for (const table of fold.layout.keyed) {
         const before: Rows = seen.get(table.name) ?? new Map();

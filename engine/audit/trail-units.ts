@@ -38,17 +38,30 @@ export interface TrailUnit {
   readonly again: { readonly unit: string; readonly generation: number; readonly reason: string | null } | null;
 }
 
-/** @param vault given only where the reader may open units. */
+/** How units are opened. */
+export interface OpeningUnits {
+  readonly vault: Vault;
+  /** Whose units stay closed: what is sealed for them, too, tells of them. Surrogate ids. */
+  readonly apart: ReadonlySet<string>;
+  /** The names of keys under which anything is opened are added to it. */
+  readonly under: Set<string>;
+}
+
+/** @param opening given only where the reader may open units. */
 export async function unitsOf(
   codec: Codec,
   journal: readonly PlacedRecord[],
-  vault: Vault | undefined,
+  opening: OpeningUnits | undefined,
 ): Promise<TrailUnit[]> {
   const entries = await decodeEntries(
     codec,
     journal.map(({ record }) => record),
   );
-  const keys = vault && (await vault.openKeys(entries.flatMap(({ sealedFor }) => sealedFor)));
+  const isApart = ({ sealedFor }: (typeof entries)[number]) =>
+    sealedFor.some(({ subject }) => opening?.apart.has(subject) ?? false);
+  const names = entries.filter((entry) => !isApart(entry)).flatMap(({ sealedFor }) => sealedFor);
+  const keys = opening && (await opening.vault.openKeys(names));
+  for (const name of keys?.keys() ?? []) opening?.under.add(name);
   const units = entries.map((entry, index): TrailUnit => {
     const { partition, offset, record } = journal[index] as PlacedRecord;
     const chain = entry.sealedFor.flatMap((name): DataKey[] => {
@@ -58,7 +71,7 @@ export async function unitsOf(
     const { origin, generation, reason } = entry;
     // One of several keys is gone when a patient was erased: then nobody opens the unit any more.
     const content =
-      keys && !origin && chain.length === entry.sealedFor.length
+      keys && !origin && chain.length === entry.sealedFor.length && !isApart(entry)
         ? openUnit(entry.receiptId, chain, entry.sealedUnit)
         : undefined;
     return {

@@ -1,19 +1,23 @@
 import { eventCatalog } from "../../schemas/events.generated.js";
 import type { Codec } from "../log/codec.js";
 import type { Log } from "../log/log.js";
-import { journalTopic } from "../log/schemas.js";
+import { eventsTopic, journalTopic } from "../log/schemas.js";
 import type { AnyProjection } from "../projector/definition.js";
 import type { Opener } from "../projector/ports.js";
 import { TributaryError } from "../service/errors.js";
 import type { Pool } from "../store/pool.js";
+import { keyText } from "../vault/data-key.js";
+import { keyOfSealedEvent } from "../vault/sealed-event.js";
 import type { Vault } from "../vault/vault.js";
-import { decodeWith } from "./decode.js";
-import { type EventPlace, eventIndex, type FindEvents, subjectsWith } from "./event-index.js";
+import { eventIndex, type FindEvents, subjectsWith } from "./event-index.js";
+import { decisionsOf, type HeldKey, heldKeys } from "./held-back.js";
+import { eventsAboutPatient, type FoundPatient, idsOf, nothingApart } from "./patient-records.js";
 import { type PlacedEvent, placedEvent } from "./placed-event.js";
 import { type PlacedRecord, placeName, readPlaces } from "./read-places.js";
-import { ChangeTeller, type FoldedChanges, type RowChange } from "./row-changes.js";
+import { ChangeTeller, type FoldedChanges, type HeldFrom, laneName, type RowChange } from "./row-changes.js";
+import { type OpenedUnder, vaultEpoch } from "./still-open.js";
 import { inTrailOrder, livesAround, ordered } from "./trail-order.js";
-import { type TrailUnit, unitsOf } from "./trail-units.js";
+import { type OpeningUnits, type TrailUnit, unitsOf } from "./trail-units.js";
 
 export const trailKinds = ["claim", "visit", "patient"] as const;
 export type TrailKind = (typeof trailKinds)[number];
@@ -49,8 +53,25 @@ export interface TrailEvent {
 
 export interface Trail {
   readonly subject: { readonly kind: TrailKind; readonly id: string };
-  /** All patients concerned: for a patient those of merged records too. */
+  /** All patients concerned: for a patient those of merged records too, and whom events name. */
   readonly patients: readonly string[];
+  /**
+   * What was once told as the patient's and is another's: records whose merge was undone, patients whose visits were
+   * booked on this one, and visits that were moved away. Of them the trail has only that it was so, and nothing opened.
+   */
+  readonly apart: { readonly patients: readonly string[]; readonly visits: readonly string[] };
+  /**
+   * Keys that read models hold back, each from a place on: rows say nothing of what is there and after it, until an
+   * operator decides (`tributary parked`).
+   */
+  readonly held: readonly {
+    readonly projection: string;
+    /** `topic/partition/offset` of the first that is held back. */
+    readonly place: string;
+    readonly key: string;
+    readonly code: string;
+    readonly reason: string;
+  }[];
   /** How the events were found. */
   readonly by: "timeline" | "log";
   /** In the order in which they were received. */
@@ -69,6 +90,8 @@ export interface TrailRecords {
   readonly trail: Trail;
   /** Events and journal entries as the log has them. */
   readonly records: readonly PlacedRecord[];
+  /** Under what it was opened: to be asked about before it is handed out. */
+  readonly opened: OpenedUnder | undefined;
 }
 
 export interface TrailSource {
@@ -82,33 +105,15 @@ export interface TrailSource {
   readonly open?: { readonly vault: Vault; readonly opener: Opener };
 }
 
-/** Events of a subject, and for a patient all ids that were merged with it. */
-async function placesOf(find: FindEvents, source: TrailSource, kind: TrailKind, id: string) {
-  const ids = (places: readonly EventPlace[], pick: (place: EventPlace) => string | null) =>
-    new Set(places.flatMap((place) => pick(place) ?? []));
-  if (kind === "visit")
-    return { places: await find(subjectsWith({ visits: new Set([id]) })), patients: new Set<string>() };
-  if (kind === "claim") {
-    const places = await find(subjectsWith({ claims: new Set([id]) }));
-    const remittances = ids(places, ({ remittanceId }) => remittanceId);
-    if (remittances.size > 0) places.push(...(await find(subjectsWith({ remittances }))));
-    return { places, patients: new Set<string>() };
-  }
-  const { patients, named } = await closure(find, source, id);
-  const visits = ids(named, ({ visitId }) => visitId);
-  const claims = ids(named, ({ claimId }) => claimId);
-  return { places: await find(subjectsWith({ patients, visits, claims })), patients };
-}
-
-/** A patient and all whose records were merged with its own, whichever way, and the events that name any of them. */
-async function closure(find: FindEvents, source: TrailSource, id: string) {
-  let patients = new Set([id]);
-  for (;;) {
-    const named = await find(subjectsWith({ patients }));
-    const merged = new Set([...patients, ...(await mergedWith(source, named))]);
-    if (merged.size === patients.size) return { patients, named };
-    patients = merged;
-  }
+/** Events of a subject, and for a patient all ids that are merged with it. */
+async function placesOf(find: FindEvents, source: TrailSource, kind: TrailKind, id: string): Promise<FoundPatient> {
+  const nobody = { patients: new Set<string>(), apart: nothingApart };
+  if (kind === "visit") return { ...nobody, places: await find(subjectsWith({ visits: new Set([id]) })) };
+  if (kind === "patient") return eventsAboutPatient(find, source, id);
+  const places = await find(subjectsWith({ claims: new Set([id]) }));
+  const remittances = idsOf(places, ({ remittanceId }) => remittanceId);
+  if (remittances.size > 0) places.push(...(await find(subjectsWith({ remittances }))));
+  return { ...nobody, places };
 }
 
 /** All ids of a patient over merges, and the events about it, its visits and claims. */
@@ -116,29 +121,29 @@ export async function eventsOfPatient(
   source: TrailSource,
   id: string,
 ): Promise<{ readonly patients: ReadonlySet<string>; readonly records: readonly PlacedRecord[] }> {
-  const { find } = await eventIndex(source, source.scan);
+  const { log, codec, scan } = source;
+  const decided = await decisionsOf(log, codec, [timeline]);
+  const { find } = await eventIndex(source, { scan, decisions: decided.get(timeline) });
   const { patients, places } = await placesOf(find, source, "patient", id);
-  return { patients, records: await readPlaces(source.log, places) };
+  return { patients, records: await readPlaces(log, places) };
 }
 
-/** Both sides of the merges among some events. */
-async function mergedWith({ log, codec }: TrailSource, places: readonly EventPlace[]): Promise<string[]> {
-  const merges = places.filter(({ type }) => type === "PatientsMerged");
-  const found: string[] = [];
-  for (const { record } of await readPlaces(log, merges)) {
-    const decoded = await decodeWith(codec, record.value ?? Buffer.alloc(0));
-    if (decoded.type !== "PatientsMerged") continue;
-    found.push(decoded.event.survivingPatientId, decoded.event.retiredPatientId);
-  }
-  return found;
+/** Whether what is sealed in an event is of somebody who is no longer among a patient's records. */
+function isApart({ event }: PlacedEvent, apart: ReadonlySet<string>): boolean {
+  const owner = event.sealed ? keyOfSealedEvent(event.sealed).subject : undefined;
+  return [owner, event.patientId].some((id) => apart.has(String(id)));
 }
 
 async function openedOf(
   events: readonly PlacedEvent[],
   opener: Opener | undefined,
+  { apart, under }: Pick<OpeningUnits, "apart" | "under">,
 ): Promise<ReadonlyMap<PlacedEvent, object>> {
-  const sealed = events.filter(({ event, type }) => event.sealed && eventCatalog[type].sealed !== null);
+  const sealed = events.filter(
+    (placed) => placed.event.sealed && eventCatalog[placed.type].sealed !== null && !isApart(placed, apart),
+  );
   if (!opener || sealed.length === 0) return new Map();
+  for (const { event } of sealed) under.add(keyText(keyOfSealedEvent(event.sealed as Buffer)));
   const opened = await opener.open(
     sealed.map(({ type, event }) => ({ type, eventId: event.meta.id, sealed: event.sealed as Buffer })),
   );
@@ -148,6 +153,22 @@ async function openedOf(
 /** Places in the journal of the entry that brought an event, and of the unit as it was received. */
 const journalPlaces = ({ position, origin }: PlacedEvent) =>
   [position, origin ?? position].map(({ partition, offset }) => ({ topic: journalTopic, partition, offset }));
+/** The read model that finds events. */
+const timeline = "timeline";
+
+/** Where a read model holds the keys of some events, by lane. */
+function heldFrom(held: readonly HeldKey[], projection: string, events: readonly PlacedEvent[]): Map<string, HeldFrom> {
+  const told = new Set(events.map(placeName));
+  return new Map(
+    held
+      .filter((one) => one.projection === projection)
+      .map(({ topic, partition, key, offset }) => [
+        laneName(topic, partition, key),
+        { offset: Number(offset), isTold: told.has(placeName({ topic, partition, offset: Number(offset) })) },
+      ]),
+  );
+}
+
 const nothing: FoldedChanges = { changes: [], parked: [] };
 
 /**
@@ -156,19 +177,29 @@ const nothing: FoldedChanges = { changes: [], parked: [] };
  * @throws TRIB_CLI_NOT_FOUND when the log has no event about it.
  */
 export async function trailOf(source: TrailSource, kind: TrailKind, id: string): Promise<TrailRecords> {
-  const { log, codec, projections, open } = source;
-  const { find, by } = await eventIndex(source, source.scan);
-  const { places, patients } = await placesOf(find, source, kind, id);
+  const { log, pool, codec, projections, scan, open } = source;
+  const decided = await decisionsOf(log, codec, [timeline, ...projections.map(({ name }) => name)]);
+  const { find, by } = await eventIndex(source, { scan, decisions: decided.get(timeline) });
+  const { places, patients: found, apart } = await placesOf(find, source, kind, id);
+  const patients = new Set(found);
   if (places.length === 0) throw new TributaryError("TRIB_CLI_NOT_FOUND", `The log has no event about ${kind} ${id}.`);
-  const found: PlacedEvent[] = [];
-  for (const record of await readPlaces(log, places)) found.push(await placedEvent(codec, record));
-  const keys = (await livesAround(source, found)).map(ordered);
+  const about: PlacedEvent[] = [];
+  for (const record of await readPlaces(log, places)) about.push(await placedEvent(codec, record));
+  const isTold = ({ record, type, topic }: PlacedEvent) =>
+    topic !== eventsTopic("visit") || type === "VisitMoved" || !apart.visits.has(record.key);
+  const keys = (await livesAround(source, about)).map((life) => ordered(life).filter(({ event }) => isTold(event)));
   const events = keys.flat().map(({ event }) => event);
   const journal = await readPlaces(log, events.flatMap(journalPlaces));
   const takenAt = new Map(journal.map((placed) => [placeName(placed), placed.record.timestamp]));
-  const opened = await openedOf(events, open?.opener);
+  const under = { epoch: open ? await vaultEpoch(pool) : 0, keys: new Set<string>() };
+  const opening = { apart: apart.patients, under: under.keys };
+  const opened = await openedOf(events, open?.opener, opening);
 
-  const teller = new ChangeTeller(projections, open !== undefined);
+  const held = await heldKeys(pool, events);
+  const teller = new ChangeTeller(projections, open !== undefined, (name) => ({
+    decisions: decided.get(name),
+    held: heldFrom(held, name, events),
+  }));
   const toldAt = (event: PlacedEvent) =>
     event.origin ? (takenAt.get(placeName({ topic: journalTopic, ...event.origin })) ?? 0) : event.position.recordedAt;
   const told = inTrailOrder(keys, toldAt).map(({ event: placed, supersededBy }): TrailEvent => {
@@ -191,7 +222,8 @@ export async function trailOf(source: TrailSource, kind: TrailKind, id: string):
       supersededBy: supersededBy ? placeName(supersededBy) : null,
       event: clear,
       opened: content,
-      ...(supersededBy ? nothing : teller.apply(input)),
+      // Of a visit that is another's not enough is told to say what it changed.
+      ...(supersededBy || apart.visits.has(record.key) ? nothing : teller.apply(input)),
     };
   });
   for (const { patientId } of places) if (patientId) patients.add(patientId);
@@ -199,11 +231,16 @@ export async function trailOf(source: TrailSource, kind: TrailKind, id: string):
     trail: {
       subject: { kind, id },
       patients: [...patients].sort(),
+      apart: { patients: [...apart.patients].sort(), visits: [...apart.visits].sort() },
+      held: held.map(({ projection, topic, partition, offset, key, code, reason }) => {
+        return { projection, place: placeName({ topic, partition, offset: Number(offset) }), key, code, reason };
+      }),
       by,
-      units: await unitsOf(codec, journal, open?.vault),
+      units: await unitsOf(codec, journal, open && { ...opening, vault: open.vault }),
       events: told,
       deliveries: [],
     },
     records: [...events, ...journal],
+    opened: open && under,
   };
 }

@@ -62,6 +62,8 @@ export interface RetranslateOptions extends JournalSource {
   readonly dryRun: boolean;
   /** Most bytes of one encoded event; default 900,000. */
   readonly eventLimit?: number;
+  /** Most milliseconds by which clocks differ; default 0. See {@link erasedSince}. */
+  readonly clockSkew?: number;
   /** Told after each unit that differs was written. */
   readonly onWritten?: () => void;
 }
@@ -229,12 +231,13 @@ class Retranslation {
     }
     const changes = new Map<EventType, TypeChanges>();
     const drafts = drafted(standing, made, changes);
-    const { dryRun, pool } = this.#options;
+    const { dryRun, pool, clockSkew } = this.#options;
     if (drafts.length > 0) {
       const subjects = sealedFor(drafts);
       const keys = dryRun ? undefined : await this.#options.vault.keysFor(subjects);
-      // Asked once the keys are had: one made after an erasure is never used for what was received before it.
-      if ((await erasedSince(pool, subjects, entry)).size > 0) {
+      // Asked once the keys are had: one made after an erasure is never used for what was received before it. Whoever is
+      // erased after the answer takes along what is written, as it is sealed under the keys had.
+      if ((await erasedSince(pool, subjects, entry, clockSkew)).size > 0) {
         this.#counts.erased++;
         return;
       }

@@ -30,6 +30,11 @@ export const errorDefinitions = {
       "Somebody changed `engine.notary_chain`: `tributary audit verify` names the first place; restore the table.",
     ...final(74),
   },
+  TRIB_AUDIT_ERASED_MEANWHILE: {
+    summary: "A patient was erased while what was opened of the patient was put together; nothing was handed out.",
+    remedy: "Ask again: what was erased stays closed then.",
+    ...again(75),
+  },
   TRIB_AUDIT_FENCE_LOST: {
     summary: "Another notary writes the chain of a partition that was given to this one.",
     remedy: "Two installations share a database: give each its own, or its own TOPIC_PREFIX.",

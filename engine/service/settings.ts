@@ -140,7 +140,7 @@ export const settingsSchema = z.object({
     .max(3600)
     .default(2)
     .describe(
-      "Longest difference in seconds between the clocks of brokers and of who asks: an as-of is of a moment older than that.",
+      "Longest difference in seconds between the clocks of brokers, of the database and of who asks or receives: an as-of is of a moment older than that, and a unit received less than that after an erasure counts as older where no key tells.",
     ),
   FOLD_SECONDS: z.coerce
     .number()

@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { openPool } from "../store/pool.js";
 import { type FreshDatabase, freshDatabase } from "../testing/database.js";
 import { type DataKey, keyText } from "./data-key.js";
+import { erasedSince } from "./erased-since.js";
 import { keysByKek, rotateKeys } from "./rotate.js";
 import { sealEvent } from "./sealed-event.js";
 import { sealedEventOpener } from "./sealed-event-opener.js";
@@ -107,6 +108,27 @@ describe("destroy", () => {
         .size,
     ).toBe(1);
     expect(keyOf(both[0] as Map<string, DataKey>, subject).generation).toBe(4);
+  });
+
+  it("is known of what came before it, whatever the clocks say, and where there was nothing to destroy", async () => {
+    const vault = vaultOf();
+    const [gone, back, bare, other] = subjects(4) as [string, string, string, string];
+    await vault.keysFor([gone, back]);
+    await vault.destroy([gone, back]);
+    const later = keyOf(await vault.keysFor([back]), back);
+    await database.pool.query(
+      "INSERT INTO engine.erasures (id, patient, reason, requested_by) VALUES (gen_random_uuid(), $1, 'asked for', 'officer')",
+      [bare],
+    );
+    const since = async (receivedAt: number, sealedFor: readonly { subject: string; generation: number }[], skew = 0) =>
+      [...(await erasedSince(database.pool, [back, bare, other], { receivedAt, sealedFor }, skew))].sort();
+    const [now, hour] = [Date.now(), 3_600_000];
+    // The clock of who received it goes ahead.
+    expect(await since(now + hour, [{ subject: gone, generation: 1 }])).toEqual([gone]);
+    expect(await since(now + hour, [], 2 * hour)).toEqual([back, bare].sort());
+    expect(await since(now + hour, [])).toEqual([]);
+    // Sealed under the key of a later time it came afterwards.
+    expect(await since(now - hour, [later])).toEqual([bare]);
   });
 
   it("reaches the memory of other processes within the interval", async () => {

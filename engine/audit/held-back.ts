@@ -1,0 +1,73 @@
+import type { Codec } from "../log/codec.js";
+import type { IncomingRecord, Log } from "../log/log.js";
+import { auditTopic } from "../log/schemas.js";
+import { auditDecisions } from "../projector/audit-decisions.js";
+import { storableText } from "../projector/checkpoint.js";
+import { Decisions } from "../projector/decisions.js";
+import type { Pool } from "../store/pool.js";
+
+/** A key that a read model holds back, from one of its events on. */
+export interface HeldKey {
+  readonly projection: string;
+  readonly topic: string;
+  readonly partition: number;
+  readonly offset: number;
+  readonly key: string;
+  /** Stable code and reason, without values. */
+  readonly code: string;
+  readonly reason: string;
+}
+
+const columns = `held.projection, held.topic, held.partition, held.log_offset AS "offset", held.key, held.code, held.reason
+  FROM engine.parked_keys AS held JOIN engine.builds USING (projection, build)
+  WHERE engine.builds.state = 'current' AND held.state <> 'done'`;
+
+/** Which of some keys the read models hold back as they are now. */
+export async function heldKeys(
+  pool: Pool,
+  records: readonly { readonly topic: string; readonly record: { readonly key: string } }[],
+): Promise<readonly HeldKey[]> {
+  const lanes = new Set(records.map(({ topic, record }) => `${topic}/${storableText(record.key)}`));
+  const { rows } = await pool.query<HeldKey>(
+    `SELECT ${columns} AND held.key = ANY ($1) ORDER BY held.projection, held.topic, held.partition, held.log_offset`,
+    [[...new Set(records.map(({ record }) => storableText(record.key)))]],
+  );
+  return rows.filter(({ topic, key }) => lanes.has(`${topic}/${key}`));
+}
+
+/** All keys that a read model holds back. */
+export async function heldKeysOf(pool: Pool, projection: string): Promise<readonly HeldKey[]> {
+  const { rows } = await pool.query<HeldKey>(`SELECT ${columns} AND held.projection = $1`, [projection]);
+  return rows;
+}
+
+/**
+ * What operators decided about events of some read models. The audit topic is read once for all of them.
+ * @returns loaded, by the name of the read model.
+ */
+export async function decisionsOf(
+  log: Pick<Log, "read" | "watermarks">,
+  codec: Codec,
+  projections: Iterable<string>,
+): Promise<ReadonlyMap<string, Decisions>> {
+  const names = new Set(projections);
+  const marks = await log.watermarks(auditTopic);
+  const kept = new Map<number, IncomingRecord[]>();
+  await Promise.all(
+    marks.map(async ({ partition, low, high }) => {
+      const found: IncomingRecord[] = [];
+      for await (const records of log.read(auditTopic, partition, low, high)) {
+        for (const record of records) if (names.has(record.key)) found.push(record);
+      }
+      kept.set(partition, found);
+    }),
+  );
+  const read: Log["read"] = async function* (_topic, partition) {
+    yield kept.get(partition) ?? [];
+  };
+  const producer = () => Promise.reject(new RangeError("nothing is decided by who tells of it"));
+  const decisionLog = auditDecisions({ read, watermarks: async () => marks, producer }, codec);
+  const all = new Map([...names].map((name) => [name, new Decisions(decisionLog, name)]));
+  for (const decisions of all.values()) await decisions.load();
+  return all;
+}
