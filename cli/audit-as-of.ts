@@ -126,10 +126,14 @@ async function build(name: string, options: AsOfCommandOptions & { readonly at: 
     print(`  signed by     ${publicKey}`);
     print(`  signature     ${signature}`);
     printTable(Object.entries(manifest.tables).map(([table, { rows, sha256 }]) => ({ table, rows, sha256 })));
+    if (Object.values(manifest.tables).every(({ rows }) => rows === 0)) {
+      print("Nothing of it was known then: is that the moment you mean? A day is its beginning, in UTC.");
+    }
     if (options.of === undefined) return;
     const [kind = "", id = ""] = options.of.split("/");
-    for (const [view, rows] of Object.entries(await asOfRows(source.pool, asOf, kind, id, false)))
-      for (const row of rows) print(`${view}  ${row}`);
+    const found = Object.entries(await asOfRows(source.pool, asOf, kind, id, false));
+    if (found.length === 0) print(`No row about ${kind} ${id}: it was not known then, or is not in ${name}.`);
+    for (const [view, rows] of found) for (const row of rows) print(`${view}  ${row}`);
   });
 }
 

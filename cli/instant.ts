@@ -15,7 +15,8 @@ function isDay(year: number, month: number, day: number): boolean {
  * @throws InvalidArgumentError
  */
 export function instantOf(text: string): number {
-  if (/^\d{10,15}$/.test(text)) return Number(text);
+  // Fewer digits are seconds, taken for a moment of January 1970.
+  if (/^\d{12,15}$/.test(text)) return Number(text);
   const [found, year, month, day] = iso.exec(text) ?? [];
   const instant = found && isDay(Number(year), Number(month), Number(day)) ? Date.parse(text) : Number.NaN;
   if (Number.isNaN(instant)) {

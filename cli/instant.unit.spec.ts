@@ -14,6 +14,7 @@ it("an instant is one moment everywhere: with its zone, or a day in UTC, and a d
     "2026-13-01",
     "31.1.2026",
     "12",
+    "1767225600",
     "",
   ])
     expect(() => instantOf(wrong), wrong).toThrow(/with its zone/);

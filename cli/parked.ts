@@ -1,6 +1,7 @@
 import type { Command } from "commander";
 import type { EventPlace } from "../engine/projector/decisions.js";
 import { listParked, showParked } from "../engine/projector/parked.js";
+import { projectionNamed } from "../engine/service/discover.js";
 import { TributaryError } from "../engine/service/errors.js";
 import { countOf } from "./instant.js";
 import { print, printJson, printTable } from "./output.js";
@@ -15,8 +16,10 @@ export function registerParked(command: Command): void {
     .option("--key <id>", "of one entity")
     .option("--limit <n>", "at most so many; standard error says when there are more", countOf, 1_000)
     .option("--json", "one JSON array")
-    .action((options: { projection?: string; key?: string; limit: number; json?: boolean }) =>
-      withPool(async (pool) => {
+    .action(async (options: { projection?: string; key?: string; limit: number; json?: boolean }) => {
+      // Nothing parked of a name that is none would look like good news.
+      if (options.projection !== undefined) await projectionNamed(options.projection);
+      await withPool(async (pool) => {
         const { json, limit: _, ...filter } = options;
         const most = options.limit;
         const found = await listParked(pool, { ...filter, limit: most + 1 });
@@ -35,8 +38,8 @@ export function registerParked(command: Command): void {
           );
         }
         if (found.length > most) process.stderr.write(`the first ${most} of more: give --limit or a filter\n`);
-      }),
-    );
+      });
+    });
   command
     .command("show")
     .argument("<projection>")

@@ -103,6 +103,9 @@ export function registerRetranslate(command: Command): void {
           }
           if (options.json) printJson(done);
           else show(done);
+          if (done.units === 0 && !options.json) {
+            print("No unit of the journal is of that partner, connector, code and time: is each name right?");
+          }
           if (done.unmatched > 0) {
             throw new TributaryError("TRIB_INTAKE_RETRANSLATION_UNMATCHED", undefined, { units: done.unmatched });
           }
