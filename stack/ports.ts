@@ -1,3 +1,4 @@
+import { randomInt } from "node:crypto";
 import { connect, createServer, type Server } from "node:net";
 import type { StackPorts } from "./state.js";
 
@@ -11,9 +12,26 @@ function listen(port: number): Promise<Server> {
   });
 }
 
+/**
+ * Below those from which systems give ports to outgoing connections (Linux 32768, others 49152): a service that is away for
+ * a moment would lose its port to one, be it a client's of its own that tries to reach it.
+ */
+const [lowest, beyond] = [12_000, 30_000];
+const mostTries = 100;
+
+async function hold(): Promise<Server> {
+  for (let tried = 1; ; tried++) {
+    try {
+      return await listen(randomInt(lowest, beyond));
+    } catch (error) {
+      if (tried === mostTries) throw error;
+    }
+  }
+}
+
 /** Four ports of the loopback address that nobody listens on; all are held until all are known, so they differ. */
 export async function freePorts(): Promise<StackPorts> {
-  const servers = await Promise.all([listen(0), listen(0), listen(0), listen(0)]);
+  const servers = await Promise.all([hold(), hold(), hold(), hold()]);
   const [kafka, controller, registry, postgres] = servers.map((server) => (server.address() as { port: number }).port);
   await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
   return { kafka: kafka!, controller: controller!, registry: registry!, postgres: postgres! };

@@ -41,6 +41,8 @@ describe("the state of a stack", () => {
     for (const port of ports) {
       expect(await isFree(port)).toBe(true);
       expect(await listens(port)).toBe(false);
+      // None that an outgoing connection may get.
+      expect(port).toBeLessThan(32_768);
     }
   });
 });

@@ -91,6 +91,8 @@ async function strike({ name, signal, busy }: Prey, { processes, random, kills }
   const counted = seized ? (await busy()) > 0 : await atWork(busy);
   if (signal === "SIGTERM" || !(seized || counted)) signalled(pid, "SIGCONT");
   if (!seized && !counted) return false;
+  // Its supervisor may have ended one that was held for long.
+  if (processes.pid(name) !== pid) return false;
   const { exitCode } = await processes.end(name, signal);
   kills.push({ name, signal, counted, exitCode });
   return counted;
