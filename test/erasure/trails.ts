@@ -80,10 +80,17 @@ export function trailsOfParted(parts: () => Parts): void {
       fields: { ...north, patientId: joe, fromPatientId: ida },
       sealed: { visitNumber: "V Away" },
     };
+    const [, , { events: [claimed] = [] }] = told("Joe", 9_200) as readonly [unknown, unknown, ReceivedUnit];
+    const claim = {
+      ...(claimed as EventDraft),
+      subject: claimOf("Joe's"),
+      fields: { ...claimed?.fields, visitId: visitOf("Away") },
+    } as EventDraft;
     await region.intake.submit([both("PatientsUnmerged", 9_000)]);
     await region.intake.submit([
       unit("admitted Joe's", [joe], [visit("Joe's", "Joe")]),
       unit("moved to Joe", [ida, joe], [moved]),
+      unit("claimed Joe's", [joe], [claim]),
     ]);
     await region.settle();
     const parted = await trail("patient", ida, { opens: true, scanned: true });
@@ -103,7 +110,8 @@ export function trailsOfParted(parts: () => Parts): void {
     const other = await trail("patient", joe);
     expect(other.trail.apart).toEqual({ patients: [ida], visits: [] });
     const keys = other.trail.events.map(({ key }) => key);
-    expect(new Set(keys)).toEqual(new Set([joe, visitOf("Joe"), claimOf("Joe"), visitOf("Joe's"), visitOf("Away")]));
+    const visits = ["Joe", "Joe's", "Away"].map(visitOf);
+    expect(new Set(keys)).toEqual(new Set([joe, ...visits, claimOf("Joe"), claimOf("Joe's")]));
     expect(keys.filter((key) => key === visitOf("Away")).length).toBe(2);
     // Merged again they are one.
     await region.intake.submit([both("PatientsMerged", 9_200)]);
