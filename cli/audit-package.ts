@@ -1,4 +1,4 @@
-import { closeSync, fchmodSync, openSync, writeFileSync } from "node:fs";
+import { closeSync, fchmodSync, mkdirSync, openSync, writeFileSync } from "node:fs";
 import { Argument, type Command, InvalidArgumentError } from "commander";
 import { auditRecords, isAccess, recordAccess } from "../engine/audit/access.js";
 import { asOfEvidence } from "../engine/audit/as-of-evidence.js";
@@ -205,10 +205,11 @@ export function registerAuditPackage(command: Command): void {
   );
   command
     .command("verifier")
-    .argument("<folder>", "where verify.mjs and verify.html are written")
+    .argument("<folder>", "where verify.mjs and verify.html are written; made if it is not there")
     .description("the verifier of packages alone, to be given to who shall check one without trusting what is inside")
     .action(async (folder: string) => {
       const { nodeVerifier, pageVerifier } = await import("../engine/audit/verifier/bundle.js");
+      mkdirSync(folder, { recursive: true });
       writeFileSync(`${folder}/verify.mjs`, nodeVerifier());
       writeFileSync(`${folder}/verify.html`, pageVerifier());
       print(`${folder}/verify.mjs`);

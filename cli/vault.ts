@@ -42,7 +42,10 @@ export function registerVault(command: Command): void {
     .option("--by <name>", "who decides, for the audit; default the name you are logged in with")
     .option("--timeout <seconds>", "give up waiting for the read models after this time", secondsOf, 120)
     .option("--yes", "don't ask")
-    .option("--json", "one JSON array; `left`: units that tell of the patient under keys of others")
+    .option(
+      "--json",
+      "one JSON array; `asOfs`: as-ofs that were dropped; `left`: units that tell of the patient under keys of others",
+    )
     .addHelpText(
       "after",
       "\nTakes some seconds, until no process has the key in memory. Interrupted, it is carried on by the same command.",
@@ -83,6 +86,9 @@ export function registerVault(command: Command): void {
             })),
           );
           if (parkedKeys > 0) print(`${parkedKeys} keys are parked in the read models (tributary parked list)`);
+          for (const { asOfs } of erased)
+            for (const schema of asOfs)
+              print(`as-of ${schema} is dropped, as it opened restricted columns; it can be built again`);
           for (const one of erased) printLeft(one);
           if (others > 0) print(`${others} more records of the same person stay (--person erases them, too).`);
         }

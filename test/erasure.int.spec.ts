@@ -293,7 +293,16 @@ describe("an erasure", () => {
       await show(sealed);
       await createBuild(pool, projection, patients.name, "as-of");
 
-      await erasePatient(erasing(), request("Cyd"));
+      const { asOfs, reason, actor } = await erasePatient(erasing(), request("Cyd"));
+      expect(asOfs).toEqual([kept.schema]);
+      const dropped: unknown[] = [];
+      for await (const one of auditRecords(log, codec)) if (one.value.action === "DROP") dropped.push(one);
+      expect(dropped).toMatchObject([
+        {
+          type: "AccessRecorded",
+          value: { command: "vault erase", subject: { kind: "as-of", id: kept.schema }, reason, meta: { actor } },
+        },
+      ]);
       expect((await listAsOfs(pool)).map(({ schema }) => schema)).toEqual([sealed.schema]);
       expect(await region.rows("SELECT build FROM engine.builds WHERE feed = 'as-of' ORDER BY build")).toEqual([
         { build: being.build },

@@ -51,6 +51,14 @@ it("a supervisor that is killed leaves its processes at work, and the next one t
   // What was well is left alone, though it is another's child.
   expect(pidOf("x12")).toBe(before[1]);
 
+  // One that ends beside another ends only what it started itself.
+  const watched = names.map(pidOf);
+  const beside = run();
+  await until(() => registered(place.home).some(({ pid }) => pid === beside.pid));
+  beside.kill("SIGTERM");
+  expect(await once(beside, "exit")).toEqual([0, null]);
+  expect(names.map(pidOf)).toEqual(watched);
+
   second.kill("SIGTERM");
   const [exitCode] = await once(second, "exit");
   expect(exitCode).toBe(0);

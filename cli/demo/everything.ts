@@ -1,6 +1,7 @@
 import { allProjections } from "../../engine/service/discover.js";
 import { createLogger } from "../../engine/service/logger.js";
 import { prepareInstallation, processSpecs } from "../../engine/service/prepare.js";
+import { register } from "../../engine/service/registration.js";
 import { readSettings, requireSetting } from "../../engine/service/settings.js";
 import { startSupervisor } from "../../engine/service/supervisor.js";
 import { watchVersions } from "../../engine/service/version-swaps.js";
@@ -30,6 +31,8 @@ export async function withEverything(show: (everything: Everything) => Promise<v
   print(`stack     ready after ${elapsed()}`);
   const { LOG_LEVEL } = installation.settings;
   const logger = createLogger("demo", LOG_LEVEL === "info" ? "error" : LOG_LEVEL);
+  // `tributary down` ends whoever starts processes again before it ends them; a second demo leaves this one's alone.
+  const unregister = register(home, { name: `demo-${process.pid}`, kind: "supervisor", addresses: [], admin: null });
   const supervisor = startSupervisor({ home, logger });
   const pool = openPool(requireSetting(installation.settings, "DATABASE_URL"), {
     applicationName: "tributary demo",
@@ -53,6 +56,7 @@ export async function withEverything(show: (everything: Everything) => Promise<v
     await supervisor.stop();
     await pool.end();
     if (!found) await stopStack(home);
+    unregister();
   }
   process.exit();
 }

@@ -189,6 +189,11 @@ describe("a package", () => {
         "checkpoints.jsonl was changed: line 1, the checkpoint of health.claim.events, partition 0: the signature",
       ),
     );
+    expect(await changed("checkpoints.jsonl", '"topic"', '"uopic"')).toMatch(
+      started(
+        "checkpoints.jsonl was changed: line 1, the checkpoint that names no partition of a topic: the signature",
+      ),
+    );
     const [schema = ""] = [...files.keys()].filter((name) => name.startsWith("schemas/"));
     expect(await changed(schema, '"payerId"', '"prayerId"')).toMatch(/the schema of 4 events here, ClaimSubmitted\.$/);
     expect(await changed("units/0-3.bin", "ISA*00", "ISA*01")).toMatch(
@@ -290,6 +295,10 @@ describe("a package", () => {
     writeFileSync(path, changed);
     expect(run(path)).toMatchObject({ status: 1, stdout: expect.stringMatching(/^NO/) });
     expect(run()).toMatchObject({ status: 64 });
+    const usage = expect.stringMatching(/^node verify\.mjs .*: a public key is 64 hexadecimal digits\n$/);
+    expect(run(path, publicKey.slice(1))).toMatchObject({ status: 64, stdout: "", stderr: usage });
+    const away = `${path}.away`;
+    expect(run(away)).toMatchObject({ status: 66, stdout: "", stderr: `${away} can't be read: ENOENT\n` });
   });
 
   it("is checked by one page that loads nothing", async () => {

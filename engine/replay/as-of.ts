@@ -211,14 +211,23 @@ async function dropUnfinished(pool: Pool, projection?: string): Promise<void> {
  * Drops every as-of that may still show somebody who was erased: those that opened restricted columns before the last key
  * was destroyed, and those left behind. One that is being made now is never shown: see {@link showAsOf}. Each can be built
  * again.
+ * @param dropping awaited before each of those that were shown is dropped, with its schema.
+ * @returns the schemas of those that were shown.
  */
-export async function dropErasedAsOfs(pool: Pool): Promise<void> {
-  const { rows } = await pool.query<Pick<AsOf, "projection" | "build">>(
-    `SELECT projection, build FROM engine.as_ofs
+export async function dropErasedAsOfs(
+  pool: Pool,
+  dropping: (schema: string) => Promise<void>,
+): Promise<readonly string[]> {
+  const { rows } = await pool.query<Pick<AsOf, "projection" | "build" | "schema">>(
+    `SELECT projection, build, schema_name AS schema FROM engine.as_ofs
      WHERE (manifest->>'vaultEpoch')::bigint < (SELECT epoch FROM engine.vault_epoch) ORDER BY made_at`,
   );
-  for (const outlived of rows) await dropAsOf(pool, outlived);
+  for (const outlived of rows) {
+    await dropping(outlived.schema);
+    await dropAsOf(pool, outlived);
+  }
   await dropUnfinished(pool);
+  return rows.map(({ schema }) => schema);
 }
 
 /**

@@ -39,7 +39,10 @@ export interface Ended {
 export interface Supervisor {
   /** Keeps one more process alive. */
   add(spec: ProcessSpec): void;
-  /** SIGTERM to all, SIGKILL to what is still there after the time a batch may take. */
+  /**
+   * SIGTERM to all, SIGKILL to what is still there after the time a batch may take. What it only watches is ended, too,
+   * unless another supervisor is registered: then it is that one's.
+   */
   stop(): Promise<void>;
 }
 
@@ -130,7 +133,10 @@ export function startSupervisor(options: SupervisorOptions): Supervisor {
     async stop() {
       stopping = true;
       clearInterval(timer);
-      const alone = registered(home).filter(({ name, pid }) => kept.has(name) && kept.get(name)?.child?.pid !== pid);
+      const found = registered(home);
+      const others = found.some(({ kind, pid }) => kind === "supervisor" && pid !== process.pid);
+      const isAlone = ({ name, pid }: Registration) => kept.has(name) && kept.get(name)?.child?.pid !== pid;
+      const alone = others ? [] : found.filter(isAlone);
       await Promise.all([stopAdopted(home, alone), ...[...kept.values()].map(({ child }) => stopChild(child))]);
     },
   };

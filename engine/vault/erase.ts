@@ -1,6 +1,7 @@
 import { createHash, randomUUID } from "node:crypto";
 import { setTimeout as pause } from "node:timers/promises";
 import type { JournalledEventInput } from "../../schemas/intake/intake.generated.js";
+import { recordAccess } from "../audit/access.js";
 import type { EventDraft } from "../intake/connector.js";
 import { engineRecord } from "../intake/engine-entry.js";
 import { finishEvents } from "../intake/finish-events.js";
@@ -49,6 +50,8 @@ export interface Erased extends Erasure {
   readonly claims: number;
   /** Data keys destroyed, those of a run before included. */
   readonly keys: number;
+  /** Schemas of the as-ofs that were dropped by this run, since they might show the patient. */
+  readonly asOfs: readonly string[];
   /** What tells of the patient under keys of others. */
   readonly left: LeftReadable;
 }
@@ -67,7 +70,7 @@ const eventsPerEntry = 5_000;
  * the destroyed keys (see {@link EraseOptions.forgottenAfter}): what comes after them on their key is closed for the live
  * consumer, too. Every step may be done again: who is killed runs it again.
  *
- * As-ofs that opened anything before are dropped at the end.
+ * As-ofs that opened anything before are dropped at the end, each recorded as an access.
  *
  * @throws TRIB_CLI_NOT_FOUND when nothing is known of the patient; TRIB_VAULT_ERASURE_PENDING when keys are destroyed and
  *   the timeline could not be waited for, or an as-of is being read; TRIB_LOG_UNAVAILABLE, TRIB_STORE_UNAVAILABLE.
@@ -82,7 +85,7 @@ export async function erasePatient(options: EraseOptions, request: ErasureReques
   }
   if (subjects && (await isErased(pool, patient))) {
     const left = await leftReadable(options, allOf(patient, subjects));
-    const nothing = { id: "", requestedAt: Date.now(), visits: 0, claims: 0, keys: 0, left };
+    const nothing = { id: "", requestedAt: Date.now(), visits: 0, claims: 0, keys: 0, asOfs: [], left };
     return { ...request, ...nothing, outcome: "nothing" };
   }
   const erasure = pending ?? (await begin(pool, request));
@@ -96,12 +99,12 @@ export async function erasePatient(options: EraseOptions, request: ErasureReques
   const keys = await destroyedSince(pool, erasure, subjects);
   await journal(options, erasure, subjects, keys);
   options.onStep?.("journalled");
-  await dropAsOfs(pool, patient);
+  const asOfs = await dropAsOfs(options, erasure);
   const [visits, claims] = [subjects.visits.length, subjects.claims.length];
   await recordErasure(options, erasure, "DONE", { visits, claims, keys });
   await pool.query("UPDATE engine.erasures SET done_at = now() WHERE id = $1 AND done_at IS NULL", [erasure.id]);
   const left = await leftReadable(options, allOf(patient, subjects));
-  return { ...erasure, outcome: "erased", visits, claims, keys, left };
+  return { ...erasure, outcome: "erased", visits, claims, keys, asOfs, left };
 }
 
 const allOf = (patient: string, { visits, claims }: PatientSubjects) => [patient, ...visits, ...claims];
@@ -154,9 +157,15 @@ async function isKnown(pool: Pool, patient: string, { visits, claims }: PatientS
 }
 
 /** What was known at past moments is a copy of its own, which no event reaches. */
-async function dropAsOfs(pool: Pool, patient: string): Promise<void> {
+async function dropAsOfs(
+  { pool, log, codec }: EraseOptions,
+  { patient, reason, actor }: Erasure,
+): Promise<readonly string[]> {
   try {
-    await dropErasedAsOfs(pool);
+    return await dropErasedAsOfs(pool, (schema) => {
+      const subject = { kind: "as-of", id: schema };
+      return recordAccess(log, codec, { action: "DROP", command: "vault erase", subject, patients: [], reason, actor });
+    });
   } catch (error) {
     if (failureOf(error).kind !== "again") throw error;
     const why = "Somebody reads an as-of that may show the patient, so it could not be dropped.";

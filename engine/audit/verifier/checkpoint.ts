@@ -20,13 +20,20 @@ export interface Signer {
   readonly publicKey: string;
 }
 
+/** What a checkpoint calls itself; one that was changed may name no partition any more. */
+export const checkpointName = ({ topic, partition }: Partial<PackedCheckpoint>): string =>
+  typeof topic === "string" && typeof partition === "number"
+    ? `checkpoint of ${topic}, partition ${partition}`
+    : "checkpoint that names no partition of a topic";
+
 /** @throws Error when the notary didn't sign it. */
 export async function checkCheckpoint(
-  { topic, partition, size, root, time, signature }: PackedCheckpoint,
+  checkpoint: PackedCheckpoint,
   { installation, publicKey }: Signer,
 ): Promise<void> {
+  const { topic, partition, size, root, time, signature } = checkpoint;
   const signed = `tributary/${installation}/${topic}/${partition}\n${size}\n${root}\ntime ${time}\n`;
   if (!(await isSigned(unhex(publicKey), utf8.encode(signed), base64(signature)))) {
-    broken(`the signature over the log's checkpoint of ${topic}, partition ${partition}, is wrong`);
+    broken(`the signature over the log's ${checkpointName(checkpoint)}, is wrong`);
   }
 }

@@ -1,5 +1,5 @@
 import { linesOf, text } from "./bytes.js";
-import type { PackedCheckpoint } from "./checkpoint.js";
+import { checkpointName, type PackedCheckpoint } from "./checkpoint.js";
 import { type PackedRecord, placeOf, shownOf } from "./record.js";
 
 /** How each kind of content is checked by itself; each throws an Error where it is wrong. */
@@ -49,7 +49,7 @@ async function insideCheckpoints(files: Files, checks: Checks): Promise<string |
   for (const [index, line] of linesOf(files.get("checkpoints.jsonl") as Uint8Array).entries()) {
     const complaint = await complaintOf(() => checks.checkpoint(line));
     const checkpoint = parsed<PackedCheckpoint>(files, "checkpoints.jsonl", index);
-    const place = checkpoint ? `the checkpoint of ${checkpoint.topic}, partition ${checkpoint.partition}` : "a line";
+    const place = checkpoint ? `the ${checkpointName(checkpoint)}` : "a line";
     if (complaint) return `line ${index + 1}, ${place}: ${complaint}`;
   }
   return undefined;
