@@ -189,26 +189,14 @@ describe("an erasure", () => {
     const { log } = region.kafka;
     const parts = { log, pool: region.database.pool, projections, timeout: 30_000 };
     const national = region.intake.surrogate("patient", "NATION", "NI", "Cyd");
-    const identified = (name: string) => ({
-      ...unit(
-        "identified",
-        [patientOf(name)],
-        [
-          {
-            type: "PatientRegistered",
-            subject: patientOf(name),
-            time: 2_500,
-            fields: {
-              facility: "NORTH",
-              identifiers: [{ identifierId: national, authority: "NATION", type: "NI", strong: true }],
-            },
-            sealed: { identifierValues: ["Cyd"] },
-            sealFor: patientOf(name),
-          },
-        ],
-      ),
-    });
-    await region.intake.submit([identified("Cyd"), identified("Cyd again")]);
+    const identifiers = [{ identifierId: national, authority: "NATION", type: "NI", strong: true }];
+    const fields = { facility: "NORTH", identifiers };
+    const sealed = { identifierValues: ["Cyd"] };
+    const registered = { type: "PatientRegistered", time: 2_500, fields, sealed } as const;
+    const identified = ["Cyd", "Cyd again"]
+      .map(patientOf)
+      .map((subject) => unit("identified", [subject], [{ ...registered, subject, sealFor: subject }]));
+    await region.intake.submit(identified);
     expect(await recordsOfPerson(parts, patientOf("Cyd"))).toEqual([patientOf("Cyd"), patientOf("Cyd again")].sort());
   });
 
