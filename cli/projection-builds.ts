@@ -1,5 +1,6 @@
 import type { Command } from "commander";
 import { recordAccess } from "../engine/audit/access.js";
+import { connectCodec } from "../engine/log/registry.js";
 import { type Build, listBuilds } from "../engine/projector/build.js";
 import type { AnyProjection } from "../engine/projector/definition.js";
 import { dropBuild, swapBuild } from "../engine/projector/swap.js";
@@ -13,9 +14,9 @@ import { actorOf } from "./audit-options.js";
 import { withBuildSource } from "./build-source.js";
 import { confirm } from "./confirm.js";
 import { countOf } from "./instant.js";
+import { withLog } from "./log.js";
 import { print, printJson, printTable } from "./output.js";
 import { ranWithFlags } from "./own-process.js";
-import { withPool } from "./pool.js";
 import { RebuildReport } from "./rebuild-report.js";
 
 const notFound = (what: string) => new TributaryError("TRIB_CLI_NOT_FOUND", what);
@@ -91,23 +92,36 @@ const lastCurrent = (builds: readonly Build[]): Build | undefined =>
 const otherVersion = ({ build, projection, version }: Build, here: number): string =>
   `Build ${build} of ${projection} is of version ${version}, and this checkout has version ${here}. Nothing was changed. To put version ${version} in place: start its processes from a checkout of it (tributary run), wait until \`tributary projections list\` shows no lag for build ${build}, and call \`tributary projections ${here > version ? "rollback" : "swap"} ${projection}\` there. It stays until somebody swaps again.`;
 
-async function putInPlace(name: string, number: number | undefined, state: "building" | "previous"): Promise<void> {
+interface BuildOptions {
+  readonly build?: number;
+  readonly yes?: boolean;
+  readonly reason?: string;
+  readonly by?: string;
+}
+
+/** What is told of who changes what analysts see. */
+const changeOf = (name: string, command: string, { reason, by }: BuildOptions) => ({
+  command: `projections ${command}`,
+  subject: { kind: "projection", id: name },
+  patients: [],
+  reason,
+  actor: actorOf(by),
+});
+
+async function putInPlace(name: string, command: "swap" | "rollback", options: BuildOptions): Promise<void> {
   const { projection } = await projectionNamed(name);
-  await withPool(async (pool) => {
-    const build = await chosen(pool, projection, number, state);
+  await withLog(async ({ log, pool, settings }) => {
+    const build = await chosen(pool, projection, options.build, command === "swap" ? "building" : "previous");
     if (build.version !== projection.version) throw notFound(otherVersion(build, projection.version));
+    const change = changeOf(name, command, options);
+    await recordAccess(log, await connectCodec(settings), { action: "REPLAY", ...change });
     await swapBuild(pool, projection, build.build);
     print(`build ${build.build} of ${name} is current`);
   });
 }
 
-interface BuildOptions {
-  readonly build?: number;
-  readonly yes?: boolean;
-}
-
 async function drop(name: string, options: BuildOptions): Promise<void> {
-  await withPool(async (pool) => {
+  await withLog(async ({ log, pool, settings }) => {
     const builds = (await listBuilds(pool, name)).filter(({ build, state }) =>
       options.build === undefined ? state === "previous" : build === options.build,
     );
@@ -116,6 +130,7 @@ async function drop(name: string, options: BuildOptions): Promise<void> {
       throw notFound(`Build ${options.build} of ${name} is current: swap or roll back first.`);
     const numbers = builds.map(({ build }) => build).join(", ");
     await confirm(`Build ${numbers} of ${name} will be gone, and with it the way back to it.`, options.yes);
+    await recordAccess(log, await connectCodec(settings), { action: "DROP", ...changeOf(name, "drop", options) });
     for (const build of builds) {
       const claim = await claimBuild(pool, build);
       try {
@@ -146,19 +161,27 @@ export function registerProjectionBuilds(command: Command): void {
   command
     .command("swap")
     .argument("<name>", "projection")
-    .description("put the views on the build that was made last, in one transaction; the one before is fed on")
+    .description(
+      "put the views on the build that was made last, in one transaction; the one before is fed on; recorded as an access",
+    )
     .option("--build <n>", "another build", countOf)
-    .action((name: string, options: BuildOptions) => putInPlace(name, options.build, "building"));
+    .option("--reason <text>", "why, for the record")
+    .option("--by <name>", "who does it; default the user of the system")
+    .action((name: string, options: BuildOptions) => putInPlace(name, "swap", options));
   command
     .command("rollback")
     .argument("<name>", "projection")
-    .description("put the views back on the build that was current before, which is as fresh")
-    .action((name: string) => putInPlace(name, undefined, "previous"));
+    .description("put the views back on the build that was current before, which is as fresh; recorded as an access")
+    .option("--reason <text>", "why, for the record")
+    .option("--by <name>", "who does it; default the user of the system")
+    .action((name: string, options: BuildOptions) => putInPlace(name, "rollback", options));
   command
     .command("drop")
     .argument("<name>", "projection")
-    .description("drop the builds that were current before: there is no way back to them")
+    .description("drop the builds that were current before: there is no way back to them; recorded as an access")
     .option("--build <n>", "another build that is not current", countOf)
+    .option("--reason <text>", "why, for the record")
+    .option("--by <name>", "who does it; default the user of the system")
     .option("--yes", "don't ask")
     .action(drop);
 }

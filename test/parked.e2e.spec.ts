@@ -153,7 +153,10 @@ describe("an event that can't be applied", () => {
     );
     const after = await visits();
     const call = (...parameters: string[]) => tributary(installation.environment, ["projections", ...parameters]);
-    expect(await call("rollback", "visits")).toMatchObject({ exitCode: 0, stdout: "build 1 of visits is current\n" });
+    expect(await call("rollback", "visits", "--reason", "put back")).toMatchObject({
+      exitCode: 0,
+      stdout: "build 1 of visits is current\n",
+    });
     expect(await visits()).toEqual(after);
     expect(await call("drop", "visits")).toMatchObject({ exitCode: 64 });
     expect(await call("drop", "visits", "--yes")).toMatchObject({
@@ -161,6 +164,9 @@ describe("an event that can't be applied", () => {
       stdout: "build 2 of visits is dropped\n",
     });
     expect(await call("rollback", "visits")).toMatchObject({ exitCode: 1 });
+    const recorded = await tributary(installation.environment, ["audit", "access", "--json"]);
+    expect(recorded.stdout).toMatch(/"action":"REPLAY","what":"projection visits"[^\n]*"reason":"put back"/);
+    expect(recorded.stdout).toMatch(/"action":"DROP","what":"projection visits"/);
     const waiting = await call("rebuild", "visits", "--no-swap", "--rate", "100000", "--connections", "1");
     expect([waiting.exitCode, waiting.stdout]).toEqual([0, expect.stringContaining("build 3 of visits is ready")]);
     expect(waiting.stderr).toMatch(/fill .* 100 % .* events\/s/);
