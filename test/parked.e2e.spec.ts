@@ -165,8 +165,8 @@ describe("an event that can't be applied", () => {
     });
     expect(await call("rollback", "visits")).toMatchObject({ exitCode: 1 });
     const recorded = await tributary(installation.environment, ["audit", "access", "--json"]);
-    expect(recorded.stdout).toMatch(/"action":"REPLAY","what":"projection visits"[^\n]*"reason":"put back"/);
-    expect(recorded.stdout).toMatch(/"action":"DROP","what":"projection visits"/);
+    expect(recorded.stdout).toMatch(/"how":"projections rollback","what":"projection visits"[^\n]*"reason":"put back"/);
+    expect(recorded.stdout).toMatch(/"how":"projections drop","what":"projection visits"/);
     const waiting = await call("rebuild", "visits", "--no-swap", "--rate", "100000", "--connections", "1");
     expect([waiting.exitCode, waiting.stdout]).toEqual([0, expect.stringContaining("build 3 of visits is ready")]);
     expect(waiting.stderr).toMatch(/fill .* 100 % .* events\/s/);

@@ -7,6 +7,8 @@ export interface AccessRow {
   readonly when: string;
   readonly who: string;
   readonly action: string;
+  /** The command, as what an action does to it differs: a rebuild and a roll-back both replay. Null where no command is named. */
+  readonly how: string | null;
   readonly what: string;
   /** Whose: how many patients are named, or whom an access to many reached. */
   readonly whose: string | null;
@@ -37,6 +39,7 @@ export function accessRow(found: AuditRecord): AccessRow {
     when: instant(meta.time),
     who: meta.actor,
     action: found.type,
+    how: null,
     what: "-",
     whose: null,
     events: 0,
@@ -45,10 +48,11 @@ export function accessRow(found: AuditRecord): AccessRow {
     recipient: null,
   };
   if (isAccess(found)) {
-    const { action, subject, events, units, recipient } = found.value;
+    const { action, command, subject, events, units, recipient } = found.value;
     return {
       ...row,
       action,
+      how: command,
       what: `${subject.kind} ${subject.id}`,
       whose: whose(found.value),
       events,
