@@ -16,6 +16,8 @@ export interface Checkpoint {
   readonly epoch: number;
   readonly nextOffset: number;
   readonly positions: Positions;
+  /** Fingerprint of the record before `nextOffset`; null where it is not known. */
+  readonly lastRecord: string | null;
   /** Keys held back, as {@link storableText} writes them. */
   readonly held: Set<string>;
 }
@@ -29,6 +31,7 @@ interface Row {
   readonly next_offset: number;
   readonly journal: string | null;
   readonly positions: string;
+  readonly last_record: string | null;
 }
 
 async function heldKeys(pool: Pool, { build, topic, partition }: LanePlace): Promise<Set<string>> {
@@ -44,6 +47,7 @@ const found = async (pool: Pool, place: LanePlace, row: Row): Promise<Checkpoint
   epoch: Number(row.epoch),
   nextOffset: Number(row.next_offset),
   positions: new Positions(row.journal, row.positions),
+  lastRecord: row.last_record,
   held: await heldKeys(pool, place),
 });
 
@@ -71,7 +75,7 @@ async function raise(pool: Pool, place: LanePlace, owner: string, seen: number):
   const { rows } = await pool.query<Row>(
     `UPDATE engine.checkpoints SET epoch = epoch + 1, owner = $5, updated_at = now()
      WHERE projection = $1 AND build = $2 AND topic = $3 AND partition = $4 AND epoch = $6
-     RETURNING epoch, next_offset, journal, positions::text`,
+     RETURNING epoch, next_offset, journal, positions::text, last_record`,
     [build.projection, build.build, topic, partition, owner, seen],
   );
   const row = rows[0];

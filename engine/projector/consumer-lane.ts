@@ -4,6 +4,7 @@ import { type LaneDecisions, noDecisions } from "./decisions.js";
 import { type EventSelection, type LaneEvent, type ReadContext, readEvents, readEventsOf } from "./events.js";
 import { type KeyHistory, keyHistory } from "./key-history.js";
 import type { LaneOptions, ProjectionLane } from "./lane.js";
+import { assertSameLog } from "./last-record.js";
 import type { Patience } from "./patience.js";
 import type { Decoder } from "./ports.js";
 
@@ -55,12 +56,13 @@ export function readingAgain(
   log: Pick<Log, "read">,
   options: ReadingOptions,
   decisions: LaneDecisions = noDecisions,
-): Pick<LaneOptions, "again"> & { readonly history: KeyHistory } {
+): Pick<LaneOptions, "again" | "assertSameLog"> & { readonly history: KeyHistory } {
   const { topic, partition } = options;
   const decided = (offset: number) => decisions.has(offset);
   const context = readContext(options, undefined, { decided, attend: async () => {} });
   return {
     again: (from, to) => readEventsOf(log.read(topic, partition, from, to), context),
+    assertSameLog: (checkpoint) => assertSameLog(log, options, checkpoint),
     history: keyHistory(log, context),
   };
 }

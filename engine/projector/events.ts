@@ -2,6 +2,7 @@ import type { IncomingRecord } from "../log/log.js";
 import { type EventPosition, parsePosition, positionHeader } from "../log/position.js";
 import { TributaryError } from "../service/errors.js";
 import type { EventType } from "./definition.js";
+import { fingerprint } from "./last-record.js";
 import type { Origin } from "./origins.js";
 import { type ParkReason, parkedByOperator } from "./park-reason.js";
 import type { Decoder } from "./ports.js";
@@ -24,6 +25,8 @@ export interface LaneEvent {
   /** `meta.id`; null when the bytes can't be decoded. */
   readonly eventId: string | null;
   readonly undecodable: ParkReason | undefined;
+  /** Of the last record of what was read at a time, see `fingerprint`; undefined for the others. */
+  readonly fingerprint: string | undefined;
   /** Sealed bytes of the event, null when it has none. */
   readonly sealed: Buffer | null;
   /** Sealed content once opened, by whichever projection needed it first. */
@@ -115,6 +118,7 @@ async function decoded(
 export async function readEvents(records: readonly IncomingRecord[], context: ReadContext): Promise<LaneEvent[]> {
   const events: LaneEvent[] = [];
   const { selection } = context;
+  const last = records.at(-1);
   for (const record of records) {
     const position = positionOf(record, context);
     if (selection && !selection.position(position)) continue;
@@ -145,6 +149,7 @@ export async function readEvents(records: readonly IncomingRecord[], context: Re
       event,
       eventId: (context.published && event.meta?.id) || null,
       undecodable: "type" in result ? undefined : result,
+      fingerprint: record === last ? fingerprint(record) : undefined,
       sealed,
       opened: sealed ? undefined : null,
     });

@@ -48,6 +48,8 @@ export class LaneState {
   #checkpoint: Checkpoint | undefined;
   /** Offset after the last event folded, and after the last one taken to be written. */
   #next = 0;
+  /** Fingerprint of the record before `next`, where it is known. */
+  #lastRecord: string | null = null;
   #taken = 0;
   /** Number of the statement that will write what is folded now, and of the last one that is written. */
   #statement = 1;
@@ -113,6 +115,7 @@ export class LaneState {
   reset(checkpoint: Checkpoint): void {
     this.#checkpoint = checkpoint;
     this.#next = checkpoint.nextOffset;
+    this.#lastRecord = checkpoint.lastRecord;
     this.#cache.clear();
     this.#begin();
   }
@@ -152,7 +155,9 @@ export class LaneState {
 
   /** Counts what stands before an offset as handled: nothing of it is folded. */
   pass(offset: number): void {
-    this.#next = Math.max(this.#next, offset);
+    if (offset <= this.#next) return;
+    this.#next = offset;
+    this.#lastRecord = null;
   }
 
   /** From now on this event parks its key instead of being folded. @returns false when it already did. */
@@ -182,6 +187,7 @@ export class LaneState {
     const retold = again && (await this.#retoldKeys(again, ahead, checkpoint));
     this.#foldAll(checkpoint, ahead, entities, retold);
     this.#next = last.offset + 1;
+    this.#lastRecord = last.fingerprint ?? null;
     // Not when a statement ends: that may be while an event waits for what was just read for it.
     this.#cache.evict(this.#written);
   }
@@ -355,6 +361,7 @@ export class LaneState {
       next: this.#next,
       journal: positions.journal,
       positions: positions.stored(),
+      lastRecord: this.#lastRecord,
       recordedAt: this.#recordedAt,
       changes: this.#changes,
       parked: this.#parked,

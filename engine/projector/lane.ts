@@ -26,6 +26,8 @@ export interface LaneOptions extends LaneStateOptions {
   readonly writer: BuildWriter;
   /** Reads events of the partition again, offsets from `from` up to `to`. */
   readonly again: (from: number, to: number) => AsyncIterable<readonly LaneEvent[]>;
+  /** @throws TRIB_LOG_REPLACED when the partition isn't the one that the checkpoint was read from. */
+  readonly assertSameLog: (checkpoint: Checkpoint) => Promise<void>;
   /** Names this process, for who looks at the checkpoints. */
   readonly owner: string;
   readonly logger: ProjectorLogger;
@@ -90,11 +92,13 @@ export class ProjectionLane implements WriteSource, RestingLane {
   /** Takes the lane over. @returns the offset to read from. */
   async open(ownership?: Ownership): Promise<number> {
     this.#isLost = false;
-    const { pool, owner, patience, loader, operations } = this.#options;
+    const { pool, owner, patience, loader, operations, assertSameLog } = this.#options;
     if (operations) await patience.until("read what operators decided", () => operations.open(), ownership);
     this.#owner = `${owner}/${randomUUID()}`;
     const taking = () => takeOver(pool, this.#place, this.#owner, ownership);
-    this.#state.reset(await patience.until("take over a partition", taking, ownership));
+    const checkpoint = await patience.until("take over a partition", taking, ownership);
+    await patience.until("read the last record again", () => assertSameLog(checkpoint), ownership);
+    this.#state.reset(checkpoint);
     const { met } = this.#options;
     const looking = () => loader.isEmpty();
     if (met?.before === this.#state.next) this.#state.beginEmpty(met.absence);

@@ -113,6 +113,7 @@ export class PureFold {
       undecodable,
       eventId: null,
       origin: undefined,
+      fingerprint: undefined,
     };
     const reason =
       (decided === "park" ? parkedByOperator : undecodable) ??

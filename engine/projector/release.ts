@@ -12,12 +12,13 @@ export interface Standing {
   readonly nextOffset: number;
   readonly journal: string | null;
   readonly positions: string;
+  readonly lastRecord: string | null;
 }
 
 /** @returns undefined when another owner came. */
 export async function standingOf(pool: Pool, place: LanePlace, epoch: number): Promise<Standing | undefined> {
   const { rows } = await pool.query<Standing>(
-    `SELECT next_offset AS "nextOffset", journal, positions::text FROM engine.checkpoints
+    `SELECT next_offset AS "nextOffset", journal, positions::text, last_record AS "lastRecord" FROM engine.checkpoints
      WHERE projection = $1 AND build = $2 AND topic = $3 AND partition = $4 AND epoch = $5`,
     [place.build.projection, place.build.build, place.topic, place.partition, epoch],
   );
@@ -59,6 +60,7 @@ export async function writeRelease(
     next,
     journal,
     positions,
+    lastRecord: standing.lastRecord,
     recordedAt: null,
     parked: [],
     released: [],

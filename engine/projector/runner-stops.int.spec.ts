@@ -152,6 +152,18 @@ describe("a projecting consumer stops loudly and moves nothing", () => {
     await stopsWith("TRIB_LOG_TRUNCATED", await start(), unmoved);
   });
 
+  it("but reads on where the log was truncated up to its checkpoint", async () => {
+    await append(10);
+    const before = await start();
+    await reaches(10);
+    await before.close();
+    await append(5);
+    await truncate(10);
+    const after = await start();
+    await reaches(15);
+    await after.close();
+  });
+
   it("when the log is truncated under it", async () => {
     let reach: () => void = () => {};
     let open: () => void = () => {};
@@ -210,7 +222,10 @@ describe("a projecting consumer stops loudly and moves nothing", () => {
     await stopsWith("TRIB_LOG_PARTITIONS_CHANGED", consumer, unmoved);
   });
 
-  it("when its topic was made anew and is shorter than what it has read", async () => {
+  it.each([
+    ["shorter than what it has read", 4, "TRIB_LOG_TRUNCATED"],
+    ["longer than what it has read", 15, "TRIB_LOG_REPLACED"],
+  ] as const)("when its topic was made anew and is %s", async (_, length, code) => {
     await append(10);
     const before = await start();
     await reaches(10);
@@ -218,8 +233,8 @@ describe("a projecting consumer stops loudly and moves nothing", () => {
     const unmoved = await state();
     await own.remove(topic);
     await own.create(topic, 1);
-    await append(4);
-    await stopsWith("TRIB_LOG_TRUNCATED", await start(), unmoved);
+    await append(length);
+    await stopsWith(code, await start(), unmoved);
   });
 
   const given = recorded(
@@ -307,6 +322,7 @@ describe("an event of a newer schema that nobody can learn", () => {
               loader: new Loader(database.pool, layOut(notes), build),
               // Nothing fails that would make it read again.
               again: async function* () {},
+              assertSameLog: async () => {},
               cacheRows: () => 100,
               owner: "spec",
               logger,

@@ -17,6 +17,8 @@ export interface Write {
   readonly next: number;
   readonly journal: string | null;
   readonly positions: string;
+  /** Fingerprint of the record before `next`; null where it is not known. */
+  readonly lastRecord: string | null;
   /** Latest recorded time among the events, epoch milliseconds; null when there were only repetitions. */
   readonly recordedAt: number | null;
   readonly changes: Changes;
@@ -65,6 +67,11 @@ const laneColumns: readonly LaneColumn[] = [
     element: "timestamptz",
     fill: (into, { recordedAt }) => (recordedAt === null ? into.null() : into.timestamptz(recordedAt)),
   },
+  {
+    name: "last_record",
+    element: "text",
+    fill: (into, { lastRecord }) => (lastRecord === null ? into.null() : into.text(lastRecord)),
+  },
 ];
 
 const laneParameter = (name: string) => {
@@ -75,7 +82,7 @@ const laneParameter = (name: string) => {
 /** The lanes' moves, each behind its own fence: who raised the epoch last is the only one that may move a checkpoint. */
 function fenceText(layout: ProjectionLayout, build: Build): string {
   const names = laneColumns.map(({ name }) => `"${name}"`).join(", ");
-  return `fence AS (UPDATE engine.checkpoints AS c SET next_offset = g."next", journal = g.journal, positions = g.positions::json, recorded_at = greatest(c.recorded_at, g.recorded_at), updated_at = now() FROM unnest(${laneColumns.map(({ name }) => laneParameter(name)).join(", ")}) WITH ORDINALITY AS g (${names}, lane) WHERE c.projection = ${literal(layout.name)} AND c.build = ${build.build} AND c.topic = g.topic AND c.partition = g.partition AND c.epoch = g.epoch AND c.next_offset = g."first" RETURNING g.lane)`;
+  return `fence AS (UPDATE engine.checkpoints AS c SET next_offset = g."next", journal = g.journal, positions = g.positions::json, last_record = g.last_record, recorded_at = greatest(c.recorded_at, g.recorded_at), updated_at = now() FROM unnest(${laneColumns.map(({ name }) => laneParameter(name)).join(", ")}) WITH ORDINALITY AS g (${names}, lane) WHERE c.projection = ${literal(layout.name)} AND c.build = ${build.build} AND c.topic = g.topic AND c.partition = g.partition AND c.epoch = g.epoch AND c.next_offset = g."first" RETURNING g.lane)`;
 }
 
 /**

@@ -8,6 +8,7 @@ import { type Decisions, noDecisions } from "../projector/decisions.js";
 import type { AnyProjection } from "../projector/definition.js";
 import type { EventSelection } from "../projector/events.js";
 import type { FoldWatchdog } from "../projector/fold-watch.js";
+import { assertSameLog } from "../projector/last-record.js";
 import { layOut } from "../projector/layout.js";
 import { assertRoomForParked } from "../projector/parked-limit.js";
 import { Patience } from "../projector/patience.js";
@@ -123,12 +124,13 @@ class Filling {
   }
 
   async #fill({ place, end }: Partition, progress: (events: number) => void): Promise<void> {
-    const { pool } = this.#options;
+    const { pool, log } = this.#options;
     const checkpoint = await this.#patience.until("take over a partition", () => takeOver(pool, place, this.#owner));
     if (checkpoint.nextOffset > 0 && !this.#isStreamed) {
       progress(Math.min(end, checkpoint.nextOffset));
       return;
     }
+    await this.#patience.until("read the last record again", () => assertSameLog(log, place, checkpoint));
     progress(checkpoint.nextOffset);
     const { topic, partition } = place;
     const { decisions, watchdog } = this.#options;

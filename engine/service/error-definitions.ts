@@ -173,6 +173,12 @@ export const errorDefinitions = {
     remedy: "Read the log line before it; the process stops and its supervisor starts it again.",
     ...again(75),
   },
+  TRIB_LOG_REPLACED: {
+    summary: "Another record stands in the log where one was read: its topic was deleted and made anew.",
+    remedy:
+      "Never resume by itself: restore the topic as it was, or rebuild the read model from what is there, knowingly.",
+    ...final(74),
+  },
   TRIB_LOG_TOPIC_MISSING: {
     summary: "A topic isn't there.",
     remedy: "Run `tributary topics apply`.",

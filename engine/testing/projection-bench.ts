@@ -61,6 +61,7 @@ export class ProjectionBench implements Decoder, Opener {
   #inputs: FoldInput[] = [];
   #sealed = new Map<string, object>();
   #unknown = new Set<string>();
+  #garbage = new Set<string>();
 
   private constructor(layout: ProjectionLayout, build: Build, pool: Pool, decided: Decision[] = []) {
     this.layout = layout;
@@ -89,18 +90,14 @@ export class ProjectionBench implements Decoder, Opener {
     other.#inputs = this.#inputs;
     other.#sealed = this.#sealed;
     other.#unknown = this.#unknown;
+    other.#garbage = this.#garbage;
     return other;
   }
 
   /** From now on every event can be decoded: bytes that were garbage are mended, schemas that were unknown are known. */
   mend(): void {
     this.#unknown.clear();
-    for (const { records } of this.#log.values()) {
-      for (const record of records) {
-        const [, number] = /^garbage (\d+)$/.exec(record.value?.toString() ?? "") ?? [];
-        if (number) Object.assign(record, { value: Buffer.from(number) });
-      }
-    }
+    this.#garbage.clear();
   }
 
   /** Events of the log in its order, repetitions left out, at the offsets they got. */
@@ -127,9 +124,9 @@ export class ProjectionBench implements Decoder, Opener {
         const records = this.recordsOf(event.source.topic, event.source.partition);
         const offset = records.length;
         const input = { ...event, source: { ...event.source, offset } };
-        const garbage = options.undecodable?.(event) ?? false;
         const number = this.#events.push(input) - 1;
         if (time === 0) this.#inputs.push(input);
+        if (options.undecodable?.(event)) this.#garbage.add(String(number));
         if (options.unknown?.(event)) this.#unknown.add(String(number));
         const { id } = (event.event as { meta: { id: string } }).meta;
         if (event.sealed) this.#sealed.set(id, event.sealed);
@@ -137,7 +134,7 @@ export class ProjectionBench implements Decoder, Opener {
           offset,
           timestamp: event.position.recordedAt,
           key: event.key,
-          value: Buffer.from(garbage ? `garbage ${number}` : String(number)),
+          value: Buffer.from(String(number)),
           headers: { [positionHeader]: formatPosition(event.position) },
         });
       }
@@ -236,7 +233,7 @@ export class ProjectionBench implements Decoder, Opener {
   decodeEvent(value: Buffer): ReturnType<Decoder["decodeEvent"]> {
     if (this.#unknown.has(value.toString())) throw unknownSchema();
     const input = this.#events[Number(value.toString())];
-    if (!input) throw new Error("no event");
+    if (!input || this.#garbage.has(value.toString())) throw new Error("no event");
     const sealed = input.sealed ? Buffer.from("sealed") : null;
     return { type: input.type, event: { ...input.event, sealed } };
   }
