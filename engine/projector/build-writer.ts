@@ -26,6 +26,8 @@ export interface BuildWriterOptions {
   readonly statements?: number;
   /** Rows after which a statement takes no further lane; default 20,000. */
   readonly statementRows?: number;
+  /** Bytes after which it takes none; default 32 MB. */
+  readonly statementBytes?: number;
 }
 
 const mostAttempts = 8;
@@ -78,11 +80,13 @@ export class BuildWriter {
 
   async #begin(): Promise<void> {
     const writes: Encoded[] = [];
-    for (let rows = 0; this.#waiting.length > 0 && rows < (this.#options.statementRows ?? 20_000); ) {
+    const { statementRows = 20_000, statementBytes = 32e6 } = this.#options;
+    for (let rows = 0, bytes = 0; this.#waiting.length > 0 && rows < statementRows && bytes < statementBytes; ) {
       const turn = this.#waiting.shift() as Turn;
       try {
         const encoded = this.#statements.encode(turn.source.take());
         rows += encoded.rows;
+        bytes += encoded.bytes;
         writes.push({ turn, encoded });
       } catch (error) {
         turn.fail(error);

@@ -11,6 +11,7 @@ import { DerivedKeeper } from "./derived-keeper.js";
 import type { EventSelection } from "./events.js";
 import type { FoldWatchdog } from "./fold-watch.js";
 import { heldPlaces } from "./held-keys.js";
+import { InHand } from "./in-hand.js";
 import { ProjectionLane } from "./lane.js";
 import { layOut, type ProjectionLayout } from "./layout.js";
 import { Loader } from "./load.js";
@@ -42,6 +43,8 @@ export interface FeedParts {
   readonly parkedLimit?: number;
   /** Most rows held in memory for one build, over all partitions that this process owns; default 100,000. */
   readonly cacheRows?: number;
+  /** What all lanes of this process have in hand; default: those of a build among themselves. */
+  readonly inHand?: InHand;
   /** Names this process, for who looks at the checkpoints. */
   readonly owner: string;
   readonly patience: Patience;
@@ -59,6 +62,7 @@ export class FedBuild {
   /** Lanes open in this process: they share the memory for rows. */
   lanes = 0;
   readonly #parts: FeedParts;
+  readonly #inHand: InHand;
   readonly #writer: BuildWriter;
   readonly #loader: Loader;
   readonly #decisions: Decisions | undefined;
@@ -72,6 +76,7 @@ export class FedBuild {
     this.build = build;
     this.topics = topicsOfProjections([projection]);
     this.#parts = parts;
+    this.#inHand = parts.inHand ?? new InHand();
     const derived = Object.keys(projection.derived ?? {}).length > 0;
     this.keeper = derived ? new DerivedKeeper({ pool, build, layout, owner, logger }) : undefined;
     const metrics = this.#metrics();
@@ -135,6 +140,7 @@ export class FedBuild {
       ...readingAgain(log, reading, decided),
       heldAt: (keys) => heldPlaces(pool, place, keys),
       cacheRows: () => cacheRows / Math.max(1, this.lanes),
+      inHand: this.#inHand,
       owner,
       patience,
       ...(onFailure ? { onFailure } : {}),

@@ -9,6 +9,7 @@ import type { BuildWriter, Outcome, WriteSource } from "./build-writer.js";
 import { type Checkpoint, type LanePlace, takeAgain, takeOver } from "./checkpoint.js";
 import type { LaneEvent } from "./events.js";
 import type { Failure } from "./failure.js";
+import { InHand } from "./in-hand.js";
 import { LaneState, type LaneStateOptions } from "./lane-state.js";
 import type { Loader } from "./load.js";
 import { assertRoomForParked } from "./parked-limit.js";
@@ -44,6 +45,8 @@ export interface LaneOptions extends LaneStateOptions {
   readonly flushEvents?: number;
   /** Rows that may wait meanwhile, a third of them where hardly any changes twice; default 12,000. */
   readonly flushRows?: number;
+  /** What the lanes of this process have in hand; default: of this lane alone. */
+  readonly inHand?: InHand;
   /** Milliseconds after which they are written in any case; default 500. */
   readonly flushMilliseconds?: number;
 }
@@ -56,6 +59,8 @@ const isFull = (error: unknown): error is TributaryError =>
   error instanceof TributaryError && error.code === "TRIB_PROJECT_TOO_MANY_PARKED";
 /** Rows an event from which on collecting saves nothing. */
 const onceWritten = 0.95;
+/** Bytes of rows, as they are in memory, that are written without waiting for more. */
+const flushBytes = 16e6;
 /** Events folded at once while the lane looks for what went wrong. */
 const carefulEvents = 1_000;
 
@@ -71,6 +76,7 @@ export class ProjectionLane implements WriteSource, RestingLane {
   readonly #options: LaneOptions;
   readonly #place: LanePlace;
   readonly #state: LaneState;
+  readonly #inHand: InHand;
   #underWay: Promise<void> | undefined;
   /** Why the statement before was not written. */
   #failure: Failure | undefined;
@@ -87,6 +93,7 @@ export class ProjectionLane implements WriteSource, RestingLane {
     this.#options = options;
     this.#place = { build: options.build, topic: options.topic, partition: options.partition };
     this.#state = new LaneState(options);
+    this.#inHand = options.inHand ?? new InHand();
   }
 
   /** Takes the lane over. @returns the offset to read from. */
@@ -149,7 +156,8 @@ export class ProjectionLane implements WriteSource, RestingLane {
   /** Rows wait for events that change them again. Where hardly any do, as with nothing but new keys, they only take room. */
   get #hasEnough(): boolean {
     const { flushEvents = 32_000, flushRows = 12_000 } = this.#options;
-    const { pendingEvents, pendingRows } = this.#state;
+    const { pendingEvents, pendingRows, bytesInHand } = this.#state;
+    if (bytesInHand.pending >= flushBytes || (pendingRows > 0 && this.#inHand.isFull)) return true;
     const mostRows = pendingRows > pendingEvents * onceWritten ? flushRows / 3 : flushRows;
     return pendingEvents >= flushEvents || pendingRows >= mostRows;
   }
@@ -177,12 +185,18 @@ export class ProjectionLane implements WriteSource, RestingLane {
     const { pool, patience, parkedLimit: limit = 10_000 } = this.#options;
     const before = this.#state.heldKeys;
     await patience.until("read rows", () => this.#state.fold(events), context);
+    this.#weigh();
     const { heldKeys: held, parked } = this.#state;
     if (held === before) return;
     this.#isCounting = true;
     const parking = { pool, limit, place: this.#place, held, parked };
     await patience.until("count parked keys", () => assertRoomForParked(parking), context);
     this.#isCounting = false;
+  }
+
+  #weigh(): void {
+    const { pending, taken } = this.#state.bytesInHand;
+    this.#inHand.set(this, pending + taken);
   }
 
   /** Writes all that is folded. */
@@ -241,6 +255,7 @@ export class ProjectionLane implements WriteSource, RestingLane {
     else if (outcome !== "committed") this.#failure = outcome;
     else {
       this.#state.wrote();
+      this.#weigh();
       this.#tell();
     }
   }
@@ -276,6 +291,7 @@ export class ProjectionLane implements WriteSource, RestingLane {
     this.#timer = undefined;
     this.#isLost = true;
     await this.#underWay;
+    this.#inHand.set(this, 0);
   }
 
   #facts() {
@@ -333,6 +349,7 @@ export class ProjectionLane implements WriteSource, RestingLane {
     );
     if (!checkpoint) return this.#lose();
     this.#state.reset(checkpoint);
+    this.#weigh();
     return true;
   }
 

@@ -9,6 +9,7 @@ import { type Build, ensureBuild, listBuilds } from "./build.js";
 import type { AnyProjection } from "./definition.js";
 import { FedBuild, type FeedParts } from "./fed-build.js";
 import { FedPartition } from "./fed-partition.js";
+import { InHand } from "./in-hand.js";
 import { Patience } from "./patience.js";
 import { RequestWatch } from "./request-watch.js";
 import { applyConsumerGrants, topicsOfProjections } from "./roles.js";
@@ -111,7 +112,7 @@ export async function runConsumer(surroundings: ConsumerSurroundings): Promise<R
   const owner = `${hostname()}:${process.pid}:${randomUUID().slice(0, 8)}`;
   const patience = new Patience({ logger });
   for (const projection of definition.project) validateProjection(projection);
-  const feeds = new Feeds(definition.project, { ...surroundings, owner, patience });
+  const feeds = new Feeds(definition.project, { ...surroundings, inHand: new InHand(), owner, patience });
   await feeds.look();
   feeds.assertComplete();
   // Postgres may be away: then it is looked again later.

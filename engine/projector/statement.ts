@@ -30,8 +30,9 @@ export interface Write {
 /** A {@link Write} as it was when it was encoded: the rows themselves go on changing with the next events. */
 export interface EncodedWrite {
   readonly write: Omit<Write, "changes">;
-  /** Rows in all parts. */
+  /** Rows in all parts, and the bytes they take. */
   readonly rows: number;
+  readonly bytes: number;
   /** By the part's number, the columns of those that have any. */
   readonly parts: ReadonlyMap<number, readonly ArrayParameter[]>;
 }
@@ -117,11 +118,13 @@ export class WriteStatements {
   /** Encodes a lane's changes as they are now, and takes them for written: see {@link Slot}. */
   encode({ changes, ...write }: Write): EncodedWrite {
     const parts = new Map<number, readonly ArrayParameter[]>();
-    let rows = 0;
+    let [rows, bytes] = [0, 0];
     const add = <Item>(part: number, items: readonly Item[]) => {
       if (items.length === 0) return;
       rows += items.length;
-      parts.set(part, this.#encodePart(part, items));
+      const encoded = this.#encodePart(part, items);
+      for (const { size } of encoded) bytes += size;
+      parts.set(part, encoded);
     };
     add(0, write.parked);
     add(this.#released, write.released);
@@ -150,7 +153,7 @@ export class WriteStatements {
         if (!slot.row) slot.owner?.removeSlot(table, slot.rest);
       }
     });
-    return { write, rows, parts };
+    return { write, rows, bytes, parts };
   }
 
   #encodePart(part: number, items: readonly unknown[]): readonly ArrayParameter[] {

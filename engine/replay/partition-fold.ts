@@ -10,8 +10,9 @@ import { LaneState } from "../projector/lane-state.js";
 import type { ProjectionLayout } from "../projector/layout.js";
 import type { Patience } from "../projector/patience.js";
 import type { Decoder, Opener } from "../projector/ports.js";
+import { RowSizes } from "../projector/row-sizes.js";
 import type { Write } from "../projector/statement.js";
-import { type MemoryBudget, RowSizes } from "./memory.js";
+import type { MemoryBudget } from "./memory.js";
 import type { Pace } from "./pace.js";
 
 export interface PartitionFoldOptions {

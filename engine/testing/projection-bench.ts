@@ -8,6 +8,7 @@ import type { AnyProjection } from "../projector/definition.js";
 import type { FoldInput } from "../projector/fold.js";
 import type { FoldWatch } from "../projector/fold-watch.js";
 import { heldPlaces } from "../projector/held-keys.js";
+import type { InHand } from "../projector/in-hand.js";
 import { ProjectionLane } from "../projector/lane.js";
 import { layOut, type ProjectionLayout } from "../projector/layout.js";
 import { Loader } from "../projector/load.js";
@@ -25,6 +26,8 @@ export interface BenchLaneOptions {
   readonly decisions?: Decisions;
   readonly watch?: FoldWatch;
   readonly parkedLimit?: number;
+  /** What lanes have in hand together; default each its own. */
+  readonly inHand?: InHand;
   /** Another projection on the same log, fed by the same consumer; default none. */
   readonly beside?: ProjectionBench;
   /** Attempts to learn a schema before the lane stops; default 2. */
@@ -184,6 +187,7 @@ export class ProjectionBench implements Decoder, Opener {
       heldAt: (keys) => heldPlaces(pool, place, keys),
       cacheRows: () => options.cacheRows ?? 10_000,
       owner: "bench",
+      ...(options.inHand ? { inHand: options.inHand } : {}),
       patience,
       decisions: decisions.of(topic, partition),
       operations: new ParkedOperations({ ...shared, place, log: this, decoder: this, decisions }),
