@@ -15,6 +15,7 @@ import { InHand } from "./in-hand.js";
 import { ProjectionLane } from "./lane.js";
 import { layOut, type ProjectionLayout } from "./layout.js";
 import { Loader } from "./load.js";
+import { HeldHere } from "./parked-limit.js";
 import { ParkedOperations } from "./parked-operations.js";
 import type { Patience } from "./patience.js";
 import type { Decoder, Opener, ProjectorLogger } from "./ports.js";
@@ -63,6 +64,7 @@ export class FedBuild {
   lanes = 0;
   readonly #parts: FeedParts;
   readonly #inHand: InHand;
+  readonly #heldHere = new HeldHere();
   readonly #writer: BuildWriter;
   readonly #loader: Loader;
   readonly #decisions: Decisions | undefined;
@@ -141,6 +143,7 @@ export class FedBuild {
       heldAt: (keys) => heldPlaces(pool, place, keys),
       cacheRows: () => cacheRows / Math.max(1, this.lanes),
       inHand: this.#inHand,
+      heldHere: this.#heldHere,
       owner,
       patience,
       ...(onFailure ? { onFailure } : {}),

@@ -16,7 +16,6 @@ import { type ParkReason, parkedByOperator } from "./park-reason.js";
 import type { Opener } from "./ports.js";
 import { differenceOf, retellRows } from "./retelling.js";
 import { type RetoldKey, retoldKeys } from "./retold-keys.js";
-import { RowSizes } from "./row-sizes.js";
 import { openSealed } from "./sealed-content.js";
 import type { Write } from "./statement.js";
 import type { ParkedRow } from "./statement-parts.js";
@@ -39,9 +38,6 @@ export interface LaneStateOptions {
   readonly heldAt?: (keys: readonly string[]) => Promise<ReadonlyMap<string, HeldPlace>>;
 }
 
-/** Rows up to this many bytes in memory are as many in the cache as may be; of larger ones fewer are kept. */
-const ordinaryRowBytes = 2_000;
-
 const storableId = ({ eventId }: LaneEvent) => (eventId === null ? null : storableText(eventId));
 
 /** Everything a lane keeps in memory about its partition, ahead of Postgres by what is folded and not yet written. */
@@ -49,7 +45,6 @@ export class LaneState {
   readonly #options: LaneStateOptions;
   readonly #machine: FoldMachine;
   readonly #cache: EntityCache;
-  readonly #sizes: RowSizes;
   #checkpoint: Checkpoint | undefined;
   /** Offset after the last event folded, and after the last one taken to be written. */
   #next = 0;
@@ -63,7 +58,6 @@ export class LaneState {
   #parked: ParkedRow[] = [];
   /** Keys held before, and by what is folded no more. */
   #released: string[] = [];
-  #takenBytes = 0;
   #applied = 0;
   #events = 0;
   #recordedAt: number | null = null;
@@ -75,9 +69,7 @@ export class LaneState {
   constructor(options: LaneStateOptions) {
     this.#options = options;
     this.#machine = new FoldMachine(options.layout);
-    this.#sizes = new RowSizes(options.layout);
-    // Of large rows as many fewer are kept.
-    this.#cache = new EntityCache(() => options.cacheRows() * Math.min(1, ordinaryRowBytes / this.#sizes.keyedRow));
+    this.#cache = new EntityCache(options.cacheRows);
     this.#changes = new Changes(options.layout);
   }
 
@@ -119,18 +111,12 @@ export class LaneState {
     return this.#changes.size;
   }
 
-  /** Bytes that they take in memory, as estimated, and those on their way to Postgres. */
-  get bytesInHand(): { readonly pending: number; readonly taken: number } {
-    return { pending: this.#sizes.estimate(this.#changes, 0), taken: this.#takenBytes };
-  }
-
   /** Starts from a checkpoint just read: whatever was folded after it is forgotten. */
   reset(checkpoint: Checkpoint): void {
     this.#checkpoint = checkpoint;
     this.#next = checkpoint.nextOffset;
     this.#lastRecord = checkpoint.lastRecord;
     this.#cache.clear();
-    this.#takenBytes = 0;
     this.#begin();
   }
 
@@ -383,7 +369,6 @@ export class LaneState {
       applied: this.#applied,
     };
     this.#statement++;
-    this.#takenBytes = this.bytesInHand.pending;
     this.#begin();
     return write;
   }
@@ -391,7 +376,6 @@ export class LaneState {
   /** What was taken last is written. */
   wrote(): void {
     this.#written = this.#statement - 1;
-    this.#takenBytes = 0;
   }
 }
 

@@ -1,55 +1,18 @@
 import { randomUUID } from "node:crypto";
 import type { LaneContext, Ownership } from "../log/log.js";
 import { TributaryError } from "../service/errors.js";
-import type { Metrics } from "../service/metrics.js";
-import type { Pool } from "../store/pool.js";
-import type { Absence } from "./absence.js";
-import type { Build } from "./build.js";
-import type { BuildWriter, Outcome, WriteSource } from "./build-writer.js";
+import type { Outcome, WriteSource } from "./build-writer.js";
 import { type Checkpoint, type LanePlace, takeAgain, takeOver } from "./checkpoint.js";
 import type { LaneEvent } from "./events.js";
 import type { Failure } from "./failure.js";
 import { InHand } from "./in-hand.js";
-import { LaneState, type LaneStateOptions } from "./lane-state.js";
-import type { Loader } from "./load.js";
-import { assertRoomForParked } from "./parked-limit.js";
-import type { ParkedOperations, RestingLane } from "./parked-operations.js";
-import type { Patience } from "./patience.js";
-import type { ProjectorLogger } from "./ports.js";
+import type { LaneOptions } from "./lane-options.js";
+import { LaneState } from "./lane-state.js";
+import { assertRoomForParked, HeldHere } from "./parked-limit.js";
+import type { RestingLane } from "./parked-operations.js";
+import { RowSizes } from "./row-sizes.js";
 import type { Write } from "./statement.js";
 import type { ParkedRow } from "./statement-parts.js";
-
-export interface LaneOptions extends LaneStateOptions {
-  readonly loader: Loader;
-  readonly build: Build;
-  readonly pool: Pool;
-  /** Shared by the lanes of a build in one process. */
-  readonly writer: BuildWriter;
-  /** Reads events of the partition again, offsets from `from` up to `to`. */
-  readonly again: (from: number, to: number) => AsyncIterable<readonly LaneEvent[]>;
-  /** @throws TRIB_LOG_REPLACED when the partition isn't the one that the checkpoint was read from. */
-  readonly assertSameLog: (checkpoint: Checkpoint) => Promise<void>;
-  /** Names this process, for who looks at the checkpoints. */
-  readonly owner: string;
-  readonly logger: ProjectorLogger;
-  /** Told when the lane stays lost although it is still ours by the group: the process must exit. */
-  readonly onFailure?: (error: Error) => void;
-  readonly metrics?: Metrics;
-  readonly patience: Patience;
-  readonly operations?: ParkedOperations;
-  /** Keys met before this offset, where the lane goes on with what was filled; without it they are asked for. */
-  readonly met?: { readonly before: number; readonly absence: Absence };
-  /** Most keys a build may hold back before its projection stops; default 10,000. */
-  readonly parkedLimit?: number;
-  /** Events folded before they are written while more are there already; default 32,000. */
-  readonly flushEvents?: number;
-  /** Rows that may wait meanwhile, a third of them where hardly any changes twice; default 12,000. */
-  readonly flushRows?: number;
-  /** What the lanes of this process have in hand; default: of this lane alone. */
-  readonly inHand?: InHand;
-  /** Milliseconds after which they are written in any case; default 500. */
-  readonly flushMilliseconds?: number;
-}
 
 /** A lane that another owner took while the group still gives it to us is an error only when it lasts this long. */
 const lostMilliseconds = 30_000;
@@ -59,6 +22,8 @@ const isFull = (error: unknown): error is TributaryError =>
   error instanceof TributaryError && error.code === "TRIB_PROJECT_TOO_MANY_PARKED";
 /** Rows an event from which on collecting saves nothing. */
 const onceWritten = 0.95;
+/** Rows of up to so many bytes in memory are kept as many as may be; of larger ones fewer. */
+const ordinaryRowBytes = 2_000;
 /** Bytes of rows, as they are in memory, that are written without waiting for more. */
 const flushBytes = 16e6;
 /** Events folded at once while the lane looks for what went wrong. */
@@ -76,7 +41,12 @@ export class ProjectionLane implements WriteSource, RestingLane {
   readonly #options: LaneOptions;
   readonly #place: LanePlace;
   readonly #state: LaneState;
+  readonly #sizes: RowSizes;
   readonly #inHand: InHand;
+  readonly #heldHere: HeldHere;
+  /** Bytes of rows, as they are in memory, that are folded and not taken, and of those on their way to Postgres. */
+  #pendingBytes = 0;
+  #takenBytes = 0;
   #underWay: Promise<void> | undefined;
   /** Why the statement before was not written. */
   #failure: Failure | undefined;
@@ -92,8 +62,12 @@ export class ProjectionLane implements WriteSource, RestingLane {
   constructor(options: LaneOptions) {
     this.#options = options;
     this.#place = { build: options.build, topic: options.topic, partition: options.partition };
-    this.#state = new LaneState(options);
+    this.#sizes = new RowSizes(options.layout);
+    // Of large rows as many fewer are kept.
+    const cacheRows = () => options.cacheRows() * Math.min(1, ordinaryRowBytes / this.#sizes.keyedRow);
+    this.#state = new LaneState({ ...options, cacheRows });
     this.#inHand = options.inHand ?? new InHand();
+    this.#heldHere = options.heldHere ?? new HeldHere();
   }
 
   /** Takes the lane over. @returns the offset to read from. */
@@ -112,6 +86,7 @@ export class ProjectionLane implements WriteSource, RestingLane {
     else if (this.#state.next === 0 && (await patience.until("look at the tables", looking, ownership))) {
       this.#state.beginEmpty();
     }
+    this.#weigh();
     this.#tellParked();
     return this.#state.next;
   }
@@ -156,8 +131,8 @@ export class ProjectionLane implements WriteSource, RestingLane {
   /** Rows wait for events that change them again. Where hardly any do, as with nothing but new keys, they only take room. */
   get #hasEnough(): boolean {
     const { flushEvents = 32_000, flushRows = 12_000 } = this.#options;
-    const { pendingEvents, pendingRows, bytesInHand } = this.#state;
-    if (bytesInHand.pending >= flushBytes || (pendingRows > 0 && this.#inHand.isFull)) return true;
+    const { pendingEvents, pendingRows } = this.#state;
+    if (this.#pendingBytes >= flushBytes || (pendingRows > 0 && this.#inHand.isFull)) return true;
     const mostRows = pendingRows > pendingEvents * onceWritten ? flushRows / 3 : flushRows;
     return pendingEvents >= flushEvents || pendingRows >= mostRows;
   }
@@ -189,14 +164,15 @@ export class ProjectionLane implements WriteSource, RestingLane {
     const { heldKeys: held, parked } = this.#state;
     if (held === before) return;
     this.#isCounting = true;
-    const parking = { pool, limit, place: this.#place, held, parked };
+    const parking = { pool, limit, place: this.#place, heldHere: this.#heldHere, parked };
     await patience.until("count parked keys", () => assertRoomForParked(parking), context);
     this.#isCounting = false;
   }
 
   #weigh(): void {
-    const { pending, taken } = this.#state.bytesInHand;
-    this.#inHand.set(this, pending + taken);
+    this.#pendingBytes = this.#sizes.estimate(this.#state.changes, 0);
+    this.#inHand.set(this, this.#pendingBytes + this.#takenBytes);
+    this.#heldHere.set(this.#place, this.#state.heldKeys);
   }
 
   /** Writes all that is folded. */
@@ -220,6 +196,9 @@ export class ProjectionLane implements WriteSource, RestingLane {
   /** Called when the statement can take it. */
   take(): Write {
     if (this.#isCounting) throw notNow;
+    this.#weigh();
+    this.#takenBytes = this.#pendingBytes;
+    this.#pendingBytes = 0;
     const write = this.#state.take();
     this.#taken = write;
     return write;
@@ -255,6 +234,7 @@ export class ProjectionLane implements WriteSource, RestingLane {
     else if (outcome !== "committed") this.#failure = outcome;
     else {
       this.#state.wrote();
+      this.#takenBytes = 0;
       this.#weigh();
       this.#tell();
     }
@@ -292,6 +272,7 @@ export class ProjectionLane implements WriteSource, RestingLane {
     this.#isLost = true;
     await this.#underWay;
     this.#inHand.set(this, 0);
+    this.#heldHere.release(this.#place);
   }
 
   #facts() {
@@ -349,6 +330,7 @@ export class ProjectionLane implements WriteSource, RestingLane {
     );
     if (!checkpoint) return this.#lose();
     this.#state.reset(checkpoint);
+    this.#takenBytes = 0;
     this.#weigh();
     return true;
   }

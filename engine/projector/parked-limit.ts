@@ -3,13 +3,41 @@ import type { Pool } from "../store/pool.js";
 import type { LanePlace } from "./checkpoint.js";
 import type { ParkedRow } from "./statement-parts.js";
 
+type Place = Pick<LanePlace, "topic" | "partition">;
+
+/** Keys that the lanes of one build in this process hold back, those not yet written included. */
+export class HeldHere {
+  readonly #held = new Map<string, number>();
+
+  of({ topic, partition }: Place): number | undefined {
+    return this.#held.get(`${partition} ${topic}`);
+  }
+
+  set({ topic, partition }: Place, held: number): void {
+    this.#held.set(`${partition} ${topic}`, held);
+  }
+
+  /** From now on what is written counts. */
+  release({ topic, partition }: Place): void {
+    this.#held.delete(`${partition} ${topic}`);
+  }
+
+  /** Sum over all partitions but one. @param written keys held by partition as Postgres has them: of those not here. */
+  others(own: Place, written: readonly (Place & { readonly held: number })[]): number {
+    const all = new Map(written.map(({ topic, partition, held }) => [`${partition} ${topic}`, held]));
+    for (const [name, held] of this.#held) all.set(name, held);
+    all.delete(`${own.partition} ${own.topic}`);
+    return [...all.values()].reduce((sum, held) => sum + held, 0);
+  }
+}
+
 export interface Parking {
   readonly pool: Pool;
   readonly place: LanePlace;
   /** Most keys the build may hold back. */
   readonly limit: number;
-  /** Keys that the lane holds back, those not yet written included. */
-  readonly held: number;
+  /** With the lane's own keys. */
+  readonly heldHere: HeldHere;
   /** Among them, those that are parked by what is about to be written. */
   readonly parked: readonly ParkedRow[];
 }
@@ -19,16 +47,16 @@ export interface Parking {
  * decided to park has room always.
  * @throws TRIB_PROJECT_TOO_MANY_PARKED naming the first event that has none.
  */
-export async function assertRoomForParked({ pool, place, limit, held, parked }: Parking): Promise<void> {
+export async function assertRoomForParked({ pool, place, limit, heldHere, parked }: Parking): Promise<void> {
   const { build, topic, partition } = place;
   const ownAccount = parked.filter(({ code }) => code !== "TRIB_PROJECT_PARKED_BY_OPERATOR");
   if (ownAccount.length === 0) return;
-  const { rows } = await pool.query<{ others: number }>(
-    `SELECT count(*) AS others FROM engine.parked_keys
-     WHERE projection = $1 AND build = $2 AND (topic, partition) <> ($3, $4) AND state <> 'done'`,
-    [build.projection, build.build, topic, partition],
+  const { rows } = await pool.query<Place & { held: number }>(
+    `SELECT topic, partition, count(*)::integer AS held FROM engine.parked_keys
+     WHERE projection = $1 AND build = $2 AND state <> 'done' GROUP BY topic, partition`,
+    [build.projection, build.build],
   );
-  const beyond = Number(rows[0]?.others) + held - limit;
+  const beyond = (heldHere.of(place) ?? 0) + heldHere.others(place, rows) - limit;
   if (beyond <= 0) return;
   const without = ownAccount[Math.max(0, ownAccount.length - beyond)] as ParkedRow;
   throw new TributaryError(

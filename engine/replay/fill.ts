@@ -10,7 +10,7 @@ import type { EventSelection } from "../projector/events.js";
 import type { FoldWatchdog } from "../projector/fold-watch.js";
 import { assertSameLog } from "../projector/last-record.js";
 import { layOut } from "../projector/layout.js";
-import { assertRoomForParked } from "../projector/parked-limit.js";
+import { assertRoomForParked, HeldHere } from "../projector/parked-limit.js";
 import { Patience } from "../projector/patience.js";
 import type { Decoder, Opener, ProjectorLogger } from "../projector/ports.js";
 import { topicsOfProjections } from "../projector/roles.js";
@@ -81,6 +81,7 @@ class Filling {
   readonly #budget: MemoryBudget;
   readonly #pace: Pace;
   readonly #owner = `${hostname()}:${process.pid}:${randomUUID().slice(0, 8)}/rebuild`;
+  readonly #heldHere = new HeldHere();
   readonly #copying = new Set<Promise<void>>();
   readonly unfilled: Unfilled[] = [];
   events = 0;
@@ -189,7 +190,9 @@ class Filling {
   /** @returns false when Postgres refuses the data: the lane looks for the event and parks its key. */
   async #copy(place: LanePlace, fold: PartitionFold, folded: Write): Promise<boolean> {
     const { pool, parkedLimit: limit = 10_000, logger } = this.#options;
-    const parking = { pool, place, limit, held: fold.heldKeys, parked: folded.parked };
+    const heldHere = this.#heldHere;
+    heldHere.set(place, fold.heldKeys);
+    const parking = { pool, place, limit, heldHere, parked: folded.parked };
     await this.#patience.until("count parked keys", () => assertRoomForParked(parking));
     const parts = { pool, layout: this.#layout, patience: this.#patience, owner: this.#owner };
     const refused = await copyFold(parts, place, folded);

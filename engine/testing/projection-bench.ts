@@ -12,6 +12,7 @@ import type { InHand } from "../projector/in-hand.js";
 import { ProjectionLane } from "../projector/lane.js";
 import { layOut, type ProjectionLayout } from "../projector/layout.js";
 import { Loader } from "../projector/load.js";
+import type { HeldHere } from "../projector/parked-limit.js";
 import { ParkedOperations } from "../projector/parked-operations.js";
 import { Patience } from "../projector/patience.js";
 import type { Decoder, Opener, SealedContent } from "../projector/ports.js";
@@ -26,6 +27,8 @@ export interface BenchLaneOptions {
   readonly decisions?: Decisions;
   readonly watch?: FoldWatch;
   readonly parkedLimit?: number;
+  /** Keys that lanes hold back together; default each its own. */
+  readonly heldHere?: HeldHere;
   /** What lanes have in hand together; default each its own. */
   readonly inHand?: InHand;
   /** Another projection on the same log, fed by the same consumer; default none. */
@@ -188,6 +191,7 @@ export class ProjectionBench implements Decoder, Opener {
       cacheRows: () => options.cacheRows ?? 10_000,
       owner: "bench",
       ...(options.inHand ? { inHand: options.inHand } : {}),
+      ...(options.heldHere ? { heldHere: options.heldHere } : {}),
       patience,
       decisions: decisions.of(topic, partition),
       operations: new ParkedOperations({ ...shared, place, log: this, decoder: this, decisions }),
