@@ -22,9 +22,9 @@ export interface Checkpoint {
   readonly held: Set<string>;
 }
 
-/** Text that Postgres can keep, one for one: NUL is escaped, and the escape itself. */
+/** Text that Postgres can keep, one for one: NUL is escaped, and so is what looks like it. */
 export const storableText = (text: string): string =>
-  text.includes("\0") ? text.replaceAll("\\", "\\\\").replaceAll("\0", "\\0") : text;
+  text.includes("\0") || text.includes("\\0") ? text.replaceAll("\\", "\\\\").replaceAll("\0", "\\0") : text;
 
 interface Row {
   readonly epoch: number;

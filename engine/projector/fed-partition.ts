@@ -18,6 +18,8 @@ export interface FedPartitionOptions {
 export class FedPartition implements LaneHandler {
   readonly #options: FedPartitionOptions;
   readonly #lanes = new Map<FedBuild, ProjectionLane>();
+  /** Builds that count this partition among their open lanes: none does whose opening failed. */
+  readonly #counted = new Set<FedBuild>();
   #inner: ConsumerLane | undefined;
 
   constructor(options: FedPartitionOptions) {
@@ -36,12 +38,12 @@ export class FedPartition implements LaneHandler {
         const [fed] = [...this.#lanes].find(([, one]) => one === lane) ?? [];
         if (!fed || builds().includes(fed)) return false;
         this.#lanes.delete(fed);
-        await fed.closed(partition);
+        await this.#closed(fed);
         return true;
       },
     });
     const offset = await this.#inner.open(ownership);
-    for (const fed of this.#lanes.keys()) fed.opened(partition);
+    for (const fed of this.#lanes.keys()) this.#opened(fed);
     return offset;
   }
 
@@ -68,7 +70,7 @@ export class FedPartition implements LaneHandler {
     for (const [fed, lane] of this.#lanes) {
       if (wanted.includes(fed)) continue;
       this.#lanes.delete(fed);
-      await fed.closed(partition);
+      await this.#closed(fed);
       await this.#inner?.remove(lane);
     }
     for (const fed of wanted) {
@@ -84,12 +86,21 @@ export class FedPartition implements LaneHandler {
         continue;
       }
       this.#lanes.set(fed, lane);
-      fed.opened(partition);
+      this.#opened(fed);
     }
   }
 
+  #opened(fed: FedBuild): void {
+    this.#counted.add(fed);
+    fed.opened(this.#options.partition);
+  }
+
+  async #closed(fed: FedBuild): Promise<void> {
+    if (this.#counted.delete(fed)) await fed.closed(this.#options.partition);
+  }
+
   async close(): Promise<void> {
-    await Promise.all([...this.#lanes.keys()].map((fed) => fed.closed(this.#options.partition)));
+    await Promise.all([...this.#lanes.keys()].map((fed) => this.#closed(fed)));
     this.#lanes.clear();
     await this.#inner?.close();
   }

@@ -185,7 +185,11 @@ export class LaneState {
     const { layout } = this.#options;
     if (layout.readsSealed) await this.#open(ahead.filter((_, index) => entities[index]));
     const retold = again && (await this.#retoldKeys(again, ahead, checkpoint));
-    this.#foldAll(checkpoint, ahead, entities, retold);
+    try {
+      this.#foldAll(checkpoint, ahead, entities, retold);
+    } finally {
+      this.#options.watch?.end();
+    }
     this.#next = last.offset + 1;
     this.#lastRecord = last.fingerprint ?? null;
     // Not when a statement ends: that may be while an event waits for what was just read for it.
@@ -270,7 +274,6 @@ export class LaneState {
       if (again) {
         if (event.origin && entity && !this.#refused.has(event.offset)) {
           entity.statement = this.#statement;
-          watch?.begin(event.offset);
           this.#retell(checkpoint, event, entity, again);
           continue;
         }
@@ -298,7 +301,6 @@ export class LaneState {
         this.#applied++;
       }
     }
-    watch?.end();
     this.#events += ahead.length;
   }
 
@@ -307,9 +309,9 @@ export class LaneState {
    * now; sums and appended rows change by what is told otherwise; the key is held where the new order holds it.
    */
   #retell(checkpoint: Checkpoint, event: LaneEvent, entity: Entity, key: RetoldKey): void {
-    const { layout, decisions = noDecisions } = this.#options;
+    const { layout, watch, decisions = noDecisions } = this.#options;
     const machine = this.#machine;
-    const options = { layout, machine, verdict: (offset: number) => decisions.get(offset) };
+    const options = { layout, machine, watch, verdict: (offset: number) => decisions.get(offset) };
     const name = storableText(event.key);
     const [before, after] = key.retell(options, event);
     this.#changes.book(differenceOf(layout, before.changes, after.changes));

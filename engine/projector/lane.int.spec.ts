@@ -1,10 +1,15 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { TributaryError } from "../service/errors.js";
+import { createLogger } from "../service/logger.js";
 import type { Pool } from "../store/pool.js";
 import { dropBuilds, type FreshDatabase, freshDatabase } from "../testing/database.js";
 import { expectPure, keyOf, mixed, note, notes, published, topic } from "../testing/notes.js";
 import { ProjectionBench } from "../testing/projection-bench.js";
+import { FedBuild } from "./fed-build.js";
+import { FedPartition } from "./fed-partition.js";
+import type { FoldWatch } from "./fold-watch.js";
 import { listParked } from "./parked.js";
+import { Patience } from "./patience.js";
 
 let database: FreshDatabase;
 let bench: ProjectionBench;
@@ -188,8 +193,17 @@ describe("a lane on Postgres", () => {
   it("stops loudly at an event without position, of another journal, or with a position that another event has", async () => {
     bench.append(published([note(1, "set"), note(1, "set")]));
     const [first, second] = bench.recordsOf(topic, 0);
+    let isWatched = false;
+    const watch: FoldWatch = {
+      begin: () => {
+        isWatched = true;
+      },
+      end: () => {
+        isWatched = false;
+      },
+    };
     const attempt = async (headers: Record<string, string>) => {
-      const lane = bench.lane(topic, 0);
+      const lane = bench.lane(topic, 0, { watch });
       await lane.open();
       await lane.batch([first!, { ...second!, headers }], bench.context(2));
     };
@@ -199,5 +213,33 @@ describe("a lane on Postgres", () => {
     });
     await expect(attempt({ ...first!.headers })).rejects.toMatchObject({ code: "TRIB_PROJECT_POSITION_CONFLICT" });
     expect(await bench.rows("history")).toEqual([]);
+    // Else the process would be ended for a fold that is long over.
+    expect(isWatched).toBe(false);
+  });
+
+  it("shares the memory for rows with the lanes that are open, not with those that were lost while they opened", async () => {
+    const { pool, build } = bench;
+    const logger = createLogger("spec", "silent");
+    const parts = { log: bench, pool, decoder: bench, opener: bench, logger, owner: "spec" };
+    const fed = new FedBuild(notes, build, { ...parts, patience: new Patience({ logger }) });
+    const part = (partition: number) =>
+      new FedPartition({
+        topic,
+        partition,
+        log: bench,
+        reading: fed.reading(topic, partition),
+        builds: () => [fed],
+        look: async () => {},
+      });
+    const lost = part(0);
+    await expect(lost.open({ isOwned: () => false })).rejects.toMatchObject({ code: "TRIB_PROJECT_FENCE_LOST" });
+    await lost.close();
+    expect(fed.lanes).toBe(0);
+    const [first, second] = [part(0), part(1)];
+    await Promise.all([first.open(), second.open()]);
+    expect(fed.lanes).toBe(2);
+    await first.close();
+    expect(fed.lanes).toBe(1);
+    await second.close();
   });
 });

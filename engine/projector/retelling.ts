@@ -4,6 +4,7 @@ import type { Row } from "./definition.js";
 import { Entity } from "./entity.js";
 import type { LaneEvent } from "./events.js";
 import type { FoldMachine } from "./fold.js";
+import type { FoldWatch } from "./fold-watch.js";
 import type { ProjectionLayout } from "./layout.js";
 import { type ParkReason, parkedByOperator } from "./park-reason.js";
 import { KeyedScope } from "./scope.js";
@@ -19,6 +20,8 @@ export interface Told {
 export interface TellOptions {
   readonly layout: ProjectionLayout;
   readonly machine: FoldMachine;
+  /** Each fold has its own budget. */
+  readonly watch?: FoldWatch | undefined;
   /** What operators decided about an event. */
   readonly verdict: (offset: number) => Verdict | undefined;
   /** Where the key is held for a reason that no fold knows. */
@@ -40,6 +43,7 @@ export function tell(options: TellOptions, key: string, events: readonly LaneEve
 
 /** Folds the next event of a key, or keeps it held. @returns by what the key is held after it. */
 export function tellNext(options: TellOptions, { entity, changes, parked }: Told, event: LaneEvent): Told["parked"] {
+  options.watch?.begin(event.offset);
   const { machine, verdict, heldAt } = options;
   if (parked) {
     eraseHeld(options, changes, entity, event);
