@@ -29,7 +29,7 @@ export function registerBench(command: Command): void {
     .description(
       "the projector's speed on this installation's services: beside its peers, with several processes, with many keys, idle, and under the region's load. In databases and topics of its own, which it removes",
     )
-    .option("--events <n>", "events of a full run; the parts derive theirs", "1000000")
+    .option("--events <n>", "events of a full run; the parts derive theirs", countOf, 1_000_000)
     .option("--only <parts>", "peers, processes, keys, idle, region; separated by commas")
     .option(
       "--peers <folder>",
@@ -37,11 +37,11 @@ export function registerBench(command: Command): void {
     )
     .option("--write", "put the tables into docs/performance.md")
     .option("--json", "one JSON object a part")
-    .action(async (given: { events: string; only?: string; peers?: string; json?: boolean; write?: boolean }) => {
+    .action(async (given: { events: number; only?: string; peers?: string; json?: boolean; write?: boolean }) => {
       assertFolder(given.peers);
       const { readOptions } = await import("../bench/projector/options.js");
       const { benchProjector } = await import("../bench/projector/command.js");
-      const options = readOptions(given);
+      const options = readOptions({ ...given, events: String(given.events) });
       await benchProjector(await openInstallation(), options, print);
     });
 

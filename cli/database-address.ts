@@ -10,7 +10,7 @@ export interface DatabaseAddress {
 
 /** An address of Postgres without its password. */
 export function maskedUrl(databaseUrl: string): string {
-  if (!URL.canParse(databaseUrl)) return "…";
+  if (!/^postgres(ql)?:/.test(databaseUrl) || !URL.canParse(databaseUrl)) return "…";
   const url = new URL(databaseUrl);
   for (const name of [...url.searchParams.keys()]) if (/pass/i.test(name)) url.searchParams.set(name, "_");
   const { username, hostname, port, pathname, search, protocol } = url;
