@@ -248,7 +248,6 @@ describe("the audit of an installation", () => {
     expect(tables.claims?.rows.filter(({ change }) => change === "added").length).toBe(
       Number(now?.claims) - Number(then?.claims),
     );
-    expect((await call("audit", "as-of", "claims", "--at", String(Date.now() + 60_000))).exitCode).toBe(64);
     for (const { schema } of await json<KnownThen[]>("audit", "as-of", "--list")) {
       expect((await call("audit", "as-of", "--drop", schema)).exitCode).toBe(0);
     }
@@ -303,7 +302,7 @@ describe("the audit of an installation", () => {
     expect(everyone).toEqual(expect.arrayContaining(["patients", "the"]));
     const unknown = await call("audit", "disclosures", "00000000-0000-4000-8000-000000000000");
     expect({ exitCode: unknown.exitCode, stdout: unknown.stdout }).toEqual({ exitCode: 1, stdout: "" });
-    expect(unknown.stderr).toContain("no event about a patient");
+    expect(unknown.stderr).toContain("no event about patient");
   });
 
   it("answers an examiner who asks why a claim was paid that is reversed (docs/audit.md)", async () => {
