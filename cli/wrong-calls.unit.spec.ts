@@ -87,6 +87,7 @@ const wrongCalls: Readonly<Record<number, readonly (readonly string[])[]>> = {
     ["audit", "package", "period", "2026-01-31"],
     ["audit", "package", "period", "2026-01-31", "2026-01-01"],
     ["audit", "package", "period", "2026-01-01", "2026-01-31", "--open", "--reason", "appeal"],
+    ["audit", "access", "--since", "2026-02-01", "--until", "2026-01-01"],
     ["audit", "disclosures", "somebody"],
     ["events", "show", "17"],
     ["events", "show", "health.nothing/0/17"],

@@ -25,7 +25,10 @@ export function readOptions(given: {
 }): BenchOptions {
   const events = Number(given.events);
   if (!Number.isSafeInteger(events) || events < 1_000) {
-    throw new TributaryError("TRIB_CLI_MISUSED", `--events takes a whole number of at least 1000, not ${given.events}.`);
+    throw new TributaryError(
+      "TRIB_CLI_MISUSED",
+      `--events takes a whole number of at least 1000, not ${given.events}.`,
+    );
   }
   const only = (given.only ?? partNames.join(",")).split(",").map((part) => part.trim());
   const unknown = only.filter((part) => !(partNames as readonly string[]).includes(part));
