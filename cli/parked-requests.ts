@@ -33,7 +33,7 @@ export function placeOf(text: string): EventPlace {
 const nameOf = ({ topic, partition, offset }: EventPlace) => `${topic}/${partition}/${offset}`;
 
 const nothingParked = (projection: string, where: string) =>
-  new TributaryError("TRIB_CLI_NOT_FOUND", `Nothing of ${projection} is parked ${where}.`);
+  new TributaryError("TRIB_CLI_NOT_FOUND", `Nothing of ${projection} is parked${where && ` ${where}`}.`);
 
 async function assertParked(pool: Pool, projection: string, place: EventPlace): Promise<void> {
   const found = await showParked(pool, { projection, ...place });
