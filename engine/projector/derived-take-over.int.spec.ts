@@ -144,15 +144,17 @@ it("a keeper of derived tables ends quietly when their build is dropped", async 
 it("a row whose key identifies a person is told as one, and its key to nobody", async () => {
   const { pool } = database;
   const { ranks } = sizes.derived as NonNullable<AnyProjection["derived"]> & { readonly ranks: DerivedTable };
-  const guarded: AnyProjection = { ...sizes, name: "guarded", derived: { ranks: { ...ranks, restricted: true } } };
+  const hidden = { things: { ...things.things, hidden: true } };
+  const derived = { guarded_ranks: { ...ranks, restricted: true } };
+  const guarded = { ...sizes, name: "guarded", tables: hidden, derived } as AnyProjection;
   const build = await ensureBuild(pool, guarded, "guarded");
   const keeper = new DerivedTables(pool, build, layOut(guarded), "keeper");
   await keeper.takeOver();
   await keeper.refresh();
-  await pool.query(`INSERT INTO "${build.schema}".ranks VALUES ('00000000-0000-4000-8000-000000000001', 1)`);
+  await pool.query(`INSERT INTO "${build.schema}".guarded_ranks VALUES ('00000000-0000-4000-8000-000000000001', 1)`);
   const nothing = { read: async function* () {}, decoder: {} as Decoder, opener: closedOpener };
   const { differences } = await verifyProjection({ projection: guarded, build, pool, log: nothing, ...nothing });
-  expect(differences).toMatchObject([{ table: "ranks", key: "restricted", what: "not in the log" }]);
+  expect(differences).toMatchObject([{ table: "guarded_ranks", key: "restricted", what: "not in the log" }]);
 });
 
 it("a value that no index takes is left out of a derived table and told, and the rest goes on", async () => {
