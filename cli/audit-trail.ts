@@ -6,6 +6,8 @@ import { type TrailKind, trailOf } from "../engine/audit/trail.js";
 import { type AccessOptions, actorOf, shown, surrogateOf, trailKindOf, withAccessOptions } from "./audit-options.js";
 import { withAudit } from "./audit-source.js";
 import { print, printJson } from "./output.js";
+import { withProgress } from "./progress-line.js";
+import { watchedLog } from "./watched-log.js";
 
 interface TrailOptions extends AccessOptions {
   readonly scan?: boolean;
@@ -70,7 +72,9 @@ export function registerAuditTrail(command: Command): void {
   };
   withAccessOptions(trail, told).action((kind: TrailKind, id: string, options: TrailOptions) =>
     withAudit(options, async ({ log, pool, codec, source }) => {
-      const { trail, opened } = await trailOf(source, kind, id);
+      const { trail, opened } = await withProgress(!options.json, "records", ({ tell }) =>
+        trailOf({ ...source, log: watchedLog(source.log, tell) }, kind, id),
+      );
       await recordAccess(log, codec, {
         action: options.open ? "OPEN" : "READ",
         command: "audit trail",

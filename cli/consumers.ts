@@ -52,9 +52,9 @@ export function registerConsumers(command: Command): void {
     .command("grants")
     .argument("<name>", "consumer")
     .description("the Postgres role and the Kafka rights of a consumer, derived from its definition, as statements")
-    .action((name: string) =>
-      withPool(async (pool, { settings }) => {
-        const definition = await loadConsumer(name);
+    .action(async (name: string) => {
+      const definition = await loadConsumer(name);
+      await withPool(async (pool, { settings }) => {
         const { notarize } = definition;
         if (notarize) {
           print(printNotaryGrants({ ...definition, notarize }, settings.TOPIC_PREFIX));
@@ -63,6 +63,6 @@ export function registerConsumers(command: Command): void {
         const builds = (await listBuilds(pool)).filter(({ consumer }) => consumer === name);
         const schemas = builds.map(({ schema }) => schema);
         print(printGrants(definition, { schemas, topicPrefix: settings.TOPIC_PREFIX }));
-      }),
-    );
+      });
+    });
 }

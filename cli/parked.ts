@@ -7,13 +7,14 @@ import { countOf } from "./instant.js";
 import { print, printJson, printTable } from "./output.js";
 import { placeOf, registerParkedRequests } from "./parked-requests.js";
 import { withPool } from "./pool.js";
+import { textGiven } from "./texts.js";
 
 export function registerParked(command: Command): void {
   command
     .command("list")
     .description("every parked key: where, since when, why")
     .option("--projection <name>", "of one projection")
-    .option("--key <id>", "of one entity")
+    .option("--key <id>", "of one entity", textGiven)
     .option("--limit <n>", "at most so many; standard error says when there are more", countOf, 1_000)
     .option("--json", "one JSON array")
     .action(async (options: { projection?: string; key?: string; limit: number; json?: boolean }) => {
@@ -46,8 +47,9 @@ export function registerParked(command: Command): void {
     .argument("<place>", "topic/partition/offset, as `parked list` prints it", placeOf)
     .description("one parked key with its reason")
     .option("--json", "one JSON object")
-    .action((projection: string, place: EventPlace, options: { json?: boolean }) =>
-      withPool(async (pool) => {
+    .action(async (projection: string, place: EventPlace, options: { json?: boolean }) => {
+      await projectionNamed(projection);
+      await withPool(async (pool) => {
         const found = await showParked(pool, { projection, ...place });
         if (!found)
           throw new TributaryError(
@@ -56,7 +58,7 @@ export function registerParked(command: Command): void {
           );
         if (options.json) printJson(found);
         else for (const [name, value] of Object.entries(found)) print(`${name.padEnd(12)}${value ?? "-"}`);
-      }),
-    );
+      });
+    });
   registerParkedRequests(command);
 }

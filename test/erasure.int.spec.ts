@@ -220,9 +220,13 @@ describe("an erasure", () => {
     expect(
       await region.rows("SELECT generation FROM engine.vault_keys WHERE subject = $1", [patientOf("Ann")]),
     ).toEqual([{ generation: 1 }, { generation: 2 }]);
-    expect(await erasePatient(erasing(), request("Ann"))).toMatchObject({ outcome: "erased", keys: 1 });
+    // Whom only a claim names has no row of patients: an erasure makes none.
+    await region.intake.submit(told("Dot", 3_100).slice(2));
+    for (const name of ["Ann", "Dot"])
+      expect(await erasePatient(erasing(), request(name))).toMatchObject({ outcome: "erased", keys: 1 });
     await region.settle();
     expect(await restricted("Ann")).toEqual([{ ...gone, status: "erased", billed_amount: "100.00" }]);
+    expect((await clear()).patients.map(({ patient_id }) => patient_id)).not.toContain(patientOf("Dot"));
   });
 
   it("that is ended anywhere is carried on by the next, and comes to the same once", async () => {

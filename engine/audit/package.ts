@@ -62,7 +62,7 @@ async function proven(parts: PackageParts, records: readonly PlacedRecord[]): Pr
     const found = await inclusionProofs(
       pool,
       head,
-      size,
+      head,
       group.map(({ offset }) => offset),
     );
     for (const [index, { before, path }] of found.entries()) {

@@ -85,7 +85,7 @@ export const settingsSchema = z.object({
     .describe("Replicas of a topic; 3 outside a single machine, where `min.insync.replicas` is then 2."),
   SCHEMA_REGISTRY_URL: z.url().optional().describe("Base address of a registry that speaks the Confluent API."),
   DATABASE_URL: z
-    .string()
+    .url({ protocol: /^postgres(ql)?$/, error: "postgres://user:password@host:port/database" })
     .optional()
     .describe("Postgres, `postgres://user:password@host:port/database`; else the PG* variables."),
   DATABASE_POOL: z.coerce

@@ -231,6 +231,20 @@ ALTER TABLE engine.notary_lanes ADD CONSTRAINT notary_lanes_pkey PRIMARY KEY (to
 COMMENT ON COLUMN engine.notary_lanes.frontier IS 'Full subtrees of the tree so far, largest first, 32 bytes each: all that is needed to go on.';
 COMMENT ON TABLE engine.notary_lanes IS 'How far the notary has come in a partition, in the same statement as its hashes. epoch is the fence.';
 GRANT SELECT ON engine.notary_lanes TO tributary_auditor;
+CREATE TABLE engine.notary_subtrees (
+  topic text NOT NULL,
+  partition integer NOT NULL,
+  level integer NOT NULL,
+  first_offset bigint NOT NULL,
+  hash bytea NOT NULL
+);
+ALTER TABLE engine.notary_subtrees ADD CONSTRAINT notary_subtrees_hash_check CHECK ((octet_length(hash) = 32));
+ALTER TABLE engine.notary_subtrees ADD CONSTRAINT notary_subtrees_level_check CHECK ((level > 0));
+ALTER TABLE engine.notary_subtrees ADD CONSTRAINT notary_subtrees_pkey PRIMARY KEY (topic, partition, level, first_offset);
+COMMENT ON COLUMN engine.notary_subtrees.first_offset IS 'Offset of its first record.';
+COMMENT ON COLUMN engine.notary_subtrees.level IS 'The subtree has 2^level records.';
+COMMENT ON TABLE engine.notary_subtrees IS 'Roots of full subtrees of 1,024 records and more (RFC 6962), kept so that a proof need not read the whole chain. What is missing or wrong here is computed from notary_chain.';
+GRANT SELECT ON engine.notary_subtrees TO tributary_auditor;
 CREATE TABLE engine.parked_keys (
   projection text NOT NULL,
   build integer NOT NULL,
