@@ -1,3 +1,4 @@
+import { isDelivering } from "../delivery/registration.js";
 import { type Codec, schemaIdOf } from "../log/codec.js";
 import { codecOfOthers } from "../log/codec-of-others.js";
 import { connectLog } from "../log/kafka.js";
@@ -23,6 +24,10 @@ export const decoderOf = (codec: Codec): Decoder => ({
 /** A consumer at work. DATABASE_URL is that of its own role; `prepareConsumer` has made builds and role before. */
 export async function startConsumer(name: string, surroundings: Surroundings): Promise<RunningService> {
   const definition = await loadConsumer(name);
+  if (isDelivering(definition)) {
+    const { startDeliveryProcess } = await import("./delivery-process.js");
+    return startDeliveryProcess(definition, surroundings);
+  }
   if (!definition.notarize) return startDefinition(definition, surroundings);
   const { startNotaryProcess } = await import("./notary-process.js");
   return startNotaryProcess(definition, surroundings);

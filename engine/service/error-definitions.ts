@@ -1,3 +1,4 @@
+import { deliveryErrorDefinitions } from "./delivery-error-definitions.js";
 import { again, final } from "./error-kinds.js";
 import { receptionErrorDefinitions } from "./reception-error-definitions.js";
 import { replayErrorDefinitions } from "./replay-error-definitions.js";
@@ -112,6 +113,7 @@ export const errorDefinitions = {
     remedy: "Start it (`tributary run <connector>`), or see its address in `tributary status`.",
     ...again(1, 502),
   },
+  ...deliveryErrorDefinitions,
   TRIB_HL7V2_FILE_TOO_LARGE: {
     summary: "A dropped file is over the size limit.",
     remedy: "Drop it in parts, or raise `HL7V2_FILE_LIMIT`.",
