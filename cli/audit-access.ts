@@ -2,6 +2,7 @@ import { type Command, InvalidArgumentError } from "commander";
 import { type AuditRecord, auditRecords, recordAccess } from "../engine/audit/access.js";
 import { accessRow } from "../engine/audit/access-row.js";
 import { auditEventOf } from "../engine/audit/audit-event.js";
+import { deliveryDisclosures, oldestFirst } from "../engine/audit/deliveries.js";
 import { disclosuresOf, disclosureYears } from "../engine/audit/disclosures.js";
 import { eventsOfPatient } from "../engine/audit/trail.js";
 import { auditTopic } from "../engine/log/schemas.js";
@@ -59,7 +60,7 @@ export function registerAuditAccess(command: Command): void {
     .command("disclosures")
     .argument("<patient>", "surrogate id; records merged with it count too", surrogateOf)
     .description(
-      "who was shown or given what about a patient, over six years, accesses to everyone's data where the patient is in it among them; recorded as an access itself",
+      "who was shown, given or sent what about a patient, over six years, accesses to everyone's data where the patient is in it among them; recorded as an access itself",
     )
     .option("--years <n>", "how far back", yearsOf, disclosureYears)
     .option("--by <name>", "who asks; default the user of the system")
@@ -72,7 +73,9 @@ export function registerAuditAccess(command: Command): void {
           throw new TributaryError("TRIB_CLI_NOT_FOUND", `The log has no event about a patient ${patient}.`);
         const since = new Date();
         since.setUTCFullYear(since.getUTCFullYear() - options.years);
-        const found = await disclosuresOf(source, disclosed, since.getTime());
+        const shown = await disclosuresOf(source, disclosed, since.getTime());
+        const sent = await deliveryDisclosures(source.pool, disclosed, since.getTime());
+        const found = oldestFirst([...shown, ...sent]);
         await recordAccess(log, codec, {
           action: "READ",
           command: "audit disclosures",

@@ -12,7 +12,7 @@ import type { AnyProjection } from "../engine/projector/definition.js";
 import type { DatedOpener } from "../engine/projector/ports.js";
 import { requestDecisions, requestOutcomes } from "../engine/projector/requests.js";
 import { type AsOf, buildAsOf, dropAsOf, listAsOfs, showAsOf } from "../engine/replay/as-of.js";
-import { decoderOf } from "../engine/service/consumer-process.js";
+import { decoderOf } from "../engine/service/decoder.js";
 import { createLogger } from "../engine/service/logger.js";
 import { closedOpener, sealedOpener } from "../engine/service/sealed-opener.js";
 import { type EraseOptions, erasePatient } from "../engine/vault/erase.js";

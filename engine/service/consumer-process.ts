@@ -1,5 +1,4 @@
 import { isDelivering } from "../delivery/registration.js";
-import { type Codec, schemaIdOf } from "../log/codec.js";
 import { codecOfOthers } from "../log/codec-of-others.js";
 import { connectLog } from "../log/kafka.js";
 import { connectCodec } from "../log/registry.js";
@@ -10,16 +9,11 @@ import { openedEventTypes } from "../projector/roles.js";
 import { runConsumer } from "../projector/runner.js";
 import { openPool } from "../store/pool.js";
 import type { ConsumerDefinition } from "./consumer.js";
+import { decoderOf } from "./decoder.js";
 import { loadConsumer } from "./discover.js";
 import type { RunningService, Surroundings } from "./process.js";
 import { closedOpener, sealedOpener } from "./sealed-opener.js";
 import { kekSettings, requireSetting } from "./settings.js";
-
-/** The codec as the projector needs it. */
-export const decoderOf = (codec: Codec): Decoder => ({
-  decodeEvent: (value) => codec.decodeEvent(value),
-  learn: (value) => codec.learn(schemaIdOf(value)),
-});
 
 /** A consumer at work. DATABASE_URL is that of its own role; `prepareConsumer` has made builds and role before. */
 export async function startConsumer(name: string, surroundings: Surroundings): Promise<RunningService> {

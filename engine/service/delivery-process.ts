@@ -7,7 +7,7 @@ import { auditDecisions } from "../projector/audit-decisions.js";
 import { openedEventTypes } from "../projector/roles.js";
 import { type Credentials, credentialsIn } from "../reception/credentials.js";
 import { openPool } from "../store/pool.js";
-import { decoderOf } from "./consumer-process.js";
+import { decoderOf } from "./decoder.js";
 import type { RunningService, Surroundings } from "./process.js";
 import { closedOpener, sealedOpener } from "./sealed-opener.js";
 import { kekSettings, requireSetting, type Settings } from "./settings.js";
