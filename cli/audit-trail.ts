@@ -41,7 +41,9 @@ function printDelivery(delivery: ReadableTrail["deliveries"][number]): void {
   const { consumer, destination, status, responseCode, lastAttemptAt, attempts, opened } = delivery;
   const answer = responseCode === null ? "no answer" : `answered ${responseCode}`;
   const tried = attempts === 1 ? "" : `  after ${attempts} attempts`;
-  print(`    ${status} to ${consumer} (${destination})  ${lastAttemptAt}  ${answer}${tried}${opened ? "  OPENED" : ""}`);
+  print(
+    `    ${status} to ${consumer} (${destination})  ${lastAttemptAt}  ${answer}${tried}${opened ? "  OPENED" : ""}`,
+  );
   print(`      delivery ${delivery.deliveryId}  sha256 ${delivery.bodySha256}`);
 }
 

@@ -15,7 +15,9 @@ import { writeScaffold } from "./scaffold/write.js";
 export function registerConsumers(command: Command): void {
   command
     .command("list")
-    .description("consumers found in consumers/, the read models they keep or the events they deliver, and their processes")
+    .description(
+      "consumers found in consumers/, the read models they keep or the events they deliver, and their processes",
+    )
     .option("--json", "one JSON array")
     .action(async (options: { json?: boolean }) => {
       const { settings } = await openInstallation();

@@ -27,7 +27,15 @@ const definition = consumer({
 // #endregion definition
 
 const claim = "00000000-0000-4000-8000-000000000001";
-const paid = { remittanceId: claim, payerId: "P", traceNumber: "1", occurrence: 1, statusCode: "1", paidAt: 0 };
+const paid = {
+  remittanceId: claim,
+  payerId: "P",
+  traceNumber: "1",
+  occurrence: 1,
+  statusCode: "1",
+  paidAt: 0,
+  contentHash: "h",
+};
 const adjudicated = { ...paid, chargeAmount: 5_000, paidAmount: 4_000, patientAmount: 1_000 };
 
 describe("docs/delivering.md", () => {
@@ -39,7 +47,7 @@ describe("docs/delivering.md", () => {
     const events = recorded([
       { type: "ClaimAdjudicated", key: claim, fields: { ...adjudicated, balanced: true } },
       { type: "ClaimAdjudicated", key: claim, fields: { ...adjudicated, balanced: false } },
-    ] as Parameters<typeof recorded>[0]);
+    ]);
     expect(mapped(definition, events)).toEqual([{ claim, paidCents: 4_000 }, undefined]);
   });
 
@@ -47,7 +55,11 @@ describe("docs/delivering.md", () => {
     ["no event", { events: [] }, "names no event"],
     ["an unknown one", { events: ["ClaimEaten"] }, "ClaimEaten"],
     ["one to open that is not delivered", { opens: ["PatientRegistered"] }, "PatientRegistered"],
-    ["one to open that has nothing sealed", { events: ["VisitEnded", "SubjectErased"], opens: ["SubjectErased"] }, "SubjectErased"],
+    [
+      "one to open that has nothing sealed",
+      { events: ["VisitEnded", "SubjectErased"], opens: ["SubjectErased"] },
+      "SubjectErased",
+    ],
     ["an address in the clear", { to: webhook({ url: "http://acme.example/", secrets: ["a"] }) }, "https"],
   ])("a definition with %s is refused by name", (_, change, told) => {
     const wrong = { ...definition.deliver, ...change } as NonNullable<typeof definition.deliver>;

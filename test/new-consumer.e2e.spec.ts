@@ -113,7 +113,9 @@ describe("consumers new", () => {
     const partner = await partnerEndpoint();
     try {
       expect((await call("consumers", "new", name, "--delivers")).exitCode).toBe(0);
-      const made = ["README.md", "consumer.ts", "map.ts", "map.unit.spec.ts"].map((file) => `consumers/${name}/${file}`);
+      const made = ["README.md", "consumer.ts", "map.ts", "map.unit.spec.ts"].map(
+        (file) => `consumers/${name}/${file}`,
+      );
       expect(checkout.changed().filter((path) => !changed.includes(path))).toEqual(made);
       const files = [`consumers/${name}/`, "test/consumers.unit.spec.ts"];
       const spec = await checkout.run("vitest", ["run", "--project", "unit", ...files, "--no-color"]);

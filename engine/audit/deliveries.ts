@@ -40,11 +40,7 @@ export async function deliveriesOf(pool: Pool, places: readonly RecordPlace[]): 
      FROM unnest($1::text[], $2::integer[], $3::bigint[]) AS asked (topic, partition, log_offset)
      JOIN engine.deliveries AS d USING (topic, partition, log_offset)
      ORDER BY d.last_attempt_at, d.topic, d.partition, d.log_offset, d.consumer`,
-    [
-      places.map(({ topic }) => topic),
-      places.map(({ partition }) => partition),
-      places.map(({ offset }) => offset),
-    ],
+    [places.map(({ topic }) => topic), places.map(({ partition }) => partition), places.map(({ offset }) => offset)],
   );
   return rows.map(({ topic, partition, offset, ...delivery }) => ({
     place: placeName({ topic, partition, offset }),

@@ -26,7 +26,9 @@ export function bodyOf(parcel: Parcel, secret: Buffer): Buffer {
     subject,
     time: new Date(time).toISOString(),
     datacontenttype: "application/json",
-    ...(opened ? { nonce: createHmac("sha256", secret).update(`nonce\0${deliveryId}`).digest("hex").slice(0, 32) } : {}),
+    ...(opened
+      ? { nonce: createHmac("sha256", secret).update(`nonce\0${deliveryId}`).digest("hex").slice(0, 32) }
+      : {}),
   };
   return Buffer.from(`${JSON.stringify(attributes).slice(0, -1)},"data":${json}}`);
 }

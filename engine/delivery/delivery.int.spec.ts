@@ -3,12 +3,11 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { deliveriesOf } from "../audit/deliveries.js";
 import type { Codec } from "../log/codec.js";
 import type { LogProducer } from "../log/log.js";
-import { type FreshLog, freshLog } from "../testing/log.js";
 import { formatPosition, positionHeader } from "../log/position.js";
 import { auditDecisions } from "../projector/audit-decisions.js";
 import { Decisions } from "../projector/decisions.js";
-import { Patience } from "../projector/patience.js";
 import { listParked, showParked } from "../projector/parked.js";
+import { Patience } from "../projector/patience.js";
 import { requestDecisions, requestOutcomes } from "../projector/requests.js";
 import type { RunningConsumer } from "../projector/runner.js";
 import { decoderOf } from "../service/decoder.js";
@@ -18,6 +17,7 @@ import { startChild } from "../testing/child.js";
 import { type FreshDatabase, freshDatabase } from "../testing/database.js";
 import { acme, specCredentials, specSecret, type Told } from "../testing/delivery-bench.js";
 import type { DeliveryTask } from "../testing/delivery-process.js";
+import { type FreshLog, freshLog } from "../testing/log.js";
 import { type PartnerEndpoint, partnerEndpoint, type Received } from "../testing/partner-endpoint.js";
 import { deliveryIdOf } from "./cloud-event.js";
 import { Gate } from "./gate.js";
@@ -86,7 +86,11 @@ async function start(options: Partial<DeliverySurroundings> = {}) {
     decoder: decoderOf(codec),
     opener: closedOpener,
     sender: definition.deliver.to.open(specCredentials),
-    logger: { info: () => {}, warn: (fields) => void messages.push(fields), error: (fields) => void messages.push(fields) },
+    logger: {
+      info: () => {},
+      warn: (fields) => void messages.push(fields),
+      error: (fields) => void messages.push(fields),
+    },
     decisionLog: auditDecisions(fresh.log, codec),
     backoff: { shortest: 50, longest: 200 },
     onFailure: (error) => void failures.push(error),
@@ -104,8 +108,7 @@ const checkpoint = async () => {
   return rows[0]?.next_offset ?? 0;
 };
 const end = async () => (await fresh.log.watermarks(topic)).find(({ partition }) => partition === 0)?.high ?? 0;
-const passed = (offset?: number) =>
-  expect.poll(checkpoint, { timeout: 30_000, interval: 25 }).toBe(offset);
+const passed = (offset?: number) => expect.poll(checkpoint, { timeout: 30_000, interval: 25 }).toBe(offset);
 const allPassed = async () => passed(await end());
 const numbers = (key: number, from: readonly Received[] = partner.received) =>
   from.filter(({ event }) => event.subject === keyOf(key)).map(({ event }) => event.data.number);
@@ -115,7 +118,10 @@ const answered = (ids: readonly string[]) =>
   expect
     .poll(async () => (await requestOutcomes(database.pool, ids)).map(({ state }) => state), { timeout: 30_000 })
     .toEqual(ids.map(() => "done"));
-const ask = (action: "retry" | "skip" | "park", places: readonly { topic: string; partition: number; offset: number }[]) =>
+const ask = (
+  action: "retry" | "skip" | "park",
+  places: readonly { topic: string; partition: number; offset: number }[],
+) =>
   requestDecisions(database.pool, { projection: "acme-health-plan", action, places, reason: "spec", by: "operator" });
 
 describe("a delivering consumer", () => {
@@ -132,7 +138,10 @@ describe("a delivering consumer", () => {
     await start();
     await allPassed();
     expect(partner.received).toHaveLength(4);
-    expect([numbers(1), numbers(2)]).toEqual([[1, 3], [1, 2]]);
+    expect([numbers(1), numbers(2)]).toEqual([
+      [1, 3],
+      [1, 2],
+    ]);
     for (const { headers, body, id, event } of partner.received) {
       const signed = createHmac("sha256", specSecret).update(`${id}.${headers["webhook-timestamp"]}.${body}`);
       expect(headers["webhook-signature"]).toBe(`v1,${signed.digest("base64")}`);
@@ -150,7 +159,9 @@ describe("a delivering consumer", () => {
       attempts: 1,
       opened: false,
       responseCode: 204,
-      bodySha256: createHash("sha256").update(last?.body ?? "").digest("hex"),
+      bodySha256: createHash("sha256")
+        .update(last?.body ?? "")
+        .digest("hex"),
     });
   });
 
@@ -175,7 +186,13 @@ describe("a delivering consumer", () => {
     failing = false;
     await allPassed();
     expect([firsts(11), numbers(12).length]).toEqual([[1, 2], before]);
-    expect(new Set(partner.received.filter(({ event }) => event.data.number === 1 && event.subject === keyOf(11)).map(({ id }) => id)).size).toBe(1);
+    expect(
+      new Set(
+        partner.received
+          .filter(({ event }) => event.data.number === 1 && event.subject === keyOf(11))
+          .map(({ id }) => id),
+      ).size,
+    ).toBe(1);
   });
 
   it("parks the key of what is refused, and delivers it in order once that is mended", async () => {
@@ -230,7 +247,9 @@ describe("a delivering consumer", () => {
     partner.answer = () => (away ? 503 : 204);
     const [late] = await append([31, { number: 1 }], [31, { number: 2 }]);
     await start({ longestSeconds: 0.4 });
-    await expect.poll(async () => (await listParked(database.pool)).map(({ code }) => code), { timeout: 30_000 }).toEqual(["TRIB_DELIVERY_UNANSWERED"]);
+    await expect
+      .poll(async () => (await listParked(database.pool)).map(({ code }) => code), { timeout: 30_000 })
+      .toEqual(["TRIB_DELIVERY_UNANSWERED"]);
     await allPassed();
     expect(await deliveriesOf(database.pool, [late!])).toMatchObject([{ status: "unanswered", responseCode: 503 }]);
     await running.pop()?.close();
@@ -240,7 +259,9 @@ describe("a delivering consumer", () => {
     const [stuck] = await append([32, { number: 1 }], [33, { number: 1 }]);
     await expect.poll(() => numbers(32).length, { timeout: 30_000 }).toBeGreaterThan(0);
     await answered(await ask("park", [stuck!]));
-    await expect.poll(async () => (await listParked(database.pool)).map(({ code }) => code), { timeout: 30_000 }).toContain("TRIB_PROJECT_PARKED_BY_OPERATOR");
+    await expect
+      .poll(async () => (await listParked(database.pool)).map(({ code }) => code), { timeout: 30_000 })
+      .toContain("TRIB_PROJECT_PARKED_BY_OPERATOR");
     away = false;
     await allPassed();
     expect(numbers(33).length).toBeGreaterThan(0);
@@ -302,12 +323,18 @@ describe("a delivering consumer", () => {
     expect(numbers(51)).toEqual([1]);
     await next.batch(records, context);
     await allPassed();
-    expect([numbers(51), numbers(52)]).toEqual([[1, 1, 2], [1, 1]]);
+    expect([numbers(51), numbers(52)]).toEqual([
+      [1, 1, 2],
+      [1, 1],
+    ]);
     await Promise.all([old.close(), next.close()]);
   });
 
   it("killed at any moment it loses nothing, keeps the order of keys, and sends again under the same id", async () => {
-    const told = Array.from({ length: 40 }, (_, index) => [41 + (index % 4), { number: 1 + Math.floor(index / 4) }] as const);
+    const told = Array.from(
+      { length: 40 },
+      (_, index) => [41 + (index % 4), { number: 1 + Math.floor(index / 4) }] as const,
+    );
     await append(...told);
     const task: DeliveryTask = {
       url: partner.url,
@@ -323,10 +350,11 @@ describe("a delivering consumer", () => {
         kills++;
         child.signal("SIGKILL");
       }
-      if (length === 13) setImmediate(() => {
-        kills++;
-        child.signal("SIGKILL");
-      });
+      if (length === 13)
+        setImmediate(() => {
+          kills++;
+          child.signal("SIGKILL");
+        });
       return 204;
     };
     for (let at = 1; at <= 3; at++) {

@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import type { IncomingRecord, LaneContext, LaneHandler, Log, Ownership } from "../log/log.js";
 import { type LanePlace, storableText, takeOver } from "../projector/checkpoint.js";
-import { readContext, type ReadingOptions } from "../projector/consumer-lane.js";
+import { type ReadingOptions, readContext } from "../projector/consumer-lane.js";
 import type { Decisions } from "../projector/decisions.js";
 import { type LaneEvent, readEvents } from "../projector/events.js";
 import type { HeldKey } from "../projector/held-keys.js";
@@ -85,6 +85,7 @@ export class DeliveryLane implements LaneHandler, RestingLane {
   #room: (() => void) | undefined;
   #stopping = false;
   #ended = new AbortController();
+  readonly #pumpAgain = () => this.#pump();
 
   constructor(
     parts: DeliveryParts,
@@ -194,8 +195,7 @@ export class DeliveryLane implements LaneHandler, RestingLane {
 
   #take(event: LaneEvent): void {
     const key = storableText(event.key);
-    const done =
-      this.#held.has(key) || this.#before.has(event.offset) || !concerns(this.#parts.delivery, event);
+    const done = this.#held.has(key) || this.#before.has(event.offset) || !concerns(this.#parts.delivery, event);
     const place = this.#line.add(event, done);
     if (place) this.#queue({ event, key, ...place, retry: undefined, attempts: 0, firstAt: 0, timer: undefined });
   }
@@ -214,9 +214,10 @@ export class DeliveryLane implements LaneHandler, RestingLane {
 
   #pump(): void {
     const { gate } = this.#parts;
-    while (!this.#stopping && this.#ready.length > 0 && gate.enter(() => this.#pump())) {
+    while (!this.#stopping && this.#ready.length > 0 && gate.enter(this.#pumpAgain)) {
       const entry = this.#ready.shift() as Entry;
       const work: Promise<void> = this.#attempt(entry)
+        .then((ending) => ending && this.#end(entry, ending))
         .catch((error: Error) => {
           if (this.#stopping) return;
           this.#stop();
@@ -234,18 +235,19 @@ export class DeliveryLane implements LaneHandler, RestingLane {
     return this.#parts.decisions?.decisionAt(this.#place.topic, this.#place.partition, event.offset);
   }
 
-  async #attempt(entry: Entry): Promise<void> {
+  /** One attempt at the first of a key. @returns how it ended; undefined when it is to be tried again. */
+  async #attempt(entry: Entry): Promise<Ending | undefined> {
     const { consumer, delivery, sender } = this.#parts;
     const verdict = this.#verdict(entry);
-    if (verdict === "skip") return this.#end(entry, { kind: "passed", why: "skipped" });
-    if (verdict === "park") return this.#end(entry, { kind: "parked", reason: parkedByOperator, row: undefined });
+    if (verdict === "skip") return { kind: "passed", why: "skipped" };
+    if (verdict === "park") return { kind: "parked", reason: parkedByOperator, row: undefined };
     const mapped = mapEvent(consumer, delivery, entry.event, await this.#opened(entry));
-    if (mapped.kind === "nothing") return this.#end(entry, { kind: "passed", why: "nothing" });
-    if (mapped.kind === "park") return this.#end(entry, { kind: "parked", reason: mapped.reason, row: undefined });
+    if (mapped.kind === "nothing") return { kind: "passed", why: "nothing" };
+    if (mapped.kind === "park") return { kind: "parked", reason: mapped.reason, row: undefined };
     entry.attempts++;
     if (entry.attempts === 1) entry.firstAt = Date.now();
     const attempt = await sender.send(mapped.parcel, this.#ended.signal);
-    this.#judge(entry, mapped.parcel, attempt);
+    return this.#judge(entry, mapped.parcel, attempt);
   }
 
   /** Opened anew for every attempt: a patient may have been erased since the last one. */
@@ -259,26 +261,31 @@ export class DeliveryLane implements LaneHandler, RestingLane {
     return opened ?? null;
   }
 
-  #judge(entry: Entry, parcel: Parcel, attempt: Attempt): void {
-    const { longest, metrics, consumer, gate } = this.#parts;
-    const { outcome, status, reason, afterMilliseconds } = attempt;
+  #judge(entry: Entry, parcel: Parcel, attempt: Attempt): Ending | undefined {
+    const { outcome, reason } = attempt;
     const row = (status: DeliveryRow["status"]) => this.#row(entry, parcel, attempt, status);
-    if (outcome === "delivered") return this.#end(entry, { kind: "delivered", row: row("delivered") });
+    if (outcome === "delivered") return { kind: "delivered", row: row("delivered") };
     if (outcome === "refused") {
-      const why = { code: "TRIB_DELIVERY_REFUSED" as const, reason: reason ?? "" };
-      return this.#end(entry, { kind: "parked", reason: why, row: row("refused") });
+      return { kind: "parked", reason: { code: "TRIB_DELIVERY_REFUSED", reason: reason ?? "" }, row: row("refused") };
     }
-    if (this.#ended.signal.aborted) return;
+    const { longest, metrics, consumer } = this.#parts;
+    if (this.#ended.signal.aborted) return undefined;
     metrics?.count("tributary_delivery_retries_total", { consumer });
     if (longest > 0 && Date.now() - entry.firstAt >= longest) {
-      const why = { code: "TRIB_DELIVERY_UNANSWERED" as const, reason: `after ${entry.attempts} attempts: ${reason}` };
-      return this.#end(entry, { kind: "parked", reason: why, row: row("unanswered") });
+      const why = `after ${entry.attempts} attempts: ${reason}`;
+      return { kind: "parked", reason: { code: "TRIB_DELIVERY_UNANSWERED", reason: why }, row: row("unanswered") };
     }
+    this.#later(entry, attempt);
+    return undefined;
+  }
+
+  #later(entry: Entry, { status, reason, afterMilliseconds }: Attempt): void {
+    const { gate, logger } = this.#parts;
     if (status === 429 && afterMilliseconds !== undefined) gate.hold(afterMilliseconds);
     const milliseconds = backoff(entry.attempts, Math.random(), afterMilliseconds, this.#parts.backoff);
     // Each key tells less and less often what it waits for.
     if (Number.isInteger(Math.log2(entry.attempts)))
-      this.#parts.logger.warn(
+      logger.warn(
         { ...this.#facts(entry), status, reason, attempt: entry.attempts, milliseconds },
         "a delivery waits for its next attempt",
       );
@@ -323,7 +330,8 @@ export class DeliveryLane implements LaneHandler, RestingLane {
     if (!retry) return;
     if (ending.kind === "delivered") retry.delivered++;
     retry.left--;
-    const again = ending.kind === "parked" ? `${this.#place.topic}/${this.#place.partition}/${event.offset}` : undefined;
+    const again =
+      ending.kind === "parked" ? `${this.#place.topic}/${this.#place.partition}/${event.offset}` : undefined;
     if (again === undefined && retry.left > 0) return;
     this.#retries.delete(key);
     this.#answer(retry, ending.kind === "parked" ? `; parked again at ${again}: ${ending.reason.code}` : "");

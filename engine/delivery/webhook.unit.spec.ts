@@ -61,7 +61,9 @@ describe("a webhook", () => {
     expect(request?.headers["webhook-signature"]).toBe(signature("a"));
     expect(Math.abs(Number(request?.headers["webhook-timestamp"]) - Date.now() / 1000)).toBeLessThan(5);
     expect(JSON.stringify(request?.headers)).not.toContain("NORTH");
-    const sha256 = createHash("sha256").update(request?.body ?? "").digest();
+    const sha256 = createHash("sha256")
+      .update(request?.body ?? "")
+      .digest();
     expect(attempt).toEqual({ outcome: "delivered", status: 204, reason: null, sha256, afterMilliseconds: undefined });
   });
 
@@ -143,7 +145,11 @@ describe("what an answer says", () => {
     expect(retryAfter("Mon, 05 Jan 2026 12:00:30 GMT", now)).toBe(30_000);
     expect(retryAfter("Mon, 05 Jan 2026 11:00:00 GMT", now)).toBe(0);
     expect(retryAfter("999999", now)).toBe(3_600_000);
-    expect([retryAfter(null, now), retryAfter("soon", now), retryAfter("", now)]).toEqual([undefined, undefined, undefined]);
+    expect([retryAfter(null, now), retryAfter("soon", now), retryAfter("", now)]).toEqual([
+      undefined,
+      undefined,
+      undefined,
+    ]);
   });
 
   it("waits ever longer, never all at once, and never less than the partner asks for", () => {

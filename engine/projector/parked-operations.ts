@@ -143,7 +143,6 @@ export class ParkedOperations extends ParkedRequests {
       }),
     );
   }
-
 }
 
 /** True for errors that one key's events or rows may be the reason of. */

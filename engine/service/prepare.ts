@@ -93,9 +93,13 @@ export async function consumerSpec(installation: OwnedInstallation, name: string
   return {
     kind: "consumer",
     name,
-    environment: environmentFor({ kind: "consumer", name, opensSealed, notarizes, delivers }, installation.environment, {
-      DATABASE_URL: url,
-    }),
+    environment: environmentFor(
+      { kind: "consumer", name, opensSealed, notarizes, delivers },
+      installation.environment,
+      {
+        DATABASE_URL: url,
+      },
+    ),
   };
 }
 

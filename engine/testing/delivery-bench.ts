@@ -1,6 +1,6 @@
-import { consumer } from "../service/consumer.js";
-import { webhook } from "../delivery/webhook.js";
 import type { DeliveringConsumer } from "../delivery/registration.js";
+import { webhook } from "../delivery/webhook.js";
+import { consumer } from "../service/consumer.js";
 
 /** What made-up events say, in a field that a real event has. */
 export interface Told {
