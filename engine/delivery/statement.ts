@@ -81,7 +81,8 @@ export async function writeDeliveries(pool: Pool, place: LanePlace, write: Deliv
     add(topic, "text"),
     add(partition, "integer"),
   ];
-  const role = add(consumerRole(build.consumer), "name");
+  // A parameter that no part names would have no type.
+  const role = () => add(consumerRole(build.consumer), "name");
   const unnested = <Row>(columns: readonly Column<Row>[], rows: readonly Row[]) => {
     const names = columns.map(([column]) => column);
     const arrays = columns.map(([, type, get]) => add(rows.map(get), type));
@@ -98,7 +99,7 @@ export async function writeDeliveries(pool: Pool, place: LanePlace, write: Deliv
   if (deliveries.length > 0) {
     const names = deliveryColumns.map(([column]) => column);
     parts.push(`told AS (INSERT INTO engine.deliveries AS d (consumer, topic, partition, consumer_role, ${names.join(", ")})
-      SELECT ${name}, ${inTopic}, ${inPartition}, ${role}, ${names.map((column) => `u.${column}`).join(", ")}
+      SELECT ${name}, ${inTopic}, ${inPartition}, ${role()}, ${names.map((column) => `u.${column}`).join(", ")}
       FROM ${unnested(deliveryColumns, deliveries)} WHERE EXISTS (TABLE fence)
       ON CONFLICT (event_id, consumer) DO UPDATE SET status = EXCLUDED.status, response_code = EXCLUDED.response_code,
         attempts = d.attempts + EXCLUDED.attempts, opened = d.opened OR EXCLUDED.opened,
@@ -113,7 +114,7 @@ export async function writeDeliveries(pool: Pool, place: LanePlace, write: Deliv
     const names = parkedColumns.map(([column]) => column);
     const selected = names.map((column) => (column === "positions" ? "u.positions::json" : `u.${column}`));
     parts.push(`parked AS (INSERT INTO engine.parked_keys AS p (projection, build, topic, partition, consumer_role, ${names.join(", ")})
-      SELECT ${name}, ${number}, ${inTopic}, ${inPartition}, ${role}, ${selected.join(", ")}
+      SELECT ${name}, ${number}, ${inTopic}, ${inPartition}, ${role()}, ${selected.join(", ")}
       FROM ${unnested(parkedColumns, parked)} WHERE EXISTS (TABLE fence)
       ON CONFLICT (projection, build, topic, partition, log_offset) DO UPDATE SET state = 'parked', mended = false,
         event_id = EXCLUDED.event_id, event_type = EXCLUDED.event_type, code = EXCLUDED.code, reason = EXCLUDED.reason)`);
