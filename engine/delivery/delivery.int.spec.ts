@@ -210,7 +210,8 @@ describe("a delivering consumer", () => {
     await start();
     await allPassed();
     expect([numbers(21), numbers(22), numbers(23)]).toEqual([[1, 2], [1], []]);
-    expect(await listParked(database.pool)).toMatchObject([
+    const parked = [...(await listParked(database.pool))].sort((left, right) => left.offset - right.offset);
+    expect(parked).toMatchObject([
       { projection: "acme-health-plan", offset: refused.offset, key: keyOf(21), code: "TRIB_DELIVERY_REFUSED" },
       { offset: broken.offset, key: keyOf(23), code: "TRIB_DELIVERY_MAP_FAILED", reason: "map threw an error" },
     ]);

@@ -5,45 +5,37 @@ import { type ReadingOptions, readContext } from "../projector/consumer-lane.js"
 import type { Decisions } from "../projector/decisions.js";
 import { type LaneEvent, readEvents } from "../projector/events.js";
 import type { HeldKey } from "../projector/held-keys.js";
-import { parkedByOperator } from "../projector/park-reason.js";
 import type { RestingLane } from "../projector/parked-requests.js";
-import type { Patience } from "../projector/patience.js";
-import type { Decoder, Opener, ProjectorLogger } from "../projector/ports.js";
+import type { Decoder, ProjectorLogger } from "../projector/ports.js";
 import { Positions } from "../projector/positions.js";
 import type { LaneRequest } from "../projector/requests.js";
 import type { Metrics } from "../service/metrics.js";
 import type { Pool } from "../store/pool.js";
 import { type BackoffOptions, backoff } from "./answer.js";
-import type { AnyDelivery, DeliveryStart } from "./definition.js";
-import type { Attempt, Parcel, Sender } from "./destination.js";
+import { type AttemptParts, attemptEntry } from "./attempts.js";
+import type { DeliveryStart } from "./definition.js";
+import type { Attempt } from "./destination.js";
 import { type Ending, type Entry, Queues, type Retry } from "./entry.js";
 import type { Gate } from "./gate.js";
 import { Line } from "./line.js";
-import { concerns, mapEvent } from "./mapping.js";
-import { beginAt, type DeliveryRow, deliveredFrom } from "./statement.js";
+import { concerns } from "./mapping.js";
+import { beginAt, deliveredFrom } from "./statement.js";
 import { DeliveryWriter } from "./writer.js";
 
 /** What the lanes of a delivering consumer in one process share. */
-export interface DeliveryParts {
-  readonly consumer: string;
-  readonly delivery: AnyDelivery;
+export interface DeliveryParts extends AttemptParts {
   readonly start: DeliveryStart;
   readonly log: Pick<Log, "read" | "watermarks">;
   readonly pool: Pool;
   readonly decoder: Decoder;
-  readonly opener: Opener;
-  readonly sender: Sender;
   readonly gate: Gate;
   readonly decisions: Decisions | undefined;
   readonly owner: string;
-  readonly patience: Patience;
   readonly logger: ProjectorLogger;
   readonly metrics?: Metrics | undefined;
   readonly parkedLimit: number;
   /** Most events that are taken in beyond the checkpoint, to be delivered. */
   readonly window: number;
-  /** Milliseconds after which an event that is not taken parks its key; 0 for never. */
-  readonly longest: number;
   readonly backoff?: BackoffOptions | undefined;
   /** Told when the lane can't go on outside of a batch: the process must exit. */
   readonly onFailure: (error: Error) => void;
@@ -216,8 +208,7 @@ export class DeliveryLane implements LaneHandler, RestingLane {
     const { gate } = this.#parts;
     while (!this.#stopping && this.#ready.length > 0 && gate.enter(this.#pumpAgain)) {
       const entry = this.#ready.shift() as Entry;
-      const work: Promise<void> = this.#attempt(entry)
-        .then((ending) => ending && this.#end(entry, ending))
+      const work: Promise<void> = this.#try(entry)
         .catch((error: Error) => {
           if (this.#stopping) return;
           this.#stop();
@@ -235,52 +226,17 @@ export class DeliveryLane implements LaneHandler, RestingLane {
     return this.#parts.decisions?.decisionAt(this.#place.topic, this.#place.partition, event.offset);
   }
 
-  /** One attempt at the first of a key. @returns how it ended; undefined when it is to be tried again. */
-  async #attempt(entry: Entry): Promise<Ending | undefined> {
-    const { consumer, delivery, sender } = this.#parts;
-    const verdict = this.#verdict(entry);
-    if (verdict === "skip") return { kind: "passed", why: "skipped" };
-    if (verdict === "park") return { kind: "parked", reason: parkedByOperator, row: undefined };
-    const mapped = mapEvent(consumer, delivery, entry.event, await this.#opened(entry));
-    if (mapped.kind === "nothing") return { kind: "passed", why: "nothing" };
-    if (mapped.kind === "park") return { kind: "parked", reason: mapped.reason, row: undefined };
-    entry.attempts++;
-    if (entry.attempts === 1) entry.firstAt = Date.now();
-    const attempt = await sender.send(mapped.parcel, this.#ended.signal);
-    return this.#judge(entry, mapped.parcel, attempt);
-  }
-
-  /** Opened anew for every attempt: a patient may have been erased since the last one. */
-  async #opened({ event }: Entry): Promise<object | null> {
-    const { delivery, opener, patience } = this.#parts;
-    const { type, sealed, eventId } = event;
-    if (type === undefined || sealed === null || !delivery.opens?.includes(type)) return null;
-    const content = { type, eventId: eventId ?? "", sealed };
-    const owned = { isOwned: () => !this.#stopping };
-    const [opened] = await patience.until("open what is sealed", () => opener.open([content]), owned);
-    return opened ?? null;
-  }
-
-  #judge(entry: Entry, parcel: Parcel, attempt: Attempt): Ending | undefined {
-    const { outcome, reason } = attempt;
-    const row = (status: DeliveryRow["status"]) => this.#row(entry, parcel, attempt, status);
-    if (outcome === "delivered") return { kind: "delivered", row: row("delivered") };
-    if (outcome === "refused") {
-      return { kind: "parked", reason: { code: "TRIB_DELIVERY_REFUSED", reason: reason ?? "" }, row: row("refused") };
-    }
-    const { longest, metrics, consumer } = this.#parts;
-    if (this.#ended.signal.aborted) return undefined;
-    metrics?.count("tributary_delivery_retries_total", { consumer });
-    if (longest > 0 && Date.now() - entry.firstAt >= longest) {
-      const why = `after ${entry.attempts} attempts: ${reason}`;
-      return { kind: "parked", reason: { code: "TRIB_DELIVERY_UNANSWERED", reason: why }, row: row("unanswered") };
-    }
-    this.#later(entry, attempt);
-    return undefined;
+  async #try(entry: Entry): Promise<void> {
+    const { signal } = this.#ended;
+    const isOwned = () => !this.#stopping;
+    const tried = await attemptEntry(entry, this.#parts, { verdict: this.#verdict(entry), signal, isOwned });
+    if (tried.ending) this.#end(entry, tried.ending);
+    else if (!signal.aborted) this.#later(entry, tried.attempt);
   }
 
   #later(entry: Entry, { status, reason, afterMilliseconds }: Attempt): void {
-    const { gate, logger } = this.#parts;
+    const { gate, logger, metrics, consumer } = this.#parts;
+    metrics?.count("tributary_delivery_retries_total", { consumer });
     if (status === 429 && afterMilliseconds !== undefined) gate.hold(afterMilliseconds);
     const milliseconds = backoff(entry.attempts, Math.random(), afterMilliseconds, this.#parts.backoff);
     // Each key tells less and less often what it waits for.
@@ -291,23 +247,6 @@ export class DeliveryLane implements LaneHandler, RestingLane {
       );
     if (!this.#stopping) entry.timer = setTimeout(() => this.#now(entry), milliseconds);
     this.#tell();
-  }
-
-  #row(entry: Entry, parcel: Parcel, attempt: Attempt, status: DeliveryRow["status"]): DeliveryRow {
-    return {
-      eventId: storableText(parcel.eventId),
-      deliveryId: parcel.deliveryId,
-      destination: this.#parts.sender.name,
-      eventType: entry.event.type ?? "",
-      offset: entry.event.offset,
-      status,
-      attempts: entry.attempts,
-      opened: parcel.opened,
-      firstAt: entry.firstAt,
-      lastAt: Date.now(),
-      responseCode: attempt.status,
-      sha256: attempt.sha256,
-    };
   }
 
   /** An entry came to its end: it stays the first of its key until that is written. */
