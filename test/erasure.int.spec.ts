@@ -19,6 +19,7 @@ import { type EraseOptions, erasePatient } from "../engine/vault/erase.js";
 import { recordsOfPerson } from "../engine/vault/person.js";
 import timeline from "../projections/timeline/projection.js";
 import { erasedWhileTranslated } from "./erasure/again.js";
+import { deliveriesOfErased } from "./erasure/deliveries.js";
 import { trailsOfParted } from "./erasure/trails.js";
 import { openRegion, projections, type Region } from "./region.js";
 
@@ -383,6 +384,9 @@ describe("an erasure", () => {
   });
 
   erasedWhileTranslated(() => region);
+
+  const erase = (name: string) => erasePatient(erasing(), request(name));
+  deliveriesOfErased(() => ({ region, told, patientOf, erase }));
 
   it("is refused for who is not known", async () => {
     await expect(erasePatient(erasing(), request("Nobody"))).rejects.toMatchObject({ code: "TRIB_CLI_NOT_FOUND" });

@@ -16,8 +16,8 @@ export interface TrailDelivery {
   readonly destination: string;
   /** The same at every attempt. */
   readonly deliveryId: string;
-  /** refused: the partner will not have it. unanswered: it may have it. */
-  readonly status: "delivered" | "refused" | "unanswered";
+  /** waiting: it is tried again. refused: the partner will not have it. unanswered: given up. In the first and last it may have it. */
+  readonly status: "delivered" | "waiting" | "refused" | "unanswered";
   readonly attempts: number;
   /** Whether content that identifies people was opened for it. */
   readonly opened: boolean;
@@ -50,7 +50,7 @@ export async function deliveriesOf(pool: Pool, places: readonly RecordPlace[]): 
 
 /**
  * Deliveries of a patient's events as what they are in an account of disclosures: what was given to others, and to whom.
- * Those that were refused or not answered are among them: the partner was sent them.
+ * Those that were refused, not answered or are to be sent again are among them: the partner was sent them.
  * @param since epoch milliseconds.
  */
 export async function deliveryDisclosures(

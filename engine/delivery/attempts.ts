@@ -30,7 +30,14 @@ export interface AttemptContext {
 }
 
 /** How an entry ended, or what is in the way of it for now. */
-export type Tried = { readonly ending: Ending } | { readonly ending: undefined; readonly attempt: Attempt };
+export type Tried =
+  | { readonly ending: Ending }
+  | {
+      readonly ending: undefined;
+      readonly attempt: Attempt;
+      /** What is to be recorded of it. */
+      readonly row: () => DeliveryRow;
+    };
 
 /** One attempt at an event: asks what was decided, opens, maps, sends, and judges the answer. */
 export async function attemptEntry(entry: Entry, parts: AttemptParts, context: AttemptContext): Promise<Tried> {
@@ -42,6 +49,7 @@ export async function attemptEntry(entry: Entry, parts: AttemptParts, context: A
   if (mapped.kind === "nothing") return { ending: { kind: "passed", why: "nothing" } };
   if (mapped.kind === "park") return { ending: { kind: "parked", reason: mapped.reason, row: undefined } };
   entry.attempts++;
+  entry.opened ||= mapped.parcel.opened;
   if (entry.attempts === 1) entry.firstAt = Date.now();
   return judged(entry, parts, mapped.parcel, await sender.send(mapped.parcel, signal));
 }
@@ -61,20 +69,23 @@ async function opened(
 
 function judged(entry: Entry, { sender, longest }: AttemptParts, parcel: Parcel, attempt: Attempt): Tried {
   const { outcome, reason } = attempt;
-  const row = (status: DeliveryRow["status"]): DeliveryRow => ({
+  const row = (status: DeliveryRow["status"]): DeliveryRow => {
+    const attempts = entry.attempts - entry.recorded;
+    entry.recorded = entry.attempts;
+    return { ...shared, attempts, status };
+  };
+  const shared = {
     eventId: storableText(parcel.eventId),
     deliveryId: parcel.deliveryId,
     destination: sender.name,
     eventType: entry.event.type ?? "",
     offset: entry.event.offset,
-    status,
-    attempts: entry.attempts,
-    opened: parcel.opened,
+    opened: entry.opened,
     firstAt: entry.firstAt,
     lastAt: Date.now(),
     responseCode: attempt.status,
     sha256: attempt.sha256,
-  });
+  };
   if (outcome === "delivered") return { ending: { kind: "delivered", row: row("delivered") } };
   if (outcome === "refused") {
     const why = { code: "TRIB_DELIVERY_REFUSED", reason: reason ?? "" } as const;
@@ -84,5 +95,5 @@ function judged(entry: Entry, { sender, longest }: AttemptParts, parcel: Parcel,
     const why = { code: "TRIB_DELIVERY_UNANSWERED", reason: `after ${entry.attempts} attempts: ${reason}` } as const;
     return { ending: { kind: "parked", reason: why, row: row("unanswered") } };
   }
-  return { ending: undefined, attempt };
+  return { ending: undefined, attempt, row: () => row("waiting") };
 }

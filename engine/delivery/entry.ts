@@ -23,6 +23,10 @@ export interface Entry {
   readonly finish: () => void;
   readonly retry: Retry | undefined;
   attempts: number;
+  /** Those of them that are recorded. */
+  recorded: number;
+  /** Whether content that identifies people was opened for any of them. */
+  opened: boolean;
   /** Time of the first attempt, epoch milliseconds. */
   firstAt: number;
   timer: NodeJS.Timeout | undefined;

@@ -19,7 +19,7 @@ import { type Ending, type Entry, Queues, type Retry } from "./entry.js";
 import type { Gate } from "./gate.js";
 import { Line } from "./line.js";
 import { concerns } from "./mapping.js";
-import { beginAt, deliveredFrom } from "./statement.js";
+import { beginAt, type DeliveryRow, deliveredAt } from "./statement.js";
 import { DeliveryWriter } from "./writer.js";
 
 /** What the lanes of a delivering consumer in one process share. */
@@ -49,6 +49,7 @@ export interface LaneOperations {
 
 /** Events that nothing is sent of take little room, and are bounded all the same. */
 const passedOver = 50;
+const untried = { attempts: 0, recorded: 0, opened: false, firstAt: 0, timer: undefined };
 /** How long a lane that is given back waits for attempts under way. */
 const closeMilliseconds = 5_000;
 /** How often a lane that has no room looks for what operators ask. */
@@ -106,7 +107,7 @@ export class DeliveryLane implements LaneHandler, RestingLane {
     const own = `${owner}/${randomUUID()}`;
     const taking = () => takeOver(pool, this.#place, own, ownership);
     const checkpoint = await patience.until("take over a partition", taking, ownership);
-    const looking = () => deliveredFrom(pool, this.#place, checkpoint.nextOffset);
+    const looking = () => deliveredAt(pool, this.#place, { from: checkpoint.nextOffset });
     this.#before = await patience.until("look what is delivered", looking, ownership);
     this.#line = new Line(checkpoint.nextOffset, checkpoint.positions);
     this.#held = checkpoint.held;
@@ -189,7 +190,7 @@ export class DeliveryLane implements LaneHandler, RestingLane {
     const key = storableText(event.key);
     const done = this.#held.has(key) || this.#before.has(event.offset) || !concerns(this.#parts.delivery, event);
     const place = this.#line.add(event, done);
-    if (place) this.#queue({ event, key, ...place, retry: undefined, attempts: 0, firstAt: 0, timer: undefined });
+    if (place) this.#queue({ event, key, ...place, ...untried, retry: undefined });
   }
 
   #queue(entry: Entry): void {
@@ -231,20 +232,20 @@ export class DeliveryLane implements LaneHandler, RestingLane {
     const isOwned = () => !this.#stopping;
     const tried = await attemptEntry(entry, this.#parts, { verdict: this.#verdict(entry), signal, isOwned });
     if (tried.ending) this.#end(entry, tried.ending);
-    else if (!signal.aborted) this.#later(entry, tried.attempt);
+    else if (!signal.aborted) this.#later(entry, tried.attempt, tried.row);
   }
 
-  #later(entry: Entry, { status, reason, afterMilliseconds }: Attempt): void {
+  #later(entry: Entry, { status, reason, afterMilliseconds }: Attempt, row: () => DeliveryRow): void {
     const { gate, logger, metrics, consumer } = this.#parts;
     metrics?.count("tributary_delivery_retries_total", { consumer });
     if (status === 429 && afterMilliseconds !== undefined) gate.hold(afterMilliseconds);
     const milliseconds = backoff(entry.attempts, Math.random(), afterMilliseconds, this.#parts.backoff);
     // Each key tells less and less often what it waits for.
-    if (Number.isInteger(Math.log2(entry.attempts)))
-      logger.warn(
-        { ...this.#facts(entry), status, reason, attempt: entry.attempts, milliseconds },
-        "a delivery waits for its next attempt",
-      );
+    if (Number.isInteger(Math.log2(entry.attempts))) {
+      this.#writer?.note(row());
+      const told = { ...this.#facts(entry), status, reason, attempt: entry.attempts, milliseconds };
+      logger.warn(told, "a delivery waits for its next attempt");
+    }
     if (!this.#stopping) entry.timer = setTimeout(() => this.#now(entry), milliseconds);
     this.#tell();
   }
@@ -314,16 +315,19 @@ export class DeliveryLane implements LaneHandler, RestingLane {
       decided: (offset) => decided?.has(offset) ?? false,
       attend: async () => {},
     });
-    const before = await deliveredFrom(pool, this.#place, held.offset);
     const positions = new Positions(null, "{}");
-    const found: { event: LaneEvent; positions: string }[] = [];
+    const waiting: { event: LaneEvent; positions: string }[] = [];
     for await (const records of log.read(topic, partition, held.offset, this.#line.end)) {
       const own = records.filter(({ key }) => storableText(key) === held.key);
       for (const event of await readEvents(own, reading)) {
-        if (!positions.take(event.position, event.eventId) || before.has(event.offset)) continue;
-        if (concerns(this.#parts.delivery, event)) found.push({ event, positions: positions.stored() });
+        const isNew = positions.take(event.position, event.eventId);
+        if (isNew && concerns(this.#parts.delivery, event)) waiting.push({ event, positions: positions.stored() });
       }
     }
+    // An owner before may have come so far.
+    const among = waiting.map(({ event }) => event.offset);
+    const before = await deliveredAt(pool, this.#place, { among });
+    const found = waiting.filter(({ event }) => !before.has(event.offset));
     if (this.#stopping) return;
     const retry: Retry = { heldAt: held.offset, requests: [...requests], delivered: 0, left: found.length };
     this.#held.delete(held.key);
@@ -333,8 +337,7 @@ export class DeliveryLane implements LaneHandler, RestingLane {
     }
     this.#retries.set(held.key, retry);
     for (const { event, positions: seen } of found) {
-      const again = { retry, attempts: 0, firstAt: 0, timer: undefined, finish: () => {}, positions: () => seen };
-      this.#queue({ event, key: held.key, ...again });
+      this.#queue({ event, key: held.key, ...untried, retry, finish: () => {}, positions: () => seen });
     }
   }
 

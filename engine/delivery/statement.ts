@@ -3,14 +3,15 @@ import { consumerRole } from "../projector/names.js";
 import type { ParkedRow } from "../projector/statement-parts.js";
 import type { Pool } from "../store/pool.js";
 
-/** A delivery that came to its end, well or not. */
+/** A delivery that came to its end, well or not, or that waits for its next attempt. */
 export interface DeliveryRow {
   readonly eventId: string;
   readonly deliveryId: string;
   readonly destination: string;
   readonly eventType: string;
   readonly offset: number;
-  readonly status: "delivered" | "refused" | "unanswered";
+  readonly status: "delivered" | "waiting" | "refused" | "unanswered";
+  /** Since the row before. */
   readonly attempts: number;
   readonly opened: boolean;
   /** Epoch milliseconds. */
@@ -130,12 +131,17 @@ export async function writeDeliveries(pool: Pool, place: LanePlace, write: Deliv
   return rows[0]?.fences === 1;
 }
 
-/** Offsets at and after `from` of which the delivery is done, though the checkpoint has not passed them. */
-export async function deliveredFrom(pool: Pool, place: LanePlace, from: number): Promise<ReadonlySet<number>> {
+/** Offsets of events that are delivered: of those at and after `from`, as many as are beyond a checkpoint, or of some. */
+export async function deliveredAt(
+  pool: Pool,
+  { topic, partition, build }: LanePlace,
+  which: { readonly from: number } | { readonly among: readonly number[] },
+): Promise<ReadonlySet<number>> {
+  const condition = "from" in which ? "log_offset >= $4" : "log_offset = ANY ($4::bigint[])";
   const { rows } = await pool.query<{ offset: number }>(
     `SELECT log_offset AS "offset" FROM engine.deliveries
-     WHERE topic = $1 AND partition = $2 AND log_offset >= $3 AND consumer = $4 AND status = 'delivered'`,
-    [place.topic, place.partition, from, place.build.projection],
+     WHERE topic = $1 AND partition = $2 AND consumer = $3 AND status = 'delivered' AND ${condition}`,
+    [topic, partition, build.projection, "from" in which ? which.from : which.among],
   );
   return new Set(rows.map(({ offset }) => Number(offset)));
 }

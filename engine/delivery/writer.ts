@@ -34,13 +34,14 @@ const lostMilliseconds = 30_000;
 
 interface Pending {
   keys: string[];
-  deliveries: DeliveryRow[];
+  /** By event. */
+  deliveries: Map<string, DeliveryRow>;
   parked: ParkedRow[];
   released: number[];
   outcomes: Map<number, string>;
 }
 
-const nothing = (): Pending => ({ keys: [], deliveries: [], parked: [], released: [], outcomes: new Map() });
+const nothing = (): Pending => ({ keys: [], deliveries: new Map(), parked: [], released: [], outcomes: new Map() });
 
 /** Writes what came of a lane's deliveries behind its fence: all that ended since the last statement in one, one at a time. */
 export class DeliveryWriter {
@@ -68,9 +69,9 @@ export class DeliveryWriter {
 
   /** To be written: how an entry ended. */
   add({ event, key, positions }: Entry, ending: Ending): void {
-    const { keys, deliveries, parked } = this.#pending;
+    const { keys, parked } = this.#pending;
     keys.push(key);
-    if (ending.kind !== "passed" && ending.row) deliveries.push(ending.row);
+    if (ending.kind !== "passed" && ending.row) this.#tell(ending.row);
     if (ending.kind === "parked")
       parked.push({
         offset: event.offset,
@@ -83,6 +84,20 @@ export class DeliveryWriter {
         positions: positions(),
       });
     this.kick();
+  }
+
+  /** To be written: what was sent and is to be sent again. */
+  note(row: DeliveryRow): void {
+    this.#tell(row);
+    this.kick();
+  }
+
+  /** A statement tells of an event once. */
+  #tell(row: DeliveryRow): void {
+    const { deliveries } = this.#pending;
+    const before = deliveries.get(row.eventId);
+    const attempts = row.attempts + (before?.attempts ?? 0);
+    deliveries.set(row.eventId, { ...row, attempts, firstAt: before?.firstAt ?? row.firstAt });
   }
 
   /** To be written: that a key is held at this offset no more, and what is answered to who asked for it. */
@@ -124,13 +139,15 @@ export class DeliveryWriter {
   }
 
   get #hasPending(): boolean {
-    const { keys, released } = this.#pending;
-    return !this.#lost && (keys.length > 0 || released.length > 0 || this.#lane.line.moves);
+    const { keys, released, deliveries } = this.#pending;
+    const isTold = keys.length > 0 || released.length > 0 || deliveries.size > 0;
+    return !this.#lost && (isTold || this.#lane.line.moves);
   }
 
   async #writeAll(): Promise<void> {
     while (this.#hasPending) {
-      const { keys, ...pending } = this.#pending;
+      const { keys, ...all } = this.#pending;
+      const pending = { ...all, deliveries: [...all.deliveries.values()] };
       this.#pending = nothing();
       const stays = new Set(pending.parked.map(({ offset }) => offset));
       const full = await this.#beyondLimit(pending.parked);

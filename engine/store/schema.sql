@@ -103,7 +103,7 @@ CREATE TABLE engine.deliveries (
 ALTER TABLE engine.deliveries ADD CONSTRAINT deliveries_attempts_check CHECK ((attempts > 0));
 ALTER TABLE engine.deliveries ADD CONSTRAINT deliveries_body_sha256_check CHECK ((octet_length(body_sha256) = 32));
 ALTER TABLE engine.deliveries ADD CONSTRAINT deliveries_pkey PRIMARY KEY (event_id, consumer);
-ALTER TABLE engine.deliveries ADD CONSTRAINT deliveries_status_check CHECK ((status = ANY (ARRAY['delivered'::text, 'refused'::text, 'unanswered'::text])));
+ALTER TABLE engine.deliveries ADD CONSTRAINT deliveries_status_check CHECK ((status = ANY (ARRAY['delivered'::text, 'waiting'::text, 'refused'::text, 'unanswered'::text])));
 CREATE INDEX deliveries_place ON engine.deliveries USING btree (topic, partition, log_offset);
 ALTER TABLE engine.deliveries ENABLE ROW LEVEL SECURITY;
 CREATE POLICY own_deliveries ON engine.deliveries FOR ALL TO PUBLIC USING ((consumer_role = CURRENT_USER)) WITH CHECK ((consumer_role = CURRENT_USER));
@@ -112,7 +112,7 @@ COMMENT ON COLUMN engine.deliveries.body_sha256 IS 'SHA-256 of the body of the l
 COMMENT ON COLUMN engine.deliveries.delivery_id IS 'The same at every attempt: receivers drop repetitions by it.';
 COMMENT ON COLUMN engine.deliveries.destination IS 'Kind and origin of the address, without path.';
 COMMENT ON COLUMN engine.deliveries.opened IS 'Whether content that identifies people was opened for it.';
-COMMENT ON COLUMN engine.deliveries.status IS 'refused: the partner will not have it, and its key is parked. unanswered: the partner was waited for as long as the settings say, and its key is parked; it may have it.';
+COMMENT ON COLUMN engine.deliveries.status IS 'waiting: attempts failed, and it is tried again; the partner may have it. refused: the partner will not have it, and its key is parked. unanswered: the partner was waited for as long as the settings say, and its key is parked; it may have it.';
 COMMENT ON TABLE engine.deliveries IS 'What was sent to partners, one row an event and consumer, written with the checkpoint that passes it. Nothing in it identifies a person.';
 GRANT SELECT ON engine.deliveries TO tributary_auditor;
 CREATE TABLE engine.derived_tables (

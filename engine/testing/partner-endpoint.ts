@@ -25,7 +25,7 @@ export type Answer =
 export interface PartnerEndpoint {
   readonly url: string;
   /** All requests, in the order in which they arrived. */
-  readonly received: readonly Received[];
+  readonly received: Received[];
   /** Decides every answer; default 204. It may take its time. */
   answer: (request: Received) => Answer | Promise<Answer>;
   close(): Promise<void>;

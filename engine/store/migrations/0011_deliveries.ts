@@ -13,7 +13,7 @@ CREATE TABLE engine.deliveries (
   topic text NOT NULL,
   partition integer NOT NULL,
   log_offset bigint NOT NULL,
-  status text NOT NULL CHECK (status IN ('delivered', 'refused', 'unanswered')),
+  status text NOT NULL CHECK (status IN ('delivered', 'waiting', 'refused', 'unanswered')),
   attempts integer NOT NULL CHECK (attempts > 0),
   opened boolean NOT NULL,
   first_attempt_at timestamptz NOT NULL,
@@ -32,6 +32,6 @@ COMMENT ON TABLE engine.deliveries IS 'What was sent to partners, one row an eve
 COMMENT ON COLUMN engine.deliveries.delivery_id IS 'The same at every attempt: receivers drop repetitions by it.';
 COMMENT ON COLUMN engine.deliveries.destination IS 'Kind and origin of the address, without path.';
 COMMENT ON COLUMN engine.deliveries.opened IS 'Whether content that identifies people was opened for it.';
-COMMENT ON COLUMN engine.deliveries.status IS 'refused: the partner will not have it, and its key is parked. unanswered: the partner was waited for as long as the settings say, and its key is parked; it may have it.';
+COMMENT ON COLUMN engine.deliveries.status IS 'waiting: attempts failed, and it is tried again; the partner may have it. refused: the partner will not have it, and its key is parked. unanswered: the partner was waited for as long as the settings say, and its key is parked; it may have it.';
 COMMENT ON COLUMN engine.deliveries.body_sha256 IS 'SHA-256 of the body of the last attempt. Where content was opened the body has a nonce that only the destination can make, so that nobody tries out what was in it.';
 `;
