@@ -131,14 +131,27 @@ describe("consumers new", () => {
       const secret = randomBytes(32);
       writeFileSync(join(credentials, `${name}.url`), partner.url);
       writeFileSync(join(credentials, `${name}.whsec`), `whsec_${secret.toString("base64")}\n`);
+      let refused: string | undefined;
+      let mended = false;
+      partner.answer = ({ event }) => {
+        refused ??= event.subject;
+        return event.subject === refused && !mended ? 422 : 204;
+      };
       const running = startCommand(installation.environment, ["consumers", "run", name], checkout.folder);
       started.push(running);
       const standing = async () =>
         (JSON.parse((await call("status", "--json")).stdout) as { deliveries: object[] }).deliveries;
-      const done = [expect.objectContaining({ name, to: "webhook", lagEvents: 0, parkedKeys: 0 })];
+      const done = [expect.objectContaining({ name, to: "webhook", lagEvents: 0, parkedKeys: 1 })];
       await expect.poll(standing, { timeout: 60_000, interval: 500 }).toEqual(done);
+      const list = JSON.parse((await call("parked", "list", "--projection", name, "--json")).stdout);
+      expect(list).toMatchObject([{ projection: name, key: refused, code: "TRIB_DELIVERY_REFUSED" }]);
+      mended = true;
+      const retried = await call("parked", "retry", name, "--all", "--json");
+      expect(retried.exitCode, retried.stderr).toBe(0);
+      expect(JSON.parse(retried.stdout)).toMatchObject([{ state: "done", parkedAgain: false }]);
       expect(partner.received.length).toBeGreaterThan(20);
-      expect(new Set(partner.received.map(({ id }) => id)).size).toBe(partner.received.length);
+      // What was refused was sent once more, under the same id.
+      expect(new Set(partner.received.map(({ id }) => id)).size).toBe(partner.received.length - 1);
       for (const { headers, body, id } of partner.received) {
         const signed = createHmac("sha256", secret).update(`${id}.${headers["webhook-timestamp"]}.${body}`);
         expect(headers["webhook-signature"]).toBe(`v1,${signed.digest("base64")}`);

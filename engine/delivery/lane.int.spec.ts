@@ -210,3 +210,34 @@ it("a lane that was taken over moves no checkpoint, and sends nothing after what
   await Promise.all([old.close(), next.close()]);
   expect(bench.failures).toEqual([]);
 });
+
+it("stops at one key more than may be parked, having recorded what was delivered", async () => {
+  const bench = await freshBench();
+  const keys = Array.from({ length: 12 }, (_, index) => `K${index}`);
+  partner.answer = ({ event }) => (event.subject === "K0" ? 204 : 422);
+  await bench.append(...keys.map((key) => [key, { number: 1 }] as const));
+  const lane = bench.lane();
+  await bench.feed(lane);
+  await expect
+    .poll(() => bench.failures.map((error) => (error as { code?: string }).code), { timeout: 10_000 })
+    .toEqual(["TRIB_PROJECT_TOO_MANY_PARKED"]);
+  await lane.close();
+  expect((await listParked(database.pool)).length).toBeLessThanOrEqual(10);
+  expect(await bench.checkpoint()).toBeLessThan(bench.end);
+  const [first] = await deliveriesOf(database.pool, [{ ...bench.place, offset: 0 }]);
+  expect(first?.status).toBe("delivered");
+});
+
+it("begins at the log's end where it is told to, and once: afterwards its checkpoint decides", async () => {
+  const bench = await freshBench();
+  await bench.append(["A", { number: 1 }], ["B", { number: 1 }]);
+  const lane = bench.lane({ start: "latest" });
+  expect(await lane.open()).toBe(2);
+  await lane.close();
+  await bench.append(["A", { number: 2 }]);
+  const next = bench.lane({ start: "latest" });
+  await bench.feed(next);
+  await passed(bench);
+  await next.close();
+  expect([numbers("A"), numbers("B")]).toEqual([[2], []]);
+});

@@ -37,6 +37,8 @@ export interface DeliverySurroundings {
   /** Seconds after which an event that is not taken parks its key; default 0: never. */
   readonly longestSeconds?: number;
   readonly backoff?: BackoffOptions;
+  /** Milliseconds between looks at what operators ask for; default 2,000. */
+  readonly lookMilliseconds?: number;
   /** Called when it can't go on: the process must exit. */
   readonly onFailure: (error: Error) => void;
 }
@@ -94,7 +96,7 @@ export async function runDelivery(surroundings: DeliverySurroundings): Promise<R
         await lane.close();
       },
     };
-    return attended(counted, () => lane.attend(), isAsked);
+    return attended(counted, () => lane.attend(), isAsked, surroundings.lookMilliseconds);
   };
   const subscription = await log.subscribe({
     group: `tributary.${name}`,

@@ -1,4 +1,5 @@
 import type { BackoffOptions } from "../delivery/answer.js";
+import type { DeliveryStart } from "../delivery/definition.js";
 import type { Sender } from "../delivery/destination.js";
 import { Gate } from "../delivery/gate.js";
 import { DeliveryLane, type DeliveryParts } from "../delivery/lane.js";
@@ -28,11 +29,11 @@ export interface Told {
 export const specSecret = Buffer.alloc(32, "s");
 export const specCredentials = () => `whsec_${specSecret.toString("base64")}`;
 
-/** A delivering consumer to an endpoint of this machine, from the log's beginning. */
-export const acme = (url: string): DeliveringConsumer =>
+/** A delivering consumer to an endpoint of this machine. @param start default the log's beginning. */
+export const acme = (url: string, start: DeliveryStart = "earliest"): DeliveringConsumer =>
   consumer({
     name: "acme-health-plan",
-    start: "earliest",
+    start,
     deliver: {
       events: ["VisitUpdated"],
       to: webhook({ url, secrets: ["acme.whsec"], timeoutSeconds: 2, concurrency: 8 }),
@@ -56,6 +57,8 @@ export interface BenchLane {
   /** Between lane and partner. */
   readonly through?: (sender: Sender) => Sender;
   readonly backoff?: BackoffOptions;
+  /** Default the log's beginning. */
+  readonly start?: DeliveryStart;
 }
 
 /** A log in memory, and lanes of a delivering consumer on a real Postgres, to a real endpoint: without Kafka. */
@@ -91,7 +94,7 @@ export class DeliveryBench {
     );
   }
 
-  lane({ pool = this.#pool, through = (sender) => sender, backoff }: BenchLane = {}): DeliveryLane {
+  lane({ pool = this.#pool, through = (sender) => sender, backoff, start = "earliest" }: BenchLane = {}): DeliveryLane {
     const definition = acme(this.#url());
     const logger = { info: () => {}, warn: () => {}, error: () => {} };
     const decisions = new Decisions(memoryDecisions(this.#decided), definition.name);
@@ -99,7 +102,7 @@ export class DeliveryBench {
     const parts: DeliveryParts = {
       consumer: definition.name,
       delivery: definition.deliver,
-      start: "earliest",
+      start,
       log: this.log,
       pool,
       decoder,
