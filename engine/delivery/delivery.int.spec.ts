@@ -145,6 +145,8 @@ describe("a delivering consumer", () => {
       expect(headers["webhook-signature"]).toBe(`v1,${signed.digest("base64")}`);
       expect(id).toBe(deliveryIdOf("acme-health-plan", event.id));
     }
+    for (const beyond of ["SELECT FROM engine.vault_keys", "DELETE FROM engine.deliveries"])
+      await expect(pool.query(beyond)).rejects.toThrow("permission denied");
     const made = await deliveriesOf(database.pool, places);
     expect(made.map(({ eventId }) => eventId).sort()).toEqual(["event-1", "event-2", "event-4", "event-5"]);
     const last = partner.received.find(({ event }) => event.id === "event-4");

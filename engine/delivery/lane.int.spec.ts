@@ -211,6 +211,35 @@ it("a lane that was taken over moves no checkpoint, and sends nothing after what
   expect(bench.failures).toEqual([]);
 });
 
+it("passes nothing whose end is not written with it, however long a statement takes to be made", async () => {
+  const bench = await freshBench();
+  partner.answer = async ({ event }) => {
+    if (event.subject === "B") await pause(60);
+    return 422;
+  };
+  await bench.append(["A", { number: 1 }], ["B", { number: 1 }]);
+  let tell = () => {};
+  const written = new Promise<void>((resolve) => {
+    tell = resolve;
+  });
+  // The second key ends while room for the first is asked for; the owner dies when it has written the first.
+  const query = async (text: string, values: unknown[]) => {
+    if (text.includes("AS others")) await pause(200);
+    const result = await database.pool.query(text, values);
+    if (!text.includes("INTO engine.parked_keys")) return result;
+    tell();
+    return new Promise(() => {});
+  };
+  await bench.feed(bench.lane({ pool: { query } as unknown as Pool }));
+  await written;
+  expect(numbers("B")).toEqual([1]);
+  const next = bench.lane();
+  await bench.feed(next);
+  await passed(bench);
+  await next.close();
+  expect((await listParked(database.pool)).map(({ key }) => key).sort()).toEqual(["A", "B"]);
+});
+
 it("stops at one key more than may be parked, having recorded what was delivered", async () => {
   const bench = await freshBench();
   const keys = Array.from({ length: 12 }, (_, index) => `K${index}`);

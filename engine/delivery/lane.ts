@@ -52,6 +52,8 @@ const passedOver = 50;
 const untried = { attempts: 0, recorded: 0, opened: false, firstAt: 0, timer: undefined };
 /** How long a lane that is given back waits for attempts under way. */
 const closeMilliseconds = 5_000;
+/** A lane of which no attempt begins or ends for longer is stuck: an attempt takes no more than a quarter of it. */
+const longestSilence = 60_000;
 /** How often a lane that has no room looks for what operators ask. */
 const lookMilliseconds = 1_000;
 
@@ -77,6 +79,8 @@ export class DeliveryLane implements LaneHandler, RestingLane {
   #underWay = new Set<Promise<void>>();
   #room: (() => void) | undefined;
   #stopping = false;
+  /** When an attempt began or ended last. */
+  #activeAt = 0;
   #ended = new AbortController();
   readonly #pumpAgain = () => this.#pump();
 
@@ -137,9 +141,17 @@ export class DeliveryLane implements LaneHandler, RestingLane {
     this.#tell(context.highWatermark);
   }
 
-  /** True while an attempt is under way or waits for its time: then no progress is no sign of death. */
+  /** True while events wait to be delivered. */
   get isWaiting(): boolean {
     return !this.#stopping && this.#queues.size > 0;
+  }
+
+  /** True while it waits for a partner: for an answer, or for the time of the next attempt. Then no progress is no sign of death. */
+  get isAlive(): boolean {
+    if (!this.isWaiting) return false;
+    return (
+      Date.now() - this.#activeAt < longestSilence || this.#queues.heads().some(({ timer }) => timer !== undefined)
+    );
   }
 
   /** Does what operators asked for. Never beside the taking in of events. */
@@ -229,8 +241,10 @@ export class DeliveryLane implements LaneHandler, RestingLane {
 
   async #try(entry: Entry): Promise<void> {
     const { signal } = this.#ended;
+    this.#activeAt = Date.now();
     const isOwned = () => !this.#stopping;
     const tried = await attemptEntry(entry, this.#parts, { verdict: this.#verdict(entry), signal, isOwned });
+    this.#activeAt = Date.now();
     if (tried.ending) this.#end(entry, tried.ending);
     else if (!signal.aborted) this.#later(entry, tried.attempt, tried.row);
   }

@@ -107,8 +107,7 @@ export async function runDelivery(surroundings: DeliverySurroundings): Promise<R
   });
   return {
     // Who waits for a partner is alive.
-    live: () =>
-      subscription.idleMilliseconds() < longestIdleMilliseconds || [...lanes].some(({ isWaiting }) => isWaiting),
+    live: () => subscription.idleMilliseconds() < longestIdleMilliseconds || [...lanes].some(({ isAlive }) => isAlive),
     ready: () => subscription.assignment().length > 0,
     state: () => ({ delivers: { to: sender.name, events: deliver.events }, partitions: subscription.assignment() }),
     async close() {

@@ -149,12 +149,15 @@ export class DeliveryWriter {
       const { keys, ...all } = this.#pending;
       const pending = { ...all, deliveries: [...all.deliveries.values()] };
       this.#pending = nothing();
+      // At once: what ends from here on is in the next statement, and is passed by that.
+      const standing = this.#standing;
+      const passed = this.#lane.line.pass();
       const stays = new Set(pending.parked.map(({ offset }) => offset));
       const full = await this.#beyondLimit(pending.parked);
       // What was delivered is recorded before the lane stops at what has no room to be parked.
       const parts = full
-        ? { ...pending, parked: [], released: [], outcomes: new Map(), ...this.#standing }
-        : { ...pending, released: pending.released.filter((offset) => !stays.has(offset)), ...this.#lane.line.pass() };
+        ? { ...pending, parked: [], released: [], outcomes: new Map(), ...standing }
+        : { ...pending, released: pending.released.filter((offset) => !stays.has(offset)), ...passed };
       if (!(await this.#write(parts))) return;
       if (full) throw full;
       this.#lane.written(keys);
