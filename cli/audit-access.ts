@@ -4,6 +4,7 @@ import { type AuditAction, auditActions, isWanted } from "../engine/audit/access
 import { accessRow } from "../engine/audit/access-row.js";
 import { type AccessNature, natureOf } from "../engine/audit/accounting.js";
 import { auditEventOf } from "../engine/audit/audit-event.js";
+import { deliveryDisclosures, oldestFirst } from "../engine/audit/deliveries.js";
 import { disclosuresOf, disclosureYears } from "../engine/audit/disclosures.js";
 import { nothingAbout } from "../engine/audit/held-back.js";
 import { eventsOfPatient } from "../engine/audit/trail.js";
@@ -98,8 +99,12 @@ async function disclosures(patient: string, options: DisclosuresCommand): Promis
       if (disclosed.records.length === 0) throw await nothingAbout(pool, "patient", patient);
       const since = new Date();
       since.setUTCFullYear(since.getUTCFullYear() - years);
-      const all = await disclosuresOf(source, disclosed, since.getTime());
-      return { patients: disclosed.patients, all };
+      const shown = await disclosuresOf(source, disclosed, since.getTime());
+      const sent = await deliveryDisclosures(source.pool, disclosed, since.getTime());
+      return {
+        patients: disclosed.patients,
+        all: oldestFirst<(typeof shown)[number] | (typeof sent)[number]>([...shown, ...sent]),
+      };
     });
     await recordAccess(given.log, codec, {
       action: "READ",
@@ -142,7 +147,7 @@ export function registerAuditAccess(command: Command): void {
     .command("disclosures")
     .argument("<patient>", "surrogate id; records merged with it count too", surrogateOf)
     .description(
-      "what about a patient was made to be given away, to whom and why, over six years (45 CFR 164.528), and apart from it who looked at what here; accesses to everyone's data where the patient is in it among them; recorded as an access itself",
+      "what about a patient was delivered or made to be given away, to whom and why, over six years (45 CFR 164.528), and apart from it who looked at what here; accesses to everyone's data where the patient is in it among them; recorded as an access itself",
     )
     .option("--years <n>", "how far back", yearsOf, disclosureYears)
     .addOption(new Option("--only <kind>", "one of the two").choices(Object.keys(natures)))

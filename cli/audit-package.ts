@@ -4,6 +4,7 @@ import { auditRecords, isAccess, recordAccess } from "../engine/audit/access.js"
 import { asOfEvidence } from "../engine/audit/as-of-evidence.js";
 import { auditEventOf } from "../engine/audit/audit-event.js";
 import { fingerprint, notaryKey } from "../engine/audit/checkpoint.js";
+import { deliveryDisclosures, oldestFirst } from "../engine/audit/deliveries.js";
 import { disclosuresOf } from "../engine/audit/disclosures.js";
 import { makePackage } from "../engine/audit/package.js";
 import { recordsOfPeriod } from "../engine/audit/period.js";
@@ -114,8 +115,11 @@ async function furtherFiles(
   const accesses = [];
   const others = new Set(trail?.apart.patients);
   const patients = new Set(trail?.patients.filter((id) => !others.has(id)));
-  if (patients.size > 0) accesses.push(...(await disclosuresOf(source, { patients, records }, 0)));
-  else
+  if (patients.size > 0) {
+    const told = { patients, records };
+    const [shown, sent] = [await disclosuresOf(source, told, 0), await deliveryDisclosures(source.pool, told, 0)];
+    accesses.push(...oldestFirst([...shown, ...sent]));
+  } else
     for await (const each of auditRecords(log, codec))
       if (isAccess(each) && each.value.subject.id === subject.id) accesses.push(each);
   files.set("access.jsonl", text(accesses.map((access) => auditEventOf(access, journal))));

@@ -4,7 +4,7 @@ import { type Command, InvalidArgumentError } from "commander";
 import type { EventPlace, RequestedAction } from "../engine/projector/decisions.js";
 import { listParked, mayBeParked, showParked } from "../engine/projector/parked.js";
 import { type RequestOutcome, requestDecisions, requestOutcomes } from "../engine/projector/requests.js";
-import { projectionNamed } from "../engine/service/discover.js";
+import { keeperNamed } from "../engine/service/discover.js";
 import { TributaryError } from "../engine/service/errors.js";
 import type { Pool } from "../engine/store/pool.js";
 import { confirm } from "./confirm.js";
@@ -110,7 +110,7 @@ export function registerParkedRequests(command: Command): void {
       assertAlone({ "a place": place, "--all": options.all, "--code": options.code });
       if (!place && !options.all && options.code === undefined)
         throw misuse("One of a place, --all or --code is needed.");
-      await projectionNamed(projection);
+      await keeperNamed(projection);
       await withPool(async (pool) => {
         if (place) await assertParked(pool, projection, place);
         const places = place
@@ -128,7 +128,7 @@ export function registerParkedRequests(command: Command): void {
       command.command("skip").description("never apply a parked event; what waits behind it is applied, in order"),
     ),
   ).action(async (projection: string, place: EventPlace, options: RequestOptions) => {
-    await projectionNamed(projection);
+    await keeperNamed(projection);
     await withPool(async (pool) => {
       await assertParked(pool, projection, place);
       await confirm(`The event at ${nameOf(place)} will never be part of ${projection}.`, options.yes);
@@ -142,7 +142,7 @@ export function registerParkedRequests(command: Command): void {
         .description("park the key of an event that stops the projection, without applying it; the others go on"),
     ),
   ).action(async (projection: string, place: EventPlace, options: RequestOptions) => {
-    await projectionNamed(projection);
+    await keeperNamed(projection);
     await withPool(async (pool) => {
       if (!(await mayBeParked(pool, { projection, ...place })))
         throw new TributaryError(

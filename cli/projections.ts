@@ -12,7 +12,7 @@ import { openedEventTypes } from "../engine/projector/roles.js";
 import type { SettingEvent } from "../engine/projector/setting-events.js";
 import { buildStatuses } from "../engine/projector/status.js";
 import { type RowDifference, verifyProjection } from "../engine/projector/verify.js";
-import { decoderOf } from "../engine/service/consumer-process.js";
+import { decoderOf } from "../engine/service/decoder.js";
 import { allProjections, projectionNamed } from "../engine/service/discover.js";
 import { TributaryError } from "../engine/service/errors.js";
 import { sealedOpener } from "../engine/service/sealed-opener.js";

@@ -28,6 +28,12 @@ export function registerStatus(command: Command): void {
         status.projections.map((build) => ({ ...build, lagSeconds: build.lagSeconds.toFixed(1) })),
         ["name", "build", "schema", "state", "lagEvents", "lagSeconds", "parkedKeys", "leftOutRows"],
       );
+      if (status.deliveries.length === 0) return;
+      print();
+      printTable(
+        status.deliveries.map((delivery) => ({ ...delivery, lagSeconds: delivery.lagSeconds.toFixed(1) })),
+        ["name", "to", "lagEvents", "lagSeconds", "parkedKeys", "lastDelivery"],
+      );
     }),
   );
 }

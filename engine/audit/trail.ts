@@ -8,6 +8,7 @@ import type { Pool } from "../store/pool.js";
 import { keyText } from "../vault/data-key.js";
 import { keyOfSealedEvent } from "../vault/sealed-event.js";
 import type { Vault } from "../vault/vault.js";
+import { deliveriesOf, type TrailDelivery } from "./deliveries.js";
 import { eventIndex, type FindEvents, subjectsWith } from "./event-index.js";
 import { decisionsOf, type HeldKey, heldKeys, nothingAbout } from "./held-back.js";
 import { eventsAboutPatient, type FoundPatient, idsOf, nothingApart } from "./patient-records.js";
@@ -80,8 +81,8 @@ export interface Trail {
    * after what it supersedes. Across keys in the order in which their units were recorded.
    */
   readonly events: readonly TrailEvent[];
-  /** Deliveries to partners. */
-  readonly deliveries: readonly never[];
+  /** What was sent to partners of these events, in the order in which it ended. */
+  readonly deliveries: readonly TrailDelivery[];
 }
 
 /** A trail with the records that it was made of. */
@@ -237,7 +238,7 @@ export async function trailOf(source: TrailSource, kind: TrailKind, id: string):
       by,
       units: await unitsOf(codec, journal, open && { ...opening, vault: open.vault }),
       events: told,
-      deliveries: [],
+      deliveries: await deliveriesOf(pool, events),
     },
     records: [...events, ...journal],
     opened: open && under,

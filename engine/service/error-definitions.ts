@@ -1,4 +1,5 @@
 import { commandErrorDefinitions } from "./command-error-definitions.js";
+import { deliveryErrorDefinitions } from "./delivery-error-definitions.js";
 import { again, final } from "./error-kinds.js";
 import { receptionErrorDefinitions } from "./reception-error-definitions.js";
 import { replayErrorDefinitions } from "./replay-error-definitions.js";
@@ -73,6 +74,7 @@ export const errorDefinitions = {
     remedy: "Start it (`tributary run <connector>`), or see its address in `tributary status`.",
     ...again(1, 502),
   },
+  ...deliveryErrorDefinitions,
   TRIB_HL7V2_FILE_TOO_LARGE: {
     summary: "A dropped file is over the size limit.",
     remedy: "Drop it in parts, or raise `HL7V2_FILE_LIMIT`.",

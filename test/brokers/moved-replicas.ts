@@ -2,7 +2,7 @@ import { setTimeout as pause } from "node:timers/promises";
 import { formatPosition, positionHeader } from "../../engine/log/position.js";
 import { ensureBuild } from "../../engine/projector/build.js";
 import { verifyProjection } from "../../engine/projector/verify.js";
-import { decoderOf } from "../../engine/service/consumer-process.js";
+import { decoderOf } from "../../engine/service/decoder.js";
 import { closedOpener } from "../../engine/service/sealed-opener.js";
 import { freshDatabase } from "../../engine/testing/database.js";
 import { recorded } from "../../engine/testing/events.js";
