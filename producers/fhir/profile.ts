@@ -131,14 +131,25 @@ export const profileSchema = z.strictObject({
     .strictObject({
       base: z.url({ protocol: /^https?$/ }).describe("Base of its server, without a slash at the end."),
       by: z
-        .enum(["search", "export"])
-        .default("search")
-        .describe("`search` by _lastUpdated, page by page, or `export` (FHIR Bulk Data)."),
+        .enum(["changes", "history", "search", "export"])
+        .default("changes")
+        .describe(
+          "`history`: every version and deletion, by `_history`; `search`: resources as they are, by `_lastUpdated`; `changes`: by `_history` of the types for which its CapabilityStatement names it (`history-type`), else by search; `export`: FHIR Bulk Data.",
+        ),
       types: z
         .array(z.string().regex(/^[A-Z][A-Za-z]+$/))
         .min(1)
         .default(["Patient", "Encounter", "Claim"])
         .describe("Types that are asked for."),
+      count: z.int().min(1).max(10_000).default(200).describe("Entries of a page that are asked for (`_count`)."),
+      overlapSeconds: z
+        .number()
+        .min(0)
+        .max(86_400)
+        .default(60)
+        .describe(
+          "How far behind the last change each time begins, by the server's own clock: a change may become visible later than its time says.",
+        ),
       everySeconds: z.number().min(0.05).max(86_400).default(60).describe("Seconds between two times."),
       token: credential.optional().describe("File with its bearer token, in the folder `CONNECTOR_CREDENTIALS`."),
       client: z
