@@ -34,6 +34,7 @@ const others: Readonly<Record<string, string>> = {
   "8859/8": "iso-8859-8",
   "8859/9": "iso-8859-9",
   "8859/15": "iso-8859-15",
+  "WINDOWS-1252": "windows-1252",
   "GB 18030-2000": "gb18030",
   "BIG-5": "big5",
   "KS X 1001": "euc-kr",
@@ -42,8 +43,24 @@ const others: Readonly<Record<string, string>> = {
 };
 const found = new Map<string, Charset>();
 
-function charsetNamed(name: string): Charset | undefined {
+/** Spellings of senders that know a set by its name elsewhere (IANA, DICOM, Oracle). */
+const spellings: readonly (readonly [form: RegExp, name: string])[] = [
+  [/^(?:ISO[-_ ]?)?8859[-_/ ](\d{1,2})$/, "8859/$1"],
+  [/^(?:(?:ISO[-_ ])?LATIN[-_ ]?1|ISO[-_ ]IR[-_ ]?100)$/, "8859/1"],
+  [/^(?:(?:WINDOWS|WIN|CP)[-_ ]?1252|WE8MSWIN1252)$/, "WINDOWS-1252"],
+  [/^UNICODE[-_ ]UTF[-_ ]?8$/, "UNICODE UTF-8"],
+  [/^US[-_ ]ASCII$/, "ASCII"],
+];
+
+/** The name of a set as table 0211 has it, where that is known. */
+function tableName(name: string): string {
   const upper = name.toUpperCase();
+  for (const [form, meant] of spellings) if (form.test(upper)) return upper.replace(form, meant);
+  return upper;
+}
+
+function charsetNamed(name: string): Charset | undefined {
+  const upper = tableName(name);
   if (upper === "UNICODE UTF-8" || upper === "UTF-8" || upper === "UTF8" || upper === "UNICODE") return utf8;
   if (upper === "8859/1") return latin1;
   // Seven bits are a part of UTF-8; senders that say ASCII and mean UTF-8 are many.
@@ -107,7 +124,7 @@ export function decodeSegments(
   if (ascii && charset?.name.startsWith("ISO IR") !== true) return { segments, charset: "ASCII", flags: [] };
   const decoded = decodeAll(segments, charset ?? utf8);
   if (decoded !== undefined) {
-    const flags = declared.toUpperCase() === "ASCII" ? ["CHARSET_MISMATCH"] : [];
+    const flags = tableName(declared) === "ASCII" ? ["CHARSET_MISMATCH"] : [];
     return { segments: decoded, charset: (charset ?? utf8).name, flags };
   }
   if (charset === undefined) return { segments, charset: latin1.name, flags: ["UNDECLARED_8BIT"] };

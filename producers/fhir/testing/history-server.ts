@@ -1,3 +1,4 @@
+import type { AddressInfo } from "node:net";
 import Fastify, { type FastifyInstance } from "fastify";
 
 /** A version of a resource on the server, or its deletion. */
@@ -44,7 +45,7 @@ export class HistoryServer {
     server.get("/:type", (request) => this.#search(request.params, request.query));
     await server.listen({ port: this.#port, host: "127.0.0.1" });
     this.#server = server;
-    this.#port = server.addresses()[0]!.port;
+    this.#port = (server.server.address() as AddressInfo).port;
     return `http://127.0.0.1:${this.#port}`;
   }
 
