@@ -52,7 +52,7 @@ function write(from: number, to: number): void {
 
 function startReading(pull: object) {
   const child = fork(join(builtRoot, "test/history-kills/pull-process.js"), { execArgv: [] });
-  const { KAFKA_BROKERS: brokers, TOPIC_PREFIX: topicPrefix } = topics.settings;
+  const { KAFKA_BROKERS: brokers = [], TOPIC_PREFIX: topicPrefix } = topics.settings;
   child.send({ brokers, topicPrefix, databaseUrl: database.url, inbox, kek, pull } satisfies PullTask);
   return child;
 }

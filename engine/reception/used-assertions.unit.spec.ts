@@ -44,7 +44,7 @@ it("an assertion gives one token, also when the connector starts again", async (
       client_assertion_type: "urn:ietf:params:oauth:client-assertion-type:jwt-bearer",
       client_assertion: assertion,
     });
-    return (await fetch(audience, { method: "POST", body })).status;
+    return (await fetch(audience, { method: "POST", body, headers: { connection: "close" } })).status;
   };
   const first = await open();
   expect([await ask(), await ask()]).toEqual([200, 401]);

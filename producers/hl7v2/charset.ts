@@ -1,3 +1,5 @@
+import { decodeWindows1252 } from "../../engine/reception/windows-1252.js";
+
 /** How the bytes of a message become text. */
 interface Charset {
   /** HL7 table 0211. */
@@ -22,6 +24,7 @@ function decoder(label: string): Charset["decode"] {
 
 const utf8: Charset = { name: "UNICODE UTF-8", decode: decoder("utf-8") };
 const latin1: Charset = { name: "8859/1", decode: (raw) => raw };
+const windows1252: Charset = { name: "WINDOWS-1252", decode: decodeWindows1252 };
 
 /** Labels are those of the WHATWG encoding standard. */
 const others: Readonly<Record<string, string>> = {
@@ -34,7 +37,6 @@ const others: Readonly<Record<string, string>> = {
   "8859/8": "iso-8859-8",
   "8859/9": "iso-8859-9",
   "8859/15": "iso-8859-15",
-  "WINDOWS-1252": "windows-1252",
   "GB 18030-2000": "gb18030",
   "BIG-5": "big5",
   "KS X 1001": "euc-kr",
@@ -63,6 +65,7 @@ function charsetNamed(name: string): Charset | undefined {
   const upper = tableName(name);
   if (upper === "UNICODE UTF-8" || upper === "UTF-8" || upper === "UTF8" || upper === "UNICODE") return utf8;
   if (upper === "8859/1") return latin1;
+  if (upper === "WINDOWS-1252") return windows1252;
   // Seven bits are a part of UTF-8; senders that say ASCII and mean UTF-8 are many.
   if (upper === "ASCII" || upper === "ISO IR6") return utf8;
   const label = others[upper];

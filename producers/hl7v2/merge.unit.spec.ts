@@ -208,7 +208,7 @@ describe("a move of identifiers (A43)", () => {
   });
 
   it("without MRG is refused", () => {
-    expect(unitOf(move("N1^^^NORTH^MR")).verdict).toEqual({ accepted: false, code: "100", location: "MRG" });
+    expect(unitOf(move("N1^^^NORTH^MR||Doe")).verdict).toEqual({ accepted: false, code: "100", location: "MRG" });
   });
 });
 

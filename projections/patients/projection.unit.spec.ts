@@ -110,7 +110,8 @@ describe("a patient", () => {
         strong: true,
         source: "pid",
         value: "N000001",
-        told_at: null,
+        // The second message names no identifier, so when the first did is kept.
+        told_at: [10, 0, 1, 0],
       },
     ]);
     expect(tables.persons).toEqual([{ person_id: ann, patient_ids: [ann] }]);
