@@ -61,6 +61,8 @@ interface Journalled {
   /** `p3/2`: the second version of a patient. */
   readonly name: string;
   readonly identity: string;
+  /** Whether its content counts once for ever, and not only against the version before it. */
+  readonly once: boolean;
 }
 
 async function journalled(): Promise<readonly Journalled[]> {
@@ -70,12 +72,12 @@ async function journalled(): Promise<readonly Journalled[]> {
     for await (const records of topics.log.read(journalTopic, partition, low, high)) {
       const units = (await decodeEntries(codec, records)).filter(({ entry }) => entry === "UNIT");
       const keys = await vault.openKeys(units.flatMap(({ sealedFor }) => sealedFor));
-      for (const { receiptId, sealedFor, sealedUnit, accepted, identity } of units) {
+      for (const { receiptId, sealedFor, sealedUnit, accepted, identity, resend } of units) {
         expect(accepted).toBe(true);
         const chain = sealedFor.map((name) => keys.get(keyText(name)) as DataKey);
         const entry = JSON.parse(openUnit(receiptId, chain, sealedUnit).bytes.toString("utf8"));
         const [, id, version] = /^Patient\/(\w+)\/_history\/(\d+)$/.exec(entry.request.url) ?? [];
-        found.push({ name: `${id}/${version}`, identity: identity?.toString("hex") ?? "" });
+        found.push({ name: `${id}/${version}`, identity: identity?.toString("hex") ?? "", once: resend === "EVERY" });
       }
     }
   }
@@ -83,10 +85,18 @@ async function journalled(): Promise<readonly Journalled[]> {
   return found;
 }
 
-/** What the publisher publishes: the first of each identity. */
+/** What the publisher publishes: the first of each identity, or what differs from the version before it. */
 function facts(found: readonly Journalled[]): readonly string[] {
   const seen = new Set<string>();
-  return found.filter(({ identity }) => !seen.has(identity) && seen.add(identity)).map(({ name }) => name);
+  const latest = new Map<string, string>();
+  const isNew = ({ name, identity, once }: Journalled) => {
+    const [id = ""] = name.split("/");
+    const before = once ? seen.has(identity) : latest.get(id) === identity;
+    seen.add(identity);
+    latest.set(id, identity);
+    return !before;
+  };
+  return found.filter(isNew).map(({ name }) => name);
 }
 
 it("a history whose reader is killed again and again is told whole, in order, and nothing twice", {

@@ -183,7 +183,8 @@ function serverFor(settings: Settings): FastifyInstance {
   const options = {
     forceCloseConnections: "idle" as const,
     requestTimeout,
-    routerOptions: { maxParamLength: 256 },
+    // A base is an address with a slash at its end or without.
+    routerOptions: { maxParamLength: 256, ignoreTrailingSlash: true },
     exposeHeadRoutes: false,
   };
   if (cert === undefined || key === undefined) return Fastify({ ...options, http: limits });
