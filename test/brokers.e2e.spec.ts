@@ -241,7 +241,8 @@ describe("partners of connectors whose log is on three brokers, two of which mus
       guarantee: "What partners are told is true, on three brokers",
       spec,
       seeds: 1,
-      kills: connectors + (faults["one of three brokers killed"] ?? 0) + (faults["disk of one of three brokers full"] ?? 0),
+      kills:
+        connectors + (faults["one of three brokers killed"] ?? 0) + (faults["disk of one of three brokers full"] ?? 0),
       faults: { ...faults, ...(connectors > 0 && { "connector killed": connectors }), "unit sent again": resends },
       events,
       violations: violations.length,

@@ -32,7 +32,8 @@ export class UsedAssertions {
       .update(JSON.stringify([clientId, jti]))
       .digest("hex");
     try {
-      const known = await (this.#known ??= this.#load());
+      this.#known ??= this.#load();
+      const known = await this.#known;
       await this.#forget(known, now);
       if (known.has(name) || known.size >= mostRemembered) return false;
       const isFirst = await this.#write(name);

@@ -39,7 +39,8 @@ export const receptionErrorDefinitions = {
   },
   TRIB_RECEPTION_STATE_UNWRITABLE: {
     summary: "The use of a client's assertion can't be kept.",
-    remedy: "Check `TRIBUTARY_HOME` of the connector: its folder `used-assertions` must be writable, and its disk not full.",
+    remedy:
+      "Check `TRIBUTARY_HOME` of the connector: its folder `used-assertions` must be writable, and its disk not full.",
     ...again(75, 503),
   },
   TRIB_RECEPTION_MEDIA_TYPE: {

@@ -51,7 +51,10 @@ export class Changes {
       } catch (error) {
         if (!(error instanceof Refusal) || ![404, 405, 501].includes(error.status)) throw error;
         const { logger, partner } = this.#options;
-        logger.warn({ partner, type, status: error.status }, "A partner's server names a history that it does not give");
+        logger.warn(
+          { partner, type, status: error.status },
+          "A partner's server names a history that it does not give",
+        );
         this.#histories?.delete(type);
       }
     }

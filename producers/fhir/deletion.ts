@@ -38,7 +38,8 @@ export function translateDeletion({ type, id, time }: Deletion, speaker: Speaker
   const flags = ["DELETED_AT_SOURCE"];
   if (!isNamed(type)) return { events: [], sealFor: [], flags };
   // What goes by a business identifier is not known by its id alone.
-  if (speaker.profile.naming[type] !== undefined) return { events: [], sealFor: [], flags: [...flags, "DELETED_UNNAMED"] };
+  if (speaker.profile.naming[type] !== undefined)
+    return { events: [], sealFor: [], flags: [...flags, "DELETED_UNNAMED"] };
   const own = namingOf(type, { resourceType: type, id }, speaker);
   if (own === undefined || type !== "Encounter") return { events: [], sealFor: own ? [own.id] : [], flags };
   const called: EventDraft = {

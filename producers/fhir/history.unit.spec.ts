@@ -60,7 +60,8 @@ async function pulling(pull: object = {}) {
 
 describe("a server that keeps histories", () => {
   it("is read version by version from the oldest, over all pages, and later only what is new", async () => {
-    for (let number = 1; number <= 7; number++) server.write("Patient", `p${number % 3}`, second(number), { gender: "male" });
+    for (let number = 1; number <= 7; number++)
+      server.write("Patient", `p${number % 3}`, second(number), { gender: "male" });
     const { start, told, whenQuiet } = await pulling();
     start();
     await vi.waitFor(() => expect(told()).toEqual(["p1/1", "p2/1", "p0/1", "p1/2", "p2/2", "p0/2", "p1/3"]));
@@ -106,11 +107,24 @@ describe("a server that keeps histories", () => {
     start();
     await vi.waitFor(() => expect(told()).toHaveLength(5));
     const [, gone, begun, deleted, again] = units();
-    expect(gone).toMatchObject({ format: "Patient", verdict: { accepted: true }, events: [], flags: ["DELETED_AT_SOURCE"] });
+    expect(gone).toMatchObject({
+      format: "Patient",
+      verdict: { accepted: true },
+      events: [],
+      flags: ["DELETED_AT_SOURCE"],
+    });
     expect(gone!.sealFor).toEqual(units()[0]!.sealFor);
-    expect(deleted).toMatchObject({ flags: ["DELETED_AT_SOURCE"], controlId: { scope: ["generic", "Encounter", "2"] } });
+    expect(deleted).toMatchObject({
+      flags: ["DELETED_AT_SOURCE"],
+      controlId: { scope: ["generic", "Encounter", "2"] },
+    });
     expect(deleted!.events).toMatchObject([
-      { type: "VisitCancelled", subject: begun!.events[0]!.subject, time: Date.parse(second(4)), fields: { cancels: "VISIT" } },
+      {
+        type: "VisitCancelled",
+        subject: begun!.events[0]!.subject,
+        time: Date.parse(second(4)),
+        fields: { cancels: "VISIT" },
+      },
     ]);
     expect(again!.events.map(({ type }) => type)).toEqual(["VisitStarted"]);
     expect(intake.units.every(({ verdict }) => verdict.accepted)).toBe(true);

@@ -128,17 +128,22 @@ describe("a merge", () => {
     }
   });
 
-  it.each(["A46", "A47"])("by %s that changes another number than the record's own takes it from the record", (trigger) => {
-    const change = (pid: string, mrg: string) =>
-      eventsOf({ ...merge(pid, mrg), type: `ADT^${trigger}` }).filter(({ type }) => type === "PatientIdentifiersLeft");
-    expect(change("N1^^^NORTH^MR~S2^^^USA^SS", "N1^^^NORTH^MR~S1^^^USA^SS")).toMatchObject([
-      {
-        subject: patient("NORTH", "MR", "N1"),
-        fields: { identifiers: [{ identifierId: patient("USA", "SS", "S1") }], toPatientId: null, reason: "CHANGED" },
-      },
-    ]);
-    expect(change("N1^^^NORTH^MR", "N2^^^NORTH^MR")).toEqual([]);
-  });
+  it.each(["A46", "A47"])(
+    "by %s that changes another number than the record's own takes it from the record",
+    (trigger) => {
+      const change = (pid: string, mrg: string) =>
+        eventsOf({ ...merge(pid, mrg), type: `ADT^${trigger}` }).filter(
+          ({ type }) => type === "PatientIdentifiersLeft",
+        );
+      expect(change("N1^^^NORTH^MR~S2^^^USA^SS", "N1^^^NORTH^MR~S1^^^USA^SS")).toMatchObject([
+        {
+          subject: patient("NORTH", "MR", "N1"),
+          fields: { identifiers: [{ identifierId: patient("USA", "SS", "S1") }], toPatientId: null, reason: "CHANGED" },
+        },
+      ]);
+      expect(change("N1^^^NORTH^MR", "N2^^^NORTH^MR")).toEqual([]);
+    },
+  );
 });
 
 describe("a move of identifiers (A43)", () => {

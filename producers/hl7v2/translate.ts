@@ -1,5 +1,6 @@
 import type { EventDraft } from "../../engine/intake/connector.js";
 import { chargeProblems, claimEvents } from "./charges.js";
+import { changedIdentifiers, moveAwayEvents, readIdentifierMoves } from "./identifier-moves.js";
 import {
   identifiersOf,
   ownFirst,
@@ -8,7 +9,6 @@ import {
   type Speaker,
   visitOf,
 } from "./identify.js";
-import { changedIdentifiers, moveAwayEvents, readIdentifierMoves } from "./identifier-moves.js";
 import { linkEvents, type NamedPatient, patientsNamed } from "./link.js";
 import { changesId, isMerge, mergeEvents, readMerges } from "./merge.js";
 import { component, type Message, segmentNamed } from "./message.js";

@@ -143,7 +143,11 @@ export function keepUnnamed(rows: RecordIdentifiers, told: readonly IdentifierFa
 export function leave(
   rows: RecordIdentifiers,
   { identifierId, authority, type }: IdentifierFact,
-  { at, to, reason }: { readonly at: Clock; readonly to: string | null; readonly reason: "moved" | "changed" | "unknown" },
+  {
+    at,
+    to,
+    reason,
+  }: { readonly at: Clock; readonly to: string | null; readonly reason: "moved" | "changed" | "unknown" },
   named: Clock | undefined,
 ): void {
   const { left, fact, toldAt } = known(rows, identifierId, named);
@@ -153,5 +157,11 @@ export function leave(
   rows.left_identifiers.put(gone);
   if (!fact || !toldAt) return;
   const { strong, source, value } = fact;
-  place(rows, identifier, { strong: strong ?? null, source: source ?? null, value: value ?? null, toldAt }, gone, named);
+  place(
+    rows,
+    identifier,
+    { strong: strong ?? null, source: source ?? null, value: value ?? null, toldAt },
+    gone,
+    named,
+  );
 }

@@ -22,8 +22,8 @@ import { type Clock, clockOf, compareClocks, isLatest } from "../clock.js";
 import { openedText } from "../opened.js";
 import { demographicsOf } from "./demographics.js";
 import { heldMergesOf } from "./held-merges.js";
-import { identifierTables, identify, keepUnnamed, leave, type Named } from "./identifiers.js";
 import { identifierSurvivorsOf } from "./identifier-survivors.js";
+import { identifierTables, identify, keepUnnamed, leave, type Named } from "./identifiers.js";
 import { chainEnds, type MergeState, standingMerge, stillStands, withMerge } from "./merge-state.js";
 import { mostPatientsLinked, personsOf } from "./persons.js";
 
@@ -152,7 +152,9 @@ function tell(context: FoldContext<typeof tables, "PatientRegistered" | "Patient
   const isNewest = isLatest(at, clocks.named);
   const named = { before: clocks.named, now: isNewest ? at : clocks.named };
   // Who is told of again after an erasure is known again, under a new key.
-  rows.patients.put(afterMerges({ ...told, status: "active", clocks: { ...clocks, named: named.now } as unknown as JsonValue }));
+  rows.patients.put(
+    afterMerges({ ...told, status: "active", clocks: { ...clocks, named: named.now } as unknown as JsonValue }),
+  );
   if (isNewest) keepUnnamed(rows, event.identifiers, named);
   for (const [index, identifier] of event.identifiers.entries()) {
     identify(rows, identifier, "pid", sealed?.identifierValues?.[index], at, named);

@@ -55,7 +55,10 @@ export class HistoryServer {
   }
 
   #statement() {
-    const resource = this.histories!.map((type) => ({ type, interaction: [{ code: "read" }, { code: "history-type" }] }));
+    const resource = this.histories!.map((type) => ({
+      type,
+      interaction: [{ code: "read" }, { code: "history-type" }],
+    }));
     return { resourceType: "CapabilityStatement", rest: [{ mode: "server", resource }] };
   }
 
@@ -72,7 +75,9 @@ export class HistoryServer {
     const { type } = parameters as { type: string };
     const { _lastUpdated, ...asked } = query as Record<string, string>;
     const latest = new Map(this.versions.filter((one) => one.type === type).map((one) => [one.id, one]));
-    const found = [...latest.values()].filter(({ at, resource }) => resource && (!_lastUpdated || at >= _lastUpdated.slice(2)));
+    const found = [...latest.values()].filter(
+      ({ at, resource }) => resource && (!_lastUpdated || at >= _lastUpdated.slice(2)),
+    );
     const byTime = [...found].sort((one, other) => (one.at < other.at ? -1 : one.at > other.at ? 1 : 0));
     const listed = this.unsorted ? found : byTime;
     const entries = listed.map(({ resource }) => ({ resource, search: { mode: "match" } }));
