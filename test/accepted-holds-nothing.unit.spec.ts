@@ -10,13 +10,21 @@ import { stretchedDeliveries } from "./stretched/deliveries.js";
 
 const codec = standaloneCodec();
 
+/** As it is read back from the log: half a character is none. */
+const asWritten = (value: object): object =>
+  JSON.parse(JSON.stringify(value), (_name, item) =>
+    typeof item === "string" ? Buffer.from(item).toString("utf8") : item,
+  );
+
 /** Events of units that the journal would take, as their topics have them. */
 function eventsOf(units: readonly ReceivedUnit[], connector: string) {
   const context = { codec, connector: { name: connector, version: "1" }, unitLimit: 10_000_000, eventLimit: 900_000 };
   const accepted = units.filter((unit) => unit.verdict.accepted && checkUnit(unit, context).accepted);
   const drafts = accepted.flatMap(({ events }) => events);
   return recorded(
-    drafts.map(({ type, subject, fields, sealed, time }) => ({ type, key: subject, fields, sealed, time })) as never,
+    drafts.map(({ type, subject, fields, sealed, time }) =>
+      asWritten({ type, key: subject, fields, sealed, time }),
+    ) as never,
   );
 }
 
@@ -33,8 +41,7 @@ describe("what is accepted holds no key back", () => {
         const events = eventsOf(bench.intake.units.slice(before), name);
         folded += events.length;
         for (const projection of projections)
-          for (const { reason, offset } of foldWithParked(projection, events).parked)
-            held.add(`${projection.name}: ${events.find(({ position }) => position.offset === offset)?.type} ${reason}`);
+          for (const { reason } of foldWithParked(projection, events).parked) held.add(`${projection.name}: ${reason}`);
       }
       expect([...held]).toEqual([]);
       expect(folded).toBeGreaterThan(100);

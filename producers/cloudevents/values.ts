@@ -44,9 +44,13 @@ export function textOf(data: Data, name: string): string | null {
   return typeof value === "string" && value !== "" ? value : null;
 }
 
-/** Text that must be there. */
+/** Most bytes of what names something: read models look things up by it. */
+const longestName = 1_000;
+
+/** Text that must be there: it names something. */
 export function neededText(data: Data, name: string, place: string): string {
   const value = textOf(data, name);
   if (value === null || value.trim() === "") throw new ValueProblem("FIELD_MISSING", `${place}.${name}`);
+  if (Buffer.byteLength(value) > longestName) throw new ValueProblem("FIELD_INVALID", `${place}.${name}`);
   return value;
 }

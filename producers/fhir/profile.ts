@@ -123,6 +123,12 @@ export const profileSchema = z.strictObject({
     .describe(
       "What is sent on the condition of a version (If-Match, `request.ifMatch`): nothing is read back here, so no version can be compared. `refuse` it with 412, or `ignore` the condition, flagged, for a sender that is the only one to write.",
     ),
+  versions: z
+    .enum(["latest", "once"])
+    .optional()
+    .describe(
+      "When a version (`meta.versionId`) that comes again is a resend: `latest`, when it equals the one before it of its resource; `once`, whenever it came before, for senders whose version numbers never come back. Default: `once` where `pull` reads its histories, else `latest`.",
+    ),
   modifierExtensions: z
     .array(z.string().min(1))
     .default([])
@@ -186,3 +192,8 @@ export const profileSchema = z.strictObject({
 });
 
 export type Profile = z.output<typeof profileSchema>;
+
+/** Whether a version of the partner's resources is one fact, however often it comes. */
+export function versionsCountOnce({ versions, pull }: Profile): boolean {
+  return versions === undefined ? pull?.by === "changes" || pull?.by === "history" : versions === "once";
+}

@@ -4,7 +4,7 @@ import { isResourceType } from "./definitions.js";
 import { type Deletion, translateDeletion } from "./deletion.js";
 import { child, type Element, isElement, text, typeOf } from "./element.js";
 import { type Problem, statusOf, tellable, verdictCodeOf } from "./problem.js";
-import type { Profile } from "./profile.js";
+import { type Profile, versionsCountOnce } from "./profile.js";
 import type { Meaning, Speaker } from "./speaker.js";
 import { translate } from "./translate.js";
 import { problemsOf } from "./validate.js";
@@ -213,16 +213,13 @@ function unitOf(
   return { unit, problems, status, name: id === undefined ? undefined : `${type}/${id}` };
 }
 
-/** Whether a partner's server is read by its history: each version is then one fact, however often it is read. */
-const readsVersions = ({ pull }: Profile): boolean => pull?.by === "changes" || pull?.by === "history";
-
 /**
  * White space apart, the same text of the same resource is the same; without an id it is the same for ever, and so is a
- * version of a server that is read by its history.
+ * version where the profile says so, or the partner's histories are read.
  */
 function identityOf(partner: string, { type, id, version, content }: About, profile: Profile): UnitIdentity {
   const parts = ["fhir", partner, type, id ?? "", JSON.stringify(content)];
   if (id === undefined) return { rule: "EVERY", parts };
-  if (version !== undefined && readsVersions(profile)) return { rule: "EVERY", parts: [...parts, version] };
+  if (version !== undefined && versionsCountOnce(profile)) return { rule: "EVERY", parts: [...parts, version] };
   return { rule: "LATEST", parts, resource: ["fhir", partner, type, id] };
 }

@@ -121,7 +121,13 @@ const resources: readonly object[] = [
     ...{ provider: { identifier: { value: "1234567893" } }, insurer: { display: "PLAN" }, total: usd(100) },
     diagnosis: [{ sequence: 1, diagnosisCodeableConcept: coded("J01.90") }],
     item: [
-      { sequence: 1, productOrService: coded("99213"), servicedDate: "2026-02-01", quantity: { value: 1 }, net: usd(100) },
+      {
+        sequence: 1,
+        productOrService: coded("99213"),
+        servicedDate: "2026-02-01",
+        quantity: { value: 1 },
+        net: usd(100),
+      },
     ],
   },
   {
@@ -165,7 +171,8 @@ export const stretchedDeliveries: Readonly<Record<string, () => Stretched>> = {
   },
   *csv() {
     // A comma before each value, so that the first is one too.
-    for (const bytes of stretchedText(sample("csv/samples/accepted-patients.csv"), ",", /\r?\n/, /^patient_id/)) yield bytes;
+    for (const bytes of stretchedText(sample("csv/samples/accepted-patients.csv"), ",", /\r?\n/, /^patient_id/))
+      yield bytes;
   },
   *cloudevents() {
     yield* stretchedJson(sample("cloudevents/samples/accepted-patient.json"));
