@@ -31,6 +31,15 @@ interface Page {
   readonly entries: readonly PulledEntry[];
 }
 
+/** A part of what was asked for. */
+interface Part {
+  readonly as: "history" | "searchset";
+  readonly entries: readonly PulledEntry[];
+  readonly since: string | undefined;
+  /** Whether nothing older is still to come. */
+  readonly moves: boolean;
+}
+
 /** What changed on a partner's server, by the history of a type or by search. */
 export class Changes {
   readonly #options: ChangesOptions;
@@ -93,7 +102,8 @@ export class Changes {
       if (since !== undefined) query.set("_since", since);
       for await (const bytes of this.#pages(`${type}/_history?${query}`)) await spool.add(bytes);
       const page = async (index: number) => this.#read(await spool.page(index)).entries;
-      for await (const entries of inOrder(spool.count, page)) await this.#journal(type, "history", entries, true);
+      for await (const entries of inOrder(spool.count, page))
+        await this.#journal(type, { as: "history", entries, since, moves: true });
     } finally {
       await spool.release();
     }
@@ -116,7 +126,7 @@ export class Changes {
         if (newest !== undefined && entry.time < newest.time) sorted = false;
         else newest = entry;
       }
-      await this.#journal(type, "searchset", entries, sorted);
+      await this.#journal(type, { as: "searchset", entries, since, moves: sorted });
     }
     if (newest !== undefined && !sorted) await this.#options.cursor.took(type, [newest], true);
   }
@@ -142,9 +152,9 @@ export class Changes {
     return { bundle: found.bundle, entries: pulledEntries(bytes, found.bundle.spans) };
   }
 
-  async #journal(type: string, as: "history" | "searchset", entries: readonly PulledEntry[], moves: boolean) {
+  async #journal(type: string, { as, entries, since, moves }: Part): Promise<void> {
     const { cursor, desk, partner, stop } = this.#options;
-    const fresh = await cursor.fresh(type, entries);
+    const fresh = await cursor.fresh(type, entries, since);
     for (let start = 0; start < fresh.length; start += batchEntries) {
       stop.throwIfAborted();
       const batch = fresh.slice(start, start + batchEntries);

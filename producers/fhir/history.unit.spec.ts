@@ -97,6 +97,17 @@ describe("a server that keeps histories", () => {
     await vi.waitFor(() => expect(told()).toEqual(["a/1", "late/1"]));
   });
 
+  it("that gives everything each time is not journalled each time", async () => {
+    for (let number = 0; number < 8; number++)
+      server.write("Patient", `p${number}`, new Date(Date.UTC(2026, 2, 1 + number)).toISOString(), {});
+    server.forgetful = true;
+    const { start, told, whenQuiet } = await pulling();
+    start();
+    await vi.waitFor(() => expect(told()).toHaveLength(8));
+    await whenQuiet();
+    expect(told()).toHaveLength(8);
+  });
+
   it("tells deletions: a visit is called off, a patient is kept and flagged", async () => {
     server.write("Patient", "p", second(1), {});
     server.write("Patient", "p", second(2), undefined);

@@ -63,10 +63,15 @@ export class PullCursor {
     return new Date((readMoment(updated)?.time ?? 0) - this.#overlap).toISOString();
   }
 
-  /** Those of the entries that the journal doesn't have yet. */
-  async fresh(type: string, entries: readonly PulledEntry[]): Promise<readonly PulledEntry[]> {
+  /**
+   * Those of the entries that the journal doesn't have yet.
+   * @param since what was asked for: a server that gives older ones all the same gave them before.
+   */
+  async fresh(type: string, entries: readonly PulledEntry[], since: string | undefined) {
     const recent = (await this.#read()).recent?.[type] ?? {};
-    return entries.filter(({ key }) => !Object.hasOwn(recent, key));
+    const from = since === undefined ? undefined : readMoment(since)?.time;
+    const isAsked = ({ time, updated }: PulledEntry) => from === undefined || updated === undefined || time >= from;
+    return entries.filter((entry) => isAsked(entry) && !Object.hasOwn(recent, entry.key));
   }
 
   /**

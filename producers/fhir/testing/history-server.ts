@@ -18,6 +18,8 @@ export class HistoryServer {
   readonly asked: string[] = [];
   /** Types of whose histories its CapabilityStatement speaks; undefined: it has none to show. */
   histories: readonly string[] | undefined = ["Patient", "Encounter"];
+  /** It gives everything, whatever it is asked since when. */
+  forgetful = false;
   /** Searches come as they were written, and it says of no parameter that it used it. */
   unsorted = false;
   /** Called before each answer. */
@@ -65,7 +67,7 @@ export class HistoryServer {
   #history(parameters: unknown, query: unknown) {
     const { type } = parameters as { type: string };
     const { _since, ...asked } = query as Record<string, string>;
-    const found = this.versions.filter((one) => one.type === type && (!_since || one.at >= _since));
+    const found = this.versions.filter((one) => one.type === type && (this.forgetful || !_since || one.at >= _since));
     // Newest first; of one instant, as they come.
     const listed = [...found].sort((one, other) => (one.at < other.at ? 1 : one.at > other.at ? -1 : 0));
     return page("history", listed.map(historyEntry), `/${type}/_history`, { ...(_since && { _since }), ...asked });
