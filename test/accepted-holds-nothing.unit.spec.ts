@@ -35,14 +35,18 @@ describe("what is accepted holds no key back", () => {
     try {
       const held = new Set<string>();
       let folded = 0;
-      for (const bytes of stretchedDeliveries[name]?.() ?? []) {
-        const before = bench.intake.units.length;
-        await bench.send(bytes);
-        const events = eventsOf(bench.intake.units.slice(before), name);
+      const fold = () => {
+        const events = eventsOf(bench.intake.units.splice(0), name);
         folded += events.length;
         for (const projection of projections)
           for (const { reason } of foldWithParked(projection, events).parked) held.add(`${projection.name}: ${reason}`);
+      };
+      for (const bytes of stretchedDeliveries[name]?.() ?? []) {
+        await bench.send(bytes);
+        // A key that is held hides what comes after it, so few at a time.
+        if (bench.intake.units.length >= 60) fold();
       }
+      fold();
       expect([...held]).toEqual([]);
       expect(folded).toBeGreaterThan(100);
     } finally {
