@@ -6,6 +6,7 @@ import { journalTopic } from "../engine/log/schemas.js";
 import { chaosSize, firstSeed, recordChaos } from "../engine/testing/chaos.js";
 import { type FreshDatabase, freshDatabase } from "../engine/testing/database.js";
 import { openVault } from "../engine/vault/vault.js";
+import { acknowledgmentsOnThree } from "./acknowledgments/three-brokers.js";
 import { type BrokerId, ThreeBrokers } from "./brokers/cluster.js";
 import { entriesOf, openSpreadJournal, recordsOf, spreadTopics } from "./brokers/installation.js";
 import { moveLeaders } from "./brokers/leaders.js";
@@ -247,6 +248,28 @@ describe("two publishers, killed, frozen and resumed, while partitions fail and 
       seeds,
       ...total,
       violations: 0,
+    });
+  });
+});
+
+describe("partners of connectors whose log is on three brokers, two of which must have what is acknowledged", () => {
+  it("are told the truth while leaders move and brokers die, hang and have no room", {
+    timeout: chaosSize(180_000, 1_200_000),
+  }, async () => {
+    const { violations, kills, faults, events, units, resends } = await acknowledgmentsOnThree(brokers, firstSeed());
+    expect(violations.slice(0, 5)).toEqual([]);
+    expect(units).toBeGreaterThan(0);
+    expect(resends).toBeGreaterThan(0);
+    const connectors = kills.filter(({ counted }) => counted).length;
+    recordChaos({
+      guarantee: "What partners are told is true, on three brokers",
+      spec,
+      seeds: 1,
+      kills:
+        connectors + (faults["one of three brokers killed"] ?? 0) + (faults["disk of one of three brokers full"] ?? 0),
+      faults: { ...faults, ...(connectors > 0 && { "connector killed": connectors }), "unit sent again": resends },
+      events,
+      violations: violations.length,
     });
   });
 });

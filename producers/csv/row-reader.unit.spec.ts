@@ -45,6 +45,12 @@ describe("rows", () => {
     );
   });
 
+  it("have the euro sign, quotes and dashes of windows-1252", () => {
+    const dialect: Dialect = { ...usual, charset: "windows-1252" };
+    const bytes = Buffer.from("80932091949920fc0a", "hex");
+    expect(texts(read(bytes, dialect, 3), dialect)).toEqual([["€“ ‘”™ ü"]]);
+  });
+
   it("cover every byte once, in order, whatever the bytes are", () => {
     fc.assert(
       fc.property(
