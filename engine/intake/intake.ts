@@ -1,8 +1,8 @@
-import { randomUUID } from "node:crypto";
 import type { Codec } from "../log/codec.js";
 import type { LogProducer, OutgoingRecord } from "../log/log.js";
 import { TributaryError } from "../service/errors.js";
 import type { Pool } from "../store/pool.js";
+import type { DataKey } from "../vault/data-key.js";
 import type { Vault } from "../vault/vault.js";
 import { checkUnit } from "./check-unit.js";
 import type { Intake, SubmittedUnit, UnitIdentity } from "./connector.js";
@@ -17,6 +17,7 @@ import {
 } from "./journal-record.js";
 import { contentHash, keyedHash, uuidOf } from "./keyed-hash.js";
 import { knownIdentities } from "./ledger.js";
+import { newReceiptId } from "./receipt-id.js";
 import { surrogates } from "./surrogate.js";
 
 export interface IntakeOptions {
@@ -45,6 +46,9 @@ export interface OpenIntake extends Intake {
   close(): Promise<void>;
 }
 
+/** Units of one call whose keys are asked for as soon as they are submitted. */
+const manyUnits = 64;
+
 /** What keeps a unit in memory beside its bytes: drafts, strings, the call. Only an estimate. */
 const unitOverhead = 4_096;
 
@@ -61,10 +65,14 @@ export function openIntake(options: IntakeOptions): OpenIntake {
     eventLimit: options.eventLimit ?? 900_000,
   };
 
-  async function prepare(waiting: readonly WaitingUnit[]): Promise<Prepared<OutgoingRecord, SubmittedUnit>[]> {
+  function keysOf(waiting: readonly WaitingUnit[]): Promise<Map<string, DataKey>> {
     const subjects = new Set<string>();
     for (const unit of waiting) addNeededSubjects(unit, subjects);
-    const keys = await vault.keysFor(subjects);
+    return vault.keysFor(subjects);
+  }
+
+  async function prepare(waiting: readonly WaitingUnit[]): Promise<Prepared<OutgoingRecord, SubmittedUnit>[]> {
+    const keys = await keysOf(waiting);
     return waiting.map((unit) => {
       try {
         const { record, verdict } = journalRecord(unit, keys, context);
@@ -90,11 +98,14 @@ export function openIntake(options: IntakeOptions): OpenIntake {
 
   return {
     surrogate: surrogates(hash),
-    newReceiptId: () => randomUUID(),
+    newReceiptId,
     check: (unit) => checkUnit(unit, context),
     submit(units) {
       const receivedAt = now();
-      return group.submit(units.map((unit) => ({ unit, receivedAt, receiptId: randomUUID() })));
+      const waiting = units.map((unit) => ({ unit, receivedAt, receiptId: newReceiptId() }));
+      // While what was submitted before is made ready, the vault can answer. Few units are asked for with others.
+      if (units.length >= manyUnits) keysOf(waiting).catch(() => {});
+      return group.submit(waiting);
     },
     async known(identities: readonly UnitIdentity[]) {
       try {

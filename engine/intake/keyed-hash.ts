@@ -133,11 +133,12 @@ const uuidPlaces = [0, 2, 4, 6, 9, 11, 14, 16, 19, 21, 24, 26, 28, 30, 32, 34];
 /**
  * The first 128 bits as a UUID, lower case. The bits are the hash's own: no version is written into them.
  * @param hash bytes, or a text of one byte a character.
+ * @param from where the bits begin; default 0.
  */
-export function uuidOf(hash: Buffer | string): string {
+export function uuidOf(hash: Buffer | string, from = 0): string {
   const isText = typeof hash === "string";
   for (let index = 0; index < 16; index++) {
-    const byte = isText ? hash.charCodeAt(index) : (hash[index] as number);
+    const byte = isText ? hash.charCodeAt(from + index) : (hash[from + index] as number);
     const place = uuidPlaces[index] as number;
     uuidText[place] = hexDigits[byte >>> 4] as number;
     uuidText[place + 1] = hexDigits[byte & 15] as number;

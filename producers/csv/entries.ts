@@ -6,7 +6,7 @@ import { columnName, type FileProblem } from "./layout.js";
 import { Occurrences } from "./occurrences.js";
 import type { Profile } from "./profile.js";
 import { type Formats, formatsOf, Reading } from "./reading.js";
-import type { Row } from "./row-reader.js";
+import { fieldNumbers, type Row } from "./row-reader.js";
 import { type Translation, translateRow } from "./translate.js";
 
 export interface EntryOptions {
@@ -161,10 +161,9 @@ export class FileEntries {
 
   #accepted(row: Row, transport: ReceivedUnit["transport"], translation: Translation): RowEntry {
     const { profile, partner } = this.#options;
-    const { number, names, sealFor } = translation;
+    const { number, names, ids, sealFor } = translation;
     const content = row.bytes.subarray(0, row.length);
-    // A row with a NUL in it is rejected, so it separates.
-    const { ordinal, repeated } = this.#occurrences.add(names.join("\0"), content);
+    const { ordinal, repeated } = this.#occurrences.add(ids, content);
     const scope = [...this.#scope, ...names];
     const resource = [...scope, String(ordinal)];
     // Written out in one: put together piece by piece, a unit takes several times the memory and time.
@@ -197,7 +196,7 @@ export class FileEntries {
     const { layout } = this.#file;
     const nameOf = (field: number): string => (layout ? columnName(layout, field - 1) : `column ${field}`);
     if (row.problem) return inColumn(row, row.problem.code, nameOf(row.problem.field));
-    if (layout?.width !== row.fields.length) return inColumn(row, "CSV_ROW_WIDTH", null);
+    if (layout?.width !== row.fields.length / fieldNumbers) return inColumn(row, "CSV_ROW_WIDTH", null);
     const { writing } = this.#options.profile;
     const texts = textsOf(row, writing.charset, writing);
     return typeof texts === "number"

@@ -52,12 +52,14 @@ export async function receive(source: ByteSource, partner: string, desk: Desk): 
     const journal = new Journal(desk.intake, answer);
     for await (const chunk of source.chunks()) {
       entries.saw(chunk);
-      for (const piece of file.push(chunk)) {
+      file.feed(chunk);
+      for (let piece = file.next(); piece; piece = file.next()) {
         journal.add(entries.entry(piece));
         if (journal.isFull) await journal.flush();
       }
     }
-    for (const piece of file.end()) journal.add(entries.entry(piece));
+    file.finish();
+    for (let piece = file.next(); piece; piece = file.next()) journal.add(entries.entry(piece));
     journal.add(entries.closing());
     await journal.end();
     const problem = rejecting ?? file.problem;

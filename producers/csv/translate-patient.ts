@@ -37,6 +37,7 @@ export function translatePatient(reading: Reading, layout: Layout, sender: Sende
   };
   return {
     names: [first.authority, first.type, first.value],
+    ids: [first.id],
     number: first.value,
     flags,
     sealFor: [first.id],

@@ -60,6 +60,7 @@ export function translatePayment(reading: Reading, { surrogate }: Sender): Trans
   });
   return {
     names: [payer, provider, trace, claim],
+    ids: [claimId, remittanceId],
     number: claim,
     flags,
     sealFor: [owner],

@@ -137,7 +137,7 @@ class Lane {
 
   async #keep(cursor: Cursor): Promise<void> {
     await mkdir(dirname(this.#file), { recursive: true, mode: 0o700 });
-    await writeDurably(this.#file, Buffer.from(`${JSON.stringify(cursor)}\n`));
+    await writeDurably([this.#file], Buffer.from(`${JSON.stringify(cursor)}\n`));
   }
 
   /** Resources changed since the cursor, in the order of their change. The last instant is read again: it may have more. */
