@@ -2,15 +2,14 @@ import type { Codec } from "../log/codec.js";
 import type { LogProducer, OutgoingRecord } from "../log/log.js";
 import { TributaryError } from "../service/errors.js";
 import type { Pool } from "../store/pool.js";
-import type { DataKey } from "../vault/data-key.js";
 import type { Vault } from "../vault/vault.js";
 import { checkUnit } from "./check-unit.js";
 import type { Intake, SubmittedUnit, UnitIdentity } from "./connector.js";
 import { GroupCommit, type Prepared } from "./group-commit.js";
 import {
-  addNeededSubjects,
   identityHash,
   journalRecord,
+  neededSubjects,
   type RecordContext,
   resourceHash,
   type WaitingUnit,
@@ -65,14 +64,8 @@ export function openIntake(options: IntakeOptions): OpenIntake {
     eventLimit: options.eventLimit ?? 900_000,
   };
 
-  function keysOf(waiting: readonly WaitingUnit[]): Promise<Map<string, DataKey>> {
-    const subjects = new Set<string>();
-    for (const unit of waiting) addNeededSubjects(unit, subjects);
-    return vault.keysFor(subjects);
-  }
-
   async function prepare(waiting: readonly WaitingUnit[]): Promise<Prepared<OutgoingRecord, SubmittedUnit>[]> {
-    const keys = await keysOf(waiting);
+    const keys = await vault.keysFor(neededSubjects(waiting));
     return waiting.map((unit) => {
       try {
         const { record, verdict } = journalRecord(unit, keys, context);
@@ -104,7 +97,7 @@ export function openIntake(options: IntakeOptions): OpenIntake {
       const receivedAt = now();
       const waiting = units.map((unit) => ({ unit, receivedAt, receiptId: newReceiptId() }));
       // While what was submitted before is made ready, the vault can answer. Few units are asked for with others.
-      if (units.length >= manyUnits) keysOf(waiting).catch(() => {});
+      if (units.length >= manyUnits) vault.keysFor(neededSubjects(waiting)).catch(() => {});
       return group.submit(waiting);
     },
     async known(identities: readonly UnitIdentity[]) {

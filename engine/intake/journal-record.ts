@@ -35,10 +35,20 @@ export function unitSubjects({ unit, receiptId }: WaitingUnit): readonly string[
   return unit.sealFor.length === 1 ? unit.sealFor : [...new Set(unit.sealFor)];
 }
 
-/** Adds all subjects whose keys are needed to make the unit's record. */
-export function addNeededSubjects(waiting: WaitingUnit, subjects: Set<string>): void {
-  for (const subject of unitSubjects(waiting)) subjects.add(subject);
-  for (const { sealed, sealFor } of waiting.unit.events) if (sealed && sealFor !== undefined) subjects.add(sealFor);
+/** All subjects whose keys are needed to make the records of units. */
+export function neededSubjects(units: readonly WaitingUnit[]): ReadonlySet<string> {
+  const subjects = new Set<string>();
+  // A patient's units mostly follow each other.
+  let last = "";
+  const add = (subject: string): void => {
+    if (subject !== last) subjects.add(subject);
+    last = subject;
+  };
+  for (const waiting of units) {
+    for (const subject of unitSubjects(waiting)) add(subject);
+    for (const { sealed, sealFor } of waiting.unit.events) if (sealed && sealFor !== undefined) add(sealFor);
+  }
+  return subjects;
 }
 
 /** First 128 bits of the keyed hash of what decides whether a unit is a resend. */

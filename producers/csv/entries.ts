@@ -164,8 +164,19 @@ export class FileEntries {
     const { number, names, ids, sealFor } = translation;
     const content = row.bytes.subarray(0, row.length);
     const { ordinal, repeated } = this.#occurrences.add(ids, content);
-    const scope = [...this.#scope, ...names];
-    const resource = [...scope, String(ordinal)];
+    const scope = this.#scope;
+    const last = scope.length + names.length;
+    // Filled in place: spread into each other, lists grow several times before they are right.
+    const resource: string[] = new Array(last + 1);
+    const parts: (string | Uint8Array)[] = new Array(last + 2);
+    for (let index = 0; index < last; index++) {
+      const name = (index < scope.length ? scope[index] : names[index - scope.length]) as string;
+      resource[index] = name;
+      parts[index] = name;
+    }
+    resource[last] = String(ordinal);
+    parts[last] = this.#header;
+    parts[last + 1] = content;
     // Written out in one: put together piece by piece, a unit takes several times the memory and time.
     const unit: ReceivedUnit = {
       entry: "UNIT",
@@ -174,11 +185,11 @@ export class FileEntries {
       format: this.#format,
       bytes: row.bytes,
       verdict: accepted,
-      flags: [...this.#options.flags, ...translation.flags],
+      flags: this.#options.flags.length === 0 ? translation.flags : [...this.#options.flags, ...translation.flags],
       answer: answerOf,
       // A claim's number stands for one telling only; a patient is told again under the same number.
       controlId: profile.rows === "payments" ? { scope: resource, value: number } : undefined,
-      identity: { rule: "LATEST", parts: [...scope, this.#header, content], resource },
+      identity: { rule: "LATEST", parts, resource },
       sealFor,
       events: translation.events(ordinal),
       transport,
