@@ -129,7 +129,10 @@ class Lane {
         left = await this.#names("working").catch(() => []);
       }
       await this.#pause(Math.min(leastPause, this.#interval));
-      await this.#arrivals.next(this.#seen.size > 0 ? Math.min(wholeInterval, this.#interval) : this.#interval, this.#stop);
+      await this.#arrivals.next(
+        this.#seen.size > 0 ? Math.min(wholeInterval, this.#interval) : this.#interval,
+        this.#stop,
+      );
     }
     this.#arrivals.close();
   }

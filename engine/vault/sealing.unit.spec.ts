@@ -121,7 +121,9 @@ describe("the cache of keys", () => {
   });
 
   it("of a process that seals gives each subject its own last key, and one forgotten never again", () => {
-    const subjects = fc.integer({ min: 0, max: 40 }).map((n) => `${"0123456789abcdef"[n % 16]}0000000-0000-4000-8000-${String(n).padStart(12, "0")}`);
+    const subjects = fc
+      .integer({ min: 0, max: 40 })
+      .map((n) => `${"0123456789abcdef"[n % 16]}0000000-0000-4000-8000-${String(n).padStart(12, "0")}`);
     const action = fc.tuple(fc.constantFrom("set", "get", "delete"), subjects);
     fc.assert(
       fc.property(fc.array(action, { maxLength: 400 }), (actions) => {
@@ -159,6 +161,7 @@ describe("the cache of keys", () => {
     for (const key of made) keys.set(key);
     for (const key of made) expect(keys.get(key.subject)?.key.equals(key.key)).toBe(true);
     expect(keys.get(randomUUID())).toBeUndefined();
-    for (const name of ["", "a", randomUUID().toUpperCase(), `${randomUUID()}0`]) expect(() => keys.get(name)).toThrow(RangeError);
+    for (const name of ["", "a", randomUUID().toUpperCase(), `${randomUUID()}0`])
+      expect(() => keys.get(name)).toThrow(RangeError);
   });
 });

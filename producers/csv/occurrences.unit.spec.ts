@@ -1,7 +1,7 @@
 import fc from "fast-check";
-import { surrogates } from "../../engine/intake/surrogate.js";
-import { keyedHash } from "../../engine/intake/keyed-hash.js";
 import { describe, expect, it } from "vitest";
+import { keyedHash } from "../../engine/intake/keyed-hash.js";
+import { surrogates } from "../../engine/intake/surrogate.js";
 import { Occurrences } from "./occurrences.js";
 
 /** The same, remembered in full. */
