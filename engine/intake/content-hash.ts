@@ -62,6 +62,12 @@ function isKeyed(value: unknown): boolean {
   return false;
 }
 
+/** JSON of a value: of most the text that it has anyway. */
+function written(value: unknown): string | undefined {
+  if (value === null || typeof value === "boolean" || Number.isFinite(value)) return String(value);
+  return JSON.stringify(value);
+}
+
 /** JSON of an object as it grows. */
 class Text {
   #bytes = Buffer.allocUnsafeSlow(4_096);
@@ -75,7 +81,7 @@ class Text {
 
   /** @returns false when there is nothing to tell: JSON leaves out what is undefined. */
   member(name: string, value: unknown): boolean {
-    const text = typeof value === "string" ? value : JSON.stringify(value);
+    const text = typeof value === "string" ? value : written(value);
     if (text === undefined) return false;
     this.#quoted(name);
     this.#byte(58);

@@ -53,12 +53,12 @@ export function neededSubjects(units: readonly WaitingUnit[]): ReadonlySet<strin
 
 /** First 128 bits of the keyed hash of what decides whether a unit is a resend. */
 export function identityHash(hash: KeyedHash, identity: UnitIdentity): Buffer {
-  return hash(identity.rule === "EVERY" ? "unit" : "content of resource", identity.parts).subarray(0, 16);
+  return hash(identity.rule === "EVERY" ? "unit" : "content of resource", identity.parts, 16);
 }
 
 /** First 128 bits of the keyed hash of the resource that a `LATEST` identity is about. */
 export function resourceHash(hash: KeyedHash, identity: UnitIdentity): Buffer {
-  return hash("resource", identity.resource ?? []).subarray(0, 16);
+  return hash("resource", identity.resource ?? [], 16);
 }
 
 /** The unit as one journal record: its sealed bytes, the verdict, and the events made of it. */
@@ -124,9 +124,7 @@ function encodeEntry(
     location: verdict.accepted ? null : (verdict.location ?? null),
     flags: bytes.length < unit.bytes.length ? [...flags, truncatedFlag] : flags,
     answer: unit.answer(verdict),
-    controlKey: controlId
-      ? hash("control id", [unit.partner, ...controlId.scope, controlId.value]).subarray(0, 16)
-      : null,
+    controlKey: controlId ? hash("control id", [unit.partner, ...controlId.scope, controlId.value], 16) : null,
     identity: kept ? identityHash(hash, kept) : null,
     resend: kept?.rule ?? "UNKNOWN",
     resource: kept?.rule === "LATEST" ? resourceHash(hash, kept) : null,

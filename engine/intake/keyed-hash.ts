@@ -4,18 +4,18 @@ import { cutBytes, Views } from "../log/slab.js";
 /**
  * HMAC-SHA-256 (RFC 2104) under the deployment secret of a list of parts, each with its length before it (4 bytes, big
  * endian), so that no two lists make the same bytes. The first part says what is hashed, so hashes of different kinds
- * never meet.
+ * never meet. `bytes`: how many of the hash are wanted, from the first; default all 32.
  */
-export type KeyedHash = (kind: string, parts: readonly (string | Uint8Array)[]) => Buffer;
+export type KeyedHash = (kind: string, parts: readonly (string | Uint8Array)[], bytes?: number) => Buffer;
 
 /** @param secretHex 64 hexadecimal digits (`TRIBUTARY_SECRET`). */
 export function keyedHash(secretHex: string): KeyedHash {
   const mac = new Mac(secretOf(secretHex));
-  return (kind, parts) => {
+  return (kind, parts, bytes) => {
     mac.begin();
     mac.framed(kind);
     for (const part of parts) mac.framed(part);
-    return mac.end();
+    return mac.end(bytes);
   };
 }
 
@@ -114,13 +114,14 @@ class Mac {
     return true;
   }
 
-  end(): Buffer {
-    if (this.#stream !== undefined) return this.#stream.digest();
+  /** @param bytes of the hash that are wanted, from the first. */
+  end(bytes = digestBytes): Buffer {
+    if (this.#stream !== undefined) return this.#stream.digest().subarray(0, bytes);
     // As texts of one byte a character: small buffers are dear for the garbage collector.
     const digest = hash("sha256", this.#innerViews.of(this.#at), "binary");
     this.#outer.write(digest, blockBytes, digestBytes, "latin1");
-    const mac = cutBytes(digestBytes);
-    mac.write(hash("sha256", this.#outer, "binary"), "latin1");
+    const mac = cutBytes(bytes);
+    mac.write(hash("sha256", this.#outer, "binary"), 0, bytes, "latin1");
     return mac;
   }
 }
