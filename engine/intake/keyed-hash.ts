@@ -119,11 +119,16 @@ class Mac {
     if (this.#stream !== undefined) return this.#stream.digest().subarray(0, bytes);
     // As texts of one byte a character: small buffers are dear for the garbage collector.
     const digest = hash("sha256", this.#innerViews.of(this.#at), "binary");
-    this.#outer.write(digest, blockBytes, digestBytes, "latin1");
+    writeDigest(digest, this.#outer, blockBytes, digestBytes);
     const mac = cutBytes(bytes);
-    mac.write(hash("sha256", this.#outer, "binary"), 0, bytes, "latin1");
+    writeDigest(hash("sha256", this.#outer, "binary"), mac, 0, bytes);
     return mac;
   }
+}
+
+/** Bytes of a digest, which is a text of one byte a character. A loop costs less than a call of the library. */
+function writeDigest(digest: string, bytes: Buffer, at: number, length: number): void {
+  for (let index = 0; index < length; index++) bytes[at + index] = digest.charCodeAt(index);
 }
 
 const hexDigits = Buffer.from("0123456789abcdef");
