@@ -155,4 +155,21 @@ describe("group commit", () => {
     await pass();
     expect(await next).toEqual(["F"]);
   });
+
+  it("never writes what was given up while it was being made ready", async () => {
+    let ready = () => {};
+    const { commits, batches, pass } = group({
+      timeLimit: 20,
+      prepare: async (items) => {
+        if (items.includes("a")) await new Promise<void>((resolve) => (ready = resolve));
+        return items.map((item) => ({ written: item, result: item }));
+      },
+    });
+    await expect(commits.submit(["a"])).rejects.toThrow("unavailable");
+    const next = commits.submit(["b"]);
+    ready();
+    await pass();
+    expect(await next).toEqual(["b"]);
+    expect(batches).toEqual([["b"]]);
+  });
 });

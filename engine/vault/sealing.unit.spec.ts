@@ -126,7 +126,7 @@ describe("the cache of keys", () => {
       .map((n) => `${"0123456789abcdef"[n % 16]}0000000-0000-4000-8000-${String(n).padStart(12, "0")}`);
     const action = fc.tuple(fc.constantFrom("set", "get", "delete"), subjects);
     fc.assert(
-      fc.property(fc.array(action, { maxLength: 400 }), (actions) => {
+      fc.property(fc.array(action, { minLength: 300, maxLength: 400 }), (actions) => {
         const keys = new LivingKeys(30);
         const expected = new Map<string, DataKey>();
         for (const [act, subject] of actions) {

@@ -25,7 +25,7 @@ export interface Reception {
 
 /**
  * Rows of a batch. Three batches are under way: with so few all is over before the garbage collector has seen a row twice.
- * With half as many again it took them for lasting, and moved seven times as much (docs/performance.md).
+ * With half as many again it took many for lasting, and moved three times as much (docs/performance.md).
  */
 const batchEntries = 160;
 const batchBytes = 2_097_152;
