@@ -1,7 +1,10 @@
 import { type FSWatcher, watch } from "node:fs";
 import { statfs } from "node:fs/promises";
 
-/** File systems of this machine alone, by the number that Linux has for them: ext, XFS, Btrfs, tmpfs, overlay. Of others not every write is told. */
+/**
+ * File systems of this machine alone, by the number that Linux has for them: ext, XFS, Btrfs, tmpfs, overlay. Of others not
+ * every write is told.
+ */
 const local: ReadonlySet<number> = new Set([0xef53, 0x58465342, 0x9123683e, 0x01021994, 0x794c7630]);
 
 /**

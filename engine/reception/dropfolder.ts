@@ -70,11 +70,12 @@ const FOLDERS = ["in", "working", "done", "failed", "out"] as const;
  * Takes files from `<inbox>/<partner>/in`, one after another for a partner, by name.
  *
  * A file is taken when its size and time have not changed for some time and its name is not hidden, `.tmp` or `.part`; one
- * that was seen to be moved in whole is taken sooner. It is claimed by a rename into `working/`, journalled, answered by files in `out/` and beside the file, and moved to `done/`
- * when everything in it was accepted, else to `failed/`. Nothing is ever overwritten: a name that was used before gets a
- * number. A file found in `working/` at the start is taken in again; the answer that it may have beside its next place
- * already stays as it is. Where the log can't be reached the file waits in `working/`, without an answer. One that fails for
- * a final reason goes to `failed/` with that reason, and holds up none behind it.
+ * that was seen to be moved in whole is taken sooner. It is claimed by a rename into `working/`, journalled, answered by
+ * files in `out/` and beside the file, and moved to `done/` when everything in it was accepted, else to `failed/`. Nothing
+ * is ever overwritten: a name that was used before gets a number. A file found in `working/` at the start is taken in again;
+ * the answer that it may have beside its next place already stays as it is. Where the log can't be reached the file waits
+ * in `working/`, without an answer. One that fails for a final reason goes to `failed/` with that reason, and holds up none
+ * behind it.
  */
 export async function startDropFolder(options: DropFolderOptions): Promise<DropFolder> {
   const stop = new AbortController();
