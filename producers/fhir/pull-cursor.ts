@@ -43,7 +43,7 @@ export class PullCursor {
 
   async #keep(cursor: Cursor): Promise<void> {
     await mkdir(dirname(this.#file), { recursive: true, mode: 0o700 });
-    await writeDurably(this.#file, Buffer.from(`${JSON.stringify(cursor)}\n`));
+    await writeDurably([this.#file], Buffer.from(`${JSON.stringify(cursor)}\n`));
     this.#known = cursor;
   }
 
