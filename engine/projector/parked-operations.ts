@@ -3,8 +3,9 @@ import type { Decision, Decisions, Verdict } from "./decisions.js";
 import { failureOf } from "./failure.js";
 import { isErasure } from "./fold.js";
 import { type HeldKey, heldAt } from "./held-keys.js";
+import { type ParkReason, refusedWith } from "./park-reason.js";
 import type { ProjectorLogger } from "./ports.js";
-import { type Refolded, type RefoldOptions, type RefoldWork, refold } from "./refold.js";
+import { offsetsOf, type Refolded, type RefoldOptions, type RefoldWork, refold } from "./refold.js";
 import { type Standing, standingOf, writeRelease } from "./release.js";
 import { adoptRequests, closeRequests, decideRequests, type LaneRequest, openRequests } from "./requests.js";
 
@@ -35,11 +36,6 @@ interface Task {
 /** Another owner came: whoever it is carries on. */
 class FenceLost extends Error {}
 
-const refusedByPostgres = (code: string) => ({
-  code: "TRIB_PROJECT_WRITE_REFUSED" as const,
-  reason: `Postgres refuses the rows of this event (SQLSTATE ${code})`,
-});
-
 /**
  * Carries out what operators ask for about the events of one build in one partition: as its owner, behind its fence.
  *
@@ -49,6 +45,8 @@ const refusedByPostgres = (code: string) => ({
  */
 export class ParkedOperations {
   readonly #options: ParkedOperationsOptions;
+  /** Whether something may be left to be carried out, as after another owner. */
+  #owes = true;
 
   constructor(options: ParkedOperationsOptions) {
     this.#options = options;
@@ -56,38 +54,54 @@ export class ParkedOperations {
 
   /** Reads what was decided. To be called when the lane opens, before it handles any event. */
   async open(): Promise<void> {
+    this.#owes = true;
     await adoptRequests(this.#options.pool, this.#options.place);
     await this.#options.decisions.load();
   }
 
-  /**
-   * Carries out what was asked for since, if anything. What fails is logged and tried again at the next call.
-   * @throws only what the lane itself does.
-   */
+  /** Carries out what was asked for since, if anything. What fails is logged, and tried again before the next events. */
   async attend(lane: RestingLane): Promise<void> {
-    const { pool, place } = this.#options;
-    let some = false;
-    await this.#trying(async () => {
-      some = (await openRequests(pool, place)).length > 0;
-    });
-    if (some) await lane.apart((epoch) => this.#trying(() => this.#carryOut(epoch)));
-  }
-
-  async #trying(work: () => Promise<void>): Promise<void> {
     try {
-      await work();
+      await this.#attend(lane);
     } catch (error) {
-      if (error instanceof FenceLost) return;
+      this.#owes = true;
       const { topic, partition, build } = this.#options.place;
       const facts = { err: error, projection: build.projection, build: build.build, topic, partition };
       this.#options.logger.error(facts, "what an operator asked for could not be carried out yet");
     }
   }
 
+  /**
+   * To be called before events are folded: what is decided and recorded is to be carried out before them, for it counts as
+   * of now wherever a key is folded anew.
+   * @throws what stands in the way.
+   */
+  async settle(lane: RestingLane): Promise<void> {
+    if (this.#owes) await this.#attend(lane);
+  }
+
+  async #attend(lane: RestingLane): Promise<void> {
+    const { pool, place } = this.#options;
+    let isOwner = true;
+    // What another build decided meanwhile may have come with what was recorded.
+    while (isOwner && (await openRequests(pool, place)).length > 0) {
+      isOwner = false;
+      await lane.apart(async (epoch) => {
+        try {
+          await this.#carryOut(epoch);
+          isOwner = true;
+        } catch (error) {
+          if (!(error instanceof FenceLost)) throw error;
+        }
+      });
+    }
+    this.#owes = false;
+  }
+
   async #carryOut(epoch: number): Promise<void> {
     const { pool, place } = this.#options;
     const standing = await standingOf(pool, place, epoch);
-    if (!standing) return;
+    if (!standing) throw new FenceLost();
     const all = await openRequests(pool, place);
     const requests = await this.#supersede(epoch, all);
     const held = await heldAt(
@@ -195,7 +209,8 @@ export class ParkedOperations {
       for (const { offset, action } of requests) asked.set(offset, action === "retry" ? undefined : action);
     const verdict = (offset: number) =>
       asked.has(offset) ? asked.get(offset) : decisions.decisionAt(place.topic, place.partition, offset);
-    return { held: tasks.map(({ held }) => held), journal: standing.journal, to: standing.nextOffset, verdict };
+    const held = tasks.map((task) => task.held);
+    return { held, journal: standing.journal, to: standing.nextOffset, verdict, refused: new Map() };
   }
 
   async #write(
@@ -204,49 +219,60 @@ export class ParkedOperations {
     { held }: RefoldWork,
     refolded: Refolded,
     outcomes: ReadonlyMap<number, string>,
+    isTrial = false,
   ): Promise<void> {
     const { pool, layout, place } = this.#options;
-    const written = await writeRelease(pool, layout, place, { epoch, standing, held, refolded, outcomes });
+    const written = await writeRelease(pool, layout, place, { epoch, standing, held, refolded, outcomes, isTrial });
     if (!written) throw new FenceLost();
   }
 
   /**
-   * Postgres refuses the rows of one of the key's events. Ever longer stretches are written, each with the key parked at
-   * the event after it, until the one is found at which it has to stay.
+   * Postgres refuses what comes of one of the key's events. Which one, it is asked about ever shorter stretches of them, of
+   * which nothing stays; that one counts as refused, and so on until it takes the whole.
    */
   async #findRefused(epoch: number, standing: Standing, task: Task, code: string): Promise<void> {
-    const { pool, place } = this.#options;
-    const reason = refusedByPostgres(code);
-    const first = this.#workOf(standing, [task]);
-    let held = task.held;
-    let good = 0;
-    let bad = (await refold(this.#options, first)).keys.get(held.key)?.applied.length ?? 0;
-    const stretch = async (after: number, requests: readonly LaneRequest[]): Promise<boolean> => {
-      const work = { ...first, held: [held], stop: { after: after - good, reason } };
-      const refolded = await refold(this.#options, work);
-      const outcomes = this.#outcomesOf({ held, requests }, refolded, good);
+    const { held, requests } = task;
+    const refused = new Map<number, ParkReason>();
+    const work: RefoldWork = { ...this.#workOf(standing, [task]), refused };
+    const isWhole = (await refold(this.#options, work)).keys.get(held.key)?.isWhole === true;
+    const offsets = await offsetsOf(this.#options, held, isWhole, work.to);
+    /** @returns the SQLSTATE when Postgres refuses what comes of the events up to one of them. */
+    const refusal = async (last: number): Promise<string | undefined> => {
+      const some = { ...work, until: (offsets[last] ?? -1) + 1 };
       try {
-        await this.#write(epoch, standing, work, refolded, outcomes);
+        await this.#write(epoch, standing, some, await refold(this.#options, some), new Map(), true);
+        return undefined;
       } catch (error) {
-        if (failureOf(error).kind === "refused" && after > good) return false;
-        throw error;
+        const failure = failureOf(error);
+        if (failure.kind !== "refused") throw error;
+        return failure.code;
       }
-      held = (await heldAt(pool, place, [held.offset])).get(held.offset) ?? held;
-      good = after;
-      return true;
     };
-    while (bad - good > 1) {
-      const middle = (good + bad) >> 1;
-      if (!(await stretch(middle, []))) bad = middle;
+    let good = -1;
+    for (let state: string | undefined = code; state !== undefined; state = await refusal(offsets.length - 1)) {
+      let bad = offsets.length - 1;
+      while (bad - good > 1) {
+        const middle = (good + bad) >> 1;
+        const found = await refusal(middle);
+        if (found === undefined) good = middle;
+        else [bad, state] = [middle, found];
+      }
+      const offset = offsets[bad];
+      if (offset === undefined || refused.has(offset) || work.verdict(offset) !== undefined) {
+        throw new TributaryError("TRIB_PROJECT_WRITE_FAILED", undefined, { ...this.#options.place, offset: held.offset });
+      }
+      refused.set(offset, refusedWith(state));
+      good = bad;
     }
-    await stretch(good, task.requests);
+    const refolded = await refold(this.#options, work);
+    await this.#write(epoch, standing, work, refolded, this.#outcomesOf({ held, requests }, refolded));
   }
 
-  /** What to tell of a key that was folded again. @param before events of it applied in statements before. */
-  #outcomesOf({ held, requests }: Task, refolded: Refolded, before = 0): ReadonlyMap<number, string> {
+  /** What to tell of a key that was folded again. */
+  #outcomesOf({ held, requests }: Task, refolded: Refolded): ReadonlyMap<number, string> {
     const { topic, partition } = this.#options.place;
     const { applied = [], again = undefined } = refolded.keys.get(held.key) ?? {};
-    const done = `${before + applied.length} events applied`;
+    const done = `${applied.length} events applied`;
     const what = again ? `${done}; parked again at ${topic}/${partition}/${again.offset}: ${again.code}` : done;
     return new Map(
       requests.map(({ id, action, offset }) => {
