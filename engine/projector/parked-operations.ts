@@ -259,7 +259,8 @@ export class ParkedOperations {
       }
       const offset = offsets[bad];
       if (offset === undefined || refused.has(offset) || work.verdict(offset) !== undefined) {
-        throw new TributaryError("TRIB_PROJECT_WRITE_FAILED", undefined, { ...this.#options.place, offset: held.offset });
+        const { topic, partition } = this.#options.place;
+        throw new TributaryError("TRIB_PROJECT_WRITE_FAILED", undefined, { topic, partition, offset: held.offset });
       }
       refused.set(offset, refusedWith(state));
       good = bad;

@@ -82,6 +82,11 @@ export class ProjectionBench implements Decoder, Opener {
   /** The same log and decisions with another definition of the projection, or into an empty build beside. */
   async with(projection: AnyProjection, options: { readonly beside?: boolean } = {}): Promise<ProjectionBench> {
     const build = options.beside ? await createBuild(this.pool, projection, "bench") : this.build;
+    return this.of(build, projection);
+  }
+
+  /** The same log and decisions for another build. */
+  of(build: Build, projection: AnyProjection = this.layout.definition): ProjectionBench {
     const other = new ProjectionBench(layOut(projection), build, this.pool, this.decided);
     other.#log = this.#log;
     other.#events = this.#events;
