@@ -166,7 +166,11 @@ async function retellHeld(
     const { held } = folding;
     const told = { layout, machine };
     const refused = new Map([...refusedBefore].filter(([offset]) => offset < held.offset).concat([...work.refused]));
-    const before = liveThrough({ ...told, verdict: stood }, key, readUnder(events, stood, refusedBefore));
+    const before = liveThrough(
+      { ...told, verdict: stood, heldAt: held.offset },
+      key,
+      readUnder(events, stood, refusedBefore),
+    );
     const some = events.filter(({ offset }) => offset < (work.until ?? to));
     const after = liveThrough({ ...told, verdict }, key, readUnder(some, verdict, refused));
     changes.book(differenceOf(layout, before.changes, after.changes));

@@ -5,7 +5,7 @@ import { Entity } from "./entity.js";
 import type { LaneEvent } from "./events.js";
 import type { FoldMachine } from "./fold.js";
 import type { ProjectionLayout } from "./layout.js";
-import { type ParkReason, parkedByOperator } from "./park-reason.js";
+import { type ParkReason, parkedByOperator, refusedWith } from "./park-reason.js";
 import { KeyedScope } from "./scope.js";
 
 /** A key folded from nothing. */
@@ -21,6 +21,8 @@ export interface TellOptions {
   readonly machine: FoldMachine;
   /** What operators decided about an event. */
   readonly verdict: (offset: number) => Verdict | undefined;
+  /** Where the key is held whatever the fold says by now: it may have been mended since. */
+  readonly heldAt?: number;
 }
 
 /** Folds events of one key, in the order given, up to the first that parks it; those after it only erase. */
@@ -35,11 +37,12 @@ export function tell(options: TellOptions, key: string, events: readonly LaneEve
 
 /** Folds the next event of a key, or keeps it held. @returns by what the key is held after it. */
 export function tellNext(options: TellOptions, { entity, changes, parked }: Told, event: LaneEvent): Told["parked"] {
-  const { machine, verdict } = options;
+  const { machine, verdict, heldAt } = options;
   if (parked) {
     eraseHeld(options, changes, entity, event);
     return parked;
   }
+  if (event.offset === heldAt) return { event, reason: refusedWith("") };
   const decided = verdict(event.offset);
   if (decided === "skip") return undefined;
   if (decided === undefined && !event.refused && event.type !== undefined && !machine.folds(event.type)) return undefined;
