@@ -170,12 +170,19 @@ export const asDecided = (event: LaneEvent): LaneEvent => ({
 });
 
 /** Events as a build has them in which Postgres refused some, by offset. */
-export const asRefused = (events: readonly LaneEvent[], refused: ReadonlyMap<number, ParkReason>): readonly LaneEvent[] =>
-  refused.size === 0 ? events : events.map((event) => refusedAs(event, refused.get(event.offset)));
+export const asRefused = (
+  events: readonly LaneEvent[],
+  refused: ReadonlyMap<number, ParkReason>,
+): readonly LaneEvent[] =>
+  refused.size === 0 || !events.some(({ offset }) => refused.has(offset))
+    ? events
+    : events.map((event) => refusedAs(event, refused.get(event.offset)));
 
-/** What operators decided about stands, whatever was refused of it. */
-const refusedAs = (event: LaneEvent, refused: ParkReason | undefined): LaneEvent =>
-  refused && event.undecodable?.code !== parkedByOperator.code ? { ...event, refused } : event;
+/** What operators decided about stands, whatever was refused of it; what an as-of leaves out is refused by nobody. */
+function refusedAs(event: LaneEvent, refused: ParkReason | undefined): LaneEvent {
+  const isLeftOut = event.type === undefined && event.undecodable === undefined;
+  return refused && !isLeftOut && event.undecodable !== parkedByOperator ? { ...event, refused } : event;
+}
 
 /** Reads what is read again, batch by batch. @throws as {@link readEvents}, and what the log throws. */
 export async function* readEventsOf(

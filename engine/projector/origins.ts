@@ -27,7 +27,8 @@ function sameUnit(one: Placed, other: Placed): boolean {
 
 /**
  * The events of one key that stand, in the order of their origins, after one more. This is the one rule by which a read
- * model follows a translation made again; live lanes, rebuilds, as-ofs and `projections verify` all apply it.
+ * model follows a translation made again; live lanes, rebuilds and as-ofs all apply it, and `projections verify` has it in
+ * words of its own.
  *
  * Of one unit, the events of its highest generation stand on a key; a withdrawal is one of them. They take the place of
  * those they supersede. What the unit said nothing of before comes in where the unit stands in its journal partition:

@@ -244,7 +244,10 @@ export async function refold(options: RefoldOptions, work: RefoldWork): Promise<
     if (decided === "skip") return;
     if (decided === undefined && !event.refused && event.type !== undefined && !machine.folds(event.type)) return;
     const reason =
-      (decided === "park" ? parkedByOperator : undefined) ?? event.refused ?? event.undecodable ?? apply(event, folding);
+      (decided === "park" ? parkedByOperator : undefined) ??
+      event.refused ??
+      event.undecodable ??
+      apply(event, folding);
     if (reason) {
       folding.again = row(reason);
       erase();

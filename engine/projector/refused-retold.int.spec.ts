@@ -66,7 +66,13 @@ function poisoned(log: readonly FoldInput[], random: Dice): FoldInput[] {
   return log.map((event) => {
     if (event.type !== "VisitUpdated" || random.below(25) > 0) return event;
     const { value } = noteOf(event.event as { readonly facility: string });
-    const [act, said] = ([["throw", value], ["overflow", value], ["set", `${value}\0`]] as const)[random.below(3)] as [string, string];
+    const [act, said] = (
+      [
+        ["throw", value],
+        ["overflow", value],
+        ["set", `${value}\0`],
+      ] as const
+    )[random.below(3)] as [string, string];
     return { ...event, event: { ...event.event, facility: JSON.stringify({ act, value: said }) } };
   });
 }
@@ -80,10 +86,10 @@ const refusedIn = async ({ build }: ProjectionBench) =>
     )
   ).rows;
 
-/** As a rebuild fills it, all at once. */
-async function filledOf(bench: ProjectionBench): Promise<ProjectionBench> {
+/** As a rebuild or an as-of fills it, all at once. */
+async function filledOf(bench: ProjectionBench, feed: "rebuild" | "as-of"): Promise<ProjectionBench> {
   const { decisions, pool } = bench;
-  const build = await createBuild(pool, named, "bench", "rebuild");
+  const build = await createBuild(pool, named, "bench", feed);
   const watermarks = async () =>
     [0, 1].map((partition) => ({ partition, low: 0, high: bench.recordsOf(topic, partition).length }));
   const log = { read: (...place: Parameters<ProjectionBench["read"]>) => bench.read(...place), watermarks };
@@ -103,11 +109,14 @@ describe("what Postgres refuses of units translated again", () => {
       const bench = await ProjectionBench.create(named, database.pool);
       const { schema } = bench.build;
       const count = 1 + random.below(3);
-      const checks = Array.from({ length: count }, () => constraints[random.below(constraints.length)] as readonly [string, string]);
+      const checks = Array.from(
+        { length: count },
+        () => constraints[random.below(constraints.length)] as readonly [string, string],
+      );
       for (const [index, [table, check]] of checks.entries()) {
         await database.pool.query(`ALTER TABLE ${schema}.${table} ADD CONSTRAINT no_${index} CHECK (${check})`);
       }
-      const log = withErasures(poisoned(retoldHistory(random, 26).log, random), random);
+      const log = withErasures(poisoned(retoldHistory(random, random.below(8) === 0 ? 70 : 26).log, random), random);
       seen.erased += log.filter(({ type }) => type === "SubjectErased").length;
       events += log.length;
       for (let at = 0; at < log.length; ) {
@@ -116,7 +125,8 @@ describe("what Postgres refuses of units translated again", () => {
         at += size;
         seen.decided += await decideSome(bench, random);
         await bench.run({ batch: 1 + random.below(6), cacheRows: 2 });
-        if (random.below(5) === 0) expect({ seed, at, differences: await differencesOf(bench) }).toEqual({ seed, at, differences: [] });
+        if (random.below(5) === 0)
+          expect({ seed, at, differences: await differencesOf(bench) }).toEqual({ seed, at, differences: [] });
       }
       if (random.below(2) === 0) {
         for (const [index, [table]] of checks.entries())
@@ -134,7 +144,7 @@ describe("what Postgres refuses of units translated again", () => {
         expect({ seed, round, differences: await differencesOf(bench) }).toEqual({ seed, round, differences: [] });
         const lanes = await bench.with(named, { beside: true });
         await lanes.run({ batch: round === 0 ? 1_000 : 1 + random.below(9), cacheRows: 2 });
-        const filled = await filledOf(bench);
+        const filled = await filledOf(bench, random.below(2) === 0 ? "rebuild" : "as-of");
         const state = await stateOf(bench);
         for (const beside of [lanes, filled]) {
           expect(await stateOf(beside), `seed ${seed}, round ${round}`).toEqual(state);

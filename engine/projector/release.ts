@@ -93,7 +93,12 @@ export async function writeRelease(
     ["state", "text[]", (_, state) => state],
   ];
   const names = columns.map(([column]) => column);
-  const arrays = columns.map(([, type, get]) => add(again.map(({ row, state }) => get(row, state)), type));
+  const arrays = columns.map(([, type, get]) =>
+    add(
+      again.map(({ row, state }) => get(row, state)),
+      type,
+    ),
+  );
   const selected = names.map((column) => (column === "positions" ? "u.positions::json" : `u.${column}`));
   const parts = [
     `released AS (UPDATE engine.parked_keys AS p SET state = 'done', mended = true
@@ -126,7 +131,11 @@ export async function writeRelease(
 }
 
 /** A process that stops meanwhile must not hold up who comes next: the server ends the transaction. */
-async function tried(pool: Pool, text: string, values: readonly unknown[]): Promise<{ readonly rows: readonly object[] }> {
+async function tried(
+  pool: Pool,
+  text: string,
+  values: readonly unknown[],
+): Promise<{ readonly rows: readonly object[] }> {
   const client = await pool.connect();
   let broken = true;
   try {

@@ -45,7 +45,8 @@ export function tellNext(options: TellOptions, { entity, changes, parked }: Told
   if (event.offset === heldAt) return { event, reason: refusedWith("") };
   const decided = verdict(event.offset);
   if (decided === "skip") return undefined;
-  if (decided === undefined && !event.refused && event.type !== undefined && !machine.folds(event.type)) return undefined;
+  if (decided === undefined && !event.refused && event.type !== undefined && !machine.folds(event.type))
+    return undefined;
   const reason =
     (decided === "park" ? parkedByOperator : undefined) ??
     event.refused ??

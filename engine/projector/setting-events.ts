@@ -86,7 +86,9 @@ export async function settingEvents(
   const traces = new Traces();
   const tableOf = (name: string) => layout.keyed.find((table) => table.name === name) as TableLayout;
   const isAsked = (table: TableLayout) => asked.some(({ keyed, table: name }) => keyed && name === table.name);
-  const keys = new Set(asked.flatMap(({ keyed, table }) => (keyed ? [String(keyed[tableOf(table).keyColumn?.name ?? ""])] : [])));
+  const keys = new Set(
+    asked.flatMap(({ keyed, table }) => (keyed ? [String(keyed[tableOf(table).keyColumn?.name ?? ""])] : [])),
+  );
   const places = new Set(asked.flatMap(({ place }) => (place === undefined ? [] : [place])));
   const found = new Map<string, SettingEvent>();
   for (const [topic, partitions] of Object.entries(vector)) {

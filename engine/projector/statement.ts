@@ -5,7 +5,14 @@ import type { Changes } from "./changes.js";
 import type { Slot } from "./entity.js";
 import type { ProjectionLayout } from "./layout.js";
 import { literal } from "./names.js";
-import { type ParkedRow, type PartLayout, parkedPart, refusalPart, releasedPart, tableParts } from "./statement-parts.js";
+import {
+  type ParkedRow,
+  type PartLayout,
+  parkedPart,
+  refusalPart,
+  releasedPart,
+  tableParts,
+} from "./statement-parts.js";
 
 /** What a lane wants written: the checkpoint's move and all that goes with it. */
 export interface Write {

@@ -100,7 +100,11 @@ class Sums implements Additions {
  * translated again concerns by all that stands of it, from nothing, at each such event. It has the definition and the decoder
  * in common with the lanes and nothing of how they keep, retell, hold and write.
  */
-export async function recount(source: FoldSource, layout: ProjectionLayout, place: RecountedPartition): Promise<Recount> {
+export async function recount(
+  source: FoldSource,
+  layout: ProjectionLayout,
+  place: RecountedPartition,
+): Promise<Recount> {
   const folded = await new Partition(source, layout, place, new Set()).fold();
   if (folded) return folded;
   const retold = await new Partition(source, layout, place, new Set()).retoldKeys();

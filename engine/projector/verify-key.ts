@@ -40,7 +40,8 @@ const noRows: RowsOfTable = new Map();
 const noAdditions: Additions = { sum: () => {}, append: () => {} };
 
 /** The rest of a row's key as one string; no text of a row holds a NUL. */
-const restName = ({ rest }: TableLayout, row: Row | undefined) => rest.map(({ name }) => String(row?.[name])).join("\0");
+const restName = ({ rest }: TableLayout, row: Row | undefined) =>
+  rest.map(({ name }) => String(row?.[name])).join("\0");
 
 /**
  * Folds one key, event by event, on plain maps: for `projections verify`. With the lanes it has in common the definition, and
@@ -75,7 +76,9 @@ export class KeyFold {
 
   next(state: KeyState, event: LaneEvent, { decided, isRefused }: Handled, additions = noAdditions): KeyState {
     const erased = () =>
-      decided === undefined && !isRefused && isErasure(this.#layout, event.type) ? this.#erased(state.rows) : state.rows;
+      decided === undefined && !isRefused && isErasure(this.#layout, event.type)
+        ? this.#erased(state.rows)
+        : state.rows;
     if (state.held) return { ...state, rows: erased() };
     if (decided === "skip") return state;
     const held = (code: string): KeyState => ({ rows: erased(), held: { event, code } });
@@ -127,7 +130,8 @@ export class KeyFold {
     rows: RowsOfTable[],
     { checked, later, additions }: Folding,
   ): KeyedRows | SummedRows | AppendedRows {
-    const take = (shape: ReadonlyMap<TableLayout, RowShape>, row: Row) => checked(() => (shape.get(table) as RowShape).take(row));
+    const take = (shape: ReadonlyMap<TableLayout, RowShape>, row: Row) =>
+      checked(() => (shape.get(table) as RowShape).take(row));
     if (table.kind === "summed") {
       return {
         add: (key, increments) => {
@@ -162,7 +166,8 @@ export class KeyFold {
       all: () => [...there().values()].sort((left, right) => inOrder(table, left, right)),
       put: (row) => {
         checked(() => {
-          if (table.keyColumn?.problemOf(event.key)) throw new RowProblem(`${table.name} can't be keyed by the event's key`);
+          if (table.keyColumn?.problemOf(event.key))
+            throw new RowProblem(`${table.name} can't be keyed by the event's key`);
         });
         const whole = take(this.#whole, row);
         change((changed) => changed.set(restName(table, whole), whole));
@@ -179,7 +184,9 @@ export class KeyFold {
     return this.#layout.tables.map((table) => {
       const there = rows[table.index] ?? noRows;
       if (table.kind !== "keyed" || table.definition.restricted) return noRows;
-      const gone = table.columns.filter(({ column, inKey }) => column.restricted && !inKey).map(({ name }) => [name, null]);
+      const gone = table.columns
+        .filter(({ column, inKey }) => column.restricted && !inKey)
+        .map(({ name }) => [name, null]);
       return new Map([...there].map(([rest, row]) => [rest, { ...row, ...Object.fromEntries(gone) }]));
     });
   }

@@ -34,7 +34,9 @@ export function standingAfter(all: readonly Standing[], next: Standing): readonl
     ? [...before(lastPeer), lastPeer]
     : before(
         superseded.find((other) => !isWaiting(other)) ??
-          left.find((other) => unitOf(other).partition === unitOf(next).partition && unitOf(other).offset > unitOf(next).offset),
+          left.find(
+            (other) => unitOf(other).partition === unitOf(next).partition && unitOf(other).offset > unitOf(next).offset,
+          ),
       );
   const goesFirst = left.filter((other) => ahead.includes(other));
   return [...goesFirst, next, ...left.slice(goesFirst.length)];

@@ -95,7 +95,10 @@ export class RowTrail {
     const inRest = new Set(table.rest.map(({ name }) => name));
     const values = kept.map(({ name }) => [name, is ? is[name] : inRest.has(name) ? was?.[name] : null] as const);
     this.#versions[table.index]?.push({
-      row: Object.fromEntries([[table.keyColumn?.name ?? "", key] as const, ...values.map(([name, value]) => [name, value ?? null] as const)]),
+      row: Object.fromEntries([
+        [table.keyColumn?.name ?? "", key] as const,
+        ...values.map(([name, value]) => [name, value ?? null] as const),
+      ]),
       removed: is === undefined,
       occurredAt: typeof time === "number" ? time : null,
       recordedAt: position.recordedAt,

@@ -268,7 +268,9 @@ export async function verifyProjection(options: VerifyOptions): Promise<Verifica
     rows += built.length;
     const all = [built, wantedRows(table)] as const;
     const [there, wanted] = table.kind === "summed" ? all.map((some) => some.filter(saysSomething(table))) : all;
-    compare(tableDifferences({ ...table, key: table.definition.key }, there ?? [], (wanted ?? []) as readonly WantedRow[]));
+    compare(
+      tableDifferences({ ...table, key: table.definition.key }, there ?? [], (wanted ?? []) as readonly WantedRow[]),
+    );
   }
   const asRows = (all: readonly Row[]) => all.map((row) => ({ row, source: undefined }));
   for (const table of layout.tables) {
