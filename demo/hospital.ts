@@ -1,5 +1,6 @@
 import { DAY, HOUR, MINUTE, SECOND } from "./calendar.js";
-import { askPerson, type Chart, correct, type DemographicField, openChart } from "./chart.js";
+import { askPerson, type Chart, correct, openChart } from "./chart.js";
+import type { Desk } from "./desk.js";
 import type { MessageKind, PlannedMessage } from "./message.js";
 import type { Person } from "./population.js";
 import type { Random } from "./random.js";
@@ -23,20 +24,6 @@ export interface HospitalSpan {
   readonly days: number;
   /** Added to every number given out, so that several regions can be played into one engine. */
   readonly firstNumber: number;
-}
-
-/** The desk at which one patient's matters are told: a clock that only moves forward, and the chart. */
-export interface Desk {
-  readonly random: Random;
-  readonly sender: HospitalSender;
-  /** Moves the clock on by some minutes and gives the new time. */
-  pass(fromMinutes: number, toMinutes: number): number;
-  /** Tells an event of now. */
-  tell(kind: MessageKind, visit: Visit | null, cleared?: readonly DemographicField[], retired?: string): void;
-  /** Corrects the chart at random and tells it. */
-  amend(kind: "A08" | "A31", visit: Visit | null): void;
-  newVisitNumber(): string;
-  file(visit: Visit): void;
 }
 
 const pad = (number: number): string => String(number).padStart(6, "0");

@@ -1,4 +1,4 @@
-import type { Desk } from "./hospital.js";
+import type { Desk } from "./desk.js";
 import { cancel, cancelDischarge, cancelTransfer, discharge, mentioned, open, preAdmit, transfer } from "./visit.js";
 import { doctors, wards } from "./vocabulary.js";
 

@@ -48,7 +48,7 @@ export async function sideBySide(folder: string, events: number): Promise<Compar
   const run = async (name: string, more: readonly string[]): Promise<SideBySide> => {
     const out = join(results, `${name}.json`);
     const contenders = [...peers, join(repositoryRoot, "bench/contender")];
-    const common = ["--events", String(events), "--runs", "1", "--retries", "0", "--patience", "5", "--keep"];
+    const common = ["--events", String(events), "--runs", "3", "--retries", "0", "--patience", "5", "--keep"];
     await finished(program, folder, [...contenders, ...common, "--out", out, ...more]);
     return (JSON.parse(readFileSync(out, "utf8")) as { contenders: SideBySide }).contenders;
   };

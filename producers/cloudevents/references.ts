@@ -1,7 +1,7 @@
 import { isOverlong } from "../../engine/intake/surrogate.js";
 import { speaksFor } from "./profile.js";
 import type { Data } from "./read-form.js";
-import type { Sender } from "./translate.js";
+import type { Sender } from "./telling.js";
 import { neededText, ValueProblem } from "./values.js";
 
 /** An identifier as a partner gives it. */

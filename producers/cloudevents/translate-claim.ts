@@ -2,7 +2,7 @@ import type { EventDraft } from "../../engine/intake/connector.js";
 import { contentHash } from "../../engine/intake/content-hash.js";
 import type { Data } from "./read-form.js";
 import { mustSpeakFor, patientOf, visitOf } from "./references.js";
-import type { Meaning, Sender, Told } from "./translate.js";
+import type { Meaning, Sender, Told } from "./telling.js";
 import { centsOf, instantOf, isDay, neededText, textOf, ValueProblem } from "./values.js";
 
 const payments = new Set(["ClaimAdjudicated", "ClaimPaymentReversed"]);

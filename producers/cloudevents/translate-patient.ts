@@ -1,7 +1,7 @@
 import type { EventDraft } from "../../engine/intake/connector.js";
 import type { Data } from "./read-form.js";
 import { clear, type GivenIdentifier, identifierOf, mustSpeakFor } from "./references.js";
-import type { Meaning, Sender, Told } from "./translate.js";
+import type { Meaning, Sender, Told } from "./telling.js";
 import { isDay, textOf, ValueProblem } from "./values.js";
 
 /** Attributes that a sender may delete. */

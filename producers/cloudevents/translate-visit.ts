@@ -1,7 +1,7 @@
 import type { EventDraft } from "../../engine/intake/connector.js";
 import type { Data } from "./read-form.js";
 import { mustSpeakFor, patientOf } from "./references.js";
-import type { Meaning, Sender, Told } from "./translate.js";
+import type { Meaning, Sender, Told } from "./telling.js";
 import { instantOf, neededText } from "./values.js";
 
 /** Instants of visits. */

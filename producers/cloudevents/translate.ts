@@ -1,32 +1,10 @@
-import type { EventDraft, Surrogate } from "../../engine/intake/connector.js";
-import type { Profile } from "./profile.js";
+import type { EventDraft } from "../../engine/intake/connector.js";
 import type { Data } from "./read-form.js";
+import type { Meaning, Sender } from "./telling.js";
 import { translateClaim } from "./translate-claim.js";
 import { translatePatient } from "./translate-patient.js";
 import { translateVisit } from "./translate-visit.js";
 import { instantOf, ValueProblem } from "./values.js";
-
-/** Who sends, and the engine's hash for surrogate ids. */
-export interface Sender {
-  readonly profile: Profile;
-  readonly surrogate: Surrogate;
-}
-
-/** An event as a partner told it. */
-export interface Told {
-  /** Name of the event, `ClaimSubmitted`. */
-  readonly type: EventDraft["type"];
-  /** Epoch milliseconds. */
-  readonly time: number;
-  readonly data: Data;
-}
-
-/** What an event comes to. */
-export interface Meaning {
-  readonly events: readonly EventDraft[];
-  /** Whose keys seal the event's bytes. */
-  readonly sealFor: readonly string[];
-}
 
 /**
  * Translates an event whose data follows its form: ids are made here, from identifiers, and only for what the partner

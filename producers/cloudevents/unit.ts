@@ -11,7 +11,8 @@ import {
 import type { Form } from "./form.js";
 import { type Profile, speaksFor } from "./profile.js";
 import { readForm } from "./read-form.js";
-import { type Meaning, type Sender, translateEvent } from "./translate.js";
+import type { Meaning, Sender } from "./telling.js";
+import { translateEvent } from "./translate.js";
 
 /** What units are made with. */
 export interface UnitContext extends Sender {
