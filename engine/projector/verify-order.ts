@@ -19,25 +19,32 @@ export function standingAfter(all: readonly Standing[], next: Standing): readonl
   if (!next.event.origin) return [...all, next];
   const ofUnit = all.filter(isOfUnit(next));
   if (ofUnit.some((other) => translationOf(other) > translationOf(next))) return all;
-  // A translation of which Postgres refused an event stands, from that one on, where it came.
-  const isWaiting = (one: Standing) =>
-    [...ofUnit.slice(0, ofUnit.indexOf(one) + 1)].some(
-      (other) => other.isRefused && translationOf(other) === translationOf(one),
-    );
   const peers = ofUnit.filter((other) => translationOf(other) === translationOf(next));
   if (next.isRefused || peers.some(({ isRefused }) => isRefused)) return [...all, next];
-  const superseded = ofUnit.filter((other) => translationOf(other) < translationOf(next));
-  const left = all.filter((other) => !superseded.includes(other));
-  const before = (one: Standing | undefined) => (one ? all.slice(0, all.indexOf(one)) : all);
+  const superseded = new Set(ofUnit.filter((other) => translationOf(other) < translationOf(next)));
+  const at = placeAmong(all, next, peers, superseded);
+  const stays = (other: Standing) => !superseded.has(other);
+  return [...all.slice(0, at).filter(stays), next, ...all.slice(at).filter(stays)];
+}
+
+function placeAmong(
+  all: readonly Standing[],
+  next: Standing,
+  peers: readonly Standing[],
+  superseded: ReadonlySet<Standing>,
+): number {
   const lastPeer = peers.at(-1);
-  const ahead = lastPeer
-    ? [...before(lastPeer), lastPeer]
-    : before(
-        superseded.find((other) => !isWaiting(other)) ??
-          left.find(
-            (other) => unitOf(other).partition === unitOf(next).partition && unitOf(other).offset > unitOf(next).offset,
-          ),
-      );
-  const goesFirst = left.filter((other) => ahead.includes(other));
-  return [...goesFirst, next, ...left.slice(goesFirst.length)];
+  if (lastPeer) return all.indexOf(lastPeer) + 1;
+  // A translation of which Postgres refused an event has no place from that one on.
+  const refused = new Set<number>();
+  for (const other of superseded) {
+    if (other.isRefused) refused.add(translationOf(other));
+    if (!refused.has(translationOf(other))) return all.indexOf(other);
+  }
+  const isLater = (other: Standing) =>
+    !superseded.has(other) &&
+    unitOf(other).partition === unitOf(next).partition &&
+    unitOf(other).offset > unitOf(next).offset;
+  const later = all.findIndex(isLater);
+  return later < 0 ? all.length : later;
 }
