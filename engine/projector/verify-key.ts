@@ -4,6 +4,7 @@ import { isErasure } from "./fold.js";
 import type { ProjectionLayout, TableLayout } from "./layout.js";
 import { parkedByOperator, writeRefused } from "./park-reason.js";
 import { RowProblem, type RowShape, rowShape } from "./row-shape.js";
+import { keyProblem } from "./values.js";
 
 /** Rows of one key in one keyed table, by the rest of their keys. */
 export type RowsOfTable = ReadonlyMap<string, Row>;
@@ -132,10 +133,17 @@ export class KeyFold {
   ): KeyedRows | SummedRows | AppendedRows {
     const take = (shape: ReadonlyMap<TableLayout, RowShape>, row: Row) =>
       checked(() => (shape.get(table) as RowShape).take(row));
+    const inIndex = (row: Row) =>
+      checked(() => {
+        const problem = keyProblem(table.keyTexts(event.key, row));
+        if (problem) throw new RowProblem(`${table.name} ${problem}`);
+      });
     if (table.kind === "summed") {
       return {
         add: (key, increments) => {
-          const [name, more] = [take(this.#rests, key), take(this.#sums, increments)];
+          const name = take(this.#rests, key);
+          inIndex(name);
+          const more = take(this.#sums, increments);
           later(() => additions.sum(table, name, more as Readonly<Record<string, number>>));
         },
       };
@@ -170,6 +178,7 @@ export class KeyFold {
             throw new RowProblem(`${table.name} can't be keyed by the event's key`);
         });
         const whole = take(this.#whole, row);
+        inIndex(whole);
         change((changed) => changed.set(restName(table, whole), whole));
       },
       delete: (rest) => {
