@@ -320,12 +320,17 @@ export class LaneState {
     else this.#released.set(key, offset);
   }
 
+  /** One final action a row: a key that is held again where it was held is parked there once more. */
+  #heldNoMore(): readonly string[] {
+    if (this.#released.size === 0) return [];
+    const parkedAt = new Map(this.#parked.map(({ key, offset }) => [key, offset]));
+    return [...this.#released].filter(([key, offset]) => parkedAt.get(key) !== offset).map(([key]) => key);
+  }
+
   #park(checkpoint: Checkpoint, event: LaneEvent, why: ParkReason): void {
     const row = this.#parkedRow(checkpoint, event, why);
     checkpoint.held.add(row.key);
     this.#parked.push(row);
-    // One final action a row: held where it was held before, or at what was only refused until now.
-    if (this.#released.get(row.key) === row.offset) this.#released.delete(row.key);
     this.#refusals = this.#refusals.filter(({ offset }) => offset !== row.offset);
   }
 
@@ -358,7 +363,7 @@ export class LaneState {
       changes: this.#changes,
       parked: this.#parked,
       refusals: this.#refusals,
-      released: [...this.#released.keys()],
+      released: this.#heldNoMore(),
       applied: this.#applied,
     };
     this.#statement++;
