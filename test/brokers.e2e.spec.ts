@@ -10,6 +10,7 @@ import { type BrokerId, ThreeBrokers } from "./brokers/cluster.js";
 import { entriesOf, openSpreadJournal, recordsOf, spreadTopics } from "./brokers/installation.js";
 import { moveLeaders } from "./brokers/leaders.js";
 import { libraryProducers } from "./brokers/library.js";
+import { movedReplicas } from "./brokers/moved-replicas.js";
 import { publisherChaos } from "./brokers/publisher-chaos.js";
 import { rebalanceStorm } from "./brokers/rebalance-storm.js";
 
@@ -186,6 +187,29 @@ describe("a group whose members come and go, while brokers pause and die and lea
       kills: total.faults["broker killed"] ?? 0,
       ...total,
       violations: 0,
+    });
+  });
+});
+
+describe("a consumer with a backlog, while a partition's only replica goes from broker to broker", () => {
+  it("skips nothing of the other partitions", { timeout: 300_000 }, async () => {
+    const { moves, written, events, differing, failures } = await movedReplicas(
+      brokers,
+      chaosSize(20, 60),
+      chaosSize(6, 30),
+    );
+    process.stdout.write(`${moves} moves, ${differing} rows differ, ended with ${failures}\n`);
+    expect([events, differing]).toEqual([written, 0]);
+    expect(moves).toBeGreaterThan(0);
+    for (const code of failures) expect(retriableCodes).toContain(code);
+    recordChaos({
+      guarantee: "Members that join anew while they catch up skip nothing",
+      spec,
+      seeds: 0,
+      kills: 0,
+      faults: { "replica moved under a backlog": moves },
+      events,
+      violations: differing,
     });
   });
 });

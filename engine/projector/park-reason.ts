@@ -1,6 +1,9 @@
 /** Why a key is held back. Names places, never values. */
 export interface ParkReason {
   readonly code:
+    | "TRIB_DELIVERY_MAP_FAILED"
+    | "TRIB_DELIVERY_REFUSED"
+    | "TRIB_DELIVERY_UNANSWERED"
     | "TRIB_PROJECT_EVENT_UNDECODABLE"
     | "TRIB_PROJECT_FOLD_FAILED"
     | "TRIB_PROJECT_FOLD_PARKED"

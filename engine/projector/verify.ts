@@ -15,7 +15,10 @@ import type { RowSource, TrailVersion } from "./verify-rows.js";
 /** A row that is not what the log says, and the events that should have set it. Names places only, no values. */
 export interface RowDifference extends RowEvents {
   readonly table: string;
-  /** The row's key: surrogate ids and codes, or the place of the event of an appended row. */
+  /**
+   * The row's key: surrogate ids and codes, or the place of the event of an appended row; `restricted` where the key itself
+   * identifies a person.
+   */
   readonly key: string;
   readonly what: "missing" | "not in the log" | "different";
   /** Columns that differ. */
@@ -146,6 +149,7 @@ function* tableDifferences(
   table: Pick<TableLayout, "name" | "kind"> & {
     readonly key: readonly string[];
     readonly columns: readonly { readonly name: string }[];
+    readonly isRestricted?: boolean;
   },
   built: readonly (WantedRow | BuiltRow)[],
   wanted: readonly WantedRow[],
@@ -168,8 +172,10 @@ function* tableDifferences(
       }),
     );
   };
-  const told = (key: string, row: WantedRow | BuiltRow) =>
-    table.kind === "appended" ? `partition/offset ${sourceOf(row)}` : key.replace(/ #1$/, "");
+  const told = (key: string, row: WantedRow | BuiltRow) => {
+    if (table.isRestricted) return "restricted";
+    return table.kind === "appended" ? `partition/offset ${sourceOf(row)}` : key.replace(/ #1$/, "");
+  };
   const there = counted(built);
   for (const [key, row] of counted(wanted)) {
     const found = there.get(key);
@@ -294,13 +300,10 @@ export async function verifyProjection(options: VerifyOptions): Promise<Verifica
     if (!definition) continue;
     rows += built.length;
     const columns = Object.keys(definition.columns).map((column) => ({ name: column }));
-    compare(
-      tableDifferences(
-        { name, kind: "summed", columns, key: definition.key },
-        asRows(built),
-        asRows(derivedRows(name, definition, layout, wantedRows)),
-      ),
-    );
+    const { key } = definition;
+    const isRestricted = definition.restricted === true || key.some((one) => definition.columns[one]?.restricted);
+    const compared = { name, kind: "summed" as const, columns, key, isRestricted };
+    compare(tableDifferences(compared, asRows(built), asRows(derivedRows(name, definition, layout, wantedRows))));
   }
   const setting = first.length > 0 ? await settingEvents(options, layout, snapshot, first) : [];
   const differences = first.map(({ table, key, what, columns }, index) => {

@@ -254,16 +254,19 @@ function hold(context: FoldContext<typeof tables, "PatientMergeHeld">): undefine
   rows.merge_holds.put({ ...key, reason, at: at as unknown as JsonValue });
 }
 
-/** The engine empties what is restricted, here as in every projection. */
-function erase({ position, tables: rows }: FoldContext<typeof tables, "PatientErased">): undefined {
-  const row = rows.patients.get() ?? { clocks: {}, merges: {}, partners: [], first_seen_at: position.recordedAt };
-  rows.patients.put({ ...row, status: "erased" });
+/**
+ * The engine empties what is restricted, here as in every projection. Whom only visits or claims name has no row, and an
+ * erasure is no fact that makes one: no partner told of this patient.
+ */
+function erase({ tables: rows }: FoldContext<typeof tables, "PatientErased">): undefined {
+  const row = rows.patients.get();
+  if (row) rows.patients.put({ ...row, status: "erased" });
   return undefined;
 }
 
 export default projection({
   name: "patients",
-  version: 3,
+  version: 4,
   tables,
   fold: {
     PatientRegistered: tell,
