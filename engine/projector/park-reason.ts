@@ -16,6 +16,12 @@ export interface ParkReason {
 /** Of what Postgres alone refuses: no fold can know. */
 export const writeRefused: ParkReason["code"] = "TRIB_PROJECT_WRITE_REFUSED";
 
+/** @param code SQLSTATE. */
+export const refusedWith = (code: string): ParkReason => ({
+  code: writeRefused,
+  reason: `Postgres refuses the rows of this event (SQLSTATE ${code})`,
+});
+
 /** An operator decided that the event parks its key: it stops the projection, and nobody may park it by themselves. */
 export const parkedByOperator: ParkReason = {
   code: "TRIB_PROJECT_PARKED_BY_OPERATOR",

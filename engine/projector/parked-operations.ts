@@ -2,9 +2,10 @@ import { TributaryError } from "../service/errors.js";
 import type { Verdict } from "./decisions.js";
 import { failureOf } from "./failure.js";
 import { isErasure } from "./fold.js";
-import { type HeldKey, heldAt } from "./held-keys.js";
+import type { HeldKey } from "./held-keys.js";
+import { type ParkReason, refusedWith } from "./park-reason.js";
 import { FenceLost, ParkedRequests, type ParkedRequestsOptions, type Task } from "./parked-requests.js";
-import { type Refolded, type RefoldOptions, type RefoldWork, refold } from "./refold.js";
+import { offsetsOf, type Refolded, type RefoldOptions, type RefoldWork, refold } from "./refold.js";
 import { type Standing, writeRelease } from "./release.js";
 import type { LaneRequest } from "./requests.js";
 
@@ -12,11 +13,6 @@ export interface ParkedOperationsOptions extends RefoldOptions, ParkedRequestsOp
 
 /** Keys folded again in one statement. */
 const mostKeys = 200;
-
-const refusedByPostgres = (code: string) => ({
-  code: "TRIB_PROJECT_WRITE_REFUSED" as const,
-  reason: `Postgres refuses the rows of this event (SQLSTATE ${code})`,
-});
 
 /** Carries requests about held keys out by folding the keys again. */
 export class ParkedOperations extends ParkedRequests {
@@ -83,7 +79,8 @@ export class ParkedOperations extends ParkedRequests {
       for (const { offset, action } of requests) asked.set(offset, action === "retry" ? undefined : action);
     const verdict = (offset: number) =>
       asked.has(offset) ? asked.get(offset) : decisions.decisionAt(place.topic, place.partition, offset);
-    return { held: tasks.map(({ held }) => held), journal: standing.journal, to: standing.nextOffset, verdict };
+    const held = tasks.map((task) => task.held);
+    return { held, journal: standing.journal, to: standing.nextOffset, verdict, refused: new Map() };
   }
 
   async #write(
@@ -92,49 +89,61 @@ export class ParkedOperations extends ParkedRequests {
     { held }: RefoldWork,
     refolded: Refolded,
     outcomes: ReadonlyMap<number, string>,
+    isTrial = false,
   ): Promise<void> {
     const { pool, layout, place } = this.#options;
-    const written = await writeRelease(pool, layout, place, { epoch, standing, held, refolded, outcomes });
+    const written = await writeRelease(pool, layout, place, { epoch, standing, held, refolded, outcomes, isTrial });
     if (!written) throw new FenceLost();
   }
 
   /**
-   * Postgres refuses the rows of one of the key's events. Ever longer stretches are written, each with the key parked at
-   * the event after it, until the one is found at which it has to stay.
+   * Postgres refuses what comes of one of the key's events. Which one, it is asked about ever shorter stretches of them, of
+   * which nothing stays; that one counts as refused, and so on until it takes the whole.
    */
   async #findRefused(epoch: number, standing: Standing, task: Task, code: string): Promise<void> {
-    const { pool, place } = this.#options;
-    const reason = refusedByPostgres(code);
-    const first = this.#workOf(standing, [task]);
-    let held = task.held;
-    let good = 0;
-    let bad = (await refold(this.#options, first)).keys.get(held.key)?.applied.length ?? 0;
-    const stretch = async (after: number, requests: readonly LaneRequest[]): Promise<boolean> => {
-      const work = { ...first, held: [held], stop: { after: after - good, reason } };
-      const refolded = await refold(this.#options, work);
-      const outcomes = this.#outcomesOf({ held, requests }, refolded, good);
+    const { held, requests } = task;
+    const refused = new Map<number, ParkReason>();
+    const work: RefoldWork = { ...this.#workOf(standing, [task]), refused };
+    const isWhole = (await refold(this.#options, work)).keys.get(held.key)?.isWhole === true;
+    const offsets = await offsetsOf(this.#options, held, isWhole, work.to);
+    /** @returns the SQLSTATE when Postgres refuses what comes of the events up to one of them. */
+    const refusal = async (last: number): Promise<string | undefined> => {
+      const some = { ...work, until: (offsets[last] ?? -1) + 1 };
       try {
-        await this.#write(epoch, standing, work, refolded, outcomes);
+        await this.#write(epoch, standing, some, await refold(this.#options, some), new Map(), true);
+        return undefined;
       } catch (error) {
-        if (failureOf(error).kind === "refused" && after > good) return false;
-        throw error;
+        const failure = failureOf(error);
+        if (failure.kind !== "refused") throw error;
+        return failure.code;
       }
-      held = (await heldAt(pool, place, [held.offset])).get(held.offset) ?? held;
-      good = after;
-      return true;
     };
-    while (bad - good > 1) {
-      const middle = (good + bad) >> 1;
-      if (!(await stretch(middle, []))) bad = middle;
+    let good = -1;
+    for (let state: string | undefined = code; state !== undefined; state = await refusal(offsets.length - 1)) {
+      let bad = offsets.length - 1;
+      while (bad - good > 1) {
+        const middle = (good + bad) >> 1;
+        const found = await refusal(middle);
+        if (found === undefined) good = middle;
+        else [bad, state] = [middle, found];
+      }
+      const offset = offsets[bad];
+      if (offset === undefined || refused.has(offset) || work.verdict(offset) !== undefined) {
+        const { topic, partition } = this.#options.place;
+        throw new TributaryError("TRIB_PROJECT_WRITE_FAILED", undefined, { topic, partition, offset: held.offset });
+      }
+      refused.set(offset, refusedWith(state));
+      good = bad;
     }
-    await stretch(good, task.requests);
+    const refolded = await refold(this.#options, work);
+    await this.#write(epoch, standing, work, refolded, this.#outcomesOf({ held, requests }, refolded));
   }
 
-  /** What to tell of a key that was folded again. @param before events of it applied in statements before. */
-  #outcomesOf({ held, requests }: Task, refolded: Refolded, before = 0): ReadonlyMap<number, string> {
+  /** What to tell of a key that was folded again. */
+  #outcomesOf({ held, requests }: Task, refolded: Refolded): ReadonlyMap<number, string> {
     const { topic, partition } = this.#options.place;
     const { applied = [], again = undefined } = refolded.keys.get(held.key) ?? {};
-    const done = `${before + applied.length} events applied`;
+    const done = `${applied.length} events applied`;
     const what = again ? `${done}; parked again at ${topic}/${partition}/${again.offset}: ${again.code}` : done;
     return new Map(
       requests.map(({ id, action, offset }) => {

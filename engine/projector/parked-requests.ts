@@ -41,6 +41,8 @@ export class FenceLost extends Error {}
  */
 export abstract class ParkedRequests {
   readonly #options: ParkedRequestsOptions;
+  /** Whether something may be left to be carried out, as after another owner. */
+  #owes = true;
 
   constructor(options: ParkedRequestsOptions) {
     this.#options = options;
@@ -54,38 +56,59 @@ export abstract class ParkedRequests {
 
   /** Reads what was decided. To be called when the lane opens, before it handles any event. */
   async open(): Promise<void> {
+    this.#owes = true;
     await adoptRequests(this.#options.pool, this.#options.place);
     await this.#options.decisions.load();
   }
 
-  /**
-   * Carries out what was asked for since, if anything. What fails is logged and tried again at the next call.
-   * @throws only what the lane itself does.
-   */
+  /** Carries out what was asked for since, if anything. What fails is logged, and tried again at the next call. */
   async attend(lane: RestingLane): Promise<void> {
-    const { pool, place } = this.#options;
-    let some = false;
-    await this.#trying(async () => {
-      some = (await openRequests(pool, place)).length > 0;
-    });
-    if (some) await lane.apart((epoch) => this.#trying(() => this.#carryOut(epoch)));
-  }
-
-  async #trying(work: () => Promise<void>): Promise<void> {
     try {
-      await work();
+      await this.#attend(lane);
     } catch (error) {
-      if (error instanceof FenceLost) return;
+      this.#owes = true;
       const { topic, partition, build } = this.#options.place;
       const facts = { err: error, projection: build.projection, build: build.build, topic, partition };
       this.#options.logger.error(facts, "what an operator asked for could not be carried out yet");
     }
   }
 
+  /**
+   * To be called before events are folded: what is decided and recorded is to be carried out before them, for it counts as
+   * of now wherever a key is folded anew.
+   * @throws what stands in the way.
+   */
+  async settle(lane: RestingLane): Promise<void> {
+    if (this.#owes) await this.#attend(lane);
+  }
+
+  async #attend(lane: RestingLane): Promise<void> {
+    const { pool, place } = this.#options;
+    let before: string | undefined;
+    for (;;) {
+      const open = (await openRequests(pool, place)).map(({ id }) => id).join();
+      // What another build decided meanwhile may have come with what was recorded. What stays open waits for its time.
+      if (open === "" || open === before) break;
+      before = open;
+      await lane.apart((epoch) => this.#carryOut(epoch));
+    }
+    this.#owes = false;
+  }
+
   async #carryOut(epoch: number): Promise<void> {
     const { pool, place } = this.#options;
     const standing = await standingOf(pool, place, epoch);
     if (!standing) return;
+    try {
+      await this.#carryOutBehind(epoch, standing);
+    } catch (error) {
+      // Whoever came carries on.
+      if (!(error instanceof FenceLost)) throw error;
+    }
+  }
+
+  async #carryOutBehind(epoch: number, standing: Standing): Promise<void> {
+    const { pool, place } = this.#options;
     const all = await openRequests(pool, place);
     const requests = await this.#supersede(epoch, all);
     const held = await heldAt(
