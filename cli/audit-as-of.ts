@@ -1,27 +1,31 @@
-import { type Command, InvalidArgumentError } from "commander";
+import type { Command } from "commander";
 import { recordAccess } from "../engine/audit/access.js";
 import { type SignedAsOfManifest, signAsOf } from "../engine/audit/as-of-manifest.js";
 import { asOfRows } from "../engine/audit/as-of-rows.js";
 import { notaryKey } from "../engine/audit/checkpoint.js";
 import { connectCodec } from "../engine/log/registry.js";
 import { type AsOf, buildAsOf, dropAsOf, listAsOfs, showAsOf } from "../engine/replay/as-of.js";
+import { projectionNamed } from "../engine/service/discover.js";
 import { TributaryError } from "../engine/service/errors.js";
 import { rebuildFlags } from "../engine/service/node-flags.js";
 import { requireSetting } from "../engine/service/settings.js";
-import { type AccessOptions, actorOf, surrogateOf, trailKindOf, withAccessOptions } from "./audit-options.js";
+import {
+  type AccessOptions,
+  actorOf,
+  assertReason,
+  instantText,
+  type Subject,
+  subjectOf,
+  withAccessOptions,
+} from "./audit-options.js";
 import { type BuildParts, withBuildSource } from "./build-source.js";
 import { instantOf } from "./instant.js";
 import { withLog } from "./log.js";
+import { assertAlone, misuse } from "./misuse.js";
 import { print, printJson, printTable } from "./output.js";
 import { ranWithFlags } from "./own-process.js";
+import { type TellProgress, withProgress } from "./progress-line.js";
 import { codeVersion } from "./version.js";
-
-/** `claim/ID`. @throws InvalidArgumentError */
-function subjectOf(text: string): string {
-  const [kind = "", id = "", ...more] = text.split("/");
-  if (more.length > 0) throw new InvalidArgumentError("one subject, as claim/ID.");
-  return `${trailKindOf(kind)}/${surrogateOf(id)}`;
-}
 
 export interface AsOfRequest {
   readonly at: number;
@@ -30,6 +34,7 @@ export interface AsOfRequest {
   readonly by?: AccessOptions["by"] | undefined;
   /** The command, as it is recorded. */
   readonly command: string;
+  readonly tell: TellProgress;
 }
 
 /** Builds an as-of, records the access, and only then lets anybody read it. */
@@ -38,10 +43,13 @@ export async function madeAsOf(
   request: AsOfRequest,
 ): Promise<{ readonly asOf: AsOf; readonly manifest: SignedAsOfManifest }> {
   const key = notaryKey(requireSetting(settings, "TRIBUTARY_NOTARY_KEY"));
-  const { at, effectiveAt, reason, command } = request;
+  const { at, effectiveAt, reason, command, tell } = request;
   const actor = actorOf(request.by);
-  const asOf = await buildAsOf({ ...source, log, at, effectiveAt, clockSkew: settings.CLOCK_SKEW_SECONDS * 1000 });
+  const clockSkew = settings.CLOCK_SKEW_SECONDS * 1000;
+  const progress = (events: number, total: number) => tell(`as of ${instantText(at)}`, events, total);
+  const asOf = await buildAsOf({ ...source, log, at, effectiveAt, clockSkew, progress });
   try {
+    tell("hash and sign its tables");
     const manifest = await signAsOf(source.pool, asOf, key, codeVersion);
     const subject = { kind: "projection", id: asOf.projection };
     await recordAccess(log, codec, {
@@ -62,13 +70,13 @@ export async function madeAsOf(
   }
 }
 
-interface AsOfCommandOptions extends Omit<AccessOptions, "open"> {
+interface AsOfCommandOptions extends AccessOptions {
   readonly at?: number;
   readonly effectiveAt?: number;
   readonly sealed?: boolean;
   readonly list?: boolean;
   readonly drop?: string;
-  readonly of?: string;
+  readonly of?: Subject;
 }
 
 async function list({ json, reason, by }: AsOfCommandOptions): Promise<void> {
@@ -105,11 +113,15 @@ async function drop(schema: string, { reason, by }: AsOfCommandOptions): Promise
 }
 
 async function build(name: string, options: AsOfCommandOptions & { readonly at: number }): Promise<void> {
+  assertReason(options);
+  if (options.at > Date.now()) throw new TributaryError("TRIB_REPLAY_AS_OF_TOO_YOUNG");
+  await projectionNamed(name);
   if (await ranWithFlags(rebuildFlags)) return;
-  const { connections, sealed = false } = { connections: 2, ...options };
-  await withBuildSource(name, { connections, sealed }, async (parts) => {
+  await withBuildSource(name, { connections: 2, sealed: !options.open }, async (parts) => {
     const { source } = parts;
-    const { asOf, manifest } = await madeAsOf(parts, { ...options, command: "audit as-of" });
+    const { asOf, manifest } = await withProgress(!options.json, "events", ({ tell }) =>
+      madeAsOf(parts, { ...options, command: "audit as-of", tell }),
+    );
     if (options.json) {
       printJson({ schema: asOf.schema, manifest });
       return;
@@ -130,8 +142,8 @@ async function build(name: string, options: AsOfCommandOptions & { readonly at: 
       print("Nothing of it was known then: is that the moment you mean? A day is its beginning, in UTC.");
     }
     if (options.of === undefined) return;
-    const [kind = "", id = ""] = options.of.split("/");
-    const found = Object.entries(await asOfRows(source.pool, asOf, kind, id, false));
+    const { kind, id } = options.of;
+    const found = Object.entries(await asOfRows(source.pool, asOf, kind, id, options.open === true));
     if (found.length === 0) print(`No row about ${kind} ${id}: it was not known then, or is not in ${name}.`);
     for (const [view, rows] of found) for (const row of rows) print(`${view}  ${row}`);
   });
@@ -146,19 +158,22 @@ export function registerAuditAsOf(command: Command): void {
     )
     .option("--at <instant>", "what was known then, inclusive, by recorded time", instantOf)
     .option("--effective-at <instant>", "of that only what had happened by then, by the messages' own time", instantOf)
-    .option("--sealed", "leave restricted columns empty")
+    .option("--sealed", "leave restricted columns empty, as without --open")
     .option("--of <kind/id>", "show its rows about one `claim/ID`, `visit/ID` or `patient/ID`", subjectOf)
     .option("--list", "the as-ofs that are there")
     .option("--drop <schema>", "drop one of them");
-  withAccessOptions(asOf, { json: "one JSON object: schema and manifest" }).action(
-    async (name: string | undefined, options: AsOfCommandOptions) => {
-      if (options.list) return list(options);
-      if (options.drop !== undefined) return drop(options.drop, options);
-      const { at } = options;
-      if (name === undefined || at === undefined) {
-        throw new TributaryError("TRIB_CONFIG_INVALID", "Give a projection and --at, or --list, or --drop.");
-      }
-      return build(name, { ...options, at });
-    },
-  );
+  const told = {
+    open: "fill restricted columns, for whom the schema's roles let see them",
+    json: "one JSON object: schema and manifest",
+  };
+  withAccessOptions(asOf, told).action(async (name: string | undefined, options: AsOfCommandOptions) => {
+    const { at, effectiveAt, open, sealed, of } = options;
+    const built = name ?? at ?? effectiveAt ?? open ?? sealed ?? of;
+    assertAlone({ "--list": options.list, "--drop": options.drop, "what is to be built": built });
+    assertAlone({ "--open": open, "--sealed": sealed });
+    if (options.list) return list(options);
+    if (options.drop !== undefined) return drop(options.drop, options);
+    if (name === undefined || at === undefined) throw misuse("Give a projection and --at, or --list, or --drop.");
+    return build(name, { ...options, at });
+  });
 }

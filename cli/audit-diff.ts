@@ -1,9 +1,10 @@
-import { type Command, InvalidArgumentError } from "commander";
+import type { Command } from "commander";
 import { recordAccess } from "../engine/audit/access.js";
 import { differencesOf } from "../engine/audit/as-of-diff.js";
 import { explained } from "../engine/audit/diff-events.js";
 import { Decisions } from "../engine/projector/decisions.js";
 import { type AsOf, assertNobodyErased, buildAsOf, dropAsOf } from "../engine/replay/as-of.js";
+import { projectionNamed } from "../engine/service/discover.js";
 import { rebuildFlags } from "../engine/service/node-flags.js";
 import {
   type AccessOptions,
@@ -15,8 +16,11 @@ import {
 } from "./audit-options.js";
 import { type BuildParts, withBuildSource } from "./build-source.js";
 import { countOf, instantOf } from "./instant.js";
+import { misuse } from "./misuse.js";
 import { print, printJson } from "./output.js";
 import { ranWithFlags } from "./own-process.js";
+import { type TellProgress, withProgress } from "./progress-line.js";
+import { watchedLog } from "./watched-log.js";
 
 interface DiffOptions extends AccessOptions {
   readonly from: number;
@@ -24,12 +28,21 @@ interface DiffOptions extends AccessOptions {
   readonly limit: number;
 }
 
-async function differences({ source, log, settings }: BuildParts, { from, to, limit, open }: DiffOptions) {
+async function differences(
+  { source, log: whole, settings }: BuildParts,
+  { from, to, limit, open }: DiffOptions,
+  tell: TellProgress,
+) {
+  const log = watchedLog(whole, tell);
   const { projection, pool, decoder, opener, decisionLog } = source;
   const made: AsOf[] = [];
   try {
     const clockSkew = settings.CLOCK_SKEW_SECONDS * 1000;
-    for (const at of [from, to]) made.push(await buildAsOf({ ...source, log, at, clockSkew }));
+    for (const at of [from, to]) {
+      const progress = (events: number, total: number) => tell(`as of ${instant(at)}`, events, total);
+      made.push(await buildAsOf({ ...source, log: whole, at, clockSkew, progress }));
+    }
+    tell("compare");
     const [before, after] = made as [AsOf, AsOf];
     const decisions = new Decisions(decisionLog, projection.name);
     await decisions.load();
@@ -83,10 +96,13 @@ export function registerAuditDiff(command: Command): void {
   withAccessOptions(diff, told).action(async (name: string, options: DiffOptions) => {
     assertReason(options);
     const { from, to, reason } = options;
-    if (from > to) throw new InvalidArgumentError("--to is not before --from.");
+    if (from > to) throw misuse("--to is not before --from.");
+    await projectionNamed(name);
     if (await ranWithFlags(rebuildFlags)) return;
     await withBuildSource(name, { connections: 2, sealed: !options.open }, async (parts) => {
-      const { tables, offsets, events } = await differences(parts, options);
+      const { tables, offsets, events } = await withProgress(!options.json, "events", ({ tell }) =>
+        differences(parts, options, tell),
+      );
       await recordAccess(parts.log, parts.codec, {
         action: options.open ? "OPEN" : "REPLAY",
         command: "audit diff",

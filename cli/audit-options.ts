@@ -2,6 +2,7 @@ import { userInfo } from "node:os";
 import { type Command, InvalidArgumentError } from "commander";
 import { type TrailKind, trailKinds } from "../engine/audit/trail.js";
 import { TributaryError } from "../engine/service/errors.js";
+import { nameGiven, textGiven } from "./texts.js";
 
 /** What every command takes along that shows somebody something of the past. */
 export interface AccessOptions {
@@ -19,15 +20,22 @@ export interface AccessOptions {
 export function withAccessOptions(command: Command, told: { readonly open?: string; readonly json: string }): Command {
   if (told.open !== undefined) command.option("--open", told.open);
   return command
-    .option("--reason <text>", told.open === undefined ? "why, for the record" : "why; needed to open what is sealed")
-    .option("--by <name>", "who asks; default the user of the system")
+    .option(
+      "--reason <text>",
+      told.open === undefined ? "why, for the record" : "why; needed to open what is sealed",
+      textGiven,
+    )
+    .option("--by <name>", "who asks; default the user of the system", nameGiven)
     .option("--json", told.json);
 }
 
-/** @throws TRIB_CLI_UNCONFIRMED when something is to be opened and no reason is given. */
+/**
+ * To be asked before anything is connected to.
+ * @throws TRIB_CLI_REASON_MISSING when something is to be opened and no reason is given.
+ */
 export function assertReason({ open, reason }: AccessOptions): void {
   if (open && !reason) {
-    throw new TributaryError("TRIB_CLI_UNCONFIRMED", "What identifies a person is opened for a reason: give --reason.");
+    throw new TributaryError("TRIB_CLI_REASON_MISSING");
   }
 }
 
@@ -47,6 +55,19 @@ export function surrogateOf(text: string): string {
     throw new InvalidArgumentError("a surrogate id, as the read models show it.");
   }
   return text.toLowerCase();
+}
+
+/** One of whom something is asked. */
+export interface Subject {
+  readonly kind: TrailKind;
+  readonly id: string;
+}
+
+/** `claim/ID`. @throws InvalidArgumentError */
+export function subjectOf(text: string): Subject {
+  const [kind = "", id = "", ...more] = text.split("/");
+  if (more.length > 0) throw new InvalidArgumentError("one subject, as claim/ID.");
+  return { kind: trailKindOf(kind), id: surrogateOf(id) };
 }
 
 /** An instant as it is printed. @param at epoch milliseconds; null for none. */

@@ -1,29 +1,40 @@
 import { closeSync, fchmodSync, mkdirSync, openSync, writeFileSync } from "node:fs";
-import { Argument, type Command, InvalidArgumentError } from "commander";
+import { Argument, type Command } from "commander";
 import { auditRecords, isAccess, recordAccess } from "../engine/audit/access.js";
 import { asOfEvidence } from "../engine/audit/as-of-evidence.js";
 import { auditEventOf } from "../engine/audit/audit-event.js";
 import { fingerprint, notaryKey } from "../engine/audit/checkpoint.js";
+import { deliveryDisclosures, oldestFirst } from "../engine/audit/deliveries.js";
 import { disclosuresOf } from "../engine/audit/disclosures.js";
 import { makePackage } from "../engine/audit/package.js";
 import { recordsOfPeriod } from "../engine/audit/period.js";
 import type { PlacedRecord } from "../engine/audit/read-places.js";
 import { readableTrail } from "../engine/audit/readable.js";
 import { assertStillOpen, type OpenedUnder } from "../engine/audit/still-open.js";
-import { type Trail, trailKinds, trailOf } from "../engine/audit/trail.js";
+import { type Trail, type TrailKind, trailKinds, trailOf } from "../engine/audit/trail.js";
 import { fetchSchema } from "../engine/log/registry.js";
 import { readJournalId } from "../engine/log/topics.js";
 import { dropAsOf } from "../engine/replay/as-of.js";
-import { TributaryError } from "../engine/service/errors.js";
 import { rebuildFlags } from "../engine/service/node-flags.js";
 import { requireSetting } from "../engine/service/settings.js";
 import { madeAsOf } from "./audit-as-of.js";
-import { type AccessOptions, actorOf, surrogateOf, trailKindOf, withAccessOptions } from "./audit-options.js";
+import {
+  type AccessOptions,
+  actorOf,
+  assertReason,
+  surrogateOf,
+  trailKindOf,
+  withAccessOptions,
+} from "./audit-options.js";
 import { type AuditParts, withAudit } from "./audit-source.js";
 import { withBuildSource } from "./build-source.js";
 import { instantOf, secondsOf } from "./instant.js";
+import { assertWritable, misuse, writing } from "./misuse.js";
 import { print, printJson } from "./output.js";
 import { ranWithFlags } from "./own-process.js";
+import { ProgressLine, type TellProgress } from "./progress-line.js";
+import { textGiven } from "./texts.js";
+import { watchedLog } from "./watched-log.js";
 
 interface PackageOptions extends AccessOptions {
   readonly out?: string;
@@ -53,22 +64,35 @@ interface Gathered {
   readonly period?: { readonly from: number; readonly until: number };
 }
 
-async function gather(
-  { source, log }: AuditParts,
-  kind: string,
-  given: string,
-  until: string | undefined,
-): Promise<Gathered> {
-  if (kind === "period") {
-    if (until === undefined) throw new InvalidArgumentError("a period has a beginning and an end.");
-    const [from, to] = [instantOf(given), instantOf(until)];
-    if (from >= to) throw new InvalidArgumentError("the end of a period comes after its beginning.");
-    const id = `${new Date(from).toISOString()}/${new Date(to).toISOString()}`;
+type Asked =
+  | { readonly kind: "period"; readonly from: number; readonly to: number }
+  | { readonly kind: TrailKind; readonly id: string };
+
+/** What is asked for, before anything is connected to. @throws InvalidArgumentError, TRIB_CLI_MISUSED */
+function askedOf(kind: string, given: string, until: string | undefined, { open, at }: PackageOptions): Asked {
+  if (kind !== "period") {
+    if (until !== undefined) throw misuse("Only a period has an end.");
+    return { kind: trailKindOf(kind), id: surrogateOf(given) };
+  }
+  if (open || at !== undefined)
+    throw misuse("A period is taken along sealed and as the log has it: no --open, no --at.");
+  if (until === undefined) throw misuse("A period has a beginning and an end.");
+  const [from, to] = [instantOf(given), instantOf(until)];
+  if (from >= to) throw misuse("The end of a period comes after its beginning.");
+  return { kind, from, to };
+}
+
+const idOf = (asked: Asked): string =>
+  asked.kind === "period" ? `${new Date(asked.from).toISOString()}/${new Date(asked.to).toISOString()}` : asked.id;
+
+async function gather({ source, log }: AuditParts, asked: Asked): Promise<Gathered> {
+  const id = idOf(asked);
+  if (asked.kind === "period") {
+    const { kind, from, to } = asked;
     const records = await recordsOfPeriod(log, from, to);
     return { subject: { kind, id }, records, trail: undefined, opened: undefined, period: { from, until: to - 1 } };
   }
-  const id = surrogateOf(given);
-  return { subject: { kind, id }, ...(await trailOf(source, trailKindOf(kind), id)) };
+  return { subject: asked, ...(await trailOf(source, asked.kind, asked.id)) };
 }
 
 /** Files beside records and proofs. */
@@ -91,8 +115,11 @@ async function furtherFiles(
   const accesses = [];
   const others = new Set(trail?.apart.patients);
   const patients = new Set(trail?.patients.filter((id) => !others.has(id)));
-  if (patients.size > 0) accesses.push(...(await disclosuresOf(source, { patients, records }, 0)));
-  else
+  if (patients.size > 0) {
+    const told = { patients, records };
+    const [shown, sent] = [await disclosuresOf(source, told, 0), await deliveryDisclosures(source.pool, told, 0)];
+    accesses.push(...oldestFirst([...shown, ...sent]));
+  } else
     for await (const each of auditRecords(log, codec))
       if (isAccess(each) && each.value.subject.id === subject.id) accesses.push(each);
   files.set("access.jsonl", text(accesses.map((access) => auditEventOf(access, journal))));
@@ -100,18 +127,17 @@ async function furtherFiles(
 }
 
 /** Read models that tell about each kind of subject. */
-const toldBy: Readonly<Record<string, string>> = { claim: "claims", visit: "visits", patient: "patients" };
+const toldBy: Readonly<Record<TrailKind, string>> = { claim: "claims", visit: "visits", patient: "patients" };
 
 /** What was known of the subject at a moment: its rows, and the signed manifest of the whole read model. */
 async function knownThen(
-  { kind, id }: Gathered["subject"],
+  { kind, id }: { readonly kind: TrailKind; readonly id: string },
   at: number,
   { open, reason, by }: PackageOptions,
+  tell: TellProgress,
 ): Promise<ReadonlyMap<string, Uint8Array>> {
-  const name = toldBy[kind];
-  if (name === undefined) throw new TributaryError("TRIB_CONFIG_INVALID", "--at is for a claim, a visit or a patient.");
-  return withBuildSource(name, { connections: 2, sealed: !open }, async (parts) => {
-    const { asOf, manifest } = await madeAsOf(parts, { at, reason, by, command: "audit package" });
+  return withBuildSource(toldBy[kind], { connections: 2, sealed: !open }, async (parts) => {
+    const { asOf, manifest } = await madeAsOf(parts, { at, reason, by, command: "audit package", tell });
     try {
       return await asOfEvidence(parts.source.pool, asOf, manifest, { kind, id }, open === true);
     } finally {
@@ -130,7 +156,7 @@ export function registerAuditPackage(command: Command): void {
       "one archive that proves itself: records as text and as the log has them, schemas, units, proofs, log of accesses, a signed manifest and a verifier for browsers and Node; recorded as an export",
     )
     .option("--out <file>", "default audit-<kind>-<id>.zip")
-    .option("--recipient <name>", "who is given it")
+    .option("--recipient <name>", "who is given it", textGiven)
     .option("--at <instant>", "take along what was known of it then, inclusive, by recorded time", instantOf)
     .option("--scan", "read the whole log, although there is a timeline")
     .option("--timeout <seconds>", "how long to wait for the notary's signature", secondsOf, 120);
@@ -140,14 +166,20 @@ export function registerAuditPackage(command: Command): void {
   };
   withAccessOptions(packing, told).action(
     async (kind: string, id: string, until: string | undefined, options: PackageOptions) => {
-      if (kind === "period" && (options.open || options.at !== undefined))
-        throw new InvalidArgumentError("a period is taken along sealed and as the log has it: no --open, no --at.");
+      const asked = askedOf(kind, id, until, options);
+      assertReason(options);
+      const file = options.out ?? `audit-${asked.kind}-${idOf(asked).replace(/[^0-9a-zA-Z-]+/g, "_")}.zip`;
+      assertWritable(file);
       if (options.at !== undefined && (await ranWithFlags(rebuildFlags))) return;
-      await withAudit(options, async (parts) => {
-        const { log, codec, pool, settings } = parts;
+      await withAudit(options, async (given) => {
+        const progress = new ProgressLine(!options.json, "records");
+        const { tell } = progress;
+        const log = watchedLog(given.log, tell);
+        const parts = { ...given, log, source: { ...given.source, log } };
+        const { codec, pool, settings } = parts;
         const key = notaryKey(requireSetting(settings, "TRIBUTARY_NOTARY_KEY"));
         const journal = await readJournalId(log);
-        const gathered = await gather(parts, kind, id, until);
+        const gathered = await gather(parts, asked);
         const { subject, records, trail, period } = gathered;
         const madeBy = actorOf(options.by);
         await recordAccess(log, codec, {
@@ -163,8 +195,9 @@ export function registerAuditPackage(command: Command): void {
           actor: madeBy,
         });
         const files = await furtherFiles(parts, gathered, journal);
-        if (options.at !== undefined)
-          for (const [name, bytes] of await knownThen(subject, options.at, options)) files.set(name, bytes);
+        if (options.at !== undefined && asked.kind !== "period")
+          for (const [name, bytes] of await knownThen(asked, options.at, options, tell)) files.set(name, bytes);
+        tell("prove, once the notary has signed it");
         const archive = await makePackage(
           {
             pool,
@@ -183,9 +216,9 @@ export function registerAuditPackage(command: Command): void {
             recipient: options.recipient ?? null,
           },
         );
-        const file = options.out ?? `audit-${subject.kind}-${subject.id.replace(/[^0-9a-zA-Z-]+/g, "_")}.zip`;
         // Making it waits for the notary, and may make an as-of: long enough for an erasure.
         await assertStillOpen(pool, gathered.opened);
+        progress.end();
         writeOwn(file, archive);
         const made = {
           file,
@@ -209,9 +242,11 @@ export function registerAuditPackage(command: Command): void {
     .description("the verifier of packages alone, to be given to who shall check one without trusting what is inside")
     .action(async (folder: string) => {
       const { nodeVerifier, pageVerifier } = await import("../engine/audit/verifier/bundle.js");
-      mkdirSync(folder, { recursive: true });
-      writeFileSync(`${folder}/verify.mjs`, nodeVerifier());
-      writeFileSync(`${folder}/verify.html`, pageVerifier());
+      writing(folder, () => {
+        mkdirSync(folder, { recursive: true });
+        writeFileSync(`${folder}/verify.mjs`, nodeVerifier());
+        writeFileSync(`${folder}/verify.html`, pageVerifier());
+      });
       print(`${folder}/verify.mjs`);
       print(`${folder}/verify.html`);
     });

@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, writeFileSync } from "node:fs";
 import { type Command, InvalidArgumentError } from "commander";
 import { recordAccess } from "../engine/audit/access.js";
 import type { SignedTreeHead } from "../engine/audit/checkpoint.js";
@@ -12,25 +12,29 @@ import {
 import { placeName, type RecordPlace, readPlaces } from "../engine/audit/read-places.js";
 import { readHead, SecondPlace } from "../engine/audit/second-place.js";
 import { checkProof, type ProofFile, proofText, readProof } from "../engine/audit/verifier/proof.js";
+import { ownTopics } from "../engine/log/schemas.js";
 import { readJournalId } from "../engine/log/topics.js";
 import { TributaryError } from "../engine/service/errors.js";
 import { actorOf } from "./audit-options.js";
 import { withAudit } from "./audit-source.js";
-import { tamperedExitCode, trustedKey } from "./audit-verify.js";
+import { publicKeyOf, tamperedExitCode, topicOf, trustedKey } from "./audit-verify.js";
 import { openInstallation } from "./installation.js";
+import { countOf, secondsOf } from "./instant.js";
 import { withLog } from "./log.js";
+import { assertAlone, assertFolder, assertWritable, misuse, readGiven, writing } from "./misuse.js";
 import { print, printJson } from "./output.js";
+import { nameGiven, textGiven } from "./texts.js";
 
 interface CheckOptions {
   readonly check?: string;
   readonly folder?: string;
-  readonly publicKey?: string;
+  readonly publicKey?: Buffer;
   readonly json?: boolean;
 }
 
 interface MakeOptions extends CheckOptions {
   readonly out?: string;
-  readonly timeout: string;
+  readonly timeout: number;
 }
 
 interface ProveOptions extends MakeOptions {
@@ -48,8 +52,6 @@ interface ConsistencyOptions extends MakeOptions {
   readonly from?: string;
   readonly to?: string;
 }
-
-const misuse = (message: string) => new TributaryError("TRIB_CONFIG_INVALID", message);
 
 function numberOf(text: string): number {
   if (!/^\d{1,15}$/.test(text)) throw new InvalidArgumentError("a number from 0 on.");
@@ -76,40 +78,46 @@ async function told(
 
 /** With nothing but the file, a public key, and the folder where one is given. */
 async function checked({ check = "", ...options }: CheckOptions): Promise<void> {
+  assertFolder(options.folder);
+  const bytes = readGiven(check);
   // The installation's key is only where the installation is: an auditor gives the public one.
   const settings = options.publicKey === undefined ? (await openInstallation()).settings : undefined;
   const key = trustedKey(settings, options.publicKey);
-  let bytes: Buffer;
-  try {
-    bytes = readFileSync(check);
-  } catch (error) {
-    throw new TributaryError("TRIB_CLI_FILE_UNREADABLE", undefined, { file: check }, { cause: error });
-  }
   await told(bytes, key, options);
 }
 
 async function finish(proof: ProofFile, key: Buffer, name: string, options: MakeOptions): Promise<void> {
   const file = options.out ?? name;
   const text = proofText(proof);
-  writeFileSync(file, text, { mode: 0o600 });
+  writing(file, () => writeFileSync(file, text, { mode: 0o600 }));
   await told(Buffer.from(text), key, options, { file });
 }
 
-const prove = (options: ProveOptions): Promise<void> =>
-  withAudit({}, async ({ log, pool, codec, settings }) => {
+/** The record asked for: a place, or an event's id. @throws TRIB_CLI_MISUSED */
+function recordAsked({ topic, partition, offset, event }: ProveOptions): RecordPlace | string {
+  if (event !== undefined) {
+    assertAlone({ "--event": event, "--topic, --partition and --offset": topic ?? partition ?? offset });
+    return event;
+  }
+  if (topic === undefined || partition === undefined || offset === undefined)
+    throw misuse("Give --topic, --partition and --offset, or --event, or --check.");
+  return { topic, partition, offset };
+}
+
+async function prove(options: ProveOptions): Promise<void> {
+  const asked = recordAsked(options);
+  assertFolder(options.folder);
+  assertWritable(options.out);
+  await withAudit({}, async ({ log, pool, codec, settings }) => {
     const key = trustedKey(settings, options.publicKey);
-    const { topic, partition, offset, event, size } = options;
-    let place: RecordPlace;
-    if (event !== undefined) place = await placeOfEvent(pool, event);
-    else if (topic !== undefined && partition !== undefined && offset !== undefined)
-      place = { topic, partition, offset };
-    else throw misuse("Give --topic, --partition and --offset, or --event, or --check.");
+    const { size } = options;
+    const place = typeof asked === "string" ? await placeOfEvent(pool, asked) : asked;
     const journal = await readJournalId(log);
     const marks = (await log.watermarks(place.topic)).find((mark) => mark.partition === place.partition);
     if (!marks || place.offset >= marks.high || place.offset < marks.low) {
       throw new TributaryError("TRIB_CLI_NOT_FOUND", `The log has no record ${placeName(place)}.`);
     }
-    const wanted = { offset: place.offset, publicKey: key, size, timeout: Number(options.timeout) * 1000 };
+    const wanted = { offset: place.offset, publicKey: key, size, timeout: options.timeout * 1000 };
     const head = await headOver(pool, { journal, topic: place.topic, partition: place.partition }, wanted);
     const [record] = await readPlaces(log, [place]);
     if (!record) throw new TributaryError("TRIB_CLI_NOT_FOUND", `The log has no record ${placeName(place)}.`);
@@ -126,55 +134,74 @@ const prove = (options: ProveOptions): Promise<void> =>
     });
     await finish(proof, key, `proof-${placeName(place).replaceAll("/", "-")}.json`, options);
   });
+}
 
 /** `TOPIC/PARTITION/SIZE`, or a file of the second place. */
 const isCheckpointName = /^([\w.-]+)\/(\d+)\/(\d+)$/;
 
-const consistency = ({ from, to, ...options }: ConsistencyOptions): Promise<void> =>
-  withLog(async ({ log, pool, settings }) => {
-    if (from === undefined) throw misuse("Give --from (and --to; default the last checkpoint), or --check.");
+/** A checkpoint that is asked for: by its name, or one that somebody kept. */
+type AskedHead = { readonly topic: string; readonly partition: number; readonly size: number } | SignedTreeHead;
+
+/** @throws TRIB_CLI_MISUSED, TRIB_CLI_FILE_UNREADABLE, TRIB_CLI_FILE_INVALID */
+async function headAsked(text: string): Promise<AskedHead> {
+  const [, topic, partition, size] = isCheckpointName.exec(text) ?? [];
+  if (topic !== undefined && !existsSync(text)) {
+    if (!ownTopics.includes(topic)) throw misuse(`${text}: there is no topic ${topic}.`);
+    return { topic, partition: Number(partition), size: Number(size) };
+  }
+  readGiven(text);
+  const head = await readHead(text);
+  if (!head) throw new TributaryError("TRIB_CLI_FILE_INVALID", `${text} is not the file of a checkpoint.`);
+  return head;
+}
+
+async function consistency({ from, to, ...options }: ConsistencyOptions): Promise<void> {
+  if (from === undefined) throw misuse("Give --from (and --to; default the last checkpoint), or --check.");
+  const asked = { from: await headAsked(from), to: to === undefined ? undefined : await headAsked(to) };
+  const isEarlier = asked.to === undefined || asked.from.size <= asked.to.size;
+  const isOfIt = asked.from.topic === asked.to?.topic && asked.from.partition === asked.to.partition;
+  if (!isEarlier || (asked.to !== undefined && !isOfIt))
+    throw misuse("--from is to be an earlier checkpoint of the same partition than --to.");
+  assertFolder(options.folder);
+  assertWritable(options.out);
+  await withLog(async ({ log, pool, settings }) => {
     const key = trustedKey(settings, options.publicKey);
     const journal = await readJournalId(log);
-    const timeout = Number(options.timeout) * 1000;
-    const headOf = async (text: string): Promise<SignedTreeHead> => {
-      const [, topic, partition, size] = isCheckpointName.exec(text) ?? [];
-      if (topic !== undefined && !existsSync(text)) {
-        const place = { journal, topic, partition: Number(partition) };
-        return headOver(pool, place, { offset: 0, publicKey: key, size: Number(size), timeout });
+    const timeout = options.timeout * 1000;
+    const headOf = async (head: AskedHead): Promise<SignedTreeHead> => {
+      if (!("root" in head)) {
+        const { topic, partition, size } = head;
+        return headOver(pool, { journal, topic, partition }, { offset: 0, publicKey: key, size, timeout });
       }
-      const head = await readHead(text);
-      if (!head) throw misuse(`${text} is neither TOPIC/PARTITION/SIZE nor a checkpoint's file.`);
-      if (head.journal !== journal) throw misuse(`${text} is a checkpoint of another installation, ${head.journal}.`);
-      return head;
+      if (head.journal === journal) return head;
+      const what = `A checkpoint given is of another installation, ${head.journal}.`;
+      throw new TributaryError("TRIB_CLI_FILE_INVALID", what);
     };
-    const first = await headOf(from);
+    const first = await headOf(asked.from);
     const second =
-      to === undefined
+      asked.to === undefined
         ? await headOver(pool, first, { offset: 0, publicKey: key, last: true, timeout })
-        : await headOf(to);
-    const isSamePlace = first.topic === second.topic && first.partition === second.partition;
-    if (isSamePlace && first.size > second.size && to === undefined) {
+        : await headOf(asked.to);
+    if (first.size > second.size) {
       process.exitCode = tamperedExitCode;
       const lines = [`NO: that checkpoint has ${first.size} records, and the last one of the database ${second.size}.`];
       if (options.json) printJson({ ok: false, lines });
       else for (const line of lines) print(line);
       return;
     }
-    if (!isSamePlace || first.size > second.size) {
-      throw misuse("--from is to be an earlier checkpoint of the same partition than --to.");
-    }
     const proof = await consistencyProofFile(pool, first, second, key);
     const name = `consistency-${first.topic}-${first.partition}-${first.size}-${second.size}.json`;
     await finish(proof, key, name, options);
   });
+}
 
 const addCommon = (command: Command): Command =>
   command
     .option("--out <file>", "where the proof is written; default a name made of what it is about")
     .option("--check <file>", "check a proof, of either kind; needs neither log nor database")
     .option("--folder <folder>", "compare its checkpoints with the notary's second place, or a copy of it")
-    .option("--public-key <hex>", "the key whose signatures count; default that of the installation")
-    .option("--timeout <seconds>", "how long to wait for the notary's signature", "120")
+    .option("--public-key <hex>", "the key whose signatures count; default that of the installation", publicKeyOf)
+    .option("--timeout <seconds>", "how long to wait for the notary's signature", secondsOf, 120)
     .option("--json", "one JSON object: file, ok, lines");
 
 export function registerAuditProve(command: Command): void {
@@ -184,15 +211,19 @@ export function registerAuditProve(command: Command): void {
       .description(
         "a proof that one record stands in the log that the notary signed (RFC 6962): a small file that anybody can check with the public key alone; recorded as an export; exit code 3 when it does not hold",
       )
-      .option("--topic <topic>", "of the record, as the trail names it")
+      .option("--topic <topic>", "of the record, as the trail names it", topicOf)
       .option("--partition <n>", "of the record", numberOf)
       .option("--offset <n>", "of the record", numberOf)
       .option("--event <id>", "the event's id in their place; reads the timeline")
-      .option("--size <n>", "a signed tree of so many records; default the smallest that has it", numberOf)
-      .option("--reason <text>", "why, for the record")
-      .option("--recipient <name>", "who is given it")
-      .option("--by <name>", "who asks; default the user of the system"),
-  ).action((options: ProveOptions) => (options.check === undefined ? prove(options) : checked(options)));
+      .option("--size <n>", "a signed tree of so many records; default the smallest that has it", countOf)
+      .option("--reason <text>", "why, for the record", textGiven)
+      .option("--recipient <name>", "who is given it", textGiven)
+      .option("--by <name>", "who asks; default the user of the system", nameGiven),
+  ).action((options: ProveOptions) => {
+    const { check, topic, partition, offset, event, size, out } = options;
+    assertAlone({ "--check": check, "what is to be made": topic ?? partition ?? offset ?? event ?? size ?? out });
+    return check === undefined ? prove(options) : checked(options);
+  });
   addCommon(
     command
       .command("consistency")
@@ -201,5 +232,9 @@ export function registerAuditProve(command: Command): void {
       )
       .option("--from <checkpoint>", "TOPIC/PARTITION/SIZE, or a file of the second place that somebody kept")
       .option("--to <checkpoint>", "the same; default the last one of the partition"),
-  ).action((options: ConsistencyOptions) => (options.check === undefined ? consistency(options) : checked(options)));
+  ).action((options: ConsistencyOptions) => {
+    const { check, from, to, out } = options;
+    assertAlone({ "--check": check, "what is to be made": from ?? to ?? out });
+    return check === undefined ? consistency(options) : checked(options);
+  });
 }

@@ -20,14 +20,14 @@ export interface AuditParts {
 
 /**
  * Runs a command over the log, its units and its read models, opened where that is asked for, and closes everything.
- * @throws TRIB_CLI_UNCONFIRMED when something is to be opened and no reason is given.
+ * @throws TRIB_CLI_REASON_MISSING when something is to be opened and no reason is given.
  */
-export function withAudit<Result>(
+export async function withAudit<Result>(
   options: Pick<AccessOptions, "open" | "reason"> & { readonly scan?: boolean },
   work: (parts: AuditParts) => Promise<Result>,
 ): Promise<Result> {
+  assertReason(options);
   return withLog(async ({ log, pool, settings }) => {
-    assertReason(options);
     const codec = await connectCodec(settings);
     const kek = options.open ? kekSettings(settings) : undefined;
     const vault = kek === undefined ? undefined : openVault({ pool, kek });

@@ -6,6 +6,8 @@ import { type TrailKind, trailOf } from "../engine/audit/trail.js";
 import { type AccessOptions, actorOf, shown, surrogateOf, trailKindOf, withAccessOptions } from "./audit-options.js";
 import { withAudit } from "./audit-source.js";
 import { print, printJson } from "./output.js";
+import { withProgress } from "./progress-line.js";
+import { watchedLog } from "./watched-log.js";
 
 interface TrailOptions extends AccessOptions {
   readonly scan?: boolean;
@@ -37,7 +39,17 @@ function printEvent(event: ReadableTrail["events"][number]): void {
   for (const name of event.parked) print(`    PARKED in ${name}`);
 }
 
-/** Units in the order received, each with the events made of it, each with the rows that it changed. */
+function printDelivery(delivery: ReadableTrail["deliveries"][number]): void {
+  const { consumer, destination, status, responseCode, lastAttemptAt, attempts, opened } = delivery;
+  const answer = responseCode === null ? "no answer" : `answered ${responseCode}`;
+  const tried = attempts === 1 ? "" : `  after ${attempts} attempts`;
+  print(
+    `    ${status} to ${consumer} (${destination})  ${lastAttemptAt}  ${answer}${tried}${opened ? "  OPENED" : ""}`,
+  );
+  print(`      delivery ${delivery.deliveryId}  sha256 ${delivery.bodySha256}`);
+}
+
+/** Units in the order received, each with the events made of it, each with the rows it changed and who was sent it. */
 function printTrail({ subject, patients, apart, held, by, units, events, deliveries }: ReadableTrail): void {
   print(`${subject.kind} ${subject.id}  (${events.length} events of ${units.length} units, by ${by})`);
   if (subject.kind === "patient" && patients.length > 1) print(`merged or named with: ${patients.join(" ")}`);
@@ -49,7 +61,11 @@ function printTrail({ subject, patients, apart, held, by, units, events, deliver
   for (const unit of units) {
     print();
     printUnit(unit);
-    for (const event of events) if (event.unit === unit.place) printEvent(event);
+    for (const event of events) {
+      if (event.unit !== unit.place) continue;
+      printEvent(event);
+      for (const delivery of deliveries) if (delivery.place === event.place) printDelivery(delivery);
+    }
   }
   print();
   print(`deliveries to partners: ${deliveries.length}`);
@@ -61,7 +77,7 @@ export function registerAuditTrail(command: Command): void {
     .argument("<kind>", "claim, visit or patient", trailKindOf)
     .argument("<id>", "its surrogate id", surrogateOf)
     .description(
-      "everything that happened: units as received and the answers given, the events made of them, the rows and columns that these changed; recorded as an access",
+      "everything that happened: units as received and the answers given, the events made of them, the rows and columns that these changed, the deliveries made; recorded as an access",
     )
     .option("--scan", "read the whole log, although there is a timeline");
   const told = {
@@ -70,7 +86,9 @@ export function registerAuditTrail(command: Command): void {
   };
   withAccessOptions(trail, told).action((kind: TrailKind, id: string, options: TrailOptions) =>
     withAudit(options, async ({ log, pool, codec, source }) => {
-      const { trail, opened } = await trailOf(source, kind, id);
+      const { trail, opened } = await withProgress(!options.json, "records", ({ tell }) =>
+        trailOf({ ...source, log: watchedLog(source.log, tell) }, kind, id),
+      );
       await recordAccess(log, codec, {
         action: options.open ? "OPEN" : "READ",
         command: "audit trail",

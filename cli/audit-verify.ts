@@ -1,4 +1,4 @@
-import type { Command } from "commander";
+import { type Command, InvalidArgumentError } from "commander";
 import { fingerprint, notaryKey } from "../engine/audit/checkpoint.js";
 import { SecondPlace } from "../engine/audit/second-place.js";
 import { verifyLog } from "../engine/audit/verify.js";
@@ -9,27 +9,38 @@ import { TributaryError } from "../engine/service/errors.js";
 import { notaryFolder } from "../engine/service/notary-process.js";
 import type { Settings } from "../engine/service/settings.js";
 import { withLog } from "./log.js";
+import { assertFolder } from "./misuse.js";
 import { print, printJson, printTable } from "./output.js";
+import { withProgress } from "./progress-line.js";
+import { watchedLog } from "./watched-log.js";
 
 interface VerifyOptions {
   readonly topic?: string;
   readonly segments?: string;
   readonly folder?: string;
-  readonly publicKey?: string;
+  readonly publicKey?: Buffer;
   readonly json?: boolean;
 }
 
-/** Public key whose signatures count: the one given, else that of the installation's own key. */
-export function trustedKey(settings: Settings | undefined, given: string | undefined): Buffer {
-  if (given !== undefined) {
-    if (!/^[0-9a-fA-F]{64}$/.test(given)) {
-      throw new TributaryError(
-        "TRIB_CONFIG_INVALID",
-        "--public-key: 64 hexadecimal digits, as `audit key` prints them.",
-      );
-    }
-    return Buffer.from(given, "hex");
-  }
+/** A raw public key. @throws InvalidArgumentError */
+export function publicKeyOf(text: string): Buffer {
+  if (!/^[0-9a-fA-F]{64}$/.test(text))
+    throw new InvalidArgumentError("64 hexadecimal digits, as `audit key` prints them.");
+  return Buffer.from(text, "hex");
+}
+
+/** A topic of the installation, by its name without prefix. @throws InvalidArgumentError */
+export function topicOf(text: string): string {
+  if (!ownTopics.includes(text)) throw new InvalidArgumentError(`one of ${ownTopics.join(", ")}.`);
+  return text;
+}
+
+/**
+ * Public key whose signatures count: the one given, else that of the installation's own key.
+ * @throws TRIB_CONFIG_INVALID when there is neither.
+ */
+export function trustedKey(settings: Settings | undefined, given: Buffer | undefined): Buffer {
+  if (given !== undefined) return given;
   const seed = settings?.TRIBUTARY_NOTARY_KEY;
   if (seed) return notaryKey(seed).publicKey;
   throw new TributaryError(
@@ -47,25 +58,27 @@ export function registerAuditVerify(command: Command): void {
     .description(
       "read the whole log again and compare it with the notary's hashes and signatures, in the database and outside of it; exit code 3 when a record was changed, left out, inserted or moved, or none could be compared",
     )
-    .option("--topic <topic>", "one topic; default all of the installation")
+    .option("--topic <topic>", "one topic; default all of the installation", topicOf)
     .option("--segments <folder>", "a copy of a broker's log folder in place of the brokers")
     .option("--folder <folder>", "the notary's second place; default NOTARY_FOLDER")
-    .option("--public-key <hex>", "the key whose signatures count; default that of the installation")
+    .option("--public-key <hex>", "the key whose signatures count; default that of the installation", publicKeyOf)
     .option("--json", "one JSON object")
-    .action((options: VerifyOptions) =>
-      withLog(async ({ log, pool, settings }) => {
+    .action(async (options: VerifyOptions) => {
+      assertFolder(options.segments);
+      assertFolder(options.folder);
+      await withLog(async ({ log, pool, settings }) => {
         const { topic } = options;
-        if (topic !== undefined && !ownTopics.includes(topic)) {
-          throw new TributaryError("TRIB_CLI_NOT_FOUND", `--topic: one of ${ownTopics.join(", ")}.`);
-        }
-        const report = await verifyLog({
-          log: options.segments === undefined ? log : copiedLog(options.segments, settings.TOPIC_PREFIX),
-          pool,
-          second: new SecondPlace(options.folder ?? notaryFolder(settings)),
-          journal: await readJournalId(log),
-          topics: topic === undefined ? ownTopics : [topic],
-          keys: [trustedKey(settings, options.publicKey)],
-        });
+        const read = options.segments === undefined ? log : copiedLog(options.segments, settings.TOPIC_PREFIX);
+        const report = await withProgress(!options.json, "records", async ({ tell }) =>
+          verifyLog({
+            log: watchedLog(read, tell),
+            pool,
+            second: new SecondPlace(options.folder ?? notaryFolder(settings)),
+            journal: await readJournalId(log),
+            topics: topic === undefined ? ownTopics : [topic],
+            keys: [trustedKey(settings, options.publicKey)],
+          }),
+        );
         if (!report.ok) process.exitCode = tamperedExitCode;
         if (options.json) {
           printJson(report);
@@ -90,8 +103,8 @@ export function registerAuditVerify(command: Command): void {
         for (const finding of report.partitions.flatMap(({ findings }) => findings)) {
           print(`  ${finding.topic}/${finding.partition}/${finding.offset}  ${finding.what}: ${finding.detail}`);
         }
-      }),
-    );
+      });
+    });
   command
     .command("key")
     .description("the public key of the installation's notary, to be given to whoever verifies")

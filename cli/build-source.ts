@@ -9,7 +9,7 @@ import type { DatedOpener, Decoder } from "../engine/projector/ports.js";
 import { openedEventTypes } from "../engine/projector/roles.js";
 import type { FillOptions } from "../engine/replay/fill.js";
 import type { ConsumerDefinition } from "../engine/service/consumer.js";
-import { decoderOf } from "../engine/service/consumer-process.js";
+import { decoderOf } from "../engine/service/decoder.js";
 import { projectionNamed } from "../engine/service/discover.js";
 import { TributaryError } from "../engine/service/errors.js";
 import { closedOpener, sealedOpener } from "../engine/service/sealed-opener.js";

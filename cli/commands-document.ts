@@ -1,5 +1,6 @@
 import { Command } from "commander";
 import { addCommands } from "./commands.js";
+import { exitCodes } from "./exit-codes.js";
 
 /** `docs/commands.md`: every command with its description and options. */
 export async function commandsDocument(): Promise<string> {
@@ -9,7 +10,13 @@ export async function commandsDocument(): Promise<string> {
     "<!-- Made by `npm run docs` from cli/; a test compares. -->",
     "# Commands",
     "",
-    "`npx tributary <command> --help` says more. Exit codes: 0 done; 1 could not be reached or done; 2 done, but something was refused or differs; 64 wrong call; 78 wrong settings.",
+    "`npx tributary <command> --help` says more. A wrong call is told before any service is asked.",
+    "",
+    "| exit code | |",
+    "| --- | --- |",
+    ...exitCodes.map(([code, meaning]) => `| ${code} | ${meaning} |`),
+    "",
+    "[errors.md](errors.md) has the exit code of each error.",
     "",
   ];
   const describe = (command: Command, path: string) => {

@@ -1,5 +1,6 @@
 import type { Command } from "commander";
 import { type SettingName, settingsSchema } from "../engine/service/settings.js";
+import { maskedUrl } from "./database-address.js";
 import { openInstallation } from "./installation.js";
 import { printJson, printTable } from "./output.js";
 
@@ -8,7 +9,7 @@ const secret = /SECRET|KEK|NOTARY_KEY|PASSWORD|DATABASE_URL/;
 
 function shown(name: string, value: unknown): string | null {
   if (value === undefined || value === null) return null;
-  if (name === "DATABASE_URL") return String(value).replace(/\/\/([^:@/]*):[^@]*@/, "//$1:…@");
+  if (name === "DATABASE_URL") return maskedUrl(String(value));
   if (secret.test(name) && !name.endsWith("_FILE")) return "…";
   if (typeof value !== "object" || Array.isArray(value)) return String(value);
   return Object.entries(value)

@@ -9,12 +9,15 @@ import { openInstallation } from "./installation.js";
 import { print, printJson, printTable } from "./output.js";
 import { withPool } from "./pool.js";
 import { consumerScaffold } from "./scaffold/consumer.js";
+import { deliveryScaffold } from "./scaffold/delivery.js";
 import { writeScaffold } from "./scaffold/write.js";
 
 export function registerConsumers(command: Command): void {
   command
     .command("list")
-    .description("consumers found in consumers/, the read models they keep, and their processes")
+    .description(
+      "consumers found in consumers/, the read models they keep or the events they deliver, and their processes",
+    )
     .option("--json", "one JSON array")
     .action(async (options: { json?: boolean }) => {
       const { settings } = await openInstallation();
@@ -25,13 +28,19 @@ export function registerConsumers(command: Command): void {
         rows.push({
           name,
           projections: definition.project.map((projection) => `${projection.name} v${projection.version}`),
+          delivers: definition.deliver?.events ?? [],
           pids: running.filter((process) => process.name === name).map(({ pid }) => pid),
         });
       }
       if (options.json) printJson(rows);
       else
         printTable(
-          rows.map((row) => ({ ...row, projections: row.projections.join(", "), pids: row.pids.join(", ") || null })),
+          rows.map((row) => ({
+            ...row,
+            projections: row.projections.join(", ") || null,
+            delivers: row.delivers.join(", ") || null,
+            pids: row.pids.join(", ") || null,
+          })),
         );
     });
   command
@@ -42,8 +51,16 @@ export function registerConsumers(command: Command): void {
   command
     .command("new")
     .argument("<name>", "lower-case letters, digits and hyphens")
+    .option("--delivers", "one that delivers to a partner instead: one folder")
     .description("write a consumer and its projection: two folders that run and pass their own spec at once")
-    .action((name: string) => {
+    .action((name: string, options: { delivers?: boolean }) => {
+      if (options.delivers) {
+        writeScaffold(name, deliveryScaffold);
+        print(`Test it:  npx vitest run --project unit consumers/${name}`);
+        print(`Then put ${name}.url and ${name}.whsec into the folder of credentials: docs/delivering.md`);
+        print(`Run it:   npx tributary consumers run ${name}     (or: npx tributary run ${name})`);
+        return;
+      }
       writeScaffold(name, consumerScaffold);
       print(`Test it:  npx vitest run --project unit projections/${name.replaceAll("-", "_")}`);
       print(`Run it:   npx tributary consumers run ${name}     (or: npx tributary run ${name})`);
@@ -52,9 +69,9 @@ export function registerConsumers(command: Command): void {
     .command("grants")
     .argument("<name>", "consumer")
     .description("the Postgres role and the Kafka rights of a consumer, derived from its definition, as statements")
-    .action((name: string) =>
-      withPool(async (pool, { settings }) => {
-        const definition = await loadConsumer(name);
+    .action(async (name: string) => {
+      const definition = await loadConsumer(name);
+      await withPool(async (pool, { settings }) => {
         const { notarize } = definition;
         if (notarize) {
           print(printNotaryGrants({ ...definition, notarize }, settings.TOPIC_PREFIX));
@@ -63,6 +80,6 @@ export function registerConsumers(command: Command): void {
         const builds = (await listBuilds(pool)).filter(({ consumer }) => consumer === name);
         const schemas = builds.map(({ schema }) => schema);
         print(printGrants(definition, { schemas, topicPrefix: settings.TOPIC_PREFIX }));
-      }),
-    );
+      });
+    });
 }

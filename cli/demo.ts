@@ -4,13 +4,13 @@ import type { PlayResult } from "../demo/deliver.js";
 import { intakeCounts } from "../engine/intake/journal.js";
 import { awaitProjections } from "../engine/projector/await.js";
 import { allProjections } from "../engine/service/discover.js";
-import { requireSetting } from "../engine/service/settings.js";
 import { withEverything } from "./demo/everything.js";
 import { examine } from "./demo/examination.js";
 import { DemoHistory } from "./demo/history.js";
 import { play } from "./demo/play.js";
 import { printSummary } from "./demo/summary.js";
 import { compareCounts, compareRegions } from "./demo/truth.js";
+import { countOf } from "./instant.js";
 import { withLog } from "./log.js";
 import { print, printTable } from "./output.js";
 import { ownCommand } from "./own-process.js";
@@ -19,8 +19,8 @@ interface DemoOptions {
   readonly once?: boolean;
   readonly audit?: boolean;
   readonly seed: string;
-  readonly patients: string;
-  readonly days: string;
+  readonly patients: number;
+  readonly days: number;
 }
 
 const seconds = (since: number) => `${((performance.now() - since) / 1000).toFixed(1)} s`;
@@ -30,8 +30,8 @@ export function registerDemo(command: Command): void {
   command
     .option("--once", "end when it is done: exit code 0 when everything was right, 2 when not")
     .option("--seed <text>", "seed of the region", "demo")
-    .option("--patients <n>", "people who live there", "2000")
-    .option("--days <n>", "days over which their matters begin", "1")
+    .option("--patients <n>", "people who live there", countOf, 2_000)
+    .option("--days <n>", "days over which their matters begin", countOf, 1)
     .option(
       "--audit",
       "play instead an examiner's question: why a claim was paid on a day although it was later reversed",
@@ -71,12 +71,12 @@ async function demoAudit(): Promise<void> {
 
 /** Plays the region, waits for the read models, prints them, and says whether all is right. */
 function playAndCompare(home: string, options: DemoOptions): Promise<boolean> {
-  return withLog(async ({ log, pool, settings }) => {
+  return withLog(async ({ log, pool, database }) => {
     const history = new DemoHistory(home);
     const { region, again } = history.begin({
       seed: options.seed,
-      patients: Number(options.patients),
-      days: Number(options.days),
+      patients: options.patients,
+      days: options.days,
     });
     for (const interrupted of history.unfinished(region)) {
       print(`resumed   the region of ${interrupted.options.patients} people whose playing was interrupted`);
@@ -94,7 +94,7 @@ function playAndCompare(home: string, options: DemoOptions): Promise<boolean> {
     history.finish(region);
     const after = await intakeCounts(pool);
     print();
-    await printSummary(pool, after, requireSetting(settings, "DATABASE_URL"));
+    await printSummary(pool, after, database.psql);
 
     const problems = [
       ...answersThatSurprise(result, again),

@@ -1,15 +1,18 @@
-import { type Command, Option } from "commander";
+import { type Command, InvalidArgumentError, Option } from "commander";
 import { recordAccess } from "../engine/audit/access.js";
 import { type Codec, schemaIdOf } from "../engine/log/codec.js";
 import type { IncomingRecord, Log } from "../engine/log/log.js";
 import { parsePosition, positionHeader } from "../engine/log/position.js";
 import { connectCodec } from "../engine/log/registry.js";
 import { entities, entityOfTopic, eventsTopic } from "../engine/log/schemas.js";
+import type { EventPlace } from "../engine/projector/decisions.js";
 import { TributaryError } from "../engine/service/errors.js";
-import { actorOf } from "./audit-options.js";
+import { actorOf, surrogateOf } from "./audit-options.js";
 import { countOf } from "./instant.js";
 import { withLog } from "./log.js";
 import { print, printJson } from "./output.js";
+import { placeOf } from "./parked-requests.js";
+import { nameGiven, textGiven } from "./texts.js";
 
 interface Shown {
   readonly topic: string;
@@ -93,15 +96,23 @@ async function* recent(
   }
 }
 
+/** A place in a topic of events. @throws InvalidArgumentError */
+function eventPlaceOf(text: string): EventPlace {
+  const place = placeOf(text);
+  const topics: readonly string[] = entities.map(eventsTopic);
+  if (!topics.includes(place.topic)) throw new InvalidArgumentError(`topics of events are ${topics.join(", ")}.`);
+  return place;
+}
+
 export function registerEvents(command: Command): void {
   command
     .command("tail")
     .description("the last events of each partition, oldest first by recorded time; recorded as an access")
     .addOption(new Option("--entity <entity>", "of one entity").choices([...entities]))
     .option("--last <n>", "events a partition", countOf, 5)
-    .option("--key <id>", "of one entity's id")
-    .option("--reason <text>", "why, for the record")
-    .option("--by <name>", "who asks; default the user of the system")
+    .option("--key <id>", "of one entity's id", surrogateOf)
+    .option("--reason <text>", "why, for the record", textGiven)
+    .option("--by <name>", "who asks; default the user of the system", nameGiven)
     .option("--json", "one JSON object a line")
     .action((options: Asked & { entity?: (typeof entities)[number]; last: number; key?: string }) =>
       withLog(async ({ log, settings }) => {
@@ -128,27 +139,25 @@ export function registerEvents(command: Command): void {
     );
   command
     .command("show")
-    .argument("<place>", "topic/partition/offset")
+    .argument("<place>", "topic/partition/offset", eventPlaceOf)
     .description("one event, decoded, as JSON; recorded as an access")
-    .option("--reason <text>", "why, for the record")
-    .option("--by <name>", "who asks; default the user of the system")
-    .action((place: string, options: Asked) =>
+    .option("--reason <text>", "why, for the record", textGiven)
+    .option("--by <name>", "who asks; default the user of the system", nameGiven)
+    .action((place: EventPlace, options: Asked) =>
       withLog(async ({ log, settings }) => {
-        const [, topic = "", partition, offset] = /^(.+)\/(\d+)\/(\d+)$/.exec(place) ?? [];
-        const marks = topic === "" ? [] : await log.watermarks(topic);
-        const there = marks.find((mark) => mark.partition === Number(partition));
-        const at = Number(offset);
+        const { topic, partition, offset: at } = place;
+        const there = (await log.watermarks(topic)).find((mark) => mark.partition === partition);
         const codec = await connectCodec(settings);
         const to = there && at >= there.low && at < there.high ? at + 1 : at;
-        for await (const records of log.read(topic, Number(partition), at, to)) {
+        for await (const records of log.read(topic, partition, at, to)) {
           for (const record of records) {
-            const event = await shown(codec, topic, Number(partition), record);
+            const event = await shown(codec, topic, partition, record);
             await recordLook(log, codec, "events show", [event], options);
             print(JSON.stringify(event, null, 2));
             return;
           }
         }
-        throw new TributaryError("TRIB_CLI_NOT_FOUND", `There is no event at ${place}.`);
+        throw new TributaryError("TRIB_CLI_NOT_FOUND", `There is no event at ${topic}/${partition}/${at}.`);
       }),
     );
 }

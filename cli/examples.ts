@@ -135,6 +135,10 @@ const examples: Readonly<Record<string, readonly (readonly [call: string, what: 
       "tributary audit as-of claims --at 2026-03-31T23:59:59.999Z --effective-at 2026-01-31T23:59:59.999Z",
       "what was known when March ended to have happened in January and before",
     ],
+    [
+      'tributary audit as-of claims --at 2026-01-31T23:59:59.999Z --open --reason "appeal 17"',
+      "with the columns that identify a person",
+    ],
     ["tributary audit as-of --drop as_of_claims_7", "it can be built again"],
   ],
   "audit diff": [
@@ -152,9 +156,15 @@ const examples: Readonly<Record<string, readonly (readonly [call: string, what: 
     ["tributary audit package period 2026-01-01T00:00:00Z 2026-01-02T00:00:00Z", "all of a day in UTC"],
   ],
   "audit verifier": [["tributary audit verifier /media/usb", "two files that need nothing else"]],
-  "audit access": [["tributary audit access --fhir > audit-events.ndjson", "for an audit record repository"]],
+  "audit access": [
+    ["tributary audit access --who ada --action OPEN --since 2026-01-01", "what one of us opened this year"],
+    ["tributary audit access --fhir > audit-events.ndjson", "for an audit record repository"],
+  ],
   "audit disclosures": [
-    ["tributary audit disclosures 1f0d2a5e-0000-0000-0000-000000000000", "what the patient may ask for"],
+    [
+      "tributary audit disclosures 1f0d2a5e-0000-0000-0000-000000000000 --only disclosures",
+      "the account that a patient may ask for",
+    ],
   ],
   "audit verify": [
     ["tributary audit verify", "exit code 0, or 3 with the first break"],

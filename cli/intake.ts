@@ -10,6 +10,7 @@ import { withLog } from "./log.js";
 import { print, printJson, printTable } from "./output.js";
 import { withPool } from "./pool.js";
 import { registerRetranslate } from "./retranslate.js";
+import { nameGiven, textGiven } from "./texts.js";
 
 interface ListOptions {
   readonly partner?: string;
@@ -17,6 +18,8 @@ interface ListOptions {
   readonly rejected?: boolean;
   readonly limit?: number;
   readonly sealed?: boolean;
+  readonly reason?: string;
+  readonly by?: string;
   readonly json?: boolean;
 }
 
@@ -49,6 +52,8 @@ export function registerIntake(command: Command): void {
     .option("--rejected", "only what was rejected")
     .option("--limit <n>", "at most so many", countOf)
     .option("--sealed", "open nothing: neither hash nor control id")
+    .option("--reason <text>", "why, for the record", textGiven)
+    .option("--by <name>", "who asks; default the user of the system", nameGiven)
     .option("--json", "one JSON object a line")
     .action((options: ListOptions) =>
       withLog(async ({ log, pool, settings }) => {
@@ -67,7 +72,8 @@ export function registerIntake(command: Command): void {
             subject: { kind: "unit", id: "journal" },
             patients: [],
             bulk: { opened: true },
-            actor: actorOf(undefined),
+            reason: options.reason,
+            actor: actorOf(options.by),
           });
         }
         try {

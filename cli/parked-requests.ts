@@ -4,12 +4,15 @@ import { type Command, InvalidArgumentError } from "commander";
 import type { EventPlace, RequestedAction } from "../engine/projector/decisions.js";
 import { listParked, mayBeParked, showParked } from "../engine/projector/parked.js";
 import { type RequestOutcome, requestDecisions, requestOutcomes } from "../engine/projector/requests.js";
+import { keeperNamed } from "../engine/service/discover.js";
 import { TributaryError } from "../engine/service/errors.js";
 import type { Pool } from "../engine/store/pool.js";
 import { confirm } from "./confirm.js";
 import { secondsOf } from "./instant.js";
+import { assertAlone, misuse } from "./misuse.js";
 import { printJson, printTable } from "./output.js";
 import { withPool } from "./pool.js";
+import { nameGiven, textGiven } from "./texts.js";
 
 interface RequestOptions {
   readonly reason?: string;
@@ -30,7 +33,7 @@ export function placeOf(text: string): EventPlace {
 const nameOf = ({ topic, partition, offset }: EventPlace) => `${topic}/${partition}/${offset}`;
 
 const nothingParked = (projection: string, where: string) =>
-  new TributaryError("TRIB_CLI_NOT_FOUND", `Nothing of ${projection} is parked ${where}.`);
+  new TributaryError("TRIB_CLI_NOT_FOUND", `Nothing of ${projection} is parked${where && ` ${where}`}.`);
 
 async function assertParked(pool: Pool, projection: string, place: EventPlace): Promise<void> {
   const found = await showParked(pool, { projection, ...place });
@@ -76,7 +79,7 @@ async function ask(
 
 const withShared = (command: Command) =>
   command
-    .option("--by <name>", "who decides, for the audit; default the name you are logged in with")
+    .option("--by <name>", "who decides, for the audit; default the name you are logged in with", nameGiven)
     .option("--timeout <seconds>", "give up waiting after this time; it stays asked for", secondsOf, 60)
     .option("--no-wait", "return once it is asked for")
     .option("--json", "one JSON array");
@@ -85,7 +88,7 @@ const withReason = (command: Command) =>
   command
     .argument("<projection>")
     .argument("<place>", "topic/partition/offset of the event", placeOf)
-    .requiredOption("--reason <text>", "why, for the audit")
+    .requiredOption("--reason <text>", "why, for the audit", textGiven)
     .option("--yes", "don't ask");
 
 export function registerParkedRequests(command: Command): void {
@@ -97,12 +100,18 @@ export function registerParkedRequests(command: Command): void {
       .description("apply a parked event again, and what waits behind it, in order; exit code 2 when it parks again")
       .option("--all", "every parked key of the projection")
       .option("--code <code>", "every key parked for this reason")
-      .option("--reason <text>", "why, for the audit"),
+      .option("--reason <text>", "why, for the audit", textGiven),
   ).action(
-    (projection: string, place: EventPlace | undefined, options: RequestOptions & { all?: true; code?: string }) =>
-      withPool(async (pool) => {
-        if ([place, options.all, options.code].filter(Boolean).length !== 1)
-          throw new InvalidArgumentError("one of a place, --all or --code is needed.");
+    async (
+      projection: string,
+      place: EventPlace | undefined,
+      options: RequestOptions & { all?: true; code?: string },
+    ) => {
+      assertAlone({ "a place": place, "--all": options.all, "--code": options.code });
+      if (!place && !options.all && options.code === undefined)
+        throw misuse("One of a place, --all or --code is needed.");
+      await keeperNamed(projection);
+      await withPool(async (pool) => {
         if (place) await assertParked(pool, projection, place);
         const places = place
           ? [place]
@@ -111,27 +120,30 @@ export function registerParkedRequests(command: Command): void {
             );
         if (places.length === 0) throw nothingParked(projection, options.code ? `for ${options.code}` : "");
         await ask(pool, projection, "retry", places, options);
-      }),
+      });
+    },
   );
   withShared(
     withReason(
       command.command("skip").description("never apply a parked event; what waits behind it is applied, in order"),
     ),
-  ).action((projection: string, place: EventPlace, options: RequestOptions) =>
-    withPool(async (pool) => {
+  ).action(async (projection: string, place: EventPlace, options: RequestOptions) => {
+    await keeperNamed(projection);
+    await withPool(async (pool) => {
       await assertParked(pool, projection, place);
       await confirm(`The event at ${nameOf(place)} will never be part of ${projection}.`, options.yes);
       await ask(pool, projection, "skip", [place], options);
-    }),
-  );
+    });
+  });
   withShared(
     withReason(
       command
         .command("park")
         .description("park the key of an event that stops the projection, without applying it; the others go on"),
     ),
-  ).action((projection: string, place: EventPlace, options: RequestOptions) =>
-    withPool(async (pool) => {
+  ).action(async (projection: string, place: EventPlace, options: RequestOptions) => {
+    await keeperNamed(projection);
+    await withPool(async (pool) => {
       if (!(await mayBeParked(pool, { projection, ...place })))
         throw new TributaryError(
           "TRIB_PROJECT_REQUEST_REFUSED",
@@ -139,6 +151,6 @@ export function registerParkedRequests(command: Command): void {
         );
       await confirm(`The key of the event at ${nameOf(place)} will be held back in ${projection}.`, options.yes);
       await ask(pool, projection, "park", [place], options);
-    }),
-  );
+    });
+  });
 }

@@ -1,24 +1,25 @@
 import type { Command } from "commander";
 import type { EventPlace } from "../engine/projector/decisions.js";
 import { listParked, showParked } from "../engine/projector/parked.js";
-import { projectionNamed } from "../engine/service/discover.js";
+import { keeperNamed } from "../engine/service/discover.js";
 import { TributaryError } from "../engine/service/errors.js";
 import { countOf } from "./instant.js";
 import { print, printJson, printTable } from "./output.js";
 import { placeOf, registerParkedRequests } from "./parked-requests.js";
 import { withPool } from "./pool.js";
+import { textGiven } from "./texts.js";
 
 export function registerParked(command: Command): void {
   command
     .command("list")
-    .description("every parked key: where, since when, why")
-    .option("--projection <name>", "of one projection")
-    .option("--key <id>", "of one entity")
+    .description("every parked key, of read models and of deliveries: where, since when, why")
+    .option("--projection <name>", "of one projection, or one delivering consumer")
+    .option("--key <id>", "of one entity", textGiven)
     .option("--limit <n>", "at most so many; standard error says when there are more", countOf, 1_000)
     .option("--json", "one JSON array")
     .action(async (options: { projection?: string; key?: string; limit: number; json?: boolean }) => {
       // Nothing parked of a name that is none would look like good news.
-      if (options.projection !== undefined) await projectionNamed(options.projection);
+      if (options.projection !== undefined) await keeperNamed(options.projection);
       await withPool(async (pool) => {
         const { json, limit: _, ...filter } = options;
         const most = options.limit;
@@ -46,8 +47,9 @@ export function registerParked(command: Command): void {
     .argument("<place>", "topic/partition/offset, as `parked list` prints it", placeOf)
     .description("one parked key with its reason")
     .option("--json", "one JSON object")
-    .action((projection: string, place: EventPlace, options: { json?: boolean }) =>
-      withPool(async (pool) => {
+    .action(async (projection: string, place: EventPlace, options: { json?: boolean }) => {
+      await keeperNamed(projection);
+      await withPool(async (pool) => {
         const found = await showParked(pool, { projection, ...place });
         if (!found)
           throw new TributaryError(
@@ -56,7 +58,7 @@ export function registerParked(command: Command): void {
           );
         if (options.json) printJson(found);
         else for (const [name, value] of Object.entries(found)) print(`${name.padEnd(12)}${value ?? "-"}`);
-      }),
-    );
+      });
+    });
   registerParkedRequests(command);
 }

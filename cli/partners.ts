@@ -74,8 +74,8 @@ export function registerPartners(command: Command): void {
 const shortened = (text: string) => (text.length > 40 ? `${text.slice(0, 39)}…` : text);
 
 async function addPartner(connectorName: string, partner: string, options: AddOptions): Promise<void> {
-  const { settings } = await openInstallation();
   const connector = await loadConnector(connectorName);
+  const { settings } = await openInstallation();
   const place = `producers/${connectorName}/partners/${partner}.json`;
   if (!/^[a-z][a-z0-9-]{0,39}$/.test(partner) || partner === "generic" || existsSync(join(repositoryRoot, place)))
     throw new TributaryError("TRIB_CLI_NAME_INVALID", `${place} can't be written: the name is taken, or can't be one.`);
@@ -103,6 +103,7 @@ async function addPartner(connectorName: string, partner: string, options: AddOp
 const restartMilliseconds = 60_000;
 
 async function restart(name: string): Promise<void> {
+  await loadConnector(name);
   const { settings } = await openInstallation();
   const find = () => registered(settings.TRIBUTARY_HOME).find((one) => one.kind === "connector" && one.name === name);
   const before = find();

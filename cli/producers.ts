@@ -1,9 +1,9 @@
 import type { Command } from "commander";
 import { connectorNames, loadConnector, loadProfiles } from "../engine/service/discover.js";
-import { TributaryError } from "../engine/service/errors.js";
 import { registered } from "../engine/service/registration.js";
 import { runInForeground } from "./foreground.js";
 import { openInstallation } from "./installation.js";
+import { misuse } from "./misuse.js";
 import { print, printJson, printTable } from "./output.js";
 import { registerPartners } from "./partners.js";
 import { connectorScaffold } from "./scaffold/connector.js";
@@ -55,10 +55,7 @@ export function registerProducers(command: Command): void {
 
 function newConnector(name: string, like: string | undefined): void {
   if (like !== undefined && !connectorNames().includes(like)) {
-    throw new TributaryError(
-      "TRIB_CLI_NOT_FOUND",
-      `There is no connector ${like}. There are: ${connectorNames().join(", ")}.`,
-    );
+    throw misuse(`There is no connector ${like}. There are: ${connectorNames().join(", ")}.`);
   }
   const written = writeScaffold(name, like === undefined ? connectorScaffold : (own) => connectorCopy(own, like));
   formatFiles(written);

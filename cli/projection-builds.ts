@@ -18,6 +18,7 @@ import { withLog } from "./log.js";
 import { print, printJson, printTable } from "./output.js";
 import { ranWithFlags } from "./own-process.js";
 import { RebuildReport } from "./rebuild-report.js";
+import { nameGiven, textGiven } from "./texts.js";
 
 const notFound = (what: string) => new TributaryError("TRIB_CLI_NOT_FOUND", what);
 
@@ -31,6 +32,7 @@ interface RebuildOptions {
 }
 
 async function rebuild(name: string, options: RebuildOptions): Promise<void> {
+  await projectionNamed(name);
   if (await ranWithFlags(rebuildFlags)) return;
   const report = new RebuildReport(options.json !== true);
   await withBuildSource(name, options, async ({ source, log, codec }) => {
@@ -122,7 +124,10 @@ async function putInPlace(name: string, command: "swap" | "rollback", options: B
 
 async function drop(name: string, options: BuildOptions): Promise<void> {
   await withLog(async ({ log, pool, settings }) => {
-    const builds = (await listBuilds(pool, name)).filter(({ build, state }) =>
+    const all = await listBuilds(pool, name);
+    // One whose folder is gone may still have builds.
+    if (all.length === 0) await projectionNamed(name);
+    const builds = all.filter(({ build, state }) =>
       options.build === undefined ? state === "previous" : build === options.build,
     );
     if (builds.length === 0) throw notFound(`Projection ${name} has no build ${options.build ?? "that is previous"}.`);
@@ -154,8 +159,8 @@ export function registerProjectionBuilds(command: Command): void {
     .option("--no-swap", "stop before the views are put on it")
     .option("--rate <n>", "most events a second", countOf)
     .option("--connections <n>", "most connections that write at once", countOf, 2)
-    .option("--reason <text>", "why, for the record")
-    .option("--by <name>", "who does it; default the user of the system")
+    .option("--reason <text>", "why, for the record", textGiven)
+    .option("--by <name>", "who does it; default the user of the system", nameGiven)
     .option("--json", "one JSON object in the end")
     .action(rebuild);
   command
@@ -165,23 +170,23 @@ export function registerProjectionBuilds(command: Command): void {
       "put the views on the build that was made last, in one transaction; the one before is fed on; recorded as an access",
     )
     .option("--build <n>", "another build", countOf)
-    .option("--reason <text>", "why, for the record")
-    .option("--by <name>", "who does it; default the user of the system")
+    .option("--reason <text>", "why, for the record", textGiven)
+    .option("--by <name>", "who does it; default the user of the system", nameGiven)
     .action((name: string, options: BuildOptions) => putInPlace(name, "swap", options));
   command
     .command("rollback")
     .argument("<name>", "projection")
     .description("put the views back on the build that was current before, which is as fresh; recorded as an access")
-    .option("--reason <text>", "why, for the record")
-    .option("--by <name>", "who does it; default the user of the system")
+    .option("--reason <text>", "why, for the record", textGiven)
+    .option("--by <name>", "who does it; default the user of the system", nameGiven)
     .action((name: string, options: BuildOptions) => putInPlace(name, "rollback", options));
   command
     .command("drop")
     .argument("<name>", "projection")
     .description("drop the builds that were current before: there is no way back to them; recorded as an access")
     .option("--build <n>", "another build that is not current", countOf)
-    .option("--reason <text>", "why, for the record")
-    .option("--by <name>", "who does it; default the user of the system")
+    .option("--reason <text>", "why, for the record", textGiven)
+    .option("--by <name>", "who does it; default the user of the system", nameGiven)
     .option("--yes", "don't ask")
     .action(drop);
 }

@@ -5,6 +5,7 @@ import { TributaryError } from "../engine/service/errors.js";
 import { actorOf } from "./audit-options.js";
 import { withLog } from "./log.js";
 import { print, printTable } from "./output.js";
+import { nameGiven, textGiven } from "./texts.js";
 
 /** Seconds after which Postgres gives a query up. */
 const longestSeconds = 60;
@@ -17,8 +18,8 @@ export function registerProjectionQuery(command: Command): void {
     .description(
       "ask the read models as an analyst may: nothing that identifies a person, and nothing can be changed; recorded as an access, without the statement",
     )
-    .option("--reason <text>", "why, for the record")
-    .option("--by <name>", "who asks; default the user of the system")
+    .option("--reason <text>", "why, for the record", textGiven)
+    .option("--by <name>", "who asks; default the user of the system", nameGiven)
     .option("--json", "one JSON object a row, as Postgres writes it; not for EXPLAIN and SHOW")
     .action((sql: string, options: { reason?: string; by?: string; json?: boolean }) =>
       withLog(async ({ log, pool, settings }) => {

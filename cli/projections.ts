@@ -12,8 +12,8 @@ import { openedEventTypes } from "../engine/projector/roles.js";
 import type { SettingEvent } from "../engine/projector/setting-events.js";
 import { buildStatuses } from "../engine/projector/status.js";
 import { type RowDifference, verifyProjection } from "../engine/projector/verify.js";
-import { decoderOf } from "../engine/service/consumer-process.js";
-import { allProjections } from "../engine/service/discover.js";
+import { decoderOf } from "../engine/service/decoder.js";
+import { allProjections, projectionNamed } from "../engine/service/discover.js";
 import { TributaryError } from "../engine/service/errors.js";
 import { sealedOpener } from "../engine/service/sealed-opener.js";
 import { kekSettings } from "../engine/service/settings.js";
@@ -22,8 +22,11 @@ import { actorOf } from "./audit-options.js";
 import { secondsOf } from "./instant.js";
 import { withLog } from "./log.js";
 import { print, printJson, printTable } from "./output.js";
+import { withProgress } from "./progress-line.js";
 import { registerProjectionBuilds } from "./projection-builds.js";
 import { registerProjectionQuery } from "./projection-query.js";
+import { nameGiven, textGiven } from "./texts.js";
+import { watchedLog } from "./watched-log.js";
 
 /**
  * The build that the definition here is about: the current one, or while a new version is on its way the newest of it.
@@ -88,13 +91,12 @@ export function registerProjections(command: Command): void {
     .description(
       "recompute the current build (of a version that is on its way, its newest) from the whole log and compare every row; names the events that should have set what differs; recorded as an access; exit code 2 when one does",
     )
-    .option("--reason <text>", "why, for the record")
-    .option("--by <name>", "who does it; default the user of the system")
+    .option("--reason <text>", "why, for the record", textGiven)
+    .option("--by <name>", "who does it; default the user of the system", nameGiven)
     .option("--json", "one JSON object")
-    .action((name: string, options: { reason?: string; by?: string; json?: boolean }) =>
-      withLog(async ({ log, pool, settings }) => {
-        const projection = (await allProjections()).find((one) => one.name === name);
-        if (!projection) throw new TributaryError("TRIB_CLI_NOT_FOUND", `There is no projection ${name}.`);
+    .action(async (name: string, options: { reason?: string; by?: string; json?: boolean }) => {
+      const { projection } = await projectionNamed(name);
+      await withLog(async ({ log, pool, settings }) => {
         const build = await verifiedBuild(pool, projection);
         const codec = await connectCodec(settings);
         await recordAccess(log, codec, {
@@ -110,15 +112,10 @@ export function registerProjections(command: Command): void {
         const decisions = new Decisions(auditDecisions(log, codec), name);
         await decisions.load();
         try {
-          const verification = await verifyProjection({
-            projection,
-            build,
-            log,
-            pool,
-            decoder: projection.topic === undefined ? decoderOf(codec) : (codecOfOthers(settings) as Decoder),
-            opener,
-            decisions,
-          });
+          const decoder = projection.topic === undefined ? decoderOf(codec) : (codecOfOthers(settings) as Decoder);
+          const verification = await withProgress(!options.json, "records", ({ tell }) =>
+            verifyProjection({ projection, build, log: watchedLog(log, tell), pool, decoder, opener, decisions }),
+          );
           if (options.json) printJson({ build: build.build, version: build.version, ...verification });
           else {
             if (build.state !== "current")
@@ -134,6 +131,6 @@ export function registerProjections(command: Command): void {
         } finally {
           opener.close();
         }
-      }),
-    );
+      });
+    });
 }

@@ -5,7 +5,7 @@ import { type Retranslated, retranslate } from "../engine/intake/retranslate.js"
 import { readJournalId } from "../engine/log/genesis.js";
 import { connectCodec } from "../engine/log/registry.js";
 import { awaitProjections } from "../engine/projector/await.js";
-import { allProjections } from "../engine/service/discover.js";
+import { allProjections, loadConnector } from "../engine/service/discover.js";
 import { TributaryError } from "../engine/service/errors.js";
 import { kekSettings, requireSetting } from "../engine/service/settings.js";
 import { openTranslator } from "../engine/service/translator.js";
@@ -14,7 +14,9 @@ import { actorOf } from "./audit-options.js";
 import { confirm } from "./confirm.js";
 import { instantOf, secondsOf } from "./instant.js";
 import { withLog } from "./log.js";
+import { misuse } from "./misuse.js";
 import { print, printJson, printTable } from "./output.js";
+import { nameGiven, textGiven } from "./texts.js";
 
 interface RetranslateCommand {
   readonly reason: string;
@@ -40,14 +42,14 @@ export function registerRetranslate(command: Command): void {
   command
     .command("retranslate")
     .description("translate units of the journal again, as connectors and profiles are now, and tell what differs")
-    .requiredOption("--reason <text>", "why, for the audit and the journal; no name in it")
+    .requiredOption("--reason <text>", "why, for the audit and the journal; no name in it", textGiven)
     .option("--partner <name>", "units of one partner")
     .option("--connector <name>", "units of one connector")
     .option("--code <code>", "units that were rejected with this code, instead of the accepted ones")
     .option("--since <time>", "received at or after", instantOf)
     .option("--until <time>", "received before", instantOf)
     .option("--dry-run", "only show what would differ, by event type")
-    .option("--by <name>", "who decides, for the audit; default the name you are logged in with")
+    .option("--by <name>", "who decides, for the audit; default the name you are logged in with", nameGiven)
     .option("--timeout <seconds>", "give up waiting for the read models after this time", secondsOf, 600)
     .option("--yes", "don't ask")
     .option("--json", "one JSON object")
@@ -55,9 +57,11 @@ export function registerRetranslate(command: Command): void {
       "after",
       "\nNothing that was written changes: what differs is told anew, in the place of what it supersedes. Interrupted, the same command goes on where it stopped. Start with --dry-run.",
     )
-    .action((options: RetranslateCommand) =>
-      withLog(async ({ log, pool, settings }) => {
-        const { reason, partner, connector, code, since, until, dryRun = false } = options;
+    .action(async (options: RetranslateCommand) => {
+      const { reason, partner, connector, code, since, until, dryRun = false } = options;
+      if (connector !== undefined) await loadConnector(connector);
+      if (since !== undefined && until !== undefined && since >= until) throw misuse("--until comes after --since.");
+      await withLog(async ({ log, pool, settings }) => {
         if (!dryRun)
           await confirm("What differs is told to every read model. See it first with --dry-run.", options.yes);
         const codec = await connectCodec(settings);
@@ -114,6 +118,6 @@ export function registerRetranslate(command: Command): void {
           await Promise.allSettled([...translators.values()].map(async (opened) => (await opened).close()));
           vault.close();
         }
-      }),
-    );
+      });
+    });
 }

@@ -1,5 +1,5 @@
 import type { Command } from "commander";
-import { loadConsumer } from "../engine/service/discover.js";
+import { connectorNames, consumerNames, loadConsumer } from "../engine/service/discover.js";
 import { createLogger } from "../engine/service/logger.js";
 import { processSpecs } from "../engine/service/prepare.js";
 import { register } from "../engine/service/registration.js";
@@ -8,6 +8,14 @@ import { startSupervisor } from "../engine/service/supervisor.js";
 import { watchVersions } from "../engine/service/version-swaps.js";
 import { openPool } from "../engine/store/pool.js";
 import { openInstallation } from "./installation.js";
+import { misuse } from "./misuse.js";
+
+/** @throws TRIB_CLI_MISUSED naming what isn't there, before anything is prepared. */
+function assertProcesses(names: readonly string[]): void {
+  const known = ["publisher", ...connectorNames(), ...consumerNames()];
+  const unknown = names.filter((name) => !known.includes(name));
+  if (unknown.length > 0) throw misuse(`There is no ${unknown.join(", ")}. There are: ${known.join(", ")}.`);
+}
 
 export function registerRun(command: Command): void {
   command
@@ -17,6 +25,7 @@ export function registerRun(command: Command): void {
       "\nEach process writes to TRIBUTARY_HOME/logs/<name>.log. `tributary down` ends them from elsewhere.",
     )
     .action(async (names: string[]) => {
+      assertProcesses(names);
       const installation = await openInstallation();
       const home = installation.settings.TRIBUTARY_HOME;
       const logger = createLogger("run", installation.settings.LOG_LEVEL);

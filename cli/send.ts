@@ -1,4 +1,3 @@
-import { readFileSync } from "node:fs";
 import { type Command, InvalidArgumentError } from "commander";
 import type { Address, SendLine } from "../engine/intake/connector.js";
 import { loadConnector, loadProfiles } from "../engine/service/discover.js";
@@ -6,6 +5,7 @@ import { TributaryError } from "../engine/service/errors.js";
 import { registered } from "../engine/service/registration.js";
 import { readSettingsLike } from "../engine/service/settings.js";
 import { openInstallation } from "./installation.js";
+import { readGiven } from "./misuse.js";
 import { print, printJson } from "./output.js";
 import { addProofOptions, type ProofOptions, proofOf } from "./partner-proof.js";
 
@@ -13,6 +13,12 @@ function positive(text: string): number {
   const value = Number(text);
   if (!(value > 0)) throw new InvalidArgumentError("a number above zero is needed.");
   return value;
+}
+
+/** @throws InvalidArgumentError */
+function urlOf(text: string): string {
+  if (!URL.canParse(text)) throw new InvalidArgumentError("an address, as mllp://host:port or http://host:port.");
+  return text;
 }
 
 /** One answer, for people. */
@@ -29,7 +35,7 @@ export function registerSend(command: Command): void {
     .requiredOption("--to <connector>", "connector (see `producers list`)")
     .option("--partner <partner>", "partner that sends", "generic")
     .option("--rate <n>", "units a second at most", positive)
-    .option("--url <url>", "address of the connector; default: that of the running one")
+    .option("--url <url>", "address of the connector; default: that of the running one", urlOf)
     .option("--json", "one JSON object a unit")
     .addHelpText(
       "after",
@@ -40,13 +46,13 @@ export function registerSend(command: Command): void {
         files: string[],
         options: ProofOptions & { to: string; partner: string; rate?: number; url?: string; json?: boolean },
       ) => {
-        const { settings } = await openInstallation();
         const connector = await loadConnector(options.to);
+        const contents = files.map((file) => ({ file, bytes: readGiven(file) }));
+        const { settings } = await openInstallation();
         const profile = loadProfiles(connector, false).get(options.partner);
         const { settingsOf } = connector;
         const own = settingsOf === undefined ? settings : readSettingsLike(options.to, settingsOf);
         const proof = proofOf(profile, options, own);
-        const contents = files.map((file) => ({ file, bytes: readInput(file) }));
         const addresses = options.url
           ? [{ protocol: new URL(options.url).protocol.replace(":", ""), url: options.url }]
           : runningAddresses(settings.TRIBUTARY_HOME, options.to);
@@ -69,15 +75,6 @@ export function registerSend(command: Command): void {
         process.exitCode = rejected > 0 ? 2 : 0;
       },
     );
-}
-
-/** @throws TRIB_CLI_FILE_UNREADABLE */
-export function readInput(file: string): Buffer {
-  try {
-    return readFileSync(file);
-  } catch {
-    throw new TributaryError("TRIB_CLI_FILE_UNREADABLE", `The file ${file} can't be read.`);
-  }
 }
 
 function runningAddresses(home: string, connector: string): readonly Address[] {

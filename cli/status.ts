@@ -5,7 +5,7 @@ import { print, printJson, printTable } from "./output.js";
 
 export function registerStatus(command: Command): void {
   command.option("--json", "one JSON object").action((options: { json?: boolean }) =>
-    withLog(async ({ log, pool, settings }) => {
+    withLog(async ({ log, pool, settings, database }) => {
       const status = await readStatus(settings, pool, log);
       if (options.json) {
         printJson(status);
@@ -13,7 +13,8 @@ export function registerStatus(command: Command): void {
       }
       print(`kafka     ${status.services.kafka.brokers}`);
       print(`registry  ${status.services.registry.url}`);
-      print(`postgres  ${status.services.postgres.url}`);
+      print(`postgres  ${database.shown}`);
+      print(`          ${database.whole}`);
       print();
       printTable(
         status.processes.map(({ addresses, ...process }) => ({
@@ -26,6 +27,12 @@ export function registerStatus(command: Command): void {
       printTable(
         status.projections.map((build) => ({ ...build, lagSeconds: build.lagSeconds.toFixed(1) })),
         ["name", "build", "schema", "state", "lagEvents", "lagSeconds", "parkedKeys", "leftOutRows"],
+      );
+      if (status.deliveries.length === 0) return;
+      print();
+      printTable(
+        status.deliveries.map((delivery) => ({ ...delivery, lagSeconds: delivery.lagSeconds.toFixed(1) })),
+        ["name", "to", "lagEvents", "lagSeconds", "parkedKeys", "lastDelivery"],
       );
     }),
   );

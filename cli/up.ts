@@ -29,7 +29,8 @@ runs Kafka and the registry with Java 17+ and Maven, and Postgres from a package
         print();
         print(`kafka     ${services.kafkaBrokers}`);
         print(`registry  ${services.registryUrl}`);
-        print(`postgres  ${services.databaseUrl}`);
+        print(`postgres  ${installation.database.shown}`);
+        print(`          ${installation.database.whole}`);
       }
     });
 }

@@ -1,11 +1,11 @@
 import type { Command } from "commander";
 import { dryIntake } from "../engine/intake/dry-intake.js";
 import { loadConnector, loadProfiles } from "../engine/service/discover.js";
-import { TributaryError } from "../engine/service/errors.js";
 import { openRehearsal } from "../engine/service/rehearsal.js";
 import { readSettings } from "../engine/service/settings.js";
+import { misuse, readGiven } from "./misuse.js";
 import { print, printJson } from "./output.js";
-import { lineOf, readInput } from "./send.js";
+import { lineOf } from "./send.js";
 
 export function registerValidate(command: Command): void {
   command
@@ -22,14 +22,15 @@ export function registerValidate(command: Command): void {
       const intake = dryIntake(connector, readSettings({}).INTAKE_UNIT_LIMIT);
       const profiles = loadProfiles(connector, false);
       if (!profiles.has(options.partner)) {
-        throw new TributaryError("TRIB_CLI_NOT_FOUND", `There is no partner ${options.partner}.`);
+        throw misuse(`There is no partner ${options.partner}. There are: ${[...profiles.keys()].join(", ")}.`);
       }
+      const contents = files.map((file) => ({ file, bytes: readGiven(file) }));
       // The connector itself, on free ports, over its own protocol: what is told here is what a partner would be told.
       const receiver = await openRehearsal(connector, { intake, profiles });
       let rejected = 0;
       try {
-        for (const file of files) {
-          const request = { addresses: receiver.addresses, partner: options.partner, file, bytes: readInput(file) };
+        for (const { file, bytes } of contents) {
+          const request = { addresses: receiver.addresses, partner: options.partner, file, bytes };
           for await (const line of connector.send(request)) {
             if (!line.accepted) rejected += 1;
             if (options.json) printJson(line);

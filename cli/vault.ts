@@ -13,6 +13,7 @@ import { confirm } from "./confirm.js";
 import { secondsOf } from "./instant.js";
 import { withLog } from "./log.js";
 import { print, printJson, printTable } from "./output.js";
+import { nameGiven, textGiven } from "./texts.js";
 
 interface EraseCommand {
   readonly reason: string;
@@ -37,9 +38,9 @@ export function registerVault(command: Command): void {
     .command("erase")
     .argument("<patient>", "surrogate id of the patient, as the read models show it", surrogateOf)
     .description("destroy a patient's data key for good: what was sealed under it can't be read any more by anyone")
-    .requiredOption("--reason <text>", "why, for the audit; no name in it")
+    .requiredOption("--reason <text>", "why, for the audit; no name in it", textGiven)
     .option("--person", "every record of the same person, as `persons` has them")
-    .option("--by <name>", "who decides, for the audit; default the name you are logged in with")
+    .option("--by <name>", "who decides, for the audit; default the name you are logged in with", nameGiven)
     .option("--timeout <seconds>", "give up waiting for the read models after this time", secondsOf, 120)
     .option("--yes", "don't ask")
     .option(
@@ -97,8 +98,8 @@ export function registerVault(command: Command): void {
   command
     .command("rotate")
     .description("rewrap every data key under TRIBUTARY_KEK, those under TRIBUTARY_KEK_PREVIOUS first opened with that")
-    .option("--reason <text>", "why, for the audit")
-    .option("--by <name>", "who does it, for the audit; default the name you are logged in with")
+    .option("--reason <text>", "why, for the audit", textGiven)
+    .option("--by <name>", "who does it, for the audit; default the name you are logged in with", nameGiven)
     .option("--yes", "don't ask")
     .option("--json", "one JSON object")
     .addHelpText("after", "\nNothing that is sealed changes. Interrupted, it goes on where it stopped.")

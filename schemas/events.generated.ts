@@ -35,6 +35,8 @@ import type {
   PatientDetailsInput,
   PatientErased,
   PatientErasedInput,
+  PatientIdentifiersLeft,
+  PatientIdentifiersLeftInput,
   PatientMergeHeld,
   PatientMergeHeldInput,
   PatientRegistered,
@@ -89,6 +91,7 @@ export interface EventTypes {
   readonly FactWithdrawn: FactWithdrawn & { readonly sealed?: null };
   readonly SubjectErased: SubjectErased & { readonly sealed?: null };
   readonly PatientErased: PatientErased & { readonly sealed?: null };
+  readonly PatientIdentifiersLeft: PatientIdentifiersLeft & { readonly sealed?: null };
   readonly PatientMergeHeld: PatientMergeHeld & { readonly sealed?: null };
   readonly PatientRegistered: PatientRegistered;
   readonly PatientUpdated: PatientUpdated;
@@ -121,6 +124,7 @@ export interface EventInputs {
   readonly FactWithdrawn: FactWithdrawnInput;
   readonly SubjectErased: SubjectErasedInput;
   readonly PatientErased: PatientErasedInput;
+  readonly PatientIdentifiersLeft: PatientIdentifiersLeftInput;
   readonly PatientMergeHeld: PatientMergeHeldInput;
   readonly PatientRegistered: PatientRegisteredInput;
   readonly PatientUpdated: PatientUpdatedInput;
@@ -153,6 +157,7 @@ export interface SealedTypes {
   readonly FactWithdrawn: Record<string, never>;
   readonly SubjectErased: Record<string, never>;
   readonly PatientErased: Record<string, never>;
+  readonly PatientIdentifiersLeft: Record<string, never>;
   readonly PatientMergeHeld: Record<string, never>;
   readonly PatientRegistered: PatientDetailsInput;
   readonly PatientUpdated: PatientDetailsInput;
@@ -185,6 +190,7 @@ export interface OpenedTypes {
   readonly FactWithdrawn: Record<string, never>;
   readonly SubjectErased: Record<string, never>;
   readonly PatientErased: Record<string, never>;
+  readonly PatientIdentifiersLeft: Record<string, never>;
   readonly PatientMergeHeld: Record<string, never>;
   readonly PatientRegistered: PatientDetails;
   readonly PatientUpdated: PatientDetails;
@@ -275,6 +281,12 @@ export const eventCatalog = {
     topics: ["health.patient.events"],
     entity: "patient",
     record: "health.patient.PatientErased",
+    sealed: null,
+  },
+  PatientIdentifiersLeft: {
+    topics: ["health.patient.events"],
+    entity: "patient",
+    record: "health.patient.PatientIdentifiersLeft",
     sealed: null,
   },
   PatientMergeHeld: {

@@ -4,7 +4,7 @@ import { TributaryError } from "../engine/service/errors.js";
 import { repositoryRoot } from "../engine/service/root.js";
 import { run, tail } from "./commands.js";
 import { database } from "./configuration.js";
-import { ensureSecrets, readSecret } from "./secrets.js";
+import { ensureSecrets, keepDatabaseUrl, readSecret } from "./secrets.js";
 import { type StackReport, type StackServices, serviceNames } from "./services.js";
 import type { StackState } from "./state.js";
 
@@ -21,11 +21,13 @@ export async function dockerAnswers(environment: NodeJS.ProcessEnv): Promise<boo
 export function composeServices(home: string, state: StackState): StackServices {
   const { secretFile, kekFile, notaryKeyFile, databasePasswordFile } = ensureSecrets(home);
   const { kafka, registry, postgres } = state.ports;
+  const databaseUrl = `postgres://${database.user}:${readSecret(databasePasswordFile)}@127.0.0.1:${postgres}/${database.name}`;
   return {
     mode: "compose",
     kafkaBrokers: `127.0.0.1:${kafka}`,
     registryUrl: `http://127.0.0.1:${registry}/apis/ccompat/v7`,
-    databaseUrl: `postgres://${database.user}:${readSecret(databasePasswordFile)}@127.0.0.1:${postgres}/${database.name}`,
+    databaseUrl,
+    databaseUrlFile: keepDatabaseUrl(home, databaseUrl),
     secretFile,
     kekFile,
     notaryKeyFile,

@@ -37,6 +37,7 @@ export function givenServices(home: string, environment: NodeJS.ProcessEnv): Sta
     kafkaBrokers: settings.KAFKA_BROKERS!.join(","),
     registryUrl: settings.SCHEMA_REGISTRY_URL!,
     databaseUrl: settings.DATABASE_URL!,
+    databaseUrlFile: environment.DATABASE_URL_FILE ?? null,
     secretFile: own("TRIBUTARY_SECRET_FILE", () => ensureSecrets(home).secretFile),
     kekFile: own("TRIBUTARY_KEK_FILE", () => ensureSecrets(home).kekFile),
     notaryKeyFile: own("TRIBUTARY_NOTARY_KEY_FILE", () => ensureSecrets(home).notaryKeyFile),

@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { linkSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, linkSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
 /** The files of a stack that hold 64 hexadecimal digits each, readable by their owner alone. */
@@ -35,6 +35,20 @@ export function ensureSecrets(home: string): StackSecrets {
     notaryKeyFile: ensure("notary"),
     databasePasswordFile: ensure("postgres"),
   };
+}
+
+/**
+ * Keeps the whole address of the database beside its password, for clients that are given one: no output of a command has
+ * the password. Written anew when the address has changed.
+ * @returns the file, readable by its owner alone.
+ */
+export function keepDatabaseUrl(home: string, databaseUrl: string): string {
+  const path = join(home, "secrets", "database-url");
+  if (existsSync(path) && readSecret(path) === databaseUrl) return path;
+  const draft = `${path}.${process.pid}`;
+  writeFileSync(draft, `${databaseUrl}\n`, { mode: 0o600 });
+  renameSync(draft, path);
+  return path;
 }
 
 /** The content of a secret file, trimmed. */

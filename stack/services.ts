@@ -12,6 +12,8 @@ export interface StackServices {
   readonly registryUrl: string;
   /** `postgres://user:password@host:port/database`, a role that owns the database. */
   readonly databaseUrl: string;
+  /** File with that address, readable by its owner alone; null where whoever set it has kept it elsewhere. */
+  readonly databaseUrlFile: string | null;
   /** File with the key of the surrogate ids, 64 hexadecimal digits. */
   readonly secretFile: string;
   /** File with the key-encryption key of the vault, 64 hexadecimal digits. */

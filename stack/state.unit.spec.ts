@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { givenServices } from "./given.js";
 import { freePorts, isFree, listens } from "./ports.js";
-import { ensureSecrets, readSecret } from "./secrets.js";
+import { ensureSecrets, keepDatabaseUrl, readSecret } from "./secrets.js";
 import { findStack, startStack, stopStack } from "./stack.js";
 import { readState, writeState } from "./state.js";
 
@@ -56,6 +56,15 @@ describe("the secrets of a stack", () => {
     expect(new Set(contents).size).toBe(4);
     expect(Object.values(ensureSecrets(home)).map((file) => readFileSync(file, "utf8").trim())).toEqual(contents);
     expect(readdirSync(join(home, "secrets")).sort()).toEqual(["kek.hex", "notary.hex", "postgres.hex", "secret.hex"]);
+  });
+
+  it("have the database's whole address beside them, as it is now, for its owner alone", () => {
+    ensureSecrets(home);
+    for (const url of ["postgres://a:secret@127.0.0.1:5432/a", "postgres://a:other@127.0.0.1:5433/a"]) {
+      const file = keepDatabaseUrl(home, url);
+      expect(readSecret(file)).toBe(url);
+      expect(statSync(file).mode & 0o777).toBe(0o600);
+    }
   });
 });
 

@@ -6,10 +6,12 @@ import { journalTopic } from "../engine/log/schemas.js";
 import { chaosSize, firstSeed, recordChaos } from "../engine/testing/chaos.js";
 import { type FreshDatabase, freshDatabase } from "../engine/testing/database.js";
 import { openVault } from "../engine/vault/vault.js";
+import { acknowledgmentsOnThree } from "./acknowledgments/three-brokers.js";
 import { type BrokerId, ThreeBrokers } from "./brokers/cluster.js";
 import { entriesOf, openSpreadJournal, recordsOf, spreadTopics } from "./brokers/installation.js";
 import { moveLeaders } from "./brokers/leaders.js";
 import { libraryProducers } from "./brokers/library.js";
+import { movedReplicas } from "./brokers/moved-replicas.js";
 import { publisherChaos } from "./brokers/publisher-chaos.js";
 import { rebalanceStorm } from "./brokers/rebalance-storm.js";
 
@@ -190,6 +192,29 @@ describe("a group whose members come and go, while brokers pause and die and lea
   });
 });
 
+describe("a consumer with a backlog, while a partition's only replica goes from broker to broker", () => {
+  it("skips nothing of the other partitions", { timeout: 300_000 }, async () => {
+    const { moves, written, events, differing, failures } = await movedReplicas(
+      brokers,
+      chaosSize(20, 60),
+      chaosSize(6, 30),
+    );
+    process.stdout.write(`${moves} moves, ${differing} rows differ, ended with ${failures}\n`);
+    expect([events, differing]).toEqual([written, 0]);
+    expect(moves).toBeGreaterThan(0);
+    for (const code of failures) expect(retriableCodes).toContain(code);
+    recordChaos({
+      guarantee: "Members that join anew while they catch up skip nothing",
+      spec,
+      seeds: 0,
+      kills: 0,
+      faults: { "replica moved under a backlog": moves },
+      events,
+      violations: differing,
+    });
+  });
+});
+
 describe("two publishers, killed, frozen and resumed, while partitions fail and leaders move", () => {
   it("leave each journal partition's events in order, repeated, without a gap", {
     timeout: chaosSize(900_000, 1_800_000),
@@ -223,6 +248,28 @@ describe("two publishers, killed, frozen and resumed, while partitions fail and 
       seeds,
       ...total,
       violations: 0,
+    });
+  });
+});
+
+describe("partners of connectors whose log is on three brokers, two of which must have what is acknowledged", () => {
+  it("are told the truth while leaders move and brokers die, hang and have no room", {
+    timeout: chaosSize(180_000, 1_200_000),
+  }, async () => {
+    const { violations, kills, faults, events, units, resends } = await acknowledgmentsOnThree(brokers, firstSeed());
+    expect(violations.slice(0, 5)).toEqual([]);
+    expect(units).toBeGreaterThan(0);
+    expect(resends).toBeGreaterThan(0);
+    const connectors = kills.filter(({ counted }) => counted).length;
+    recordChaos({
+      guarantee: "What partners are told is true, on three brokers",
+      spec,
+      seeds: 1,
+      kills:
+        connectors + (faults["one of three brokers killed"] ?? 0) + (faults["disk of one of three brokers full"] ?? 0),
+      faults: { ...faults, ...(connectors > 0 && { "connector killed": connectors }), "unit sent again": resends },
+      events,
+      violations: violations.length,
     });
   });
 });

@@ -83,6 +83,8 @@ describe("before anything runs", () => {
     expect(first.exitCode).toBe(0);
     for (const step of ["migrations", "schemas", "topics", "read models"])
       expect(first.stdout).toContain(`prepared  ${step}`);
+    expect(first.stdout).toMatch(/^postgres +postgres:\/\/\w+:…@\S+\n +the whole address is what DATABASE_URL says$/m);
+    expect(first.stdout).not.toContain(new URL(place.databaseUrl).password);
     expect(await json("up")).toMatchObject({ mode: "settings", kafkaBrokers: place.environment.KAFKA_BROKERS });
   });
 
@@ -109,14 +111,14 @@ describe("before anything runs", () => {
       expect(stdout).not.toContain(secret);
   });
 
-  it("send says that the connector isn't running, and exits 1; an unreadable file is a wrong call", async () => {
+  it("send says that the connector isn't running, and exits 1; a file that isn't there is told apart", async () => {
     const { exitCode, stderr } = await call("send", files["good.hl7"]!, "--to", "hl7v2");
     expect(exitCode).toBe(1);
     expect(stderr).toMatch(/TRIB_CLI_NOT_RUNNING.*\n.*tributary run/);
     const nowhere = await call("send", files["good.hl7"]!, "--to", "hl7v2", "--url", "mllp://127.0.0.1:1");
     expect(nowhere.exitCode).toBe(1);
     const missing = await call("send", join(place.home, "missing.hl7"), "--to", "hl7v2");
-    expect(missing.exitCode).toBe(64);
+    expect(missing.exitCode).toBe(66);
     expect(missing.stderr).toContain("TRIB_CLI_FILE_UNREADABLE");
   });
 });
@@ -259,7 +261,8 @@ describe("while everything runs", () => {
       expect(verification).toMatchObject({ differing: 0 });
       expect(verification.rows).toBeGreaterThan(0);
     }
-    expect((await call("projections", "verify", "nothing")).exitCode).toBe(1);
+    expect((await call("projections", "verify", "nothing")).exitCode).toBe(64);
+    expect((await call("projections", "drop", "nothing", "--yes")).exitCode).toBe(64);
   });
 
   it("parked list is empty, and parked show says so", async () => {
@@ -270,6 +273,9 @@ describe("while everything runs", () => {
   });
 
   it("status tells services, processes and builds in the promised form", async () => {
+    const forPeople = await call("status");
+    expect(forPeople.stdout).toMatch(/^postgres +postgres:\/\/\w+:…@\S+$/m);
+    expect(forPeople.stdout).not.toContain(new URL(place.databaseUrl).password);
     const status = await json<{
       services: Record<string, unknown>;
       processes: { name: string; kind: string; addresses: Record<string, string>[]; admin: string }[];

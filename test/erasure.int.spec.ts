@@ -12,13 +12,14 @@ import type { AnyProjection } from "../engine/projector/definition.js";
 import type { DatedOpener } from "../engine/projector/ports.js";
 import { requestDecisions, requestOutcomes } from "../engine/projector/requests.js";
 import { type AsOf, buildAsOf, dropAsOf, listAsOfs, showAsOf } from "../engine/replay/as-of.js";
-import { decoderOf } from "../engine/service/consumer-process.js";
+import { decoderOf } from "../engine/service/decoder.js";
 import { createLogger } from "../engine/service/logger.js";
 import { closedOpener, sealedOpener } from "../engine/service/sealed-opener.js";
 import { type EraseOptions, erasePatient } from "../engine/vault/erase.js";
 import { recordsOfPerson } from "../engine/vault/person.js";
 import timeline from "../projections/timeline/projection.js";
 import { erasedWhileTranslated } from "./erasure/again.js";
+import { deliveriesOfErased } from "./erasure/deliveries.js";
 import { trailsOfParted } from "./erasure/trails.js";
 import { openRegion, projections, type Region } from "./region.js";
 
@@ -220,9 +221,13 @@ describe("an erasure", () => {
     expect(
       await region.rows("SELECT generation FROM engine.vault_keys WHERE subject = $1", [patientOf("Ann")]),
     ).toEqual([{ generation: 1 }, { generation: 2 }]);
-    expect(await erasePatient(erasing(), request("Ann"))).toMatchObject({ outcome: "erased", keys: 1 });
+    // Whom only a claim names has no row of patients: an erasure makes none.
+    await region.intake.submit(told("Dot", 3_100).slice(2));
+    for (const name of ["Ann", "Dot"])
+      expect(await erasePatient(erasing(), request(name))).toMatchObject({ outcome: "erased", keys: 1 });
     await region.settle();
     expect(await restricted("Ann")).toEqual([{ ...gone, status: "erased", billed_amount: "100.00" }]);
+    expect((await clear()).patients.map(({ patient_id }) => patient_id)).not.toContain(patientOf("Dot"));
   });
 
   it("that is ended anywhere is carried on by the next, and comes to the same once", async () => {
@@ -383,6 +388,9 @@ describe("an erasure", () => {
   });
 
   erasedWhileTranslated(() => region);
+
+  const erase = (name: string) => erasePatient(erasing(), request(name));
+  deliveriesOfErased(() => ({ region, told, patientOf, erase }));
 
   it("is refused for who is not known", async () => {
     await expect(erasePatient(erasing(), request("Nobody"))).rejects.toMatchObject({ code: "TRIB_CLI_NOT_FOUND" });

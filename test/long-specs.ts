@@ -14,6 +14,7 @@ export const longSpecs: readonly string[] = [
   "test/live-checker.e2e.spec.ts",
   "stack/local.int.spec.ts",
   "test/erasure.int.spec.ts",
+  "engine/delivery/delivery.int.spec.ts",
   "engine/projector/runner-stops.int.spec.ts",
   "engine/projector/simulation.int.spec.ts",
   "engine/log/subscription.int.spec.ts",

@@ -1,7 +1,11 @@
+import { createHash, createHmac, randomBytes } from "node:crypto";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { connectorAddresses } from "../cli/demo/play.js";
 import { playRegion } from "../demo/deliver.js";
 import { generateRegion } from "../demo/region.js";
+import { partnerEndpoint, type Received } from "../engine/testing/partner-endpoint.js";
 import { type Checkout, copyCheckout } from "./checkout.js";
 import { tributary } from "./command.js";
 import { startInstallation, type TestInstallation } from "./installation.js";
@@ -102,6 +106,86 @@ describe("consumers new", () => {
     },
     180_000,
   );
+
+  it("--delivers: one folder that passes its own spec, and tells a partner, signed; trail and account of disclosures say so", async () => {
+    const name = "acme-health-plan";
+    const changed = checkout.changed();
+    const partner = await partnerEndpoint();
+    try {
+      expect((await call("consumers", "new", name, "--delivers")).exitCode).toBe(0);
+      const made = ["README.md", "consumer.ts", "map.ts", "map.unit.spec.ts"].map(
+        (file) => `consumers/${name}/${file}`,
+      );
+      expect(checkout.changed().filter((path) => !changed.includes(path))).toEqual(made);
+      const files = [`consumers/${name}/`, "test/consumers.unit.spec.ts"];
+      const spec = await checkout.run("vitest", ["run", "--project", "unit", ...files, "--no-color"]);
+      expect(spec.exitCode, spec.output).toBe(0);
+      const checked = await checkout.run("biome", ["check", `consumers/${name}`]);
+      expect(checked.exitCode, checked.output).toBe(0);
+
+      // What is there already is what it is to tell.
+      const definition = join(checkout.folder, `consumers/${name}/consumer.ts`);
+      writeFileSync(definition, readFileSync(definition, "utf8").replace('"latest"', '"earliest"'));
+      const credentials = join(installation.home, "credentials");
+      mkdirSync(credentials, { recursive: true });
+      const secret = randomBytes(32);
+      writeFileSync(join(credentials, `${name}.url`), partner.url);
+      writeFileSync(join(credentials, `${name}.whsec`), `whsec_${secret.toString("base64")}\n`);
+      let refused: string | undefined;
+      let mended = false;
+      partner.answer = ({ event }) => {
+        refused ??= event.subject;
+        return event.subject === refused && !mended ? 422 : 204;
+      };
+      const running = startCommand(installation.environment, ["consumers", "run", name], checkout.folder);
+      started.push(running);
+      const standing = async () =>
+        (JSON.parse((await call("status", "--json")).stdout) as { deliveries: object[] }).deliveries;
+      const done = [expect.objectContaining({ name, to: "webhook", lagEvents: 0, parkedKeys: 1 })];
+      await expect.poll(standing, { timeout: 60_000, interval: 500 }).toEqual(done);
+      const list = JSON.parse((await call("parked", "list", "--projection", name, "--json")).stdout);
+      expect(list).toMatchObject([{ projection: name, key: refused, code: "TRIB_DELIVERY_REFUSED" }]);
+      mended = true;
+      const retried = await call("parked", "retry", name, "--all", "--json");
+      expect(retried.exitCode, retried.stderr).toBe(0);
+      expect(JSON.parse(retried.stdout)).toMatchObject([{ state: "done", parkedAgain: false }]);
+      expect(partner.received.length).toBeGreaterThan(20);
+      // What was refused was sent once more, under the same id.
+      expect(new Set(partner.received.map(({ id }) => id)).size).toBe(partner.received.length - 1);
+      for (const { headers, body, id } of partner.received) {
+        const signed = createHmac("sha256", secret).update(`${id}.${headers["webhook-timestamp"]}.${body}`);
+        expect(headers["webhook-signature"]).toBe(`v1,${signed.digest("base64")}`);
+      }
+
+      const [told] = partner.received as [Received];
+      const sha256 = createHash("sha256").update(told.body).digest("hex");
+      const visit = told.event.subject;
+      const trail = JSON.parse((await call("audit", "trail", "visit", visit, "--json")).stdout) as {
+        patients: string[];
+        deliveries: { eventId: string }[];
+      };
+      expect(trail.deliveries.find(({ eventId }) => eventId === told.event.id)).toMatchObject({
+        consumer: name,
+        deliveryId: told.id,
+        status: "delivered",
+        responseCode: 204,
+        bodySha256: sha256,
+      });
+      const text = (await call("audit", "trail", "visit", visit)).stdout;
+      expect(text).toContain(`delivered to ${name} (webhook ${new URL(partner.url).origin})`);
+      expect(text).toContain(`delivery ${told.id}  sha256 ${sha256}`);
+      const account = (await call("audit", "disclosures", trail.patients[0] ?? "", "--json")).stdout;
+      const given = account.split("\n").filter((line) => line.includes(told.event.id));
+      expect(given.map((line) => JSON.parse(line))).toMatchObject([{ action: "DELIVER", recipient: name }]);
+      const grants = (await call("consumers", "grants", name)).stdout;
+      expect(grants).toContain("engine.deliveries");
+      expect(grants).not.toContain("vault_open");
+      running.child.kill("SIGTERM");
+      expect(await running.ended).toBe(0);
+    } finally {
+      await partner.close();
+    }
+  }, 180_000);
 
   it("refuses a name that can't be a folder, a role and a table", async () => {
     const changed = checkout.changed();

@@ -14,7 +14,7 @@ import { dropBuild } from "../engine/projector/swap.js";
 import { type Verification, verifyProjection } from "../engine/projector/verify.js";
 import { rebuildProjection } from "../engine/replay/rebuild.js";
 import type { ConsumerDefinition } from "../engine/service/consumer.js";
-import { decoderOf } from "../engine/service/consumer-process.js";
+import { decoderOf } from "../engine/service/decoder.js";
 import { createLogger } from "../engine/service/logger.js";
 import { sealedOpener } from "../engine/service/sealed-opener.js";
 import { type FreshDatabase, freshDatabase } from "../engine/testing/database.js";

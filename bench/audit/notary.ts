@@ -113,7 +113,7 @@ export async function measureNotary(place: Place, records: number): Promise<Nota
     await child.stop();
   }
   const { rows } = await pool.query(
-    "SELECT pg_total_relation_size('engine.notary_chain') + pg_total_relation_size('engine.notary_checkpoints') AS bytes",
+    "SELECT pg_total_relation_size('engine.notary_chain') + pg_total_relation_size('engine.notary_checkpoints') + pg_total_relation_size('engine.notary_subtrees') AS bytes",
   );
   const verifyBegan = performance.now();
   const { publicKey } = notaryKey(requireSetting(settings, "TRIBUTARY_NOTARY_KEY"));
@@ -121,9 +121,12 @@ export async function measureNotary(place: Place, records: number): Promise<Nota
   const report = await verifyLog({ log, pool, second, journal, topics: [topic], keys: [publicKey] });
   if (!report.ok) throw new Error(`The log does not verify: ${JSON.stringify(report.first)}`);
   const verifyRate = records / ((performance.now() - verifyBegan) / 1000);
+  const lane = { journal, topic, partition: 0 };
   const size = Math.ceil(records / partitions);
+  const tree = (await signedHeads(pool, lane, size))[0];
+  if (tree?.size !== size) throw new Error(`No head over ${size} records was signed.`);
   const began = performance.now();
-  await inclusionProofs(pool, { journal, topic, partition: 0 }, size, [Math.floor(size / 3)]);
+  await inclusionProofs(pool, lane, tree, [Math.floor(size / 3)]);
   const proof = { milliseconds: performance.now() - began, size };
   return {
     ...spent,

@@ -1,6 +1,7 @@
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
+import { TributaryError } from "../../engine/service/errors.js";
 import { builtRoot } from "../../engine/service/root.js";
 import type { IntakeBenchOptions, IntakeBenchPart, IntakeBenchResult, Measure } from "./part.js";
 import { withPlace } from "./place.js";
@@ -31,6 +32,7 @@ export const isReached = ({ value, atLeast, atMost }: Measure): boolean =>
 /**
  * Measures connectors one after another, each in an installation of its own on the services of the settings.
  * @param only names of connectors; all that have a part when empty.
+ * @throws TRIB_CLI_MISUSED for a name that has none.
  */
 export async function* runIntakeBench(
   only: readonly string[],
@@ -38,10 +40,10 @@ export async function* runIntakeBench(
 ): AsyncGenerator<IntakeBenchRun> {
   const found = await parts();
   const unknown = only.filter((name) => !found.some(({ connector }) => connector === name));
-  if (unknown.length > 0)
-    throw new RangeError(
-      `no bench of ${unknown.join(", ")}; there are ${found.map(({ connector }) => connector).join(", ")}`,
-    );
+  if (unknown.length > 0) {
+    const there = found.map(({ connector }) => connector).join(", ");
+    throw new TributaryError("TRIB_CLI_MISUSED", `There is no bench of ${unknown.join(", ")}. There are: ${there}.`);
+  }
   for (const part of found) {
     if (only.length > 0 && !only.includes(part.connector)) continue;
     const { connector, about, settings } = part;

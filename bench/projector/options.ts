@@ -1,3 +1,5 @@
+import { TributaryError } from "../../engine/service/errors.js";
+
 /** Parts of the bench, in the order in which they run and are told. */
 export const partNames = ["peers", "processes", "keys", "idle", "region"] as const;
 export type PartName = (typeof partNames)[number];
@@ -13,7 +15,7 @@ export interface BenchOptions {
   readonly write: boolean;
 }
 
-/** What the command line gives. @throws RangeError naming what is wrong. */
+/** What the command line gives. @throws TRIB_CLI_MISUSED naming what is wrong. */
 export function readOptions(given: {
   readonly events: string;
   readonly only?: string;
@@ -23,12 +25,16 @@ export function readOptions(given: {
 }): BenchOptions {
   const events = Number(given.events);
   if (!Number.isSafeInteger(events) || events < 1_000) {
-    throw new RangeError(`--events must be a whole number of at least 1000, not ${given.events}`);
+    throw new TributaryError(
+      "TRIB_CLI_MISUSED",
+      `--events takes a whole number of at least 1000, not ${given.events}.`,
+    );
   }
   const only = (given.only ?? partNames.join(",")).split(",").map((part) => part.trim());
   const unknown = only.filter((part) => !(partNames as readonly string[]).includes(part));
   if (unknown.length > 0) {
-    throw new RangeError(`--only takes ${partNames.join(", ")}, separated by commas; not ${unknown.join(", ")}`);
+    const what = `--only takes ${partNames.join(", ")}, separated by commas; not ${unknown.join(", ")}.`;
+    throw new TributaryError("TRIB_CLI_MISUSED", what);
   }
   return {
     events,

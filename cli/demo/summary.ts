@@ -23,8 +23,8 @@ const readModels = [
   "daily_activity",
 ];
 
-/** The three read models' first rows, the counts of the intake, the rows there are, and how to ask further. */
-export async function printSummary(pool: Pool, counts: IntakeCounts, databaseUrl: string): Promise<void> {
+/** The three read models' first rows, the counts of the intake, the rows there are, and how to ask further. @param psql what a shell puts behind `psql`. */
+export async function printSummary(pool: Pool, counts: IntakeCounts, psql: string): Promise<void> {
   for (const [name, sql] of Object.entries(firstRows)) {
     const { rows } = await pool.query<Record<string, unknown>>(sql);
     print(`projections.${name}, first rows`);
@@ -47,7 +47,7 @@ export async function printSummary(pool: Pool, counts: IntakeCounts, databaseUrl
   print();
   print("Ask further:");
   print(
-    `  psql '${databaseUrl}' -c 'select status, count(*), sum(billed_amount), sum(paid_amount) from projections.claims group by 1'`,
+    `  psql ${psql} -c 'select status, count(*), sum(billed_amount), sum(paid_amount) from projections.claims group by 1'`,
   );
 }
 

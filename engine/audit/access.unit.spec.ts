@@ -8,8 +8,10 @@ import { auditDecisions } from "../projector/audit-decisions.js";
 import { projection, table, uuid } from "../projector/definition.js";
 import { memoryLog } from "../testing/memory-log.js";
 import { recordErasure } from "../vault/erasure-record.js";
-import { type Access, type AuditRecord, auditRecords, recordAccess } from "./access.js";
+import { type Access, type AuditRecord, auditRecords, isAccess, recordAccess } from "./access.js";
+import { type AccessFilter, isWanted } from "./access-filter.js";
 import { accessRow } from "./access-row.js";
+import { natureOf } from "./accounting.js";
 import { auditEventOf } from "./audit-event.js";
 import { disclosuresOf } from "./disclosures.js";
 import type { PlacedRecord } from "./read-places.js";
@@ -93,6 +95,20 @@ describe("what is recorded of accesses", () => {
     expect(new Set(events.map(({ id }) => id)).size).toBe(events.length);
     const everyone = { type: { display: "Person" }, what: { display: accessRow(found[2] as AuditRecord).whose } };
     expect(events[2]).toMatchObject({ entity: [everyone, { name: "patient" }] });
+    const asked = (filter: AccessFilter) => found.flatMap((each, index) => (isWanted(each, filter) ? [index] : []));
+    expect(asked({ who: "bob" })).toEqual([6, 7, 8]);
+    expect(asked({ action: "EXPORT" })).toEqual([0, 3]);
+    expect(asked({ action: "ErasureRecorded", id: patient })).toEqual([4, 5]);
+    expect(asked({ id: "k" })).toEqual([6, 7, 8]);
+    expect(asked({ since: 2, until: 3 })).toEqual([6, 7, 8]);
+    expect(asked({ who: "ada", action: "OPEN", id: patient, since: 3 })).toEqual([1]);
+    // What is made to be given away, apart from what is looked at here.
+    expect(found.filter(isAccess).map(({ value }) => natureOf(value))).toEqual([
+      "disclosure",
+      "access",
+      "access",
+      "disclosure",
+    ]);
     // What claims a profile names a patient, as the profile wants it.
     expect(events.map(({ meta }) => meta !== undefined)).toEqual([true, true, ...Array(7).fill(false)]);
   });

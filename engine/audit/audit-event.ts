@@ -23,6 +23,11 @@ const kinds: Readonly<Record<string, { readonly action: string; readonly profile
     action: "R",
     profile: `${balp}/IHE.BasicAudit.PrivacyDisclosure.Source`,
   },
+  DELIVER: {
+    type: coding(dicom, "110106", "Export"),
+    action: "R",
+    profile: `${balp}/IHE.BasicAudit.PrivacyDisclosure.Source`,
+  },
   REPLAY: { type: coding(dicom, "110100", "Application Activity"), action: "E" },
   DROP: { type: coding(dicom, "110100", "Application Activity"), action: "D" },
 };

@@ -1,9 +1,10 @@
 import type { Codec } from "../log/codec.js";
 import type { IncomingRecord, Log } from "../log/log.js";
-import { auditTopic } from "../log/schemas.js";
+import { auditTopic, eventsTopic } from "../log/schemas.js";
 import { auditDecisions } from "../projector/audit-decisions.js";
 import { storableText } from "../projector/checkpoint.js";
 import { Decisions } from "../projector/decisions.js";
+import { TributaryError } from "../service/errors.js";
 import type { Pool } from "../store/pool.js";
 
 /** A key that a read model holds back, from one of its events on. */
@@ -33,6 +34,28 @@ export async function heldKeys(
     [[...new Set(records.map(({ record }) => storableText(record.key)))]],
   );
   return rows.filter(({ topic, key }) => lanes.has(`${topic}/${key}`));
+}
+
+/**
+ * That the log has no event about an entity. Where its key is held back there is one, which nobody can read: the error says
+ * where, and how to look at it.
+ * @param kind `patient`, `visit` or `claim`.
+ */
+export async function nothingAbout(
+  pool: Pool,
+  kind: Parameters<typeof eventsTopic>[0],
+  id: string,
+): Promise<TributaryError> {
+  const held = await heldKeys(pool, [{ topic: eventsTopic(kind), record: { key: id } }]);
+  const places = held.map(
+    ({ projection, topic, partition, offset, code }) =>
+      ` ${projection} holds the key back from ${topic}/${partition}/${offset} on (${code}): \`tributary parked show ${projection} ${topic}/${partition}/${offset}\`.`,
+  );
+  const which = places.length > 0 ? " that can be read" : "";
+  return new TributaryError(
+    "TRIB_CLI_NOT_FOUND",
+    `The log has no event about ${kind} ${id}${which}.${places.join("")}`,
+  );
 }
 
 /** All keys that a read model holds back. */

@@ -27,12 +27,18 @@ function splitOf(size: number): number {
   return half;
 }
 
-/** Place of a full subtree: 2^level leaves, the `index`th of its level. */
-const nodeName = (level: number, index: number): string => `${level}/${index}`;
+/** A full subtree: 2^level leaves, the `index`th of its level. */
+export interface Subtree {
+  readonly level: number;
+  readonly index: number;
+}
+
+/** Names a full subtree. */
+export const subtreeName = ({ level, index }: Subtree): string => `${level}/${index}`;
 
 /** A range that is a subtree of some tree, as the full subtrees that it is made of, left to right. */
-function fullSubtrees({ from, to }: LeafRange): { readonly level: number; readonly index: number }[] {
-  const found: { level: number; index: number }[] = [];
+export function fullSubtrees({ from, to }: LeafRange): Subtree[] {
+  const found: Subtree[] = [];
   for (let at = from; at < to; ) {
     let level = 0;
     while (at % 2 ** (level + 1) === 0 && at + 2 ** (level + 1) <= to) level += 1;
@@ -135,34 +141,50 @@ export function consistencyRanges(first: number, second: number): LeafRange[] {
   }
 }
 
+/** Hashes of leaves in order, in pieces of any size. */
+export type Leaves = AsyncIterable<readonly Buffer[]> | Iterable<readonly Buffer[]>;
+
 /**
- * Hashes of subtrees, in one pass over the leaves however many are asked for.
- * @param leaves hashes of all leaves from the first on, as far as the ranges reach, in pieces of any size.
+ * Hashes of full subtrees within a stretch of leaves, in one pass however many are asked for.
+ * @param wanted names of subtrees; those that reach beyond the stretch are not found.
+ * @param from index of the first leaf of the stretch.
  */
-export async function subtreeHashes(
-  ranges: readonly LeafRange[],
-  leaves: AsyncIterable<readonly Buffer[]> | Iterable<readonly Buffer[]>,
-): Promise<Buffer[]> {
-  const wanted = new Set(ranges.flatMap(fullSubtrees).map(({ level, index }) => nodeName(level, index)));
+export async function formedSubtrees(
+  wanted: ReadonlySet<string>,
+  from: number,
+  leaves: Leaves,
+): Promise<ReadonlyMap<string, Buffer>> {
   const found = new Map<string, Buffer>();
   const frontier = new Frontier();
   for await (const piece of leaves) {
     for (const leaf of piece) {
       frontier.append(leaf, (level, index, formed) => {
-        const name = nodeName(level, index);
+        // One that begins before the stretch is no subtree of the tree.
+        if (from % 2 ** level !== 0) return;
+        const name = subtreeName({ level, index: from / 2 ** level + index });
         if (wanted.has(name)) found.set(name, formed);
       });
     }
   }
-  return ranges.map((range) =>
+  return found;
+}
+
+/** Hashes of subtrees of some tree, by those of the full ones. @throws RangeError when one is missing. */
+export const rangeHashes = (ranges: readonly LeafRange[], found: ReadonlyMap<string, Buffer>): Buffer[] =>
+  ranges.map((range) =>
     join(
-      fullSubtrees(range).map(({ level, index }) => {
-        const hash = found.get(nodeName(level, index));
-        if (!hash) throw new RangeError(`only ${frontier.size} leaves where ${range.to} were needed`);
+      fullSubtrees(range).map((subtree) => {
+        const hash = found.get(subtreeName(subtree));
+        if (!hash) throw new RangeError(`fewer leaves than ${range.to}, which were needed`);
         return hash;
       }),
     ),
   );
+
+/** Hashes of subtrees by all leaves from the first on, as far as the ranges reach. @throws RangeError when these are fewer. */
+export async function subtreeHashes(ranges: readonly LeafRange[], leaves: Leaves): Promise<Buffer[]> {
+  const wanted = new Set(ranges.flatMap(fullSubtrees).map(subtreeName));
+  return rangeHashes(ranges, await formedSubtrees(wanted, 0, leaves));
 }
 
 /** @param leaf hash of the leaf. @returns the root of the tree of that size in which the path puts the leaf; undefined when it fits none. */

@@ -8,7 +8,16 @@ import type { Metrics } from "../service/metrics.js";
 import type { Pool } from "../store/pool.js";
 import { type NotaryKey, signHead } from "./checkpoint.js";
 import { Frontier, leafHash } from "./merkle.js";
-import { type ChainStep, type LaneStanding, signedHeads, takeAgain, takeOver, writeStep } from "./notary-store.js";
+import {
+  type ChainStep,
+  type FormedSubtree,
+  keptFromLevel,
+  type LaneStanding,
+  signedHeads,
+  takeAgain,
+  takeOver,
+  writeStep,
+} from "./notary-store.js";
 import { type ChainPlace, chained } from "./record-chain.js";
 import { exportHeads, type SecondPlace } from "./second-place.js";
 
@@ -115,9 +124,9 @@ export class NotaryLane implements LaneHandler {
         const facts = { topic, partition, expected: standing.nextOffset, found: first.offset };
         throw new TributaryError("TRIB_LOG_TRUNCATED", undefined, facts);
       }
-      const { hashes, frontier } = grown(standing, records);
+      const { frontier, ...added } = grown(standing, records);
       const isEnd = frontier.size >= context.highWatermark;
-      await this.#write(standing, hashes, frontier, this.#isDue(frontier.size, isEnd), context);
+      await this.#write(standing, added, frontier, this.#isDue(frontier.size, isEnd), context);
     }
   }
 
@@ -131,7 +140,7 @@ export class NotaryLane implements LaneHandler {
   /** Afterwards the lane stands where it really is: behind the records, where it was, or nowhere. */
   async #write(
     standing: LaneStanding,
-    hashes: readonly Buffer[],
+    { hashes, subtrees }: Pick<ChainStep, "hashes" | "subtrees">,
     frontier: Frontier,
     isDue: boolean,
     context?: LaneContext,
@@ -144,6 +153,7 @@ export class NotaryLane implements LaneHandler {
       first: standing.nextOffset,
       hashes,
       frontier,
+      subtrees,
       ...(isDue ? { signed: { ...signHead(key, head), publicKey: key.publicKey } } : {}),
     };
     let written: boolean;
@@ -203,7 +213,8 @@ export class NotaryLane implements LaneHandler {
     const work = async () => {
       const standing = this.#standing;
       if (this.#closed || !standing) return;
-      if (this.#isDue(standing.nextOffset, true)) await this.#write(standing, [], standing.frontier, true);
+      const nothing = { hashes: [], subtrees: [] };
+      if (this.#isDue(standing.nextOffset, true)) await this.#write(standing, nothing, standing.frontier, true);
       else if (this.#exported < standing.signedSize) await this.#export();
     };
     this.#inTurn(work).catch((error: Error) => {
@@ -228,13 +239,17 @@ export class NotaryLane implements LaneHandler {
 function grown(standing: LaneStanding, records: readonly IncomingRecord[]) {
   const frontier = new Frontier(standing.frontier.size, standing.frontier.bytes());
   const hashes: Buffer[] = [];
+  const subtrees: FormedSubtree[] = [];
+  const formed = (level: number, index: number, hash: Buffer) => {
+    if (level >= keptFromLevel) subtrees.push({ level, index, hash });
+  };
   let head = standing.head;
   for (const [index, record] of records.entries()) {
     // A gap inside of a batch is one as well: nothing of ours is compacted.
     if (record.offset !== standing.nextOffset + index) break;
     head = chained(head, record);
     hashes.push(head);
-    frontier.append(leafHash(head));
+    frontier.append(leafHash(head), formed);
   }
-  return { hashes, frontier };
+  return { hashes, frontier, subtrees };
 }

@@ -1,7 +1,7 @@
 import { TributaryError } from "../service/errors.js";
 import type { Pool } from "../store/pool.js";
 import type { SignedTreeHead } from "./checkpoint.js";
-import { Frontier } from "./merkle.js";
+import { Frontier, type Subtree, subtreeName } from "./merkle.js";
 import { type ChainPlace, chainStart } from "./record-chain.js";
 
 /** Where a lane stands: what was written last, and the fence under which the next is written. */
@@ -101,6 +101,14 @@ export async function takeAgain(pool: Pool, place: ChainPlace, owner: string): P
   }
 }
 
+/** A full subtree and its hash. */
+export interface FormedSubtree extends Subtree {
+  readonly hash: Buffer;
+}
+
+/** Subtrees of 2^10 leaves and more are kept: one row a 512 records, and no proof reads more than 2 times 1,024 leaves. */
+export const keptFromLevel = 10;
+
 /** What a batch adds. */
 export interface ChainStep {
   readonly epoch: number;
@@ -108,13 +116,15 @@ export interface ChainStep {
   /** Chain after each record from `first` on. */
   readonly hashes: readonly Buffer[];
   readonly frontier: Frontier;
+  /** Full subtrees of {@link keptFromLevel} and above that the batch completes. */
+  readonly subtrees: readonly FormedSubtree[];
   /** Head of the tree with this batch, where it is due. */
   readonly signed?: SignedTreeHead & { readonly publicKey: Buffer };
 }
 
 /** Writes a batch's hashes, the checkpoint and a signed head, all or nothing. @returns false when the fence is lost. */
 export async function writeStep(pool: Pool, { topic, partition }: ChainPlace, step: ChainStep): Promise<boolean> {
-  const { epoch, first, hashes, frontier, signed } = step;
+  const { epoch, first, hashes, frontier, subtrees, signed } = step;
   const { rows } = await pool.query<{ fences: number }>(write, [
     topic,
     partition,
@@ -130,6 +140,9 @@ export async function writeStep(pool: Pool, { topic, partition }: ChainPlace, st
     signed?.signature ?? null,
     signed ? new Date(signed.signedAt) : null,
     signed?.publicKey ?? null,
+    subtrees.map(({ level }) => level),
+    subtrees.map(({ level, index }) => index * 2 ** level),
+    Buffer.concat(subtrees.map(({ hash }) => hash)),
   ]);
   return rows[0]?.fences === 1;
 }
@@ -144,6 +157,11 @@ WITH fence AS (
   INSERT INTO engine.notary_chain (topic, partition, log_offset, hash)
   SELECT $1, $2, $4::bigint + number, substring($7::bytea FROM number * 32 + 1 FOR 32)
   FROM generate_series(0, $8::integer - 1) AS number WHERE EXISTS (TABLE fence)
+), formed AS (
+  INSERT INTO engine.notary_subtrees (topic, partition, level, first_offset, hash)
+  SELECT $1, $2, level, first_offset, substring($16::bytea FROM (number::integer - 1) * 32 + 1 FOR 32)
+  FROM unnest($14::integer[], $15::bigint[]) WITH ORDINALITY AS formed (level, first_offset, number)
+  WHERE EXISTS (TABLE fence)
 ), signed AS (
   INSERT INTO engine.notary_checkpoints (topic, partition, size, root, signature, signed_at, public_key)
   SELECT $1, $2, $9::bigint, $10::bytea, $11::bytea, $12::timestamptz, $13::bytea
@@ -177,6 +195,38 @@ export async function signedHeads(
     signedAt: signed_at,
     publicKey: public_key,
   }));
+}
+
+/** The chain after records at some offsets, those that have one. */
+export async function chainHashesAt(
+  pool: Pool,
+  { topic, partition }: Pick<ChainPlace, "topic" | "partition">,
+  offsets: readonly number[],
+): Promise<ReadonlyMap<number, Buffer>> {
+  const { rows } = await pool.query<{ log_offset: number; hash: Buffer }>(
+    `SELECT log_offset, hash FROM engine.notary_chain
+     WHERE topic = $1 AND partition = $2 AND log_offset = ANY ($3::bigint[])`,
+    [topic, partition, [...new Set(offsets)]],
+  );
+  return new Map(rows.map(({ log_offset, hash }) => [log_offset, hash]));
+}
+
+/** Hashes of subtrees by their names, those that are kept: none of records chained by a version that kept none. */
+export async function keptSubtrees(
+  pool: Pool,
+  { topic, partition }: Pick<ChainPlace, "topic" | "partition">,
+  subtrees: readonly Subtree[],
+): Promise<ReadonlyMap<string, Buffer>> {
+  if (subtrees.length === 0) return new Map();
+  const { rows } = await pool.query<{ level: number; first_offset: number; hash: Buffer }>(
+    `SELECT level, first_offset, hash FROM engine.notary_subtrees
+     JOIN unnest($3::integer[], $4::bigint[]) AS asked (level, first_offset) USING (level, first_offset)
+     WHERE topic = $1 AND partition = $2`,
+    [topic, partition, subtrees.map(({ level }) => level), subtrees.map(({ level, index }) => index * 2 ** level)],
+  );
+  return new Map(
+    rows.map(({ level, first_offset, hash }) => [subtreeName({ level, index: first_offset / 2 ** level }), hash]),
+  );
 }
 
 /** Hashes of the chain from an offset (inclusive) to another (exclusive), in pieces. */

@@ -7,14 +7,17 @@ import type { IncomingRecord } from "../log/log.js";
 import { Patience } from "../projector/patience.js";
 import { TributaryError } from "../service/errors.js";
 import { createLogger } from "../service/logger.js";
-import { openPool } from "../store/pool.js";
+import { openPool, type Pool } from "../store/pool.js";
 import { type FreshDatabase, freshDatabase } from "../testing/database.js";
 import { type MemoryLog, memoryLog } from "../testing/memory-log.js";
 import { shakyPool } from "../testing/shaky.js";
 import { alterations, altered, chanceOf } from "../testing/tampering.js";
 import { notaryKey } from "./checkpoint.js";
+import { leafHash, provesConsistency, provesInclusion } from "./merkle.js";
 import { type NotaryOptions, type RunningNotary, startNotary } from "./notary.js";
 import { chainHashes, signedHeads } from "./notary-store.js";
+import { consistencyProof, type InclusionProof, inclusionProofs, type SignedTree } from "./proofs.js";
+import { chained } from "./record-chain.js";
 import { applyNotaryGrants } from "./roles.js";
 import { SecondPlace } from "./second-place.js";
 import { type VerifyOptions, verifyLog } from "./verify.js";
@@ -37,7 +40,9 @@ beforeEach(async () => {
   await Promise.all(running.splice(0).map((notary) => notary.close()));
   if (folder) rmSync(folder, { recursive: true, force: true });
   folder = mkdtempSync(join(tmpdir(), "tributary-notary-"));
-  await database.pool.query("TRUNCATE engine.notary_chain, engine.notary_checkpoints, engine.notary_lanes");
+  await database.pool.query(
+    "TRUNCATE engine.notary_chain, engine.notary_checkpoints, engine.notary_lanes, engine.notary_subtrees",
+  );
   log = memoryLog({ partitions: 2, batchRecords: 7 });
 });
 afterAll(() => {
@@ -299,6 +304,49 @@ describe("the notary", () => {
     expect((await verify()).first).toBeNull();
   });
 
+  it("keeps what a proof needs: a long chain is read in small part, and in whole only where that is gone or changed", async () => {
+    log = memoryLog({ partitions: 1, batchRecords: 700 });
+    const notary = await notarize({ signRecords: 1_000_000 });
+    const place = { journal, topic: topics[0] as string, partition: 0 };
+    await write(2_100);
+    await untilSigned([2_100]);
+    await write(6_900);
+    await untilSigned([9_000]);
+    await notary.close();
+    const heads = await signedHeads(database.pool, place);
+    const [before, tree] = [heads.find(({ size }) => size === 2_100), heads.at(-1)] as [SignedTree, SignedTree];
+    let rows = 0;
+    const counting = Object.create(database.pool, {
+      query: {
+        value: async (text: string, values: unknown[]) => {
+          const result = await database.pool.query(text, values);
+          rows += result.rows.length;
+          return result;
+        },
+      },
+    }) as Pool;
+    const offsets = [0, 1_023, 1_024, 5_000, 8_191, 8_999];
+    const proofs = () => Promise.all(offsets.map((offset) => inclusionProofs(counting, place, tree, [offset])));
+    const grown = () => consistencyProof(counting, place, before, tree);
+    const [wanted, consistent] = [await proofs(), await grown()];
+    expect(rows).toBeLessThan((offsets.length + 1) * (2 * 1_024 + 20));
+    for (const [index, offset] of offsets.entries()) {
+      const [proof] = wanted[index] as [InclusionProof];
+      const { before: chain, path } = proof;
+      const leaf = leafHash(chained(chain, log.records(place.topic, 0)[offset] as IncomingRecord));
+      expect(provesInclusion(leaf, offset, tree, path)).toBe(true);
+    }
+    expect(provesConsistency(before, tree, consistent)).toBe(true);
+    // As a version left it that kept nothing of the first ones; then with one that somebody changed.
+    for (const change of [
+      "DELETE FROM engine.notary_subtrees WHERE first_offset < 4096",
+      "UPDATE engine.notary_subtrees SET hash = sha256(hash)",
+    ]) {
+      await database.pool.query(change);
+      expect([await proofs(), await grown()]).toEqual([wanted, consistent]);
+    }
+  });
+
   it("may add to its tables, and change nothing there", async () => {
     const role = `spec_${journal.slice(0, 4)}_${Date.now()}`;
     await applyNotaryGrants(database.pool, role, "secret");
@@ -311,6 +359,7 @@ describe("the notary", () => {
         "UPDATE engine.notary_chain SET log_offset = 5",
         "DELETE FROM engine.notary_chain",
         "UPDATE engine.notary_checkpoints SET size = 5",
+        "UPDATE engine.notary_subtrees SET level = 5",
         "SELECT FROM engine.vault_keys",
       ]) {
         await expect(pool.query(statement), statement).rejects.toThrow("permission denied");

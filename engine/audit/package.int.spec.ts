@@ -35,7 +35,7 @@ describe("proofs", () => {
     expect(heads.length).toBeGreaterThan(2);
     for (const head of heads) {
       const offsets = Array.from({ length: head.size }, (_, offset) => offset);
-      for (const { offset, before, path } of await inclusionProofs(made.database.pool, place, head.size, offsets)) {
+      for (const { offset, before, path } of await inclusionProofs(made.database.pool, place, head, offsets)) {
         const leaf = leafHash(chained(before, made.log.records(topic, 0)[offset]!));
         expect(provesInclusion(leaf, offset, head, path)).toBe(true);
         const other = leafHash(chained(before, made.log.records(topic, 0)[(offset + 1) % 37]!));
@@ -44,7 +44,7 @@ describe("proofs", () => {
     }
     for (const [index, head] of heads.slice(1).entries()) {
       const before = heads[index]!;
-      const path = await consistencyProof(made.database.pool, place, before.size, head.size);
+      const path = await consistencyProof(made.database.pool, place, before, head);
       expect(provesConsistency(before, head, path)).toBe(true);
       expect(provesConsistency({ ...before, root: head.root }, head, path)).toBe(false);
     }

@@ -62,7 +62,7 @@ async function proven(parts: PackageParts, records: readonly PlacedRecord[]): Pr
     const found = await inclusionProofs(
       pool,
       head,
-      size,
+      head,
       group.map(({ offset }) => offset),
     );
     for (const [index, { before, path }] of found.entries()) {
@@ -152,7 +152,7 @@ schemas/           Avro schemas of the records, by the id in front of each
 proofs.jsonl       that each record stands in the log, one line a record (RFC 6962)
 checkpoints.jsonl  the signed states of the log that the proofs lead to
 as-of/             rows as they were known at a moment, with proofs, and the signed state of the whole read model
-trail.json         units, events and the rows that they changed, in order; amounts with two decimal places, instants in UTC
+trail.json         units, events, the rows that they changed and what was sent to partners, in order; amounts with two decimal places, instants in UTC
 access.jsonl       who was shown or given any of it (FHIR AuditEvent)
 units/             units as received, where they were opened
 manifest.json      all files with their SHA-256; manifest.sig is its Ed25519 signature

@@ -92,7 +92,7 @@ export async function inclusionProofFile(
   record: PlacedRecord,
   publicKey: Buffer,
 ): Promise<InclusionProofFile> {
-  const [proof] = await whole(head, inclusionProofs(pool, head, head.size, [record.offset]));
+  const [proof] = await whole(head, inclusionProofs(pool, head, head, [record.offset]));
   return {
     format: "tributary-inclusion-proof/1",
     installation: head.journal,
@@ -111,7 +111,7 @@ export async function consistencyProofFile(
   to: SignedTreeHead,
   publicKey: Buffer,
 ): Promise<ConsistencyProofFile> {
-  const path = await whole(to, consistencyProof(pool, to, from.size, to.size));
+  const path = await whole(to, consistencyProof(pool, to, from, to));
   return {
     format: "tributary-consistency-proof/1",
     installation: to.journal,

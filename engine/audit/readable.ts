@@ -89,7 +89,12 @@ export function readableTrail(trail: Trail, projections: readonly AnyProjection[
     receivedAt: instantText(unit.receivedAt),
     recordedAt: instantText(unit.recordedAt),
   }));
-  return { ...trail, units, events: trail.events.map((event) => readableEvent(projections, event)) };
+  const deliveries = trail.deliveries.map((delivery) => ({
+    ...delivery,
+    firstAttemptAt: instantText(delivery.firstAttemptAt),
+    lastAttemptAt: instantText(delivery.lastAttemptAt),
+  }));
+  return { ...trail, units, deliveries, events: trail.events.map((event) => readableEvent(projections, event)) };
 }
 
 export type ReadableTrail = ReturnType<typeof readableTrail>;

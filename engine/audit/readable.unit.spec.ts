@@ -25,6 +25,7 @@ it("a trail says amounts with their cents and instants with their zone, in rows,
   const at = Date.UTC(2026, 0, 31, 23, 59, 59, 5);
   const trail = {
     units: [{ place: "0/1", receivedAt: at, recordedAt: at + 1 }],
+    deliveries: [{ consumer: "acme", firstAttemptAt: at, lastAttemptAt: at + 1 }],
     events: [
       {
         type: "ClaimAdjudicated",
@@ -53,6 +54,7 @@ it("a trail says amounts with their cents and instants with their zone, in rows,
   const text = "2026-01-31T23:59:59.005Z";
   expect(readableTrail(trail, [claims])).toMatchObject({
     units: [{ receivedAt: text, recordedAt: "2026-01-31T23:59:59.006Z" }],
+    deliveries: [{ consumer: "acme", firstAttemptAt: text, lastAttemptAt: "2026-01-31T23:59:59.006Z" }],
     events: [
       {
         occurredAt: text,

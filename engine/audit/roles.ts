@@ -10,7 +10,7 @@ function notaryGrantStatements(consumer: string, password?: string): string[] {
     ...loginRole(role, password),
     `GRANT USAGE ON SCHEMA engine TO ${quoted(role)}`,
     `GRANT SELECT, INSERT, UPDATE ON engine.notary_lanes TO ${quoted(role)}`,
-    `GRANT SELECT, INSERT ON engine.notary_chain, engine.notary_checkpoints TO ${quoted(role)}`,
+    `GRANT SELECT, INSERT ON engine.notary_chain, engine.notary_checkpoints, engine.notary_subtrees TO ${quoted(role)}`,
   ];
 }
 

@@ -1,8 +1,8 @@
 import type { Decisions } from "../projector/decisions.js";
 import type { AnyProjection } from "../projector/definition.js";
 import type { LaneEvent } from "../projector/events.js";
+import { type ParkReason, writeRefused } from "../projector/park-reason.js";
 import { PureFold, type PureInput } from "../projector/pure.js";
-import { refusedBefore } from "../projector/retelling.js";
 import { valuesEqual } from "../projector/values.js";
 
 /** What an event did to a row of a read model. */
@@ -38,6 +38,9 @@ export interface Handling {
 }
 
 export const laneName = (topic: string, partition: number, key: string): string => `${topic}/${partition}/${key}`;
+
+/** Stands for any reason why a key is held. */
+const held: ParkReason = { code: writeRefused, reason: "" };
 
 type Rows = ReadonlyMap<string, Readonly<Record<string, unknown>>>;
 
@@ -80,7 +83,7 @@ export class ChangeTeller {
       if (from && (from.isTold ? offset === from.offset : offset > from.offset)) {
         toHold.delete(lane);
         const source = { ...event.source, offset: from.offset };
-        fold.apply({ ...event, type: undefined, event: {}, sealed: null, source, undecodable: refusedBefore });
+        fold.apply({ ...event, type: undefined, event: {}, sealed: null, source, undecodable: held });
       }
       fold.apply(event);
     });

@@ -4,13 +4,13 @@ import type { Log } from "../log/log.js";
 import { eventsTopic, journalTopic } from "../log/schemas.js";
 import type { AnyProjection } from "../projector/definition.js";
 import type { Opener } from "../projector/ports.js";
-import { TributaryError } from "../service/errors.js";
 import type { Pool } from "../store/pool.js";
 import { keyText } from "../vault/data-key.js";
 import { keyOfSealedEvent } from "../vault/sealed-event.js";
 import type { Vault } from "../vault/vault.js";
+import { deliveriesOf, type TrailDelivery } from "./deliveries.js";
 import { eventIndex, type FindEvents, subjectsWith } from "./event-index.js";
-import { decisionsOf, type HeldKey, heldKeys } from "./held-back.js";
+import { decisionsOf, type HeldKey, heldKeys, nothingAbout } from "./held-back.js";
 import { eventsAboutPatient, type FoundPatient, idsOf, nothingApart } from "./patient-records.js";
 import { type PlacedEvent, placedEvent } from "./placed-event.js";
 import { type PlacedRecord, placeName, readPlaces } from "./read-places.js";
@@ -81,8 +81,8 @@ export interface Trail {
    * after what it supersedes. Across keys in the order in which their units were recorded.
    */
   readonly events: readonly TrailEvent[];
-  /** Deliveries to partners. */
-  readonly deliveries: readonly never[];
+  /** What was sent to partners of these events, in the order in which it ended. */
+  readonly deliveries: readonly TrailDelivery[];
 }
 
 /** A trail with the records that it was made of. */
@@ -174,7 +174,7 @@ const nothing: FoldedChanges = { changes: [], parked: [] };
 /**
  * Everything that happened to a claim, a visit or a patient: units as received, events, what they changed. Whom an event is
  * about is decided by those that stand; of their keys those superseded are told, too.
- * @throws TRIB_CLI_NOT_FOUND when the log has no event about it.
+ * @throws TRIB_CLI_NOT_FOUND when the log has no event about it that can be read; names the keys that are held back.
  */
 export async function trailOf(source: TrailSource, kind: TrailKind, id: string): Promise<TrailRecords> {
   const { log, pool, codec, projections, scan, open } = source;
@@ -182,7 +182,7 @@ export async function trailOf(source: TrailSource, kind: TrailKind, id: string):
   const { find, by } = await eventIndex(source, { scan, decisions: decided.get(timeline) });
   const { places, patients: found, apart } = await placesOf(find, source, kind, id);
   const patients = new Set(found);
-  if (places.length === 0) throw new TributaryError("TRIB_CLI_NOT_FOUND", `The log has no event about ${kind} ${id}.`);
+  if (places.length === 0) throw await nothingAbout(pool, kind, id);
   const about: PlacedEvent[] = [];
   for (const record of await readPlaces(log, places)) about.push(await placedEvent(codec, record));
   const isTold = ({ record, type, topic }: PlacedEvent) =>
@@ -238,7 +238,7 @@ export async function trailOf(source: TrailSource, kind: TrailKind, id: string):
       by,
       units: await unitsOf(codec, journal, open && { ...opening, vault: open.vault }),
       events: told,
-      deliveries: [],
+      deliveries: await deliveriesOf(pool, events),
     },
     records: [...events, ...journal],
     opened: open && under,

@@ -1,4 +1,5 @@
 import { hash } from "node:crypto";
+import { Views } from "../log/slab.js";
 
 /** Fields that hold keyed ids and hashes: the same facts have others in another installation. */
 const keyed: ReadonlySet<string> = new Set([
@@ -25,7 +26,22 @@ export function contentHash(facts: object): string {
     if (isKeyedList(value)) clear.member(name, value.map(inTheClear));
     else clear.take(all, start);
   }
-  return clear.end() + all.end();
+  const [inClear, ofAll] = [clear.end(), all.end()];
+  for (let index = 0; index < halfBytes; index++) {
+    digits(inClear.charCodeAt(index), 2 * index);
+    digits(ofAll.charCodeAt(index), 2 * (index + halfBytes));
+  }
+  return hashText.toString("latin1");
+}
+
+/** Bytes of each half of the hash. */
+const halfBytes = 8;
+const hexDigits = Buffer.from("0123456789abcdef");
+const hashText = Buffer.alloc(4 * halfBytes);
+
+function digits(byte: number, at: number): void {
+  hashText[at] = hexDigits[byte >>> 4] as number;
+  hashText[at + 1] = hexDigits[byte & 15] as number;
 }
 
 /** A list's record without keyed fields, its own and those of its lists' records. */
@@ -46,9 +62,16 @@ function isKeyed(value: unknown): boolean {
   return false;
 }
 
+/** JSON of a value: of most the text that it has anyway. */
+function written(value: unknown): string | undefined {
+  if (value === null || typeof value === "boolean" || Number.isFinite(value)) return String(value);
+  return JSON.stringify(value);
+}
+
 /** JSON of an object as it grows. */
 class Text {
   #bytes = Buffer.allocUnsafeSlow(4_096);
+  #views = new Views(this.#bytes);
   at = 0;
 
   begin(): void {
@@ -58,7 +81,7 @@ class Text {
 
   /** @returns false when there is nothing to tell: JSON leaves out what is undefined. */
   member(name: string, value: unknown): boolean {
-    const text = typeof value === "string" ? value : JSON.stringify(value);
+    const text = typeof value === "string" ? value : written(value);
     if (text === undefined) return false;
     this.#quoted(name);
     this.#byte(58);
@@ -72,15 +95,17 @@ class Text {
   take(other: Text, start: number): void {
     const length = other.at - start;
     this.#room(length);
-    other.#bytes.copy(this.#bytes, this.at, start, other.at);
+    const [bytes, from, to] = [this.#bytes, other.#bytes, this.at];
+    // A member is short: to have the library copy it takes an object that is larger.
+    for (let index = 0; index < length; index++) bytes[to + index] = from[start + index] as number;
     this.at += length;
   }
 
-  /** The first 64 bits of the hash. */
+  /** The hash as a text of one byte a character. */
   end(): string {
     if (this.at > 1) this.at -= 1;
     this.#byte(125);
-    return hash("sha256", this.#bytes.subarray(0, this.at)).slice(0, 16);
+    return hash("sha256", this.#views.of(this.at), "binary");
   }
 
   #room(length: number): void {
@@ -88,6 +113,7 @@ class Text {
     const larger = Buffer.allocUnsafeSlow(2 * (this.at + length));
     this.#bytes.copy(larger, 0, 0, this.at);
     this.#bytes = larger;
+    this.#views = new Views(larger);
   }
 
   /** A text as JSON: mostly itself in quotes. */

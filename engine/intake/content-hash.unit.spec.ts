@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { describe, expect, it } from "vitest";
 import { contentHash } from "./content-hash.js";
 
@@ -17,5 +18,21 @@ describe("the hash that decides ties", () => {
   it("tells apart what differs in keyed ids only", () => {
     expect(contentHash(facts("a", 100))).not.toBe(contentHash(facts("b", 100)));
     expect(contentHash(facts("a", 100))).toBe(contentHash(facts("a", 100)));
+  });
+
+  it("is that of the facts as JSON, the clear ones first", () => {
+    const all = {
+      patientId: "a",
+      paid: -0,
+      charge: 12_345,
+      big: 1e21,
+      share: null,
+      odd: Number.NaN,
+      balanced: true,
+      note: 'é "x"',
+    };
+    const { patientId: _, ...clear } = all;
+    const halves = [clear, all].map((part) => createHash("sha256").update(JSON.stringify(part)).digest("hex"));
+    expect(contentHash(all)).toBe(halves.map((half) => half.slice(0, 16)).join(""));
   });
 });

@@ -6,6 +6,7 @@ import { TributaryError } from "../service/errors.js";
 import type { EventName } from "../vault/sealed-event.js";
 import type { EventDraft, ReceivedUnit, Verdict } from "./connector.js";
 import { eventId } from "./event-id.js";
+import { strayInstant } from "./stray-instant.js";
 import { unitCodes } from "./unit-codes.js";
 
 /** Encrypts what is inside an event under the subject's key. */
@@ -62,6 +63,8 @@ function finishEvent(
     generation: again?.generation,
     origin: again?.origin,
   };
+  const stray = strayInstant(draft);
+  if (stray) return rejected(unitCodes.eventInvalid, `${type}.${stray}`);
   try {
     let sealed: Buffer | null = null;
     if (draft.sealed && sealedRecord !== null) {

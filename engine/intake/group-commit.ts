@@ -45,16 +45,11 @@ interface Call<Item, Result> {
   settled: boolean;
 }
 
+/** Items taken together, each with its call at the same place. Lists side by side: an object for each would be garbage. */
 interface Taken<Item, Result> {
-  readonly call: Call<Item, Result>;
-  readonly item: Item;
-  readonly size: number;
-}
-
-/** An item that is ready to be written. */
-interface Ready<Item, Written, Result> {
-  readonly call: Call<Item, Result>;
-  readonly prepared: Prepared<Written, Result>;
+  readonly calls: Call<Item, Result>[];
+  readonly items: Item[];
+  bytes: number;
 }
 
 /**
@@ -68,10 +63,12 @@ export class GroupCommit<Item, Written, Result> {
   readonly #options: GroupCommitOptions<Item, Written, Result>;
   #calls: Call<Item, Result>[] = [];
   #waitingBytes = 0;
-  #ready: Ready<Item, Written, Result>[] = [];
+  /** What is ready to be written, and its calls. */
+  #ready: Prepared<Written, Result>[] = [];
+  #readyCalls: Call<Item, Result>[] = [];
   #readyBytes = 0;
-  /** Items that are being made ready. */
-  #inHand: readonly Taken<Item, Result>[] = [];
+  /** Calls whose items are being made ready. */
+  #inHand: readonly Call<Item, Result>[] = [];
   #preparing: Promise<void> | undefined;
   #writing: Promise<void> | undefined;
   /** Wakes the first loop when there is room for more that is ready. */
@@ -125,21 +122,21 @@ export class GroupCommit<Item, Written, Result> {
         continue;
       }
       const batch = this.#take();
-      if (batch.length === 0) continue;
+      if (batch.items.length === 0) continue;
       const failures = this.#failures;
-      this.#inHand = batch;
+      this.#inHand = batch.calls;
       try {
-        const prepared = await this.#options.prepare(batch.map(({ item }) => item));
+        const prepared = await this.#options.prepare(batch.items);
         if (failures !== this.#failures) continue;
-        for (let index = 0; index < batch.length; index++) {
-          const { call, size } = batch[index] as Taken<Item, Result>;
-          this.#ready.push({ call, prepared: prepared[index] as Prepared<Written, Result> });
-          this.#readyBytes += size;
+        for (let index = 0; index < prepared.length; index++) {
+          this.#ready.push(prepared[index] as Prepared<Written, Result>);
+          this.#readyCalls.push(batch.calls[index] as Call<Item, Result>);
         }
+        this.#readyBytes += batch.bytes;
         this.#writing ??= Promise.resolve().then(() => this.#write());
         if (this.#calls.length > 0) await new Promise<void>((resolve) => setImmediate(resolve));
       } catch (error) {
-        this.#rejectAll(batch, this.#options.unavailable(error));
+        this.#rejectAll(batch.calls, this.#options.unavailable(error));
       } finally {
         this.#inHand = [];
       }
@@ -149,49 +146,65 @@ export class GroupCommit<Item, Written, Result> {
 
   async #write(): Promise<void> {
     while (this.#ready.length > 0) {
-      // What was given up while it was being made ready is not written behind the back of its sender.
-      const batch = this.#ready.filter(({ call }) => !call.settled);
-      this.#ready = [];
-      this.#readyBytes = 0;
-      this.#room?.();
-      const written = batch.flatMap(({ prepared }) => (prepared.written === undefined ? [] : [prepared.written]));
+      const [ready, calls] = [this.#ready, this.#readyCalls];
+      this.#forgetReady();
+      const written: Written[] = [];
+      const results: (Result | Error)[] = [];
+      const told: Call<Item, Result>[] = [];
+      for (let index = 0; index < ready.length; index++) {
+        const { written: one, result } = ready[index] as Prepared<Written, Result>;
+        const call = calls[index] as Call<Item, Result>;
+        // What was given up while it was being made ready is not written behind the back of its sender.
+        if (call.settled) continue;
+        if (one !== undefined) written.push(one);
+        results.push(result);
+        told.push(call);
+      }
       try {
         if (written.length > 0) await this.#options.commit(written);
         this.#committedAt = performance.now();
-        for (const { call, prepared } of batch) this.#deliver(call, prepared.result);
+        for (let index = 0; index < told.length; index++) {
+          this.#deliver(told[index] as Call<Item, Result>, results[index] as Result | Error);
+        }
       } catch (error) {
         this.#failures += 1;
-        this.#rejectAll([...batch, ...this.#ready, ...this.#inHand], this.#options.unavailable(error));
-        this.#ready = [];
-        this.#readyBytes = 0;
-        this.#room?.();
+        this.#rejectAll([...told, ...this.#readyCalls, ...this.#inHand], this.#options.unavailable(error));
+        this.#forgetReady();
       }
     }
     this.#writing = undefined;
   }
 
+  #forgetReady(): void {
+    this.#ready = [];
+    this.#readyCalls = [];
+    this.#readyBytes = 0;
+    this.#room?.();
+  }
+
   /** Rejects what failed, and with it all that was not taken yet. */
-  #rejectAll(failed: readonly { readonly call: Call<Item, Result> }[], error: Error): void {
-    for (const { call } of failed) this.#settle(call, error);
+  #rejectAll(failed: readonly Call<Item, Result>[], error: Error): void {
+    for (const call of failed) this.#settle(call, error);
     for (const call of this.#calls) this.#settle(call, error);
   }
 
   /** Takes items in the order of submission up to the bounds of a batch, and forgets calls that were given up. */
-  #take(): Taken<Item, Result>[] {
+  #take(): Taken<Item, Result> {
     const { sizeOf, batchBytes, batchItems, stretch = 64 } = this.#options;
     const room = batchItems - this.#ready.length;
-    const batch: Taken<Item, Result>[] = [];
-    let bytes = this.#readyBytes;
+    const batch: Taken<Item, Result> = { calls: [], items: [], bytes: 0 };
     let finished = 0;
     for (const call of this.#calls) {
-      const most = Math.min(batch.length === 0 ? 4 * stretch : stretch, room);
+      const most = Math.min(batch.items.length === 0 ? 4 * stretch : stretch, room);
       while (call.taken < call.items.length) {
         const item = call.items[call.taken] as Item;
         const size = sizeOf(item);
         if (!call.settled) {
-          if (batch.length >= most || (batch.length > 0 && bytes + size > batchBytes)) break;
-          batch.push({ call, item, size });
-          bytes += size;
+          const taken = batch.items.length;
+          if (taken >= most || (taken > 0 && this.#readyBytes + batch.bytes + size > batchBytes)) break;
+          batch.calls.push(call);
+          batch.items.push(item);
+          batch.bytes += size;
         }
         call.items[call.taken] = undefined;
         call.taken += 1;

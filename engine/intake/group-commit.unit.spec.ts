@@ -1,4 +1,4 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { GroupCommit, type GroupCommitOptions } from "./group-commit.js";
 
 /** Commits are let through one by one. */
@@ -154,5 +154,22 @@ describe("group commit", () => {
     const next = commits.submit(["f"]);
     await pass();
     expect(await next).toEqual(["F"]);
+  });
+
+  it("never writes what was given up while it was being made ready", async () => {
+    let ready = () => {};
+    const { commits, batches, pass } = group({
+      timeLimit: 250,
+      prepare: async (items) => {
+        if (items.includes("a")) await new Promise<void>((resolve) => (ready = resolve));
+        return items.map((item) => ({ written: item, result: item }));
+      },
+    });
+    await expect(commits.submit(["a"])).rejects.toThrow("unavailable");
+    const next = commits.submit(["b"]);
+    ready();
+    await vi.waitFor(() => expect(batches).toEqual([["b"]]), { interval: 5 });
+    await pass();
+    expect(await next).toEqual(["b"]);
   });
 });

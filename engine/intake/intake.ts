@@ -1,4 +1,3 @@
-import { randomUUID } from "node:crypto";
 import type { Codec } from "../log/codec.js";
 import type { LogProducer, OutgoingRecord } from "../log/log.js";
 import { TributaryError } from "../service/errors.js";
@@ -8,15 +7,16 @@ import { checkUnit } from "./check-unit.js";
 import type { Intake, SubmittedUnit, UnitIdentity } from "./connector.js";
 import { GroupCommit, type Prepared } from "./group-commit.js";
 import {
-  addNeededSubjects,
   identityHash,
   journalRecord,
+  neededSubjects,
   type RecordContext,
   resourceHash,
   type WaitingUnit,
 } from "./journal-record.js";
 import { contentHash, keyedHash, uuidOf } from "./keyed-hash.js";
 import { knownIdentities } from "./ledger.js";
+import { newReceiptId } from "./receipt-id.js";
 import { surrogates } from "./surrogate.js";
 
 export interface IntakeOptions {
@@ -45,6 +45,9 @@ export interface OpenIntake extends Intake {
   close(): Promise<void>;
 }
 
+/** Units of one call whose keys are asked for as soon as they are submitted. */
+const manyUnits = 64;
+
 /** What keeps a unit in memory beside its bytes: drafts, strings, the call. Only an estimate. */
 const unitOverhead = 4_096;
 
@@ -62,9 +65,7 @@ export function openIntake(options: IntakeOptions): OpenIntake {
   };
 
   async function prepare(waiting: readonly WaitingUnit[]): Promise<Prepared<OutgoingRecord, SubmittedUnit>[]> {
-    const subjects = new Set<string>();
-    for (const unit of waiting) addNeededSubjects(unit, subjects);
-    const keys = await vault.keysFor(subjects);
+    const keys = await vault.keysFor(neededSubjects(waiting));
     return waiting.map((unit) => {
       try {
         const { record, verdict } = journalRecord(unit, keys, context);
@@ -90,11 +91,14 @@ export function openIntake(options: IntakeOptions): OpenIntake {
 
   return {
     surrogate: surrogates(hash),
-    newReceiptId: () => randomUUID(),
+    newReceiptId,
     check: (unit) => checkUnit(unit, context),
     submit(units) {
       const receivedAt = now();
-      return group.submit(units.map((unit) => ({ unit, receivedAt, receiptId: randomUUID() })));
+      const waiting = units.map((unit) => ({ unit, receivedAt, receiptId: newReceiptId() }));
+      // While what was submitted before is made ready, the vault can answer. Few units are asked for with others.
+      if (units.length >= manyUnits) vault.keysFor(neededSubjects(waiting)).catch(() => {});
+      return group.submit(waiting);
     },
     async known(identities: readonly UnitIdentity[]) {
       try {

@@ -35,20 +35,30 @@ export function unitSubjects({ unit, receiptId }: WaitingUnit): readonly string[
   return unit.sealFor.length === 1 ? unit.sealFor : [...new Set(unit.sealFor)];
 }
 
-/** Adds all subjects whose keys are needed to make the unit's record. */
-export function addNeededSubjects(waiting: WaitingUnit, subjects: Set<string>): void {
-  for (const subject of unitSubjects(waiting)) subjects.add(subject);
-  for (const { sealed, sealFor } of waiting.unit.events) if (sealed && sealFor !== undefined) subjects.add(sealFor);
+/** All subjects whose keys are needed to make the records of units. */
+export function neededSubjects(units: readonly WaitingUnit[]): ReadonlySet<string> {
+  const subjects = new Set<string>();
+  // A patient's units mostly follow each other.
+  let last = "";
+  const add = (subject: string): void => {
+    if (subject !== last) subjects.add(subject);
+    last = subject;
+  };
+  for (const waiting of units) {
+    for (const subject of unitSubjects(waiting)) add(subject);
+    for (const { sealed, sealFor } of waiting.unit.events) if (sealed && sealFor !== undefined) add(sealFor);
+  }
+  return subjects;
 }
 
 /** First 128 bits of the keyed hash of what decides whether a unit is a resend. */
 export function identityHash(hash: KeyedHash, identity: UnitIdentity): Buffer {
-  return hash(identity.rule === "EVERY" ? "unit" : "content of resource", identity.parts).subarray(0, 16);
+  return hash(identity.rule === "EVERY" ? "unit" : "content of resource", identity.parts, 16);
 }
 
 /** First 128 bits of the keyed hash of the resource that a `LATEST` identity is about. */
 export function resourceHash(hash: KeyedHash, identity: UnitIdentity): Buffer {
-  return hash("resource", identity.resource ?? []).subarray(0, 16);
+  return hash("resource", identity.resource ?? [], 16);
 }
 
 /** The unit as one journal record: its sealed bytes, the verdict, and the events made of it. */
@@ -114,9 +124,7 @@ function encodeEntry(
     location: verdict.accepted ? null : (verdict.location ?? null),
     flags: bytes.length < unit.bytes.length ? [...flags, truncatedFlag] : flags,
     answer: unit.answer(verdict),
-    controlKey: controlId
-      ? hash("control id", [unit.partner, ...controlId.scope, controlId.value]).subarray(0, 16)
-      : null,
+    controlKey: controlId ? hash("control id", [unit.partner, ...controlId.scope, controlId.value], 16) : null,
     identity: kept ? identityHash(hash, kept) : null,
     resend: kept?.rule ?? "UNKNOWN",
     resource: kept?.rule === "LATEST" ? resourceHash(hash, kept) : null,

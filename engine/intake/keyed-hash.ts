@@ -4,18 +4,18 @@ import { cutBytes, Views } from "../log/slab.js";
 /**
  * HMAC-SHA-256 (RFC 2104) under the deployment secret of a list of parts, each with its length before it (4 bytes, big
  * endian), so that no two lists make the same bytes. The first part says what is hashed, so hashes of different kinds
- * never meet.
+ * never meet. `bytes`: how many of the hash are wanted, from the first; default all 32.
  */
-export type KeyedHash = (kind: string, parts: readonly (string | Uint8Array)[]) => Buffer;
+export type KeyedHash = (kind: string, parts: readonly (string | Uint8Array)[], bytes?: number) => Buffer;
 
 /** @param secretHex 64 hexadecimal digits (`TRIBUTARY_SECRET`). */
 export function keyedHash(secretHex: string): KeyedHash {
   const mac = new Mac(secretOf(secretHex));
-  return (kind, parts) => {
+  return (kind, parts, bytes) => {
     mac.begin();
     mac.framed(kind);
     for (const part of parts) mac.framed(part);
-    return mac.end();
+    return mac.end(bytes);
   };
 }
 
@@ -114,15 +114,21 @@ class Mac {
     return true;
   }
 
-  end(): Buffer {
-    if (this.#stream !== undefined) return this.#stream.digest();
+  /** @param bytes of the hash that are wanted, from the first. */
+  end(bytes = digestBytes): Buffer {
+    if (this.#stream !== undefined) return this.#stream.digest().subarray(0, bytes);
     // As texts of one byte a character: small buffers are dear for the garbage collector.
     const digest = hash("sha256", this.#innerViews.of(this.#at), "binary");
-    this.#outer.write(digest, blockBytes, digestBytes, "latin1");
-    const mac = cutBytes(digestBytes);
-    mac.write(hash("sha256", this.#outer, "binary"), "latin1");
+    writeDigest(digest, this.#outer, blockBytes, digestBytes);
+    const mac = cutBytes(bytes);
+    writeDigest(hash("sha256", this.#outer, "binary"), mac, 0, bytes);
     return mac;
   }
+}
+
+/** Bytes of a digest, which is a text of one byte a character. A loop costs less than a call of the library. */
+function writeDigest(digest: string, bytes: Buffer, at: number, length: number): void {
+  for (let index = 0; index < length; index++) bytes[at + index] = digest.charCodeAt(index);
 }
 
 const hexDigits = Buffer.from("0123456789abcdef");
@@ -133,11 +139,12 @@ const uuidPlaces = [0, 2, 4, 6, 9, 11, 14, 16, 19, 21, 24, 26, 28, 30, 32, 34];
 /**
  * The first 128 bits as a UUID, lower case. The bits are the hash's own: no version is written into them.
  * @param hash bytes, or a text of one byte a character.
+ * @param from where the bits begin; default 0.
  */
-export function uuidOf(hash: Buffer | string): string {
+export function uuidOf(hash: Buffer | string, from = 0): string {
   const isText = typeof hash === "string";
   for (let index = 0; index < 16; index++) {
-    const byte = isText ? hash.charCodeAt(index) : (hash[index] as number);
+    const byte = isText ? hash.charCodeAt(from + index) : (hash[from + index] as number);
     const place = uuidPlaces[index] as number;
     uuidText[place] = hexDigits[byte >>> 4] as number;
     uuidText[place + 1] = hexDigits[byte & 15] as number;

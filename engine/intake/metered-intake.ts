@@ -25,7 +25,12 @@ export function meteredIntake(intake: Intake, connector: string, metrics: Counti
     submit(units) {
       const began = performance.now();
       // Apart from the units, which needn't be kept until the log has them.
-      const told = units.map(({ entry, partner, flags }) => (entry === "UNIT" ? { partner, flags } : null));
+      let last: ToldUnit | null = null;
+      const told = units.map(({ entry, partner, flags }) => {
+        if (entry !== "UNIT") return null;
+        if (last?.partner !== partner || last.flags !== flags) last = { partner, flags };
+        return last;
+      });
       return intake.submit(units).then((submitted) => {
         countUnits(told, submitted, connector, metrics, (performance.now() - began) / 1000);
         return submitted;
@@ -44,23 +49,20 @@ function countUnits(
 ): void {
   const verdicts = new Map<string, { readonly labels: Labels; units: number }>();
   const flagged = new Map<string, number>();
+  let last: { readonly labels: Labels; units: number } | undefined;
   for (let index = 0; index < told.length; index++) {
     const unit = told[index];
     const verdict = submitted[index]?.verdict;
     if (!unit || !verdict) continue;
     const code = verdict.accepted ? "" : verdict.code;
-    const name = `${code} ${unit.partner}`;
-    const counted = verdicts.get(name);
-    if (counted) counted.units += 1;
-    else {
-      const labels = {
-        connector,
-        partner: unit.partner,
-        verdict: verdict.accepted ? "accepted" : "rejected",
-        code,
-      };
-      verdicts.set(name, { labels, units: 1 });
+    const { partner } = unit;
+    if (last?.labels.code !== code || last.labels.partner !== partner) {
+      const name = `${code} ${partner}`;
+      const labels = { connector, partner, verdict: verdict.accepted ? "accepted" : "rejected", code };
+      last = verdicts.get(name) ?? { labels, units: 0 };
+      verdicts.set(name, last);
     }
+    last.units += 1;
     for (const flag of unit.flags ?? []) flagged.set(flag, (flagged.get(flag) ?? 0) + 1);
   }
   for (const { labels, units } of verdicts.values()) metrics.count("tributary_units_total", labels, units);

@@ -1,9 +1,6 @@
 import type { Surrogate } from "./connector.js";
 import { type KeyedHash, uuidOf } from "./keyed-hash.js";
 
-/** Ids of values, by kind, authority and type. */
-type Ids = Map<string, Map<string, Map<string, Map<string, string>>>>;
-
 /**
  * Most bytes of an identifier's authority, type and value together. A table keyed by identifiers takes twice as many; a
  * connector refuses what is longer, naming the place.
@@ -18,45 +15,49 @@ export const isOverlong = ({
 }: { readonly [Part in "authority" | "type" | "value"]?: string | undefined }): boolean =>
   Buffer.byteLength(authority) + Buffer.byteLength(type) + Buffer.byteLength(value) > longestIdentifier;
 
+/** An id that was made, and of what. */
+interface MadeId {
+  readonly kind: string;
+  readonly authority: string;
+  readonly type: string;
+  readonly value: string;
+  readonly id: string;
+}
+
 /**
  * Makes surrogate ids: the first 128 bits of the keyed hash of (kind, authority, type, value), as a UUID. They need no
- * look-up, are the same over replays and processes, and tell nothing without the secret.
- * @param hotIds ids kept in memory, as the same patients and visits come again soon; default 1,000: making one costs
- *   little more than finding it, and what is kept for long the garbage collector has to move.
+ * look-up, are the same over replays and processes, and tell nothing without the secret. The last ids are kept in memory,
+ * each at the one place where it may be: the same patients and visits come again soon, and making one costs little more
+ * than finding it in a map. Nothing is kept of what is asked for only once: it would be moved by the garbage collector.
+ * @param places for ids kept, a power of two; default 256.
  */
-export function surrogates(hash: KeyedHash, hotIds = 1_000): Surrogate {
-  // Two generations instead of a list by use: when the young one is full it becomes the old one.
-  let young: Ids = new Map();
-  let old: Ids = new Map();
-  let size = 0;
+export function surrogates(hash: KeyedHash, places = 256): Surrogate {
+  const made: (MadeId | undefined)[] = new Array(places).fill(undefined);
+  /** What was last asked for at each place, as a number. */
+  const asked = new Uint32Array(places);
   return (kind, authority, type, value) => {
-    const values = valuesOf(young, kind, authority, type);
-    const hot = values.get(value);
-    if (hot !== undefined) return hot;
-    const id = old.get(kind)?.get(authority)?.get(type)?.get(value) ?? uuidOf(hash(kind, [authority, type, value]));
-    values.set(value, id);
-    size += 1;
-    if (size >= hotIds / 2) {
-      old = young;
-      young = new Map();
-      size = 0;
+    const sum = sumOf(kind, value);
+    const place = (sum ^ (sum >>> 10)) & (places - 1);
+    const known = made[place];
+    if (
+      known !== undefined &&
+      known.value === value &&
+      known.kind === kind &&
+      known.authority === authority &&
+      known.type === type
+    ) {
+      return known.id;
     }
+    const id = uuidOf(hash(kind, [authority, type, value]));
+    if (asked[place] === sum) made[place] = { kind, authority, type, value, id };
+    asked[place] = sum;
     return id;
   };
 }
 
-/** Maps in maps: a text put together of all parts for each question costs more than the four of them. */
-function valuesOf(ids: Ids, kind: string, authority: string, type: string): Map<string, string> {
-  const authorities = within(ids, kind);
-  const types = within(authorities, authority);
-  return within(types, type);
-}
-
-function within<Inner extends Map<string, unknown>>(outer: Map<string, Inner>, name: string): Inner {
-  let inner = outer.get(name);
-  if (!inner) {
-    inner = new Map() as unknown as Inner;
-    outer.set(name, inner);
-  }
-  return inner;
+/** Values mostly differ in their last characters. */
+function sumOf(kind: string, value: string): number {
+  let sum = kind.length;
+  for (let at = Math.max(0, value.length - 6); at < value.length; at++) sum = Math.imul(sum, 31) + value.charCodeAt(at);
+  return sum >>> 0;
 }

@@ -77,6 +77,18 @@ export function utc(year: number, month: number, day: number): number {
   return date.getTime();
 }
 
+const earliest = utc(1, 1, 1);
+const latest = utc(9999, 12, 31) + DAY - 1;
+
+/** Whether an instant is of the years 1 to 9999 in UTC, those that events and read models hold. */
+export const isWithinYears = (instant: number): boolean => instant >= earliest && instant <= latest;
+
+/**
+ * An instant within the years 1 to 9999: what is written as one of them and lies a few hours outside in UTC (midnight
+ * before the year 10000 in New York, as senders write "never") is the first or last instant there is.
+ */
+export const withinYears = (instant: number): number => Math.min(Math.max(instant, earliest), latest);
+
 /**
  * The instant at which a zone's wall clock shows a time.
  *
@@ -93,10 +105,10 @@ export function instantInZone(wall: number, zone: string): number {
     const { from, offset } = stretches[at] as Stretch;
     const next = stretches[at + 1]?.from ?? Number.POSITIVE_INFINITY;
     const instant = wall - offset;
-    if (instant < from) return from;
-    if (instant < next) return instant;
+    if (instant < from) return withinYears(from);
+    if (instant < next) return withinYears(instant);
   }
-  return wall;
+  return withinYears(wall);
 }
 
 /** Whether this machine knows the zone. */

@@ -1,26 +1,49 @@
 import { daysSinceEpoch } from "./logical.js";
+import { cutTo, freeFrom, slabWithRoom } from "./slab.js";
 
 /** Texts up to this length have a length of one byte, and are written by a loop: a call of the library costs more. */
 const shortText = 63;
 const longestNumber = 10;
+const nothing = Buffer.alloc(0);
 
 /** What doesn't fit its schema. Whoever catches it asks the schema where that is: it is rare, and values are never told. */
 export class Misfit extends Error {}
 
-/** Where Avro values are written (Avro 1.12, binary encoding), in bytes that grow. */
-export class Sink {
-  bytes: Buffer;
-  at = 0;
+/** Left of a slab when a record is begun: most fit. */
+const usualRoom = 4_096;
 
-  constructor(size: number) {
-    this.bytes = Buffer.allocUnsafeSlow(size);
+/** Where Avro values are written (Avro 1.12, binary encoding): in the free part of a slab, in bytes of its own when that is too little. */
+export class Sink {
+  bytes: Buffer = nothing;
+  at = 0;
+  #start = 0;
+  #ownBytes = true;
+
+  /** Begins a record. Until {@link end} nothing else may be cut from a slab. */
+  begin(): void {
+    this.bytes = slabWithRoom(usualRoom);
+    this.#start = freeFrom();
+    this.at = this.#start;
+    this.#ownBytes = false;
+  }
+
+  /** The bytes written since the beginning. */
+  end(): Buffer {
+    if (!this.#ownBytes) return cutTo(this.at);
+    const written = this.bytes.subarray(this.#start, this.at);
+    this.bytes = nothing;
+    return written;
   }
 
   #room(length: number): void {
     if (this.at + length <= this.bytes.length) return;
-    const larger = Buffer.allocUnsafeSlow(Math.max(this.bytes.length * 2, this.at + length));
-    this.bytes.copy(larger, 0, 0, this.at);
+    const written = this.bytes.subarray(this.#start, this.at);
+    const larger = Buffer.allocUnsafeSlow(2 * (written.length + length));
+    larger.set(written);
     this.bytes = larger;
+    this.at = written.length;
+    this.#start = 0;
+    this.#ownBytes = true;
   }
 
   refuse(): never {

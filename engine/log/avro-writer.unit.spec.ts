@@ -49,7 +49,7 @@ const dayOf = (days: number) => new Date(days * 86_400_000).toISOString().slice(
 
 function written(type: avro.Type, value: object, apart: readonly string[] = []): Buffer {
   // So little room that every kind of value has to make more.
-  const sink = new Sink(1);
+  const sink = new Sink();
   const parts = Object.fromEntries(Object.entries(value).filter(([name]) => apart.includes(name)));
   const rest = Object.fromEntries(Object.entries(value).filter(([name]) => !apart.includes(name)));
   compileWriter(type, apart)(rest, parts, sink);

@@ -14,7 +14,6 @@ import { Sink } from "./avro-sink.js";
 import { compileType } from "./avro-type.js";
 import { compileWriter, type WriteRecord } from "./avro-writer.js";
 import { journalRecord, rootRecords } from "./schemas.js";
-import { cutBytes } from "./slab.js";
 
 /** An event as it is written: clear fields, meta, and the sealed bytes. */
 export type OutgoingEvent<Name extends EventType> = EventInputs[Name] & {
@@ -88,8 +87,6 @@ export function schemaIdOf(buffer: Buffer): number {
 }
 
 const headerBytes = 5;
-const scratchBytes = 64 * 1024;
-const largestScratchKept = 1024 * 1024;
 
 interface Reader {
   readonly record: string;
@@ -147,7 +144,7 @@ export function createCodec(schemas: CodecSchemas): Codec {
   const headers = new Map<string, Buffer>();
   const writers = new Map<string, Writer>();
   const readers = new Map<number, Reader>();
-  let sink = new Sink(scratchBytes);
+  const sink = new Sink();
 
   const addReader = (id: number, schema: AvroRecord): void => {
     const record = fullNameOf(schema.name, schema.namespace, "");
@@ -194,18 +191,14 @@ export function createCodec(schemas: CodecSchemas): Codec {
   };
 
   const written = ({ record, type, header }: Writer, write: WriteRecord, value: object, apart: object): Buffer => {
-    sink.at = headerBytes;
+    sink.begin();
+    sink.raw(header);
     try {
       write(value, apart, sink);
     } catch {
       throw fieldInvalid(record, type, { ...value, ...apart });
     }
-    const { bytes, at: end } = sink;
-    const encoded = cutBytes(end);
-    encoded.set(header);
-    bytes.copy(encoded, headerBytes, headerBytes, end);
-    if (bytes.length > largestScratchKept) sink = new Sink(scratchBytes);
-    return encoded;
+    return sink.end();
   };
 
   const encode = (record: string, value: object): Buffer => {

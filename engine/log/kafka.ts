@@ -63,7 +63,8 @@ export function connectLog(settings: Settings, { clientId, logger }: LogConnecti
       };
     },
     async subscribe(options) {
-      return subscribe(options, { kafka: members, admin: await connectedAdmin(), prefix, logger });
+      const parts = { kafka: members, admin: await connectedAdmin(), cluster: connectedCluster, prefix, logger };
+      return subscribe(options, parts);
     },
     async watermarks(topic) {
       return topicWatermarks(await connectedAdmin(), `${prefix}${topic}`);

@@ -44,7 +44,8 @@ export interface FetchedRecord {
   readonly isControlRecord: boolean;
 }
 
-interface FetchedPartition {
+/** What a fetch gave of one partition. */
+export interface FetchedPartition {
   readonly partition: number;
   readonly highWatermark: string;
   /** An array of {@link FetchedRecord}, or what `replaceFetchDecoder` put in its place. */
@@ -115,6 +116,25 @@ export function replaceFetchDecoder(make: (original: DecodeMessages) => DecodeMe
   const path = require.resolve("kafkajs/src/protocol/requests/fetch/v4/decodeMessages.js");
   const original = require(path) as DecodeMessages;
   (require.cache[path] as NodeJS.Module).exports = make(original);
+}
+
+/** Fetched records, as the library shows them to a consumer. */
+export interface LibraryBatch {
+  /** All of them, those before the offset asked for and control records too. */
+  readonly rawMessages: ArrayLike<object>;
+  /** Those that a consumer is given. */
+  readonly messages: ArrayLike<{ readonly offset: string | number }>;
+  lastOffset(): string | number;
+}
+
+/** Fetched records with what the library leaves out left out: control records, aborted transactions, offsets before. */
+export function libraryBatch(topic: string, fetchedFrom: number, partition: FetchedPartition): LibraryBatch {
+  const Batch = require("kafkajs/src/consumer/batch.js") as new (
+    topic: string,
+    fetchedOffset: string,
+    partition: FetchedPartition,
+  ) => LibraryBatch;
+  return new Batch(topic, String(fetchedFrom), partition);
 }
 
 /** The codec that a record batch's attributes name; null for an unknown one. */

@@ -6,6 +6,8 @@ export interface LaneReading {
   resume(): void;
   /** Throws when the offset isn't in the log any more, or not yet. */
   assertReadable(offset: number): Promise<void>;
+  /** Whether the log has a record from one offset up to another, or may have one. */
+  holdsRecords(from: number, to: number): Promise<boolean>;
 }
 
 /** A batch as fetched. */
@@ -79,9 +81,12 @@ export class Lane {
       const expected = this.#expected;
       if (!this.#owned || expected === undefined) return;
       if (batch.fetchedFrom !== expected) {
-        // The library silently replaces an offset out of range; a gap left by transactions or compaction is no harm.
+        // The library silently replaces an offset out of range, and with several brokers a batch fetched before the lane
+        // was opened or sought may come after. A gap left by transactions or compaction is no harm.
         await this.#reading.assertReadable(expected);
         if (batch.fetchedFrom < expected) return this.#seek(expected);
+        if (await this.#reading.holdsRecords(expected, batch.fetchedFrom)) return this.#seek(expected);
+        if (!this.#owned) return;
       }
       const records = batch.records.filter(({ offset }) => offset >= expected);
       let moved: number | undefined;

@@ -9,6 +9,8 @@ class Bench {
   low = 0;
   high = 1_000;
   start = 0;
+  /** Offsets of the log that hold no record. */
+  readonly empty = new Set<number>();
   work: (records: readonly IncomingRecord[], context: LaneContext) => Promise<void> = async () => undefined;
   readonly lane = new Lane(
     { topic: "t", partition: 0 },
@@ -31,6 +33,10 @@ class Bench {
       resume: () => this.log.push("resume"),
       assertReadable: async (offset) => {
         if (offset < this.low || offset > this.high) throw new Error(`not readable: ${offset}`);
+      },
+      holdsRecords: async (from, to) => {
+        for (let offset = from; offset < to; offset++) if (!this.empty.has(offset)) return true;
+        return false;
       },
     },
   );
@@ -113,7 +119,12 @@ describe("lane", () => {
         batch: async () => undefined,
         close: async () => undefined,
       };
-      const reading = { seek: () => undefined, resume: () => undefined, assertReadable: async () => undefined };
+      const reading = {
+        seek: () => undefined,
+        resume: () => undefined,
+        assertReadable: async () => undefined,
+        holdsRecords: async () => false,
+      };
       const lane = new Lane({ topic: "t", partition: 0 }, handler, reading);
       const opening = lane.open(none);
       await turn();
@@ -164,13 +175,20 @@ describe("lane", () => {
     await expect(bench.lane.batch(batch(0, [0, 1, 2]))).rejects.toThrow("not readable: 50");
   });
 
-  it("goes back to its place when the library moved behind it, and over a gap when the broker left one", async () => {
+  it("goes back to its place when the library moved behind it or beyond records, and over a gap that the broker left", async () => {
     const bench = Object.assign(new Bench(), { start: 10 });
     await bench.lane.open(none);
     await bench.lane.batch(batch(0, [0, 1]));
     expect(bench.log.at(-1)).toBe("seek 10");
+    bench.log.length = 0;
+    bench.empty.add(10);
+    await bench.lane.batch(batch(12, [12]));
+    expect(bench.log).toEqual(["seek 10"]);
+    expect(bench.lane.expected).toBe(10);
+    bench.empty.add(11);
     await bench.lane.batch(batch(12, [12]));
     expect(bench.log.at(-1)).toBe("batch 12");
+    expect(bench.lane.expected).toBe(13);
   });
 
   it("counts the broker's own records at the end of a batch as read", async () => {

@@ -1,4 +1,3 @@
-import { setTimeout as pause } from "node:timers/promises";
 import type { Admin, Kafka, Producer } from "kafkajs";
 import { TributaryError } from "../service/errors.js";
 import { type AppendReply, appendVerified, type PartitionBatch, type PlacedRecord } from "./append.js";
@@ -107,15 +106,14 @@ export async function connectProducer(kafka: Kafka, admin: Admin, prefix: string
       const turn = last.then(() => append(records, deadline));
       // The next append waits for this one, however it ends: two in flight could overtake each other.
       last = turn.catch(() => undefined);
-      const waiting = new AbortController();
-      const late = pause(appendMilliseconds, undefined, { signal: waiting.signal }).then(() => {
-        throw tooLate();
+      let timer: NodeJS.Timeout | undefined;
+      const late = new Promise<never>((_resolve, reject) => {
+        timer = setTimeout(() => reject(tooLate()), appendMilliseconds);
       });
       try {
         return await Promise.race([turn, late]);
       } finally {
-        waiting.abort();
-        late.catch(() => undefined);
+        clearTimeout(timer);
       }
     },
     async close() {

@@ -26,6 +26,8 @@ const uncountedBytes = 12;
 /** Bytes before what the sum covers. */
 const unsummedBytes = 21;
 
+const none = Buffer.alloc(0);
+
 /** A partition whose lengths are known. */
 interface Sized extends BatchedPartition {
   /** Bytes of each record after its length. */
@@ -72,9 +74,13 @@ export function encodeProduce(
 function measure({ partition, records }: BatchedPartition): Sized {
   const bodies: number[] = [];
   let bytes = headBytes;
+  let last: string | undefined;
+  let keyBytes = 0;
   for (let index = 0; index < records.length; index++) {
     const { key, value, headers } = records[index] as BatchedRecord;
-    const keyBytes = Buffer.byteLength(key);
+    // A feed's units follow each other.
+    if (key !== last) keyBytes = Buffer.byteLength(key);
+    last = key;
     // A byte of attributes and one of a time delta that is zero.
     let body = 2 + varintSize(index) + varintSize(keyBytes) + keyBytes + varintSize(value.length) + value.length;
     body += headers === undefined ? 1 : headersSize(headers);
@@ -111,15 +117,21 @@ function writeBatch(bytes: Buffer, start: number, { records, bodies, bytes: size
   bytes.writeInt32BE(0, start + 53);
   bytes.writeInt32BE(records.length, start + 57);
   let at = start + headBytes;
+  let last: string | undefined;
+  let keyBytes = none;
   for (let index = 0; index < records.length; index++) {
     const { key, value, headers } = records[index] as BatchedRecord;
     at = writeVarint(bytes, at, bodies[index] as number);
     bytes[at++] = 0;
     bytes[at++] = 0;
     at = writeVarint(bytes, at, index);
-    at = writeText(bytes, at, key);
-    at = writeVarint(bytes, at, value.length);
-    at += value.copy(bytes, at);
+    if (key !== last) keyBytes = Buffer.from(key);
+    last = key;
+    at = writeVarint(bytes, at, keyBytes.length);
+    bytes.set(keyBytes, at);
+    at = writeVarint(bytes, at + keyBytes.length, value.length);
+    bytes.set(value, at);
+    at += value.length;
     if (headers === undefined) bytes[at++] = 0;
     else at = writeHeaders(bytes, at, headers);
   }

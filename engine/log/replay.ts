@@ -2,19 +2,16 @@ import { setTimeout as pause } from "node:timers/promises";
 import type { Admin } from "kafkajs";
 import { TributaryError } from "../service/errors.js";
 import { kafkaErrorType, logError } from "./connection.js";
+import { fetchPartition, waitMilliseconds } from "./direct-fetch.js";
 import { lastOffsetOf, stretchesOf } from "./incoming.js";
 import type { Cluster } from "./kafkajs-internals.js";
 import type { IncomingRecord } from "./log.js";
 import { assertReadable, topicWatermarks } from "./watermarks.js";
 
-const fetchBytes = 4 * 1024 * 1024;
 /** Records given at a time. */
 const stretchRecords = 1_000;
-const waitMilliseconds = 250;
 /** Without a record for this long the broker is taken to be unreachable. */
 const patienceMilliseconds = 30_000;
-/** Nothing of open transactions. Aborted ones are not left out here: our own topics have no transactions. */
-const readCommitted = 1;
 
 /** Moved leaders and lost connections: look again where the partition is. */
 const passingTypes: ReadonlySet<string> = new Set([
@@ -49,19 +46,8 @@ export interface ReplayParts {
   readonly admin: Admin;
 }
 
-async function fetchFrom(cluster: Cluster, topic: string, partition: number, offset: number): Promise<object> {
-  const leader = Object.keys(cluster.findLeaderForPartitions(topic, [partition]))[0];
-  if (leader === undefined) throw Object.assign(new Error("no leader"), { type: "LEADER_NOT_AVAILABLE" });
-  const broker = await cluster.findBroker({ nodeId: leader });
-  const { responses } = await broker.fetch({
-    maxWaitTime: waitMilliseconds,
-    minBytes: 1,
-    maxBytes: fetchBytes,
-    isolationLevel: readCommitted,
-    topics: [{ topic, partitions: [{ partition, fetchOffset: String(offset), maxBytes: fetchBytes }] }],
-  });
-  return responses.find(({ topicName }) => topicName === topic)?.partitions[0]?.messages ?? [];
-}
+const fetchFrom = async (cluster: Cluster, topic: string, partition: number, offset: number): Promise<object> =>
+  (await fetchPartition(cluster, topic, partition, offset))?.messages ?? [];
 
 /** Fetches in order; while what one gave is handled, the next is under way. */
 function readAhead(fetch: (offset: number) => Promise<object>, end: number): (offset: number) => Promise<object> {
@@ -81,7 +67,8 @@ function readAhead(fetch: (offset: number) => Promise<object>, end: number): (of
 }
 
 /**
- * Reads a partition by direct fetches, without a group: nothing is joined, committed or left behind.
+ * Reads a partition by direct fetches, without a group: nothing is joined, committed or left behind. Records of aborted
+ * transactions are not left out: our own topics have no transactions.
  * The end is the high watermark at the start where `to` lies beyond it, so it always ends.
  * @param topic with the installation's prefix.
  * @throws TRIB_LOG_TRUNCATED when `from` is gone, TRIB_LOG_BATCH_UNREADABLE when the bytes there are no records, TRIB_LOG_TOPIC_MISSING, TRIB_LOG_UNAVAILABLE

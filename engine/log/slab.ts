@@ -21,6 +21,28 @@ export function cutBytes(length: number): Buffer {
   return cut;
 }
 
+/**
+ * A slab with at least some bytes left, for what is written before its length is known: from {@link freeFrom} on, and then
+ * taken by {@link cutTo}. Nothing else may be cut meanwhile.
+ */
+export function slabWithRoom(least: number): Buffer {
+  if (used + least > slab.length) {
+    slab = Buffer.allocUnsafeSlow(slabBytes);
+    used = 0;
+  }
+  return slab;
+}
+
+/** Where the free part of the slab begins. */
+export const freeFrom = (): number => used;
+
+/** What was written into the free part of the slab. @param end where it ends in the slab. */
+export function cutTo(end: number): Buffer {
+  const cut = slab.subarray(used, end);
+  used = end;
+  return cut;
+}
+
 /** Beginnings of the same bytes, each made once: an object for bytes costs as much as a short hash of them. */
 export class Views {
   readonly #bytes: Buffer;

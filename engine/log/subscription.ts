@@ -4,7 +4,9 @@ import type { Logger } from "pino";
 import { TributaryError } from "../service/errors.js";
 import { kafkaErrorType, logError } from "./connection.js";
 import { dismissDeadMembers } from "./dead-members.js";
+import { holdsRecords } from "./gap.js";
 import { stretchesOf } from "./incoming.js";
+import type { Cluster } from "./kafkajs-internals.js";
 import { Lane } from "./lane.js";
 import type { Subscription, SubscriptionOptions } from "./log.js";
 import { assertReadable, partitionCount, topicWatermarks } from "./watermarks.js";
@@ -24,6 +26,8 @@ const lookMilliseconds = 5_000;
 export interface SubscriptionParts {
   readonly kafka: Kafka;
   readonly admin: Admin;
+  /** Connections apart from the consumer's, whose fetches wait on theirs; made when first asked for. */
+  readonly cluster: () => Promise<Cluster>;
   readonly prefix: string;
   readonly logger: Logger;
   readonly watchMilliseconds?: number;
@@ -99,6 +103,8 @@ class RunningSubscription implements Subscription {
       await this.#consumer.subscribe({ topics, fromBeginning: true });
       await this.#consumer.run({
         autoCommit: false,
+        // What an earlier lane was given must not move the reading of the one after it.
+        eachBatchAutoResolve: false,
         partitionsConsumedConcurrently: this.#options.concurrency ?? 4,
         eachBatch: (payload) => this.#batch(payload),
       });
@@ -170,6 +176,7 @@ class RunningSubscription implements Subscription {
         this.#assertCount(fullTopic, marks.length);
         assertReadable(topic, partition, offset, marks);
       },
+      holdsRecords: (from, to) => holdsRecords(fullTopic, partition, from, to, this.#parts),
     });
     this.#lanes.set(key, lane);
     lane.open(this.#closing.get(key) ?? Promise.resolve()).catch((error: unknown) => this.#fail(this.#coded(error)));
@@ -188,13 +195,19 @@ class RunningSubscription implements Subscription {
   /**
    * Takes a batch when the one before it in its partition is handled, and returns: the library fetches the next one while
    * this one is handled. So at most two batches of a partition are in memory.
+   *
+   * With several brokers the library joins anew in the fetch of one of them while batches of others wait here: these belong
+   * to the lane that was there when they came, and nothing is fetched for a lane before it is open.
    */
   async #batch(payload: EachBatchPayload): Promise<void> {
     const { topic, partition } = payload.batch;
     const key = laneKey(topic.slice(this.#parts.prefix.length), partition);
-    await this.#inHand.get(key);
     const lane = this.#lanes.get(key);
-    if (lane && payload.batch.messages.length > 0) this.#inHand.set(key, this.#handle(lane, payload));
+    if (lane?.expected === undefined) return;
+    await this.#inHand.get(key);
+    if (this.#lanes.get(key) !== lane) return;
+    if (payload.batch.messages.length > 0) this.#inHand.set(key, this.#handle(lane, payload));
+    payload.resolveOffset(payload.batch.lastOffset());
   }
 
   async #handle(lane: Lane, { batch, heartbeat, isStale }: EachBatchPayload): Promise<void> {

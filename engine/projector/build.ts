@@ -11,8 +11,11 @@ import { validateProjection } from "./validate.js";
 import { viewsOf } from "./views.js";
 
 export type BuildState = "building" | "current" | "previous";
-/** Whose lanes write a build; nobody's once it is about to be dropped. One of an as-of is never shown as the projection. */
-export type BuildFeed = "consumer" | "rebuild" | "as-of" | "nobody";
+/**
+ * Whose lanes write a build; nobody's once it is about to be dropped. One of an as-of is never shown as the projection. One of
+ * a delivery is no read model: a delivering consumer has its checkpoints and parked keys under it.
+ */
+export type BuildFeed = "consumer" | "rebuild" | "as-of" | "nobody" | "delivery";
 
 /** One physical copy of a projection's tables. */
 export interface Build {
@@ -49,10 +52,10 @@ export const hash = (text: string) => createHash("sha256").update(text).digest("
 
 const toBuild = ({ layout_hash: _, views_hash: __, views: ___, ...build }: BuildRow): Build => build;
 
-/** All builds of a projection (of all projections when none is named) but those of an as-of, oldest first. */
+/** All builds of a projection (of all projections when none is named) but those of as-ofs and deliveries, oldest first. */
 export async function listBuilds(pool: Queryable, projection?: string): Promise<readonly Build[]> {
   const { rows } = await pool.query(
-    `SELECT ${buildColumns} FROM engine.builds WHERE ($1::text IS NULL OR projection = $1) AND feed <> 'as-of' ORDER BY projection, build`,
+    `SELECT ${buildColumns} FROM engine.builds WHERE ($1::text IS NULL OR projection = $1) AND feed NOT IN ('as-of', 'delivery') ORDER BY projection, build`,
     [projection ?? null],
   );
   return (rows as BuildRow[]).map(toBuild);

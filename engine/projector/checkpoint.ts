@@ -3,7 +3,9 @@ import { TributaryError } from "../service/errors.js";
 import type { Pool } from "../store/pool.js";
 import type { Build } from "./build.js";
 import { consumerRole } from "./names.js";
+import type { ParkReason } from "./park-reason.js";
 import { Positions } from "./positions.js";
+import { adoptRefusals, refusalsOf } from "./refusals.js";
 
 /** The place of one build in one partition. */
 export interface LanePlace {
@@ -20,6 +22,8 @@ export interface Checkpoint {
   readonly lastRecord: string | null;
   /** Keys held back, as {@link storableText} writes them. */
   readonly held: Set<string>;
+  /** What Postgres refused in the build, by offset: also of events to come, where the build that is shown has them. */
+  readonly refused: ReadonlyMap<number, ParkReason>;
 }
 
 /** Text that Postgres can keep, one for one: NUL is escaped, and so is what looks like it. */
@@ -49,6 +53,7 @@ const found = async (pool: Pool, place: LanePlace, row: Row): Promise<Checkpoint
   positions: new Positions(row.journal, row.positions),
   lastRecord: row.last_record,
   held: await heldKeys(pool, place),
+  refused: await refusalsOf(pool, place.build, place.topic, place.partition),
 });
 
 interface Standing {
@@ -70,7 +75,7 @@ async function standing(pool: Pool, { build, topic, partition }: LanePlace): Pro
  * or is gone, takes nothing from whoever came meanwhile. It waits for a statement of the former owner that is under way:
  * what it reads is after that.
  */
-async function raise(pool: Pool, place: LanePlace, owner: string, seen: number): Promise<Checkpoint | undefined> {
+async function raise(pool: Pool, place: LanePlace, owner: string, seen: number): Promise<Row | undefined> {
   const { build, topic, partition } = place;
   const { rows } = await pool.query<Row>(
     `UPDATE engine.checkpoints SET epoch = epoch + 1, owner = $5, updated_at = now()
@@ -78,8 +83,7 @@ async function raise(pool: Pool, place: LanePlace, owner: string, seen: number):
      RETURNING epoch, next_offset, journal, positions::text, last_record`,
     [build.projection, build.build, topic, partition, owner, seen],
   );
-  const row = rows[0];
-  return row && found(pool, place, row);
+  return rows[0];
 }
 
 /**
@@ -97,8 +101,11 @@ export async function takeOver(
   for (;;) {
     const before = await standing(pool, place);
     if (!isOwned()) throw new TributaryError("TRIB_PROJECT_FENCE_LOST", undefined, { topic, partition });
-    const taken = before && (await raise(pool, place, owner, before.epoch));
-    if (taken) return taken;
+    const raised = before && (await raise(pool, place, owner, before.epoch));
+    if (raised) {
+      await adoptRefusals(pool, build, topic, partition);
+      return found(pool, place, raised);
+    }
     // Others may be taking it over just now: who raises the epoch last has it.
     if (before) continue;
     await pool.query(
@@ -118,7 +125,7 @@ export async function takeAgain(pool: Pool, place: LanePlace, owner: string): Pr
     const before = await standing(pool, place);
     if (before?.owner !== owner) return undefined;
     // A statement of our own that was in doubt may have raised it since.
-    const taken = await raise(pool, place, owner, before.epoch);
-    if (taken) return taken;
+    const raised = await raise(pool, place, owner, before.epoch);
+    if (raised) return found(pool, place, raised);
   }
 }

@@ -68,7 +68,7 @@ export class DerivedKeeper {
       } catch (error) {
         // Another keeper goes on, or Postgres is away, or the derivation is wrong: the keyed tables flow in any case.
         const { code } = failureOf(error);
-        if (code === "TRIB_PROJECT_FENCE_LOST") return;
+        if (code === "TRIB_PROJECT_FENCE_LOST" || (await this.#isDropped())) return;
         logger.error(
           { err: error, projection: build.projection, build: build.build },
           "derived tables were not refreshed",
@@ -76,6 +76,21 @@ export class DerivedKeeper {
         rest = 10 * interval;
       }
       await this.#rest(rest);
+    }
+  }
+
+  /** Whatever fails then is no fault: its lanes end by themselves, and so does this. */
+  async #isDropped(): Promise<boolean> {
+    const { pool, build } = this.#options;
+    try {
+      const { rows } = await pool.query(
+        "SELECT FROM engine.builds WHERE projection = $1 AND build = $2 AND feed <> 'nobody'",
+        [build.projection, build.build],
+      );
+      return rows.length === 0;
+    } catch {
+      // What failed first is told.
+      return false;
     }
   }
 

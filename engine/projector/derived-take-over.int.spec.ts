@@ -1,14 +1,28 @@
 import { afterAll, beforeAll, expect, it } from "vitest";
+import { closedOpener } from "../service/sealed-opener.js";
 import { type FreshDatabase, freshDatabase } from "../testing/database.js";
 import type { StatementFault } from "../testing/postgres-proxy.js";
 import { proxiedPool } from "../testing/store-chaos.js";
 import { passed } from "../testing/tcp-proxy.js";
-import { ensureBuild } from "./build.js";
-import { type AnyProjection, integer, projection, type Row, table, text, uuid } from "./definition.js";
+import { createBuild, ensureBuild } from "./build.js";
+import {
+  type AnyProjection,
+  type DerivedTable,
+  integer,
+  projection,
+  type Row,
+  table,
+  text,
+  uuid,
+} from "./definition.js";
 import { DerivedTables } from "./derived.js";
+import { DerivedKeeper } from "./derived-keeper.js";
 import { layOut } from "./layout.js";
+import type { Decoder } from "./ports.js";
 import { PureFold } from "./pure.js";
 import { buildStatuses } from "./status.js";
+import { dropBuild } from "./swap.js";
+import { verifyProjection } from "./verify.js";
 
 const things = {
   things: table({
@@ -99,6 +113,48 @@ it("a keeper of derived tables keeps them when the take-over of one that is gone
   } finally {
     await slow.close();
   }
+});
+
+it("a keeper of derived tables ends quietly when their build is dropped", async () => {
+  const { pool } = database;
+  const build = await createBuild(pool, sizes, "sizes");
+  await pool.query(
+    `INSERT INTO engine.checkpoints (projection, build, topic, partition, next_offset, owner, consumer_role)
+     VALUES ('sizes', $1, 'health.visit.events', 0, 7, 'spec', 'tributary_sizes')`,
+    [build.build],
+  );
+  const told: string[] = [];
+  const tell = (_: object, message: string) => void told.push(message);
+  const logger = { info: tell, warn: tell, error: tell };
+  const keeper = (owner: string) =>
+    new DerivedKeeper({ pool, build, layout: layOut(sizes), owner, logger, interval: 2 });
+  const atWork = keeper("at work");
+  atWork.start();
+  const refreshed =
+    "SELECT FROM engine.derived_tables WHERE projection = 'sizes' AND build = $1 AND vector::text <> '{}'";
+  await expect.poll(async () => (await pool.query(refreshed, [build.build])).rowCount, { interval: 5 }).toBe(1);
+  expect(await dropBuild(pool, "sizes", build.build)).toBe(true);
+  const late = keeper("late");
+  late.start();
+  await new Promise((resolve) => setTimeout(resolve, 100));
+  await Promise.all([atWork.stop(), late.stop()]);
+  expect(told).toEqual([]);
+});
+
+it("a row whose key identifies a person is told as one, and its key to nobody", async () => {
+  const { pool } = database;
+  const { ranks } = sizes.derived as NonNullable<AnyProjection["derived"]> & { readonly ranks: DerivedTable };
+  const hidden = { things: { ...things.things, hidden: true } };
+  const derived = { guarded_ranks: { ...ranks, restricted: true } };
+  const guarded = { ...sizes, name: "guarded", tables: hidden, derived } as AnyProjection;
+  const build = await ensureBuild(pool, guarded, "guarded");
+  const keeper = new DerivedTables(pool, build, layOut(guarded), "keeper");
+  await keeper.takeOver();
+  await keeper.refresh();
+  await pool.query(`INSERT INTO "${build.schema}".guarded_ranks VALUES ('00000000-0000-4000-8000-000000000001', 1)`);
+  const nothing = { read: async function* () {}, decoder: {} as Decoder, opener: closedOpener };
+  const { differences } = await verifyProjection({ projection: guarded, build, pool, log: nothing, ...nothing });
+  expect(differences).toMatchObject([{ table: "guarded_ranks", key: "restricted", what: "not in the log" }]);
 });
 
 it("a value that no index takes is left out of a derived table and told, and the rest goes on", async () => {

@@ -26,7 +26,9 @@ export interface LaneEvent {
   readonly eventId: string | null;
   readonly undecodable: ParkReason | undefined;
   /** Of the last record of what was read at a time, see `fingerprint`; undefined for the others. */
-  readonly fingerprint: string | undefined;
+  readonly fingerprint?: string | undefined;
+  /** Where Postgres refused its rows in the build that folds it: it holds its key, whatever the fold says. */
+  readonly refused?: ParkReason | undefined;
   /** Sealed bytes of the event, null when it has none. */
   readonly sealed: Buffer | null;
   /** Sealed content once opened, by whichever projection needed it first. */
@@ -171,6 +173,21 @@ export const asDecided = (event: LaneEvent): LaneEvent => ({
   sealed: null,
   opened: null,
 });
+
+/** Events as a build has them in which Postgres refused some, by offset. */
+export const asRefused = (
+  events: readonly LaneEvent[],
+  refused: ReadonlyMap<number, ParkReason>,
+): readonly LaneEvent[] =>
+  refused.size === 0 || !events.some(({ offset }) => refused.has(offset))
+    ? events
+    : events.map((event) => refusedAs(event, refused.get(event.offset)));
+
+/** What operators decided about stands, whatever was refused of it; what an as-of leaves out is refused by nobody. */
+function refusedAs(event: LaneEvent, refused: ParkReason | undefined): LaneEvent {
+  const isLeftOut = event.type === undefined && event.undecodable === undefined;
+  return refused && !isLeftOut && event.undecodable !== parkedByOperator ? { ...event, refused } : event;
+}
 
 /** Reads what is read again, batch by batch. @throws as {@link readEvents}, and what the log throws. */
 export async function* readEventsOf(

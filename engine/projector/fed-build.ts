@@ -10,7 +10,6 @@ import type { AnyProjection } from "./definition.js";
 import { DerivedKeeper } from "./derived-keeper.js";
 import type { EventSelection } from "./events.js";
 import type { FoldWatchdog } from "./fold-watch.js";
-import { heldPlaces } from "./held-keys.js";
 import { InHand } from "./in-hand.js";
 import { ProjectionLane } from "./lane.js";
 import { layOut, type ProjectionLayout } from "./layout.js";
@@ -140,7 +139,6 @@ export class FedBuild {
       writer: this.#writer,
       loader: this.#loader,
       ...readingAgain(log, reading, decided),
-      heldAt: (keys) => heldPlaces(pool, place, keys),
       cacheRows: () => cacheRows / Math.max(1, this.lanes),
       inHand: this.#inHand,
       heldHere: this.#heldHere,

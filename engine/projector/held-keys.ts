@@ -15,12 +15,6 @@ export interface HeldKey {
   readonly positions: string | null;
 }
 
-/** Where a key is held, and why. */
-export interface HeldPlace {
-  readonly offset: number;
-  readonly code: string;
-}
-
 const placed = ({ build, topic, partition }: LanePlace) => [build.projection, build.build, topic, partition];
 
 /**
@@ -42,18 +36,4 @@ export async function heldAt(
     [...placed(place), offsets],
   );
   return new Map(rows.map(({ asked, ...held }) => [asked, held]));
-}
-
-/** Where keys are held, by key. */
-export async function heldPlaces(
-  pool: Pool,
-  place: LanePlace,
-  keys: readonly string[],
-): Promise<ReadonlyMap<string, HeldPlace>> {
-  const { rows } = await pool.query<HeldPlace & { readonly key: string }>(
-    `SELECT key, log_offset AS "offset", code FROM engine.parked_keys
-     WHERE projection = $1 AND build = $2 AND topic = $3 AND partition = $4 AND key = ANY ($5) AND state <> 'done'`,
-    [...placed(place), keys],
-  );
-  return new Map(rows.map(({ key, offset, code }) => [key, { offset: Number(offset), code }]));
 }

@@ -1,23 +1,18 @@
 import type { IncomingRecord, Log } from "../log/log.js";
 import { parsePosition, positionHeader } from "../log/position.js";
-import { storableText } from "./checkpoint.js";
-import { type LaneEvent, type ReadContext, readEvents } from "./events.js";
-import { waitingFrom, withEvent } from "./origins.js";
+import { asRefused, type LaneEvent, type ReadContext, readEvents } from "./events.js";
+import { withEvent } from "./origins.js";
+import type { ParkReason } from "./park-reason.js";
 import { Positions } from "./positions.js";
 
-/** How some of the events count. */
-export interface HistoryOptions {
-  /** Offsets of events whose decision is recorded and not carried out: they count as before it; default none. */
-  readonly pending?: ReadonlySet<number>;
-  /** Keys, as they are stored, that are held at what Postgres refused, with its offset: what came since waits; default none. */
-  readonly refused?: ReadonlyMap<string, number>;
-}
-
-/** Events of keys that stand before an offset of their partition, in the order of their origins. */
+/**
+ * Events of keys that stand before an offset of their partition, in the order of their origins.
+ * @param refused what Postgres refused in the build, by offset; default nothing.
+ */
 export type KeyHistory = (
   keys: ReadonlySet<string>,
   before: number,
-  options?: HistoryOptions,
+  refused?: ReadonlyMap<number, ParkReason>,
 ) => Promise<ReadonlyMap<string, readonly LaneEvent[]>>;
 
 /** A record without a position is told of by who decodes it. */
@@ -31,12 +26,10 @@ function isFresh(positions: Positions, { headers }: IncomingRecord): boolean {
  * decoded. Costs one reading of the partition, and nothing as long as no unit was translated again.
  */
 export function keyHistory(log: Pick<Log, "read">, context: ReadContext): KeyHistory {
-  return async (keys, before, { pending, refused } = {}) => {
+  return async (keys, before, refused = new Map()) => {
     const standing = new Map<string, readonly LaneEvent[]>();
-    const decided = (offset: number) => !pending?.has(offset) && context.decided?.(offset) === true;
-    for (const [key, all] of await keyEvents(log, { ...context, decided })(keys, before)) {
-      const counted = waitingFrom(refused?.get(storableText(key)) ?? before, all);
-      standing.set(key, counted.reduce<readonly LaneEvent[]>(withEvent, []));
+    for (const [key, all] of await keyEvents(log, context)(keys, before)) {
+      standing.set(key, asRefused(all, refused).reduce<readonly LaneEvent[]>(withEvent, []));
     }
     return standing;
   };

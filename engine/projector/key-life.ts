@@ -15,7 +15,7 @@ export function liveThrough(options: TellOptions, key: string, events: readonly 
   let standing: readonly LaneEvent[] = [];
   let parked: Told["parked"];
   for (const event of events) {
-    if (event.origin) {
+    if (event.origin && !event.refused) {
       const before = tell(options, key, standing);
       standing = withEvent(standing, event);
       const after = tell(options, key, standing);

@@ -5,17 +5,16 @@ import { Changes } from "./changes.js";
 import { type Checkpoint, storableText } from "./checkpoint.js";
 import { type LaneDecisions, noDecisions } from "./decisions.js";
 import type { Entity } from "./entity.js";
-import { asDecided, type LaneEvent } from "./events.js";
+import { asDecided, asRefused, type LaneEvent } from "./events.js";
 import { FoldMachine } from "./fold.js";
 import type { FoldWatch } from "./fold-watch.js";
-import type { HeldPlace } from "./held-keys.js";
 import type { KeyHistory } from "./key-history.js";
 import type { ProjectionLayout } from "./layout.js";
 import type { Loader } from "./load.js";
-import { type ParkReason, parkedByOperator } from "./park-reason.js";
+import { type ParkReason, parkedByOperator, refusedWith } from "./park-reason.js";
 import type { Opener } from "./ports.js";
 import { differenceOf, retellRows } from "./retelling.js";
-import { type RetoldKey, retoldKeys } from "./retold-keys.js";
+import { RetoldKey } from "./retold-keys.js";
 import { openSealed } from "./sealed-content.js";
 import type { Write } from "./statement.js";
 import type { ParkedRow } from "./statement-parts.js";
@@ -34,8 +33,6 @@ export interface LaneStateOptions {
   readonly watch?: FoldWatch;
   /** What a key is told from that a unit translated again concerns. */
   readonly history?: KeyHistory;
-  /** Where keys are held by now that were held before this lane opened, by key. */
-  readonly heldAt?: (keys: readonly string[]) => Promise<ReadonlyMap<string, HeldPlace>>;
 }
 
 const storableId = ({ eventId }: LaneEvent) => (eventId === null ? null : storableText(eventId));
@@ -56,15 +53,18 @@ export class LaneState {
   #written = 0;
   #changes: Changes;
   #parked: ParkedRow[] = [];
-  /** Keys held before, and by what is folded no more. */
-  #released: string[] = [];
+  /** Keys held before, and by what is folded no more, with where they were held. */
+  readonly #released = new Map<string, number>();
   #applied = 0;
   #events = 0;
   #recordedAt: number | null = null;
   /** Keys met since the start of the partition, when it was this lane that began it. */
   #absence: Pick<Absence, "meet"> | undefined;
-  /** Events that Postgres refused: on the way to being parked. */
-  readonly #refused = new Map<number, ParkReason>();
+  /** Events that Postgres refused, and those of them that are not written down yet. */
+  #refused: ReadonlyMap<number, ParkReason> = new Map();
+  readonly #found = new Map<number, ParkReason>();
+  /** Of keys that are held already. */
+  #refusals: ParkedRow[] = [];
 
   constructor(options: LaneStateOptions) {
     this.#options = options;
@@ -116,6 +116,7 @@ export class LaneState {
     this.#checkpoint = checkpoint;
     this.#next = checkpoint.nextOffset;
     this.#lastRecord = checkpoint.lastRecord;
+    this.#refused = new Map([...checkpoint.refused, ...this.#found]);
     this.#cache.clear();
     this.#begin();
   }
@@ -147,7 +148,8 @@ export class LaneState {
     this.#taken = this.#next;
     this.#changes = new Changes(this.#options.layout);
     this.#parked = [];
-    this.#released = [];
+    this.#refusals = [];
+    this.#released.clear();
     this.#applied = 0;
     this.#events = 0;
     this.#recordedAt = null;
@@ -160,20 +162,18 @@ export class LaneState {
     this.#lastRecord = null;
   }
 
-  /** From now on this event parks its key instead of being folded. @returns false when it already did. */
+  /** From now on this event holds its key instead of being folded. @returns false when it already did. */
   refuse(offset: number, code: string): boolean {
     if (this.#refused.has(offset)) return false;
-    this.#refused.set(offset, {
-      code: "TRIB_PROJECT_WRITE_REFUSED",
-      reason: `Postgres refuses the rows of this event (SQLSTATE ${code})`,
-    });
+    this.#found.set(offset, refusedWith(code));
+    this.#refused = new Map([...this.#refused, ...this.#found]);
     return true;
   }
 
   /** Folds the events at and after `next`. */
   async fold(events: readonly LaneEvent[]): Promise<void> {
     const checkpoint = this.#checkpoint;
-    const ahead = underDecisions(eventsFrom(events, this.#next), this.#options.decisions);
+    const ahead = asRefused(underDecisions(eventsFrom(events, this.#next), this.#options.decisions), this.#refused);
     const last = ahead.at(-1);
     if (!checkpoint || !last) return;
     // Everything that waits for others comes first: it may have to be done again, and must leave no trace until it is.
@@ -184,7 +184,7 @@ export class LaneState {
     if (missing) await this.#load(missing);
     const { layout } = this.#options;
     if (layout.readsSealed) await this.#open(ahead.filter((_, index) => entities[index]));
-    const retold = again && (await this.#retoldKeys(again, ahead, checkpoint));
+    const retold = again && (await this.#retoldKeys(again, ahead[0] as LaneEvent));
     try {
       this.#foldAll(checkpoint, ahead, entities, retold);
     } finally {
@@ -238,21 +238,12 @@ export class LaneState {
   }
 
   /** What stands of the keys that are told again in these events, before the first of these. */
-  async #retoldKeys(
-    keys: ReadonlySet<string>,
-    ahead: readonly LaneEvent[],
-    { held }: Checkpoint,
-  ): Promise<Map<string, RetoldKey>> {
-    const { history, heldAt, layout, decisions = noDecisions } = this.#options;
+  async #retoldKeys(keys: ReadonlySet<string>, first: LaneEvent): Promise<ReadonlyMap<string, RetoldKey>> {
+    const { history, layout } = this.#options;
     if (!history) throw new RangeError("a lane without a history met an event of a unit translated again");
-    const parked = [...keys].map(storableText).filter((key) => held.has(key));
-    const places = new Map(parked.length > 0 ? await heldAt?.(parked) : []);
-    for (const row of this.#parked) places.set(row.key, row);
-    const retold = await retoldKeys({ history, places, decisions }, keys, (ahead[0] as LaneEvent).offset);
-    if (layout.readsSealed) {
-      await this.#open([...retold.values()].flatMap((key) => key.events));
-    }
-    return retold;
+    const standing = await history(keys, first.offset, this.#refused);
+    if (layout.readsSealed) await this.#open([...standing.values()].flat());
+    return new Map([...standing].map(([key, events]) => [key, new RetoldKey(events)]));
   }
 
   #foldAll(
@@ -272,25 +263,25 @@ export class LaneState {
       const entity = entities[index];
       const again = retold?.get(event.key);
       if (again) {
-        if (event.origin && entity && !this.#refused.has(event.offset)) {
+        if (event.origin && entity && !event.refused) {
           entity.statement = this.#statement;
           this.#retell(checkpoint, event, entity, again);
           continue;
         }
-        if (this.#refused.has(event.offset)) again.refuse(event);
-        else again.take(event);
+        again.take(event);
       }
       if (decided === "skip") continue;
-      if (!entity) continue;
-      entity.statement = this.#statement;
       if (isHeld(checkpoint, event.key)) {
-        if (decided === undefined) this.#eraseOnly(event, entity);
+        if (event.refused) this.#refusals.push(this.#parkedRow(checkpoint, event, event.refused));
+        else if (entity && decided === undefined) this.#eraseOnly(event, entity);
         continue;
       }
+      if (!entity) continue;
+      entity.statement = this.#statement;
       watch?.begin(event.offset);
       const reason =
         (decided === "park" ? parkedByOperator : undefined) ??
-        (this.#refused.size > 0 ? this.#refused.get(event.offset) : undefined) ??
+        event.refused ??
         event.undecodable ??
         this.#machine.apply(event, entity);
       if (reason) {
@@ -317,38 +308,51 @@ export class LaneState {
     this.#changes.book(differenceOf(layout, before.changes, after.changes));
     retellRows(machine, this.#changes, entity, after.entity, event);
     this.#applied++;
-    const [was, is] = [checkpoint.held.has(name) ? before.parked?.event.offset : undefined, after.parked?.event.offset];
-    if (was === is) return;
-    if (was !== undefined) this.#release(checkpoint, name);
+    const was = checkpoint.held.has(name) ? before.parked : undefined;
+    if (was?.event.offset === after.parked?.event.offset && was?.reason.code === after.parked?.reason.code) return;
+    if (was) this.#release(checkpoint, name, was.event.offset);
     if (after.parked) this.#park(checkpoint, after.parked.event, after.parked.reason);
   }
 
   /** What an event of a held key erases, unless Postgres refused that. */
   #eraseOnly(event: LaneEvent, entity: Entity): void {
-    if (this.#refused.has(event.offset) || !this.#machine.eraseOnly(event, entity)) return;
+    entity.statement = this.#statement;
+    if (event.refused || !this.#machine.eraseOnly(event, entity)) return;
     this.#changes.take(this.#machine.scopes, entity, event.position.recordedAt, event.offset, event.event);
   }
 
-  #release({ held }: Checkpoint, key: string): void {
+  #release({ held }: Checkpoint, key: string, offset: number): void {
     held.delete(key);
     const pending = this.#parked.findIndex((row) => row.key === key);
     if (pending >= 0) this.#parked.splice(pending, 1);
-    else this.#released.push(key);
+    else this.#released.set(key, offset);
   }
 
-  #park(checkpoint: Checkpoint, event: LaneEvent, { code, reason }: ParkReason): void {
-    const key = storableText(event.key);
-    checkpoint.held.add(key);
-    this.#parked.push({
+  /** One final action a row: a key that is held again where it was held is parked there once more. */
+  #heldNoMore(): readonly string[] {
+    if (this.#released.size === 0) return [];
+    const parkedAt = new Map(this.#parked.map(({ key, offset }) => [key, offset]));
+    return [...this.#released].filter(([key, offset]) => parkedAt.get(key) !== offset).map(([key]) => key);
+  }
+
+  #park(checkpoint: Checkpoint, event: LaneEvent, why: ParkReason): void {
+    const row = this.#parkedRow(checkpoint, event, why);
+    checkpoint.held.add(row.key);
+    this.#parked.push(row);
+    this.#refusals = this.#refusals.filter(({ offset }) => offset !== row.offset);
+  }
+
+  #parkedRow({ positions }: Checkpoint, event: LaneEvent, { code, reason }: ParkReason): ParkedRow {
+    return {
       offset: event.offset,
-      key,
+      key: storableText(event.key),
       position: storableText(formatPosition(event.position)),
       eventId: storableId(event),
       eventType: event.type ?? null,
       code,
       reason: storableText(reason),
-      positions: checkpoint.positions.stored(),
-    });
+      positions: positions.stored(),
+    };
   }
 
   /** Hands over all that is folded, to be encoded at once and written. One at a time: until `wrote` or `reset`. */
@@ -367,7 +371,8 @@ export class LaneState {
       recordedAt: this.#recordedAt,
       changes: this.#changes,
       parked: this.#parked,
-      released: this.#released,
+      refusals: this.#refusals,
+      released: this.#heldNoMore(),
       applied: this.#applied,
     };
     this.#statement++;
@@ -378,6 +383,7 @@ export class LaneState {
   /** What was taken last is written. */
   wrote(): void {
     this.#written = this.#statement - 1;
+    this.#found.clear();
   }
 }
 

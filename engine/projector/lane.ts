@@ -9,10 +9,9 @@ import { InHand } from "./in-hand.js";
 import type { LaneOptions } from "./lane-options.js";
 import { LaneState } from "./lane-state.js";
 import { assertRoomForParked, HeldHere } from "./parked-limit.js";
-import type { RestingLane } from "./parked-operations.js";
+import type { RestingLane } from "./parked-requests.js";
 import { RowSizes } from "./row-sizes.js";
 import type { Write } from "./statement.js";
-import type { ParkedRow } from "./statement-parts.js";
 
 /** A lane that another owner took while the group still gives it to us is an error only when it lasts this long. */
 const lostMilliseconds = 30_000;
@@ -51,7 +50,7 @@ export class ProjectionLane implements WriteSource, RestingLane {
   /** Why the statement before was not written. */
   #failure: Failure | undefined;
   #thrown: { readonly error: unknown } | undefined;
-  #taken: { readonly applied: number; readonly parked: readonly ParkedRow[] } | undefined;
+  #taken: Pick<ReturnType<LaneState["take"]>, "applied" | "parked" | "refusals"> | undefined;
   #timer: NodeJS.Timeout | undefined;
   #isLost = false;
   /** Whether there is room for what is to be parked is not known yet: nothing may be taken. */
@@ -117,7 +116,10 @@ export class ProjectionLane implements WriteSource, RestingLane {
    */
   async batch(events: readonly LaneEvent[], context: LaneContext): Promise<void> {
     try {
-      if (!this.#isLost && (await this.#whole(context))) await this.#handle(events, context);
+      if (!this.#isLost && (await this.#whole(context))) {
+        await this.#settleRequests(context);
+        if (!this.#isLost) await this.#handle(events, context);
+      }
     } catch (error) {
       // Whoever has the partition now meets the same, if it is more than the end of this ownership.
       if (context.isOwned()) throw error;
@@ -126,6 +128,11 @@ export class ProjectionLane implements WriteSource, RestingLane {
     const lag = Math.max(0, context.highWatermark - this.#state.next);
     metrics?.set("tributary_lag_events", { projection: layout.name, topic, partition }, lag);
     this.#tellParked();
+  }
+
+  async #settleRequests(context: LaneContext): Promise<void> {
+    const { operations, patience } = this.#options;
+    if (operations) await patience.until("carry out what was decided", () => operations.settle(this), context);
   }
 
   /** Rows wait for events that change them again. Where hardly any do, as with nothing but new keys, they only take room. */
@@ -242,10 +249,13 @@ export class ProjectionLane implements WriteSource, RestingLane {
 
   #tell(): void {
     const { metrics, logger, layout, topic, partition } = this.#options;
-    const { applied, parked } = this.#taken ?? { applied: 0, parked: [] };
+    const { applied, parked, refusals } = this.#taken ?? { applied: 0, parked: [], refusals: [] };
     metrics?.count("tributary_applied_events_total", { projection: layout.name, topic, partition }, applied);
     for (const { offset, code, eventId } of parked) {
       logger.error({ ...this.#facts(), offset, code, eventId }, "an event could not be applied; its key is parked");
+    }
+    for (const { offset, code, eventId } of refusals) {
+      logger.error({ ...this.#facts(), offset, code, eventId }, "an event of a parked key could not be applied");
     }
   }
 

@@ -1,4 +1,4 @@
-import type { AnyProjection, Column, EventType, Table, TableKind } from "./definition.js";
+import type { AnyProjection, Column, EventType, Row, Table, TableKind } from "./definition.js";
 import { type ValueProblem, valueCheck } from "./values.js";
 
 /** A column with its name, as the hot path wants it: in an array, looked up once. */
@@ -23,6 +23,8 @@ export interface TableLayout {
   readonly given: readonly ColumnLayout[];
   /** Key columns a fold gives, in the order of the key. */
   readonly rest: readonly ColumnLayout[];
+  /** Texts of a row's key, with the event's own key: what an index holds together. Empty where one alone is all. */
+  readonly keyTexts: (key: string, row: Row) => readonly string[];
   /** keyed: what everybody may see. Sealed content decides none of it. */
   readonly clear: readonly ColumnLayout[];
   /** summed: the columns that are added up. */
@@ -55,6 +57,14 @@ export interface ProjectionLayout {
   readonly readsSealed: boolean;
 }
 
+const noTexts: readonly string[] = [];
+
+function keyTextsOf(columns: readonly ColumnLayout[], own: ColumnLayout | undefined): TableLayout["keyTexts"] {
+  const texts = columns.filter(({ column }) => column.kind === "text");
+  if (texts.length < 2) return () => noTexts;
+  return (key, row) => texts.map((column) => (column === own ? key : String(row[column.name])));
+}
+
 function layTable(name: string, index: number, definition: Table): TableLayout {
   const columns = Object.entries(definition.columns).map(([columnName, column]) => ({
     name: columnName,
@@ -76,6 +86,7 @@ function layTable(name: string, index: number, definition: Table): TableLayout {
     given: columns.filter((column) => column !== keyColumn),
     clear: columns.filter((column) => column !== keyColumn && (definition.restricted || !column.column.restricted)),
     rest,
+    keyTexts: keyTextsOf(keyColumns, keyColumn),
     sums: definition.kind === "summed" ? columns.filter((column) => !column.inKey) : [],
     history: definition.history ? { name: historyName(name), columns: [...rest, ...kept] } : undefined,
   };

@@ -15,6 +15,7 @@ const again = (name: string, offset: number, of: number, generation: number, par
   position: { partition, offset },
   origin: { partition, offset: of, generation },
 });
+const refused = (event: Event): Event => ({ ...event, refused: {} });
 const order = (events: readonly Event[]) =>
   events
     .reduce<readonly Event[]>(withEvent, [])
@@ -50,6 +51,17 @@ describe("the order of origins", () => {
       "before other new after",
     );
     expect(order([received("before", 1), again("new", 4, 2, 1)])).toBe("before new");
+  });
+
+  it("leaves what Postgres refused where it came, in the place of nothing, until something supersedes it", () => {
+    const log = [received("a", 1), received("b", 2), refused(again("m", 3, 1, 1))];
+    expect(order(log)).toBe("a b m");
+    expect(order([...log, again("other", 4, 2, 1)])).toBe("a other m");
+    expect(order([...log, again("rest", 3, 1, 1)])).toBe("a b m rest");
+    expect(order([...log, again("rest", 3, 1, 1), again("n", 5, 1, 2)])).toBe("n b");
+    expect(order([received("a", 1), received("c", 5), refused(again("m", 6, 3, 1)), again("n", 7, 3, 2)])).toBe(
+      "a n c",
+    );
   });
 
   it("is, within a journal partition, by unit, each with its last translation", () => {

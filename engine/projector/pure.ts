@@ -113,7 +113,6 @@ export class PureFold {
       undecodable,
       eventId: null,
       origin: undefined,
-      fingerprint: undefined,
     };
     const reason =
       (decided === "park" ? parkedByOperator : undecodable) ??
@@ -154,16 +153,15 @@ export class PureFold {
    * Folds a key anew because a unit was translated again.
    * @param before events of the key that stood, in the order of their origins: see `withEvent`.
    * @param after those that stand with this one.
-   * @param heldAt where the key is held for a reason that no fold knows.
    */
-  retell(event: LaneEvent, before: readonly LaneEvent[], after: readonly LaneEvent[], heldAt?: number): void {
+  retell(event: LaneEvent, before: readonly LaneEvent[], after: readonly LaneEvent[]): void {
     const { topic, partition, key } = event;
     const lane = `${topic}\0${partition}\0${key}`;
     const entity = this.#entities.get(lane)?.entity ?? new Entity(key);
     this.#entities.set(lane, { entity, partition });
     const verdict = (offset: number) => this.#decisions?.decisionAt(topic, partition, offset);
     const options = { layout: this.layout, machine: this.#machine, verdict };
-    const was = tell({ ...options, heldAt }, key, before);
+    const was = tell(options, key, before);
     const is = tell(options, key, after);
     const difference = differenceOf(this.layout, was.changes, is.changes);
     this.#changes.book({ ...difference, appended: [], withdrawn: [] });

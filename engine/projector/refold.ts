@@ -5,7 +5,7 @@ import { Changes } from "./changes.js";
 import { type LanePlace, storableText } from "./checkpoint.js";
 import type { Verdict } from "./decisions.js";
 import { Entity } from "./entity.js";
-import { asDecided, type LaneEvent, type ReadContext, readEvents } from "./events.js";
+import { asDecided, asRefused, type LaneEvent, type ReadContext, readEvents } from "./events.js";
 import { FoldMachine } from "./fold.js";
 import type { FoldWatch } from "./fold-watch.js";
 import type { HeldKey } from "./held-keys.js";
@@ -14,10 +14,10 @@ import { keyEvents } from "./key-history.js";
 import { adoptRows, liveThrough } from "./key-life.js";
 import type { ProjectionLayout } from "./layout.js";
 import { Loader } from "./load.js";
-import { waitingFrom } from "./origins.js";
-import { type ParkReason, parkedByOperator, writeRefused } from "./park-reason.js";
+import { type ParkReason, parkedByOperator } from "./park-reason.js";
 import type { Decoder, Opener } from "./ports.js";
 import { Positions } from "./positions.js";
+import { refusalsOf } from "./refusals.js";
 import { differenceOf, eraseHeld } from "./retelling.js";
 import { openSealed } from "./sealed-content.js";
 import type { ParkedRow } from "./statement-parts.js";
@@ -36,7 +36,16 @@ export interface RefoldOptions {
 export interface Refolded {
   readonly changes: Changes;
   /** By key: offsets of the events applied, and where it is parked again, if it is. */
-  readonly keys: ReadonlyMap<string, { readonly applied: readonly number[]; readonly again: ParkedRow | undefined }>;
+  readonly keys: ReadonlyMap<string, RefoldedKey>;
+}
+
+export interface RefoldedKey {
+  /** Whether it was folded from its first event on. */
+  readonly isWhole: boolean;
+  readonly applied: readonly number[];
+  readonly again: ParkedRow | undefined;
+  /** Events that Postgres refuses and the key is not held at. */
+  readonly refusals: readonly ParkedRow[];
 }
 
 export interface RefoldWork {
@@ -46,8 +55,10 @@ export interface RefoldWork {
   readonly to: number;
   /** What was decided about an event, and what would be if this work is done. */
   readonly verdict: (offset: number) => Verdict | undefined;
-  /** Stop each key before the event after so many, for a reason that only Postgres knows. */
-  readonly stop?: { readonly after: number; readonly reason: ParkReason };
+  /** What Postgres refuses of the keys from the events on that they are held at: it is asked about all others anew. */
+  readonly refused: ReadonlyMap<number, ParkReason>;
+  /** Of the events only those before it, to see what Postgres says to what comes of them; default all. */
+  readonly until?: number;
 }
 
 /** What stood about events when keys came to be held: what is asked or recorded since about those they are held at did not. */
@@ -59,9 +70,16 @@ function stoodOf({ held, verdict }: RefoldWork): RefoldWork["verdict"] {
   };
 }
 
-/** Events as they count where these decisions stand. */
-const readUnder = (events: readonly LaneEvent[], verdict: RefoldWork["verdict"]): readonly LaneEvent[] =>
-  events.map((event) => (verdict(event.offset) === undefined ? event : asDecided(event)));
+/** Events as they count where these decisions stand, and Postgres refused some. */
+const readUnder = (
+  events: readonly LaneEvent[],
+  verdict: RefoldWork["verdict"],
+  refused: RefoldWork["refused"],
+): readonly LaneEvent[] =>
+  asRefused(
+    events.map((event) => (verdict(event.offset) === undefined ? event : asDecided(event))),
+    refused,
+  );
 
 interface Folding {
   readonly held: HeldKey;
@@ -69,8 +87,9 @@ interface Folding {
   readonly applied: number[];
   entity: Entity | undefined;
   again: ParkedRow | undefined;
-  /** A unit translated again concerns it since it is held. */
-  retold: boolean;
+  readonly refusals: ParkedRow[];
+  /** A unit translated again concerns it since it is held: it is folded from its first event on. */
+  isWhole: boolean;
 }
 
 const storableId = ({ eventId }: LaneEvent) => (eventId === null ? null : storableText(eventId));
@@ -93,7 +112,7 @@ async function foldingOf(options: RefoldOptions, journal: string | null, held: H
     held.positions === null && options.published
       ? await positionsUpTo(options, journal, held.offset)
       : new Positions(journal, held.positions ?? "{}");
-  return { held, positions, applied: [], entity: undefined, again: undefined, retold: false };
+  return { held, positions, applied: [], entity: undefined, again: undefined, refusals: [], isWhole: false };
 }
 
 /** Held keys that a unit translated again concerns since they are held. */
@@ -130,52 +149,59 @@ async function retellHeld(
 ): Promise<void> {
   if (foldings.length === 0) return;
   const { layout, log, opener, pool, place } = options;
-  const { verdict, journal, to, stop } = work;
+  const { verdict, to } = work;
   const byKey = new Map(foldings.map((folding) => [folding.held.key, folding]));
-  const keys = new Set([...byKey.keys()]);
-  const lives = await keyEvents(log, context)(keys, to);
+  const lives = await keyEvents(log, context)(new Set(byKey.keys()), to);
   if (layout.readsSealed) {
     const folded = [...lives.values()].flat().filter(({ type }) => type !== undefined && machine.folds(type));
     await openSealed(folded, opener);
   }
   const entities = new Map([...lives.keys()].map((key) => [key, new Entity(key)]));
   await loader.fill(entities);
-  const kept = stop ? undefined : await keptVersions(pool, layout, place, lives.keys());
+  const refusedBefore = await refusalsOf(pool, place.build, place.topic, place.partition);
+  const kept = await keptVersions(pool, layout, place, lives.keys());
   const versions = new Changes(layout);
   for (const [key, events] of lives) {
     const folding = byKey.get(storableText(key)) as Folding;
     const { held } = folding;
     const told = { layout, machine };
-    const made = readUnder(events, stood);
+    const refused = new Map([...refusedBefore].filter(([offset]) => offset < held.offset).concat([...work.refused]));
     const before = liveThrough(
       { ...told, verdict: stood, heldAt: held.offset },
       key,
-      held.code === writeRefused ? waitingFrom(held.offset, made) : made,
+      readUnder(events, stood, refusedBefore),
     );
-    // What Postgres refused of it is not looked for event by event: the key stays where it is.
-    const after = stop ? before : liveThrough({ ...told, verdict }, key, readUnder(events, verdict));
+    const some = events.filter(({ offset }) => offset < (work.until ?? to));
+    const after = liveThrough({ ...told, verdict }, key, readUnder(some, verdict, refused));
     changes.book(differenceOf(layout, before.changes, after.changes));
     for (const [index, all] of after.changes.history.entries()) versions.history[index]?.push(...all);
     adoptRows(changes, entities.get(key) as Entity, after.entity);
-    const applied = events.filter(({ offset }) => !stop && offset >= held.offset && verdict(offset) !== "skip");
+    const applied = events.filter(({ offset }) => offset >= held.offset && verdict(offset) !== "skip");
     folding.applied.push(...applied.map(({ offset }) => offset));
-    if (!after.parked) continue;
-    const { event, reason } = after.parked;
-    const { code, reason: why } = stop?.reason ?? reason;
-    const positions = options.published ? await positionsUpTo(options, journal, event.offset) : undefined;
-    folding.again = {
-      offset: event.offset,
-      key: held.key,
-      position: storableText(formatPosition(event.position)),
-      eventId: storableId(event),
-      eventType: event.type ?? null,
-      code,
-      reason: storableText(why),
-      positions: positions?.stored() ?? "{}",
+    const at = after.parked?.event.offset;
+    const rowAt = async (event: LaneEvent, reason: ParkReason) => {
+      const positions = options.published ? await positionsUpTo(options, work.journal, event.offset) : undefined;
+      return parkedRow(held.key, event, reason, positions?.stored() ?? "{}");
     };
+    if (after.parked) folding.again = await rowAt(after.parked.event, after.parked.reason);
+    for (const event of events) {
+      const why = work.refused.get(event.offset);
+      if (why && event.offset !== at) folding.refusals.push(await rowAt(event, why));
+    }
   }
-  if (kept) adoptVersions(layout, changes, kept, versions);
+  adoptVersions(layout, changes, kept, versions);
 }
+
+const parkedRow = (key: string, event: LaneEvent, { code, reason }: ParkReason, positions: string): ParkedRow => ({
+  offset: event.offset,
+  key,
+  position: storableText(formatPosition(event.position)),
+  eventId: storableId(event),
+  eventType: event.type ?? null,
+  code,
+  reason: storableText(reason),
+  positions,
+});
 
 /**
  * Folds held keys from the event at which each was parked up to where the lane stands, on the rows as they are, without
@@ -186,7 +212,7 @@ async function retellHeld(
 export async function refold(options: RefoldOptions, work: RefoldWork): Promise<Refolded> {
   const { layout, place, pool, log, decoder, opener, published, watch } = options;
   const { topic, partition } = place;
-  const { journal, to, verdict, stop } = work;
+  const { journal, to, verdict } = work;
   const machine = new FoldMachine(layout);
   const loader = new Loader(pool, layout, place.build);
   const changes = new Changes(layout);
@@ -208,28 +234,23 @@ export async function refold(options: RefoldOptions, work: RefoldWork): Promise<
     const isFirst = event.offset === folding.held.offset;
     if (!isFirst && published && !folding.positions.take(event.position, storableId(event))) return;
     const erase = () => eraseHeld({ machine, verdict }, changes, folding.entity as Entity, event);
+    const row = (why: ParkReason) => parkedRow(folding.held.key, event, why, folding.positions.stored());
     if (folding.again) {
-      erase();
+      if (event.refused) folding.refusals.push(row(event.refused));
+      else erase();
       return;
     }
     const decided = verdict(event.offset);
     if (decided === "skip") return;
-    if (decided === undefined && event.type !== undefined && !machine.folds(event.type)) return;
-    const stopped = stop && folding.applied.length >= stop.after ? stop.reason : undefined;
-    const reason = stopped ?? (decided === "park" ? parkedByOperator : (event.undecodable ?? apply(event, folding)));
+    if (decided === undefined && !event.refused && event.type !== undefined && !machine.folds(event.type)) return;
+    const reason =
+      (decided === "park" ? parkedByOperator : undefined) ??
+      event.refused ??
+      event.undecodable ??
+      apply(event, folding);
     if (reason) {
-      folding.again = {
-        offset: event.offset,
-        key: folding.held.key,
-        position: storableText(formatPosition(event.position)),
-        eventId: storableId(event),
-        eventType: event.type ?? null,
-        code: reason.code,
-        reason: storableText(reason.reason),
-        positions: folding.positions.stored(),
-      };
-      // Of what Postgres refuses nothing is written.
-      if (!stopped) erase();
+      folding.again = row(reason);
+      erase();
       return;
     }
     changes.take(machine.scopes, folding.entity as Entity, event.position.recordedAt, event.offset, event.event);
@@ -250,26 +271,26 @@ export async function refold(options: RefoldOptions, work: RefoldWork): Promise<
   const either = { ...context, decided: (offset: number) => context.decided(offset) && stood(offset) !== undefined };
   for (const key of await retoldKeys(options, work, either)) {
     const folding = keys.get(storableText(key));
-    if (folding) folding.retold = true;
+    if (folding) folding.isWhole = true;
   }
   await retellHeld(
     { options, work, stood, context: either, machine, loader, changes },
-    [...keys.values()].filter(({ retold }) => retold),
+    [...keys.values()].filter(({ isWhole }) => isWhole),
   );
   const from = Math.min(...work.held.map(({ offset }) => offset));
-  for await (const records of log.read(topic, partition, from, to)) {
+  for await (const records of log.read(topic, partition, from, work.until ?? to)) {
     const wanted = records.filter(({ key, offset }) => {
       const folding = keys.get(storableText(key));
-      if (folding === undefined || folding.retold || offset < folding.held.offset) return false;
+      if (folding === undefined || folding.isWhole || offset < folding.held.offset) return false;
       // Where it is held again, what comes after may still erase.
-      return folding.again === undefined || layout.readsSealed;
+      return folding.again === undefined || layout.readsSealed || work.refused.size > 0;
     });
     if (wanted.length === 0) continue;
-    const events = await readEvents(wanted, context);
+    const events = asRefused(await readEvents(wanted, context), work.refused);
     const missing = new Map<string, Entity>();
     for (const { key } of events) {
       const folding = keys.get(storableText(key)) as Folding;
-      if (folding.entity || folding.retold) continue;
+      if (folding.entity || folding.isWhole) continue;
       folding.entity = new Entity(key);
       missing.set(key, folding.entity);
     }
@@ -278,4 +299,18 @@ export async function refold(options: RefoldOptions, work: RefoldWork): Promise<
     for (const event of events) take(event);
   }
   return { changes, keys };
+}
+
+/** Offsets of the events of a held key, in order, that Postgres may be asked about one after the other. */
+export async function offsetsOf(
+  { log, place }: Pick<RefoldOptions, "log" | "place">,
+  held: Pick<HeldKey, "key" | "offset">,
+  isWhole: boolean,
+  to: number,
+): Promise<readonly number[]> {
+  const offsets: number[] = [];
+  for await (const records of log.read(place.topic, place.partition, isWhole ? 0 : held.offset, to)) {
+    for (const { key, offset } of records) if (storableText(key) === held.key) offsets.push(offset);
+  }
+  return offsets;
 }

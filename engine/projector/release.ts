@@ -3,6 +3,7 @@ import type { LanePlace } from "./checkpoint.js";
 import type { HeldKey } from "./held-keys.js";
 import type { ProjectionLayout } from "./layout.js";
 import { consumerRole } from "./names.js";
+import { writeRefused } from "./park-reason.js";
 import type { Refolded } from "./refold.js";
 import { WriteStatements } from "./statement.js";
 import type { ParkedRow } from "./statement-parts.js";
@@ -32,6 +33,8 @@ export interface Release {
   readonly refolded: Refolded;
   /** What came of the requests carried out by it, by id. */
   readonly outcomes: ReadonlyMap<number, string>;
+  /** Nothing of it is to stay: Postgres is only asked whether it takes it. */
+  readonly isTrial?: boolean;
 }
 
 const last = " SELECT lane::integer FROM fence";
@@ -63,6 +66,7 @@ export async function writeRelease(
     lastRecord: standing.lastRecord,
     recordedAt: null,
     parked: [],
+    refusals: [],
     released: [],
   };
   const statement = statements.statement([statements.encode({ ...write, changes: refolded.changes })]);
@@ -75,10 +79,11 @@ export async function writeRelease(
     add(topic, "text"),
     add(partition, "integer"),
   ];
-  const again = [...refolded.keys.values()].flatMap((key) => (key.again ? [key.again] : []));
-  const stay = new Set(again.map(({ offset }) => offset));
-  const released = held.map(({ offset }) => offset).filter((offset) => !stay.has(offset));
-  const columns: readonly (readonly [string, string, (row: ParkedRow) => unknown])[] = [
+  const again = [...refolded.keys.values()].flatMap(({ again: at, refusals }) => [
+    ...(at ? [{ row: at, state: "parked" }] : []),
+    ...refusals.map((row) => ({ row, state: "done" })),
+  ]);
+  const columns: readonly (readonly [string, string, (row: ParkedRow, state: string) => unknown])[] = [
     ["log_offset", "bigint[]", ({ offset }) => offset],
     ["key", "text[]", ({ key }) => key],
     ["position", "text[]", ({ position }) => position],
@@ -86,26 +91,62 @@ export async function writeRelease(
     ["event_type", "text[]", ({ eventType }) => eventType],
     ["code", "text[]", ({ code }) => code],
     ["reason", "text[]", ({ reason }) => reason],
-    ["positions", "text[]", (row) => row.positions],
+    ["positions", "text[]", ({ positions: seen }) => seen],
+    ["state", "text[]", (_, state) => state],
   ];
   const names = columns.map(([column]) => column);
-  const arrays = columns.map(([, type, get]) => add(again.map(get), type));
+  const arrays = columns.map(([, type, get]) =>
+    add(
+      again.map(({ row, state }) => get(row, state)),
+      type,
+    ),
+  );
   const selected = names.map((column) => (column === "positions" ? "u.positions::json" : `u.${column}`));
   const parts = [
     `released AS (UPDATE engine.parked_keys AS p SET state = 'done', mended = true
+      FROM unnest(${add(
+        held.map(({ key }) => key),
+        "text[]",
+      )}, ${add(
+        held.map(({ offset }) => offset),
+        "bigint[]",
+      )}) AS h (held_key, from_offset)
       WHERE p.projection = ${name} AND p.build = ${number} AND p.topic = ${inTopic} AND p.partition = ${inPartition}
-        AND p.log_offset = ANY (${add(released, "bigint[]")}) AND EXISTS (TABLE fence))`,
+        AND (p.state <> 'done' OR (p.code = ${add(writeRefused, "text")} AND p.log_offset >= from_offset)) AND p.key = held_key
+        AND p.log_offset <> ALL (${add(
+          again.map(({ row }) => row.offset),
+          "bigint[]",
+        )}) AND EXISTS (TABLE fence))`,
     `again AS (INSERT INTO engine.parked_keys AS p (projection, build, topic, partition, consumer_role, ${names.join(", ")})
       SELECT ${name}, ${number}, ${inTopic}, ${inPartition}, ${add(consumerRole(build.consumer), "name")}, ${selected.join(", ")}
       FROM unnest(${arrays.join(", ")}) AS u (${names.join(", ")}) WHERE EXISTS (TABLE fence)
-      ON CONFLICT (projection, build, topic, partition, log_offset) DO UPDATE SET state = 'parked', mended = false,
-        event_id = EXCLUDED.event_id, event_type = EXCLUDED.event_type, code = EXCLUDED.code, reason = EXCLUDED.reason)`,
+      ON CONFLICT (projection, build, topic, partition, log_offset) DO UPDATE SET state = EXCLUDED.state, mended = false,
+        event_id = EXCLUDED.event_id, event_type = EXCLUDED.event_type, code = EXCLUDED.code, reason = EXCLUDED.reason, positions = EXCLUDED.positions)`,
     `answered AS (UPDATE engine.lane_requests AS r SET state = 'done', outcome = u.outcome, carried_out_at = now()
       FROM unnest(${add([...outcomes.keys()], "bigint[]")}, ${add([...outcomes.values()], "text[]")}) AS u (id, outcome)
       WHERE r.id = u.id AND EXISTS (TABLE fence))`,
   ];
   if (!statement.text.endsWith(last)) throw new Error("the fenced statement doesn't end in its fence");
   const text = `${statement.text.slice(0, -last.length)}, ${parts.join(", ")}${last}`;
-  const { rows } = await pool.query(text, values);
+  const { rows } = await (release.isTrial ? tried(pool, text, values) : pool.query(text, values));
   return rows.length === 1;
+}
+
+/** A process that stops meanwhile must not hold up who comes next: the server ends the transaction. */
+async function tried(
+  pool: Pool,
+  text: string,
+  values: readonly unknown[],
+): Promise<{ readonly rows: readonly object[] }> {
+  const client = await pool.connect();
+  let broken = true;
+  try {
+    await client.query("BEGIN; SET LOCAL idle_in_transaction_session_timeout = '5s'; SET CONSTRAINTS ALL IMMEDIATE");
+    const result = await client.query(text, [...values]);
+    await client.query("ROLLBACK");
+    broken = false;
+    return result;
+  } finally {
+    client.release(broken);
+  }
 }

@@ -227,6 +227,18 @@ describe("a read model after units were translated again", () => {
     },
   );
 
+  it("has no key held that was held elsewhere, there again and no more, within one batch", async () => {
+    const bench = await ProjectionBench.create(notes, database.pool, { beside: true });
+    bench.append([told("set", "a", 1), told("park", "b", 2)]);
+    await bench.run();
+    expect(await heldIn(bench)).toMatchObject([{ offset: 1 }]);
+    bench.append([told("park", "c", 3, 1), told("set", "d", 4, 1, 2), told("set", "e", 5, 2)]);
+    await bench.run({ batch: 100 });
+    expect(await heldIn(bench)).toEqual([]);
+    expect(await differencesOf(bench)).toEqual([]);
+    await dropBuild(database.pool, "notes", bench.build.build);
+  });
+
   it("has its key released by a retry, where events after the one that parks now had been applied before", async () => {
     const { VisitUpdated } = notes.fold;
     const strict: typeof notes = {

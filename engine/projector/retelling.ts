@@ -6,7 +6,7 @@ import type { LaneEvent } from "./events.js";
 import type { FoldMachine } from "./fold.js";
 import type { FoldWatch } from "./fold-watch.js";
 import type { ProjectionLayout } from "./layout.js";
-import { type ParkReason, parkedByOperator } from "./park-reason.js";
+import { type ParkReason, parkedByOperator, refusedWith } from "./park-reason.js";
 import { KeyedScope } from "./scope.js";
 
 /** A key folded from nothing. */
@@ -24,12 +24,9 @@ export interface TellOptions {
   readonly watch?: FoldWatch | undefined;
   /** What operators decided about an event. */
   readonly verdict: (offset: number) => Verdict | undefined;
-  /** Where the key is held for a reason that no fold knows. */
-  readonly heldAt?: number | undefined;
+  /** Where the key is held whatever the fold says by now: it may have been mended since. */
+  readonly heldAt?: number;
 }
-
-/** Stands for a reason that no fold gives: Postgres refused the rows. */
-export const refusedBefore: ParkReason = { code: "TRIB_PROJECT_WRITE_REFUSED", reason: "" };
 
 /** Folds events of one key, in the order given, up to the first that parks it; those after it only erase. */
 export function tell(options: TellOptions, key: string, events: readonly LaneEvent[]): Told {
@@ -49,13 +46,16 @@ export function tellNext(options: TellOptions, { entity, changes, parked }: Told
     eraseHeld(options, changes, entity, event);
     return parked;
   }
-  // Before what was decided since: it is held there until that is carried out.
-  if (event.offset === heldAt) return { event, reason: refusedBefore };
+  if (event.offset === heldAt) return { event, reason: refusedWith("") };
   const decided = verdict(event.offset);
   if (decided === "skip") return undefined;
-  if (decided === undefined && event.type !== undefined && !machine.folds(event.type)) return undefined;
+  if (decided === undefined && !event.refused && event.type !== undefined && !machine.folds(event.type))
+    return undefined;
   const reason =
-    (decided === "park" ? parkedByOperator : undefined) ?? event.undecodable ?? machine.apply(event, entity);
+    (decided === "park" ? parkedByOperator : undefined) ??
+    event.refused ??
+    event.undecodable ??
+    machine.apply(event, entity);
   if (!reason) {
     changes.take(machine.scopes, entity, event.position.recordedAt, event.offset, event.event);
     return undefined;
@@ -66,13 +66,13 @@ export function tellNext(options: TellOptions, { entity, changes, parked }: Told
 
 /** What an event of a held key erases, unless an operator decided about it, or Postgres refused it. */
 export function eraseHeld(
-  { machine, verdict, heldAt }: Pick<TellOptions, "machine" | "verdict" | "heldAt">,
+  { machine, verdict }: Pick<TellOptions, "machine" | "verdict">,
   changes: Changes,
   entity: Entity,
   event: LaneEvent,
 ): void {
-  const { offset, position } = event;
-  if (offset === heldAt || verdict(offset) !== undefined || !machine.eraseOnly(event, entity)) return;
+  const { offset, position, refused } = event;
+  if (refused || verdict(offset) !== undefined || !machine.eraseOnly(event, entity)) return;
   changes.take(machine.scopes, entity, position.recordedAt, offset, event.event);
 }
 

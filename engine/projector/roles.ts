@@ -1,4 +1,5 @@
 import { eventCatalog } from "../../schemas/events.generated.js";
+import { topicsOfDelivery } from "../delivery/definition.js";
 import { auditTopic } from "../log/schemas.js";
 import type { ConsumerDefinition } from "../service/consumer.js";
 import { applyRights, loginRole } from "../store/login-role.js";
@@ -8,17 +9,24 @@ import type { AnyProjection } from "./definition.js";
 import { layOut } from "./layout.js";
 import { buildSchema, consumerRole, literal, quoted } from "./names.js";
 
-/** Event types whose sealed content the consumer may open: those its projections with restricted columns fold. */
+/**
+ * Event types whose sealed content the consumer may open: those its projections with restricted columns fold, and those
+ * that its delivery says it opens.
+ */
 export function openedEventTypes(consumer: ConsumerDefinition): readonly string[] {
   const catalog: Readonly<Record<string, { readonly sealed: string | null }>> = eventCatalog;
   const types = consumer.project
     .filter(({ topic }) => topic === undefined)
     .map(layOut)
     .filter(({ readsSealed }) => readsSealed)
-    .flatMap(({ eventTypes }) => eventTypes)
-    .filter((type) => catalog[type]?.sealed);
-  return [...new Set(types)].sort();
+    .flatMap(({ eventTypes }) => eventTypes);
+  const all: readonly string[] = [...types, ...(consumer.deliver?.opens ?? [])];
+  return [...new Set(all.filter((type) => catalog[type]?.sealed))].sort();
 }
+
+/** Topics that a consumer reads, without the installation's prefix. */
+const topicsOf = ({ project, deliver }: ConsumerDefinition): readonly string[] =>
+  deliver ? topicsOfDelivery(deliver) : topicsOfProjections(project);
 
 /** Topics that projections read, without the installation's prefix: those of the event types they fold. */
 export function topicsOfProjections(projections: readonly AnyProjection[]): readonly string[] {
@@ -38,11 +46,12 @@ function grantStatements(consumer: ConsumerDefinition, schemas: readonly string[
   const role = consumerRole(consumer.name);
   const name = quoted(role);
   const opened = openedEventTypes(consumer);
+  const further = consumer.deliver ? "engine.deliveries" : "engine.derived_tables";
   return [
     ...loginRole(role, password),
     `GRANT USAGE ON SCHEMA engine TO ${name}`,
     `GRANT SELECT ON engine.builds TO ${name}`,
-    `GRANT SELECT, INSERT, UPDATE ON engine.checkpoints, engine.parked_keys, engine.derived_tables, engine.lane_requests TO ${name}`,
+    `GRANT SELECT, INSERT, UPDATE ON engine.checkpoints, engine.parked_keys, ${further}, engine.lane_requests TO ${name}`,
     ...schemas.flatMap((schema) => [
       `GRANT USAGE ON SCHEMA ${quoted(schema)} TO ${name}`,
       `GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA ${quoted(schema)} TO ${name}`,
@@ -92,7 +101,7 @@ export function printGrants(
   const principal = `--allow-principal 'User:${consumerRole(consumer.name)}'`;
   return [
     ...grantStatements(consumer, schemas).map((statement) => `${statement};`),
-    ...topicsOfProjections(consumer.project).map(
+    ...topicsOf(consumer).map(
       (topic) => `-- kafka-acls --add ${principal} --operation Read --operation Describe --topic '${prefix}${topic}'`,
     ),
     // Decisions of operators are read before any event, and recorded by who carries them out.

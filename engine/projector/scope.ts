@@ -3,6 +3,7 @@ import type { Entity, Slot } from "./entity.js";
 import type { ColumnLayout, TableLayout } from "./layout.js";
 import { RowProblem, type RowShape, rowShape } from "./row-shape.js";
 import type { HistoryChange } from "./row-version.js";
+import { keyProblem } from "./values.js";
 
 /** Parts of a row's key after the event's own, as one string; no text of a row holds a NUL. */
 export function restOf(table: TableLayout, row: Row | undefined): string {
@@ -178,6 +179,8 @@ export class KeyedScope extends Scope implements KeyedRows, TableScope {
     const problem = this.#keyProblem(this.#key);
     if (problem) this.refuse(`can't be keyed by the event's key: it ${problem}`);
     const whole = this.take(row, this.#shape);
+    const tooLong = keyProblem(this.table.keyTexts(this.#key, whole));
+    if (tooLong) this.refuse(tooLong);
     const rest = restOf(this.table, whole);
     const stored = this.#stored(rest);
     if (stored && this.#shape.equal(stored, whole)) this.#unset(rest);
@@ -263,8 +266,11 @@ export class SummedScope extends Scope implements SummedRows, TableScope {
   }
 
   add(key: Row, increments: Readonly<Record<string, number>>): void {
+    const taken = this.take(key, this.#key);
+    const tooLong = keyProblem(this.table.keyTexts("", taken));
+    if (tooLong) this.refuse(tooLong);
     this.changes.push({
-      key: this.take(key, this.#key),
+      key: taken,
       increments: this.take(increments, this.#sums) as Readonly<Record<string, number>>,
     });
   }

@@ -1,10 +1,9 @@
 import type { Row } from "./definition.js";
 import type { LaneEvent } from "./events.js";
 import type { ProjectionLayout, TableLayout } from "./layout.js";
-import { PureFold } from "./pure.js";
 import { valuesEqual } from "./values.js";
 import type { Vector } from "./vector.js";
-import { type FoldSource, foldPartition, type RefusedEvents } from "./verify-fold.js";
+import { type FoldSource, type RefusedEvents, type RowChanged, recount } from "./verify-fold.js";
 
 /** An event of the log, as who looks for it needs it. */
 export interface SettingEvent {
@@ -36,7 +35,6 @@ export interface AskedRow {
 }
 
 interface Trace {
-  row: Row | undefined;
   event: SettingEvent;
   readonly setBy: Map<string, SettingEvent>;
 }
@@ -49,51 +47,25 @@ function named({ topic, partition, offset, eventId, type }: LaneEvent): SettingE
 
 /** Follows the rows of a few keys from event to event. */
 class Traces {
-  readonly #tables: readonly TableLayout[];
-  readonly #pure: PureFold;
   readonly #rows = new Map<string, Trace>();
 
-  constructor(tables: readonly TableLayout[], pure: PureFold) {
-    this.#tables = tables;
-    this.#pure = pure;
-  }
-
-  of(table: string, key: Row, columns: readonly string[]): RowEvents {
-    const definition = this.#tables.find(({ name }) => name === table)?.definition;
-    const trace = this.#rows.get(nameOf(table, definition?.key ?? [], key));
+  of({ name, definition }: TableLayout, key: Row, columns: readonly string[]): RowEvents {
+    const trace = this.#rows.get(nameOf(name, definition.key, key));
     if (!trace) return none;
     const { event, setBy } = trace;
     return { event, setBy: Object.fromEntries(columns.map((column) => [column, setBy.get(column) ?? event])) };
   }
 
-  follow(event: LaneEvent): void {
-    for (const table of this.#tables) {
-      const { name, definition, keyColumn } = table;
-      const there = new Set<string>();
-      for (const { row } of this.#pure.rows(name)) {
-        if (row[keyColumn?.name ?? ""] !== event.key) continue;
-        const rowName = nameOf(name, definition.key, row);
-        there.add(rowName);
-        this.#compare(rowName, row, event);
-      }
-      for (const [rowName, trace] of this.#rows) {
-        if (!trace.row || !rowName.startsWith(`${name}\0${event.key}\0`) || there.has(rowName)) continue;
-        trace.row = undefined;
-        trace.event = named(event);
-        trace.setBy.clear();
-      }
+  follow({ event, table: { name, definition, keyColumn, given }, before, after }: RowChanged): void {
+    const row = { [keyColumn?.name ?? ""]: event.key, ...(after ?? before) };
+    const rowName = nameOf(name, definition.key, row);
+    const trace = (before && this.#rows.get(rowName)) || { event: named(event), setBy: new Map() };
+    trace.event = named(event);
+    for (const column of after ? given : []) {
+      const isSet = !before || !valuesEqual(before[column.name], after?.[column.name]);
+      if (isSet) trace.setBy.set(column.name, trace.event);
     }
-  }
-
-  #compare(rowName: string, row: Row, event: LaneEvent): void {
-    const trace = this.#rows.get(rowName) ?? { row: undefined, event: named(event), setBy: new Map() };
-    const { row: before } = trace;
-    for (const [column, value] of Object.entries(row)) {
-      if (before && valuesEqual(before[column], value)) continue;
-      trace.event = named(event);
-      trace.setBy.set(column, trace.event);
-    }
-    trace.row = row;
+    if (!after) trace.setBy.clear();
     this.#rows.set(rowName, trace);
   }
 }
@@ -111,11 +83,12 @@ export async function settingEvents(
   { vector, refused }: { readonly vector: Vector; readonly refused: RefusedEvents },
   asked: readonly AskedRow[],
 ): Promise<readonly RowEvents[]> {
-  const { decisions } = source;
-  const pure = new PureFold(layout.definition, decisions ? { decisions } : {});
-  const tables = layout.keyed.filter(({ name }) => asked.some(({ table, keyed }) => keyed && table === name));
-  const traces = new Traces(tables, pure);
-  const keys = new Set(asked.flatMap(({ keyed, table }) => (keyed ? [entityOf(layout, table, keyed)] : [])));
+  const traces = new Traces();
+  const tableOf = (name: string) => layout.keyed.find((table) => table.name === name) as TableLayout;
+  const isAsked = (table: TableLayout) => asked.some(({ keyed, table: name }) => keyed && name === table.name);
+  const keys = new Set(
+    asked.flatMap(({ keyed, table }) => (keyed ? [String(keyed[tableOf(table).keyColumn?.name ?? ""])] : [])),
+  );
   const places = new Set(asked.flatMap(({ place }) => (place === undefined ? [] : [place])));
   const found = new Map<string, SettingEvent>();
   for (const [topic, partitions] of Object.entries(vector)) {
@@ -127,21 +100,18 @@ export async function settingEvents(
       ];
       const only = (record: { readonly key: string; readonly offset: number }) =>
         keys.has(record.key) || namesOf(record).some((name) => places.has(name));
-      const told = (event: LaneEvent) => {
+      const met = (event: LaneEvent) => {
         for (const name of namesOf(event)) if (places.has(name)) found.set(name, named(event));
-        if (keys.has(event.key)) traces.follow(event);
       };
-      if (end > 0) await foldPartition(source, pure, { topic, partition, to: end, refused, only, told });
+      const changed = (change: RowChanged) => {
+        if (isAsked(change.table)) traces.follow(change);
+      };
+      if (end > 0) await recount(source, layout, { topic, partition, to: end, refused, only, met, changed });
     }
   }
   return asked.map(({ table, keyed, place, columns }) => {
-    if (keyed) return traces.of(table, keyed, columns);
+    if (keyed) return traces.of(tableOf(table), keyed, columns);
     const event = place === undefined ? undefined : found.get(place);
     return event ? { event, setBy: Object.fromEntries(columns.map((column) => [column, event])) } : none;
   });
-}
-
-function entityOf(layout: ProjectionLayout, table: string, row: Row): string {
-  const { keyColumn } = layout.keyed.find(({ name }) => name === table) ?? {};
-  return String(row[keyColumn?.name ?? ""]);
 }

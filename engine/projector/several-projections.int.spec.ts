@@ -1,13 +1,11 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { askOf, differencesOf, heldIn, stateOf } from "../testing/bench-checks.js";
+import { askOf, decideSome, differencesOf, heldIn, stateOf } from "../testing/bench-checks.js";
 import { chaosSize, firstSeed } from "../testing/chaos.js";
 import { type FreshDatabase, freshDatabase } from "../testing/database.js";
 import { namedNotes, notes } from "../testing/notes.js";
 import { ProjectionBench } from "../testing/projection-bench.js";
-import { type Dice, diceOf, isAgain, retoldHistory } from "../testing/retold-history.js";
-import type { EventPlace, RequestedAction } from "./decisions.js";
-import type { AnyProjection, EventType, KeyedRows } from "./definition.js";
-import type { FoldInput } from "./fold.js";
+import { diceOf, isAgain, retoldHistory, withErasures } from "../testing/retold-history.js";
+import type { AnyProjection, KeyedRows } from "./definition.js";
 import { dropBuild } from "./swap.js";
 
 let database: FreshDatabase;
@@ -99,29 +97,3 @@ describe("a consumer of several read models", () => {
     for (const count of Object.values(seen)) expect(count).toBeGreaterThan(0);
   });
 });
-
-/** Some of the keys erased on the way, and names in what is said. */
-function withErasures(log: readonly FoldInput[], random: Dice): FoldInput[] {
-  return log.flatMap((event, index) => {
-    const said = event.type === "VisitUpdated" ? { ...event, sealed: { name: `name ${index}` } } : event;
-    if (random.below(9) > 0) return [said];
-    const type: EventType = "SubjectErased";
-    const meta = { id: `event-9${index}` };
-    // Of a feed of its own, as erasures are.
-    const position = { ...event.position, partition: 7, offset: index + 1, index: 0 };
-    return [said, { ...event, type, event: { meta }, sealed: null, position }];
-  });
-}
-
-/** Now and then an operator says something about a key that is held, or about an event that is to come. */
-async function decideSome(bench: ProjectionBench, random: Dice): Promise<number> {
-  if (random.below(2) === 0) return 0;
-  const held = await heldIn(bench);
-  const partition = random.below(2);
-  const { topic } = bench.inputs[0]?.source ?? { topic: "" };
-  const ahead: EventPlace = { topic, partition, offset: bench.recordsOf(topic, partition).length + random.below(3) };
-  const action = (["skip", "park", "retry"] as const)[random.below(3)] as RequestedAction;
-  const places = held.length > 0 && random.below(4) > 0 ? [held[random.below(held.length)] as EventPlace] : [ahead];
-  await askOf(bench, action, places);
-  return places.length;
-}

@@ -248,28 +248,40 @@ export function releasedPart(layout: ProjectionLayout, build: Build): PartLayout
   };
 }
 
-export function parkedPart(layout: ProjectionLayout, build: Build): PartLayout<ParkedRow> {
-  const columns: PartColumn<ParkedRow>[] = [
-    plain("log_offset", "bigint", (into, { offset }) => into.bigint(offset)),
-    plain("key", "text", (into, { key }) => into.text(key)),
-    plain("position", "text", (into, { position }) => into.text(position)),
-    plain("event_id", "text", (into, { eventId }) => textOrNull(into, eventId)),
-    plain("event_type", "text", (into, { eventType }) => textOrNull(into, eventType)),
-    plain("code", "text", (into, { code }) => into.text(code)),
-    plain("reason", "text", (into, { reason }) => into.text(reason)),
-    { ...plain<ParkedRow>("positions", "text", (into, { positions }) => into.text(positions)), expression: "$::json" },
-  ];
+const parkedColumns: readonly PartColumn<ParkedRow>[] = [
+  plain("log_offset", "bigint", (into, { offset }) => into.bigint(offset)),
+  plain("key", "text", (into, { key }) => into.text(key)),
+  plain("position", "text", (into, { position }) => into.text(position)),
+  plain("event_id", "text", (into, { eventId }) => textOrNull(into, eventId)),
+  plain("event_type", "text", (into, { eventType }) => textOrNull(into, eventType)),
+  plain("code", "text", (into, { code }) => into.text(code)),
+  plain("reason", "text", (into, { reason }) => into.text(reason)),
+  { ...plain<ParkedRow>("positions", "text", (into, { positions }) => into.text(positions)), expression: "$::json" },
+];
+
+function parkingPart(layout: ProjectionLayout, build: Build, state: "parked" | "done"): PartLayout<ParkedRow> {
+  const columns = parkedColumns;
+  const constants = {
+    projection: literal(layout.name),
+    build: String(build.build),
+    consumer_role: literal(consumerRole(build.consumer)),
+    state: literal(state),
+    mended: "false",
+  };
   const keyed = new Set(["projection", "build", "topic", "partition", "log_offset"]);
-  const names = [...columns.map(({ name }) => name), "projection", "build", "consumer_role", "topic", "partition"];
-  const constants = [literal(layout.name), String(build.build), literal(consumerRole(build.consumer))];
+  const names = [...columns.map(({ name }) => name), ...Object.keys(constants), "topic", "partition"];
   // Held at the same event once more, after a unit translated again had released it.
-  const again = [...names, "state"].filter((name) => name !== "log_offset" && !keyed.has(name));
-  const conflict = ` ON CONFLICT (projection, build, topic, partition, log_offset) DO UPDATE SET ${again
-    .map((name) => (name === "state" ? "state = 'parked', mended = false" : `${name} = EXCLUDED.${name}`))
-    .join(", ")}`;
+  const again = names.filter((name) => !keyed.has(name)).map((name) => `${name} = EXCLUDED.${name}`);
+  const conflict = ` ON CONFLICT (projection, build, topic, partition, log_offset) DO UPDATE SET ${again.join(", ")}`;
   return {
     columns,
     sql: (elements, from, { topic, partition }) =>
-      `INSERT INTO engine.parked_keys (${names.join(", ")}) SELECT ${[...columns.map(({ expression }, index) => expression.replaceAll("$", elements[index] as string)), ...constants, topic, partition].join(", ")} FROM ${from}${conflict}`,
+      `INSERT INTO engine.parked_keys (${names.join(", ")}) SELECT ${[...columns.map(({ expression }, index) => expression.replaceAll("$", elements[index] as string)), ...Object.values(constants), topic, partition].join(", ")} FROM ${from}${conflict}`,
   };
 }
+
+/** Keys that are held from now on. */
+export const parkedPart = (layout: ProjectionLayout, build: Build) => parkingPart(layout, build, "parked");
+
+/** Events of held keys that Postgres refused: the keys are held before them, and they count as refused all the same. */
+export const refusalPart = (layout: ProjectionLayout, build: Build) => parkingPart(layout, build, "done");

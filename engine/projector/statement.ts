@@ -5,7 +5,14 @@ import type { Changes } from "./changes.js";
 import type { Slot } from "./entity.js";
 import type { ProjectionLayout } from "./layout.js";
 import { literal } from "./names.js";
-import { type ParkedRow, type PartLayout, parkedPart, releasedPart, tableParts } from "./statement-parts.js";
+import {
+  type ParkedRow,
+  type PartLayout,
+  parkedPart,
+  refusalPart,
+  releasedPart,
+  tableParts,
+} from "./statement-parts.js";
 
 /** What a lane wants written: the checkpoint's move and all that goes with it. */
 export interface Write {
@@ -23,6 +30,8 @@ export interface Write {
   readonly recordedAt: number | null;
   readonly changes: Changes;
   readonly parked: readonly ParkedRow[];
+  /** Events of keys held already that Postgres refused. */
+  readonly refusals: readonly ParkedRow[];
   /** Keys held before, and no more. */
   readonly released: readonly string[];
 }
@@ -103,7 +112,7 @@ export class WriteStatements {
   constructor(layout: ProjectionLayout, build: Build) {
     this.#layout = layout;
     this.#fence = fenceText(layout, build);
-    const parts: PartLayout<never>[] = [parkedPart(layout, build)];
+    const parts: PartLayout<never>[] = [parkedPart(layout, build), refusalPart(layout, build)];
     this.#tables = layout.tables.map((table) => {
       const first = parts.length;
       parts.push(...Object.values(tableParts(table, build)));
@@ -127,6 +136,7 @@ export class WriteStatements {
       parts.set(part, encoded);
     };
     add(0, write.parked);
+    add(1, write.refusals);
     add(this.#released, write.released);
     this.#tables.forEach(({ keyed, first }, table) => {
       if (!keyed) {

@@ -138,8 +138,8 @@ export async function swapBuild(
 const dropAttempts = 50;
 
 /**
- * Drops a build that is not current, its checkpoints and parked keys too. Lanes that feed it are fenced off first, and let
- * it go by themselves. Whoever is killed over it leaves it there as a whole, to be dropped again.
+ * Drops a build that is not current, its checkpoints and parked keys too. Lanes and the keeper of its derived tables are
+ * fenced off first, and let it go by themselves. Whoever is killed over it leaves it there as a whole, to be dropped again.
  * @param further schemas that go with it.
  * @returns false when there is no such build, or it is current.
  */
@@ -158,10 +158,12 @@ export async function dropBuild(
       "UPDATE engine.builds SET feed = 'nobody' WHERE projection = $1 AND build = $2 AND feed <> 'as-of'",
       place,
     );
-    await client.query(
-      "UPDATE engine.checkpoints SET epoch = epoch + 1, owner = 'dropped' WHERE projection = $1 AND build = $2",
-      place,
-    );
+    for (const fence of ["checkpoints", "derived_tables"]) {
+      await client.query(
+        `UPDATE engine.${fence} SET epoch = epoch + 1, owner = 'dropped' WHERE projection = $1 AND build = $2`,
+        place,
+      );
+    }
     return row;
   });
   if (!found) return false;

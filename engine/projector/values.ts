@@ -109,6 +109,15 @@ export function valueCheck(column: Column, inKey: boolean): (value: unknown) => 
   };
 }
 
+/** What is wrong with the texts of a row's key together. Each by itself is one that its column can hold. */
+export function keyProblem(texts: readonly string[]): ValueProblem {
+  let length = 0;
+  for (const text of texts) length += text.length;
+  if (length * 3 <= indexedBytes) return undefined;
+  const bytes = texts.reduce((sum, text) => sum + Buffer.byteLength(text), 0);
+  return bytes > indexedBytes ? `has a key longer than ${indexedBytes} bytes` : undefined;
+}
+
 /** @returns what is wrong with a value that is not null. */
 export const valueProblem = (column: Column, inKey: boolean, value: unknown): ValueProblem =>
   valueCheck(column, inKey)(value);

@@ -1,20 +1,24 @@
 import type { Pool } from "../store/pool.js";
 import type { Build } from "./build.js";
 import { storableText } from "./checkpoint.js";
-import { type AnyProjection, type Row, text } from "./definition.js";
+import { type AnyProjection, type DerivedTable, type Row, text } from "./definition.js";
+import { holdable } from "./derived-rows.js";
 import { layOut, type ProjectionLayout, type TableLayout } from "./layout.js";
 import { writeRefused } from "./park-reason.js";
-import { PureFold, type PureRow, type PureVersion } from "./pure.js";
 import { type BuiltRow, readDerived, readTable, readVersions, versionColumns } from "./read-table.js";
 import { type AskedRow, type RowEvents, settingEvents } from "./setting-events.js";
 import { valuesEqual } from "./values.js";
 import { type Vector, vectorOf } from "./vector.js";
-import { type FoldSource, foldPartition } from "./verify-fold.js";
+import { type FoldSource, type Recount, type RefusedEvents, recount } from "./verify-fold.js";
+import type { RowSource, TrailVersion } from "./verify-rows.js";
 
 /** A row that is not what the log says, and the events that should have set it. Names places only, no values. */
 export interface RowDifference extends RowEvents {
   readonly table: string;
-  /** The row's key: surrogate ids and codes, or the place of the event of an appended row. */
+  /**
+   * The row's key: surrogate ids and codes, or the place of the event of an appended row; `restricted` where the key itself
+   * identifies a person.
+   */
   readonly key: string;
   readonly what: "missing" | "not in the log" | "different";
   /** Columns that differ. */
@@ -52,11 +56,16 @@ interface Snapshot {
   readonly skipped: readonly string[];
   /** Keys held back, each a row. */
   readonly parked: readonly Row[];
-  /**
-   * Events that Postgres itself refused, `topic/partition/offset`: no fold can know. True where their keys are held at them
-   * by now; else they were released when a unit was translated again.
-   */
-  readonly refused: ReadonlyMap<string, boolean>;
+  readonly refused: RefusedEvents;
+}
+
+/** A row as it should be, with the last event that changed it (keyed) or made it (appended). */
+interface WantedRow {
+  /** Every column of the table, the event's key included. A sum beyond exact numbers is given as text. */
+  readonly row: Row;
+  readonly source: RowSource | undefined;
+  /** appended: of the event that made it. */
+  readonly topic?: string;
 }
 
 /** Keys held back, as a table that is compared like the others. */
@@ -101,15 +110,15 @@ async function snapshotOf(pool: Pool, build: Build, layout: ProjectionLayout): P
     broken = false;
     const refused = rows
       .filter(({ code, mended }) => code === writeRefused && !mended)
-      .map(({ topic, partition, offset, state }) => [`${topic}/${partition}/${offset}`, state !== "done"] as const);
+      .map(({ topic, partition, offset }) => `${topic}/${partition}/${offset}`);
     const parked = rows.filter(({ state }) => state !== "done");
-    return { vector, tables, versions, derived, skipped, parked, refused: new Map(refused) };
+    return { vector, tables, versions, derived, skipped, parked, refused: new Set(refused) };
   } finally {
     client.release(broken);
   }
 }
 
-const versionRow = ({ row, removed, occurredAt, recordedAt, offset }: PureVersion): Row => ({
+const versionRow = ({ row, removed, occurredAt, recordedAt, offset }: TrailVersion): Row => ({
   ...row,
   event_occurred_at: occurredAt,
   recorded_at: recordedAt,
@@ -117,19 +126,19 @@ const versionRow = ({ row, removed, occurredAt, recordedAt, offset }: PureVersio
   source_offset: offset,
 });
 
-const sourceOf = (row: PureRow | BuiltRow) => `${row.source?.partition}/${row.source?.offset}`;
+const sourceOf = (row: WantedRow | BuiltRow) => `${row.source?.partition}/${row.source?.offset}`;
 
 type FoundDifference = Pick<RowDifference, "key" | "what"> & AskedRow;
 
 /** How the events of a row are asked for: by its key, or by the place of the one event that made it. */
 function askedBy(
   table: { readonly kind: string; readonly name: string },
-  found: PureRow | BuiltRow,
+  found: WantedRow | BuiltRow,
 ): Partial<AskedRow> {
   const { row } = found;
   if (table.kind === "keyed") return { keyed: row };
   if (table.kind === "appended") {
-    const { topic } = found as PureRow;
+    const { topic } = found as WantedRow;
     return topic === undefined ? {} : { place: `${topic}/${sourceOf(found)}` };
   }
   if (table.name === parkedKeys.name) return { place: `${row.topic}/${row.partition}/${row.offset}` };
@@ -140,18 +149,19 @@ function* tableDifferences(
   table: Pick<TableLayout, "name" | "kind"> & {
     readonly key: readonly string[];
     readonly columns: readonly { readonly name: string }[];
+    readonly isRestricted?: boolean;
   },
-  built: readonly (PureRow | BuiltRow)[],
-  wanted: readonly PureRow[],
+  built: readonly (WantedRow | BuiltRow)[],
+  wanted: readonly WantedRow[],
 ): Generator<FoundDifference> {
   const columns = table.columns.map(({ name }) => name);
   const numbered = new Map<string, number>();
-  const keyOf = (row: PureRow | BuiltRow) => {
+  const keyOf = (row: WantedRow | BuiltRow) => {
     if (table.kind !== "appended") return table.key.map((name) => String(row.row[name])).join(" ");
     return `${sourceOf(row)} ${columns.map((name) => JSON.stringify(row.row[name])).join(" ")}`;
   };
   // Appended rows have no key but their place and content; equal ones are told apart by counting.
-  const counted = (rows: readonly (PureRow | BuiltRow)[]) => {
+  const counted = (rows: readonly (WantedRow | BuiltRow)[]) => {
     numbered.clear();
     return new Map(
       rows.map((row) => {
@@ -162,8 +172,10 @@ function* tableDifferences(
       }),
     );
   };
-  const told = (key: string, row: PureRow | BuiltRow) =>
-    table.kind === "appended" ? `partition/offset ${sourceOf(row)}` : key.replace(/ #1$/, "");
+  const told = (key: string, row: WantedRow | BuiltRow) => {
+    if (table.isRestricted) return "restricted";
+    return table.kind === "appended" ? `partition/offset ${sourceOf(row)}` : key.replace(/ #1$/, "");
+  };
   const there = counted(built);
   for (const [key, row] of counted(wanted)) {
     const found = there.get(key);
@@ -188,6 +200,49 @@ function* tableDifferences(
   }
 }
 
+/** What the partitions together say of a table. */
+function rowsOf(table: TableLayout, counted: readonly Recount[]): readonly WantedRow[] {
+  if (table.kind === "keyed") return counted.flatMap(({ rows }) => rows.rows(table));
+  if (table.kind === "appended") {
+    return counted.flatMap(({ appended }) =>
+      (appended[table.index] ?? []).map(({ row, event: { topic, partition, offset, position } }) => {
+        return { row, source: { recordedAt: position.recordedAt, partition, offset }, topic };
+      }),
+    );
+  }
+  const sums = new Map<string, { readonly key: Row; readonly sums: readonly bigint[] }>();
+  for (const partition of counted) {
+    for (const [name, { key, sums: more }] of partition.sums[table.index] ?? []) {
+      const there = sums.get(name)?.sums;
+      sums.set(name, { key, sums: more.map((sum, index) => sum + (there?.[index] ?? 0n)) });
+    }
+  }
+  const value = (sum: bigint) => (Number.isSafeInteger(Number(sum)) ? Number(sum) : String(sum));
+  return [...sums.values()].map(({ key, sums: all }) => {
+    const named = table.sums.map(({ name }, index) => [name, value(all[index] ?? 0n)] as const);
+    return { row: { ...key, ...Object.fromEntries(named) }, source: undefined };
+  });
+}
+
+/** A row of sums that all came to nothing may be left of what was told and taken back. */
+const saysSomething =
+  ({ sums }: TableLayout) =>
+  ({ row }: WantedRow | BuiltRow): boolean =>
+    sums.some(({ name }) => row[name] !== 0 && row[name] !== null);
+
+function derivedRows(
+  name: string,
+  definition: DerivedTable,
+  { tables }: ProjectionLayout,
+  wanted: (table: TableLayout) => readonly WantedRow[],
+): readonly Row[] {
+  const given = definition.from.map((from) => {
+    const table = tables.find((candidate) => candidate.name === from);
+    return [from, table ? wanted(table).map(({ row }) => row) : []] as const;
+  });
+  return [...holdable(name, definition, definition.derive(Object.fromEntries(given))).rows.values()];
+}
+
 /**
  * Recomputes a build from the whole log, up to the checkpoints of one snapshot of it, and compares row by row, the keys held
  * back too. Holds the read model in memory. Where rows differ it reads the log once more for the events that should have set
@@ -197,14 +252,14 @@ export async function verifyProjection(options: VerifyOptions): Promise<Verifica
   const { projection, build, pool, limit = 20 } = options;
   const layout = layOut(projection);
   const snapshot = await snapshotOf(pool, build, layout);
-  const pure = new PureFold(projection, options.decisions ? { decisions: options.decisions } : {});
-  let events = 0;
+  const counted: Recount[] = [];
   for (const [topic, partitions] of Object.entries(snapshot.vector)) {
     for (const [partition, to] of Object.entries(partitions)) {
       const place = { topic, partition: Number(partition), to, refused: snapshot.refused };
-      if (to > 0) events += await foldPartition(options, pure, place);
+      if (to > 0) counted.push(await recount(options, layout, place));
     }
   }
+  const wantedRows = (table: TableLayout) => rowsOf(table, counted);
   const first: FoundDifference[] = [];
   let differing = 0;
   let rows = 0;
@@ -217,46 +272,45 @@ export async function verifyProjection(options: VerifyOptions): Promise<Verifica
   for (const table of layout.tables) {
     const built = snapshot.tables.get(table.name) ?? [];
     rows += built.length;
-    compare(tableDifferences({ ...table, key: table.definition.key }, built, pure.rows(table.name)));
+    const all = [built, wantedRows(table)] as const;
+    const [there, wanted] = table.kind === "summed" ? all.map((some) => some.filter(saysSomething(table))) : all;
+    compare(
+      tableDifferences({ ...table, key: table.definition.key }, there ?? [], (wanted ?? []) as readonly WantedRow[]),
+    );
   }
   const asRows = (all: readonly Row[]) => all.map((row) => ({ row, source: undefined }));
   for (const table of layout.tables) {
     const built = snapshot.versions.get(table.name);
     if (!built || !table.history) continue;
     rows += built.length;
-    const wanted = pure.versions(table.name).map(versionRow);
+    const wanted = counted.flatMap((partition) => partition.rows.versions(table).map(versionRow));
     const { name, columns } = table.history;
     const compared = { name, kind: "summed" as const, columns: [...columns, ...versionColumns] };
     const key = [...table.definition.key, "source_offset"];
     compare(tableDifferences({ ...compared, key }, asRows(built), asRows(wanted)));
   }
-  const held = pure.parked.map(({ topic, partition, offset, key, code }) => ({
-    topic,
-    partition,
-    offset,
-    key: storableText(key),
-    code,
-  }));
+  const held = counted.flatMap((partition) =>
+    partition.held.map(({ event: { topic, partition: number, offset, key }, code }) => {
+      return { topic, partition: number, offset, key: storableText(key), code };
+    }),
+  );
   compare(tableDifferences(parkedKeys, asRows(snapshot.parked), asRows(held)));
   for (const [name, built] of snapshot.derived) {
     const definition = projection.derived?.[name];
     if (!definition) continue;
     rows += built.length;
     const columns = Object.keys(definition.columns).map((column) => ({ name: column }));
-    compare(
-      tableDifferences(
-        { name, kind: "summed", columns, key: definition.key },
-        asRows(built),
-        asRows(pure.derived(name)),
-      ),
-    );
+    const { key } = definition;
+    const isRestricted = definition.restricted === true || key.some((one) => definition.columns[one]?.restricted);
+    const compared = { name, kind: "summed" as const, columns, key, isRestricted };
+    compare(tableDifferences(compared, asRows(built), asRows(derivedRows(name, definition, layout, wantedRows))));
   }
   const setting = first.length > 0 ? await settingEvents(options, layout, snapshot, first) : [];
   const differences = first.map(({ table, key, what, columns }, index) => {
     return { table, key, what, columns, ...(setting[index] as RowEvents) };
   });
   return {
-    events,
+    events: counted.reduce((sum, { events }) => sum + events, 0),
     rows,
     parkedKeys: held.length,
     vector: snapshot.vector,

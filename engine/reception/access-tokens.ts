@@ -12,14 +12,15 @@ import { TributaryError } from "../service/errors.js";
 import type { Authentication } from "./authentication.js";
 import type { Credentials } from "./credentials.js";
 import { covers } from "./scopes.js";
+import type { UsedAssertions } from "./used-assertions.js";
 
 /** Seconds an access token lives: SMART Backend Services wants at most 300. */
 const tokenSeconds = 300;
 /** Seconds an assertion may be valid at most, and the clocks may differ. */
 const assertionSeconds = 300;
 const clockTolerance = 30;
-/** Most assertions remembered; beyond it new ones wait until old ones are over. */
-const mostRemembered = 100_000;
+/** Seconds after its first use for which an assertion could still be taken. */
+export const longestUse = assertionSeconds + 2 * clockTolerance;
 /** RS384 and ES384 are SMART's; the others are as strong. */
 const algorithms = ["RS384", "ES384", "RS256", "ES256", "PS256", "PS384", "RS512", "ES512", "EdDSA"];
 
@@ -69,13 +70,14 @@ const refused = (status: 400 | 401, error: string, description: string): TokenRe
 export class AccessTokens {
   readonly #key: Uint8Array;
   readonly #issuer: string;
-  readonly #used = new Map<string, number>();
+  readonly #used: UsedAssertions;
 
   /**
    * @param connector in whose name tokens are given.
    * @param secret the connector's key, 64 hexadecimal digits; without it tokens end with the process.
    */
-  constructor(connector: string, secret: string | undefined) {
+  constructor(connector: string, secret: string | undefined, used: UsedAssertions) {
+    this.#used = used;
     const root = secret === undefined ? randomBytes(32) : Buffer.from(secret, "hex");
     this.#key = createHmac("sha256", root).update(`access-tokens\0${connector}`).digest();
     this.#issuer = `tributary:${connector}`;
@@ -86,6 +88,7 @@ export class AccessTokens {
    * @param form fields of the request.
    * @param audience addresses of the token endpoint that an assertion may name.
    * @throws TRIB_RECEPTION_KEYS_UNREACHABLE (retriable) when the client's key set can't be fetched.
+   * @throws TRIB_RECEPTION_STATE_UNWRITABLE (retriable) when the assertion's use can't be kept.
    */
   async grant(
     partner: string,
@@ -140,24 +143,16 @@ export class AccessTokens {
   ): Promise<TokenClient | undefined> {
     for (const client of clients) {
       const payload = await verified(assertion, client, audience, now);
-      if (payload && this.#isFirstUse(client.clientId, payload, now)) return client;
+      if (payload && (await this.#isFirstUse(client.clientId, payload, now))) return client;
     }
     return undefined;
   }
 
   /** RFC 7523: an assertion is good once. */
-  #isFirstUse(clientId: string, { jti, exp }: JWTPayload, now: number): boolean {
-    const seconds = now / 1000;
+  async #isFirstUse(clientId: string, { jti, exp }: JWTPayload, now: number): Promise<boolean> {
     if (jti === undefined || exp === undefined) return false;
-    if (exp > seconds + assertionSeconds + clockTolerance) return false;
-    for (const [key, end] of this.#used) {
-      if (end + clockTolerance > seconds) break;
-      this.#used.delete(key);
-    }
-    const key = JSON.stringify([clientId, jti]);
-    if (this.#used.has(key) || this.#used.size >= mostRemembered) return false;
-    this.#used.set(key, exp);
-    return true;
+    if (exp > now / 1000 + assertionSeconds + clockTolerance) return false;
+    return this.#used.use(clientId, jti, now);
   }
 }
 

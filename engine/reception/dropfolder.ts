@@ -4,6 +4,7 @@ import { join } from "node:path";
 import type { Logger } from "pino";
 import { errorDefinitions } from "../service/error-definitions.js";
 import { TributaryError } from "../service/errors.js";
+import { Arrivals } from "./arrivals.js";
 import { type FileContent, writeDurably } from "./durable-file.js";
 
 /** A file of a partner that was claimed. */
@@ -43,7 +44,7 @@ export interface DropFolderOptions {
    */
   readonly take: (file: DroppedFile) => Promise<TakenFile>;
   readonly logger: Logger;
-  /** Milliseconds between two looks. Default 500. */
+  /** Milliseconds for which a file must stand still, and between two looks where nothing is told of. Default 500. */
   readonly interval?: number;
   /** Milliseconds before a file that could not be made durable is tried again. Default 2000. */
   readonly retryAfter?: number;
@@ -58,18 +59,23 @@ export interface DropFolder {
 const problemEnding = ".problem.json";
 /** How often a file is tried that fails by an error nobody foresaw. */
 const mostTries = 3;
+/** Milliseconds after which all that happened to a file that was moved in whole has been told. */
+const wholeInterval = 100;
+/** Milliseconds between two looks at least, however much happens. */
+const leastPause = 20;
 
 const FOLDERS = ["in", "working", "done", "failed", "out"] as const;
 
 /**
  * Takes files from `<inbox>/<partner>/in`, one after another for a partner, by name.
  *
- * A file is taken when its size has not changed between two looks and its name is not hidden, `.tmp` or `.part`. It is
- * claimed by a rename into `working/`, journalled, answered by files in `out/` and beside the file, and moved to `done/`
- * when everything in it was accepted, else to `failed/`. Nothing is ever overwritten: a name that was used before gets a
- * number. A file found in `working/` at the start is taken in again; the answer that it may have beside its next place
- * already stays as it is. Where the log can't be reached the file waits in `working/`, without an answer. One that fails for
- * a final reason goes to `failed/` with that reason, and holds up none behind it.
+ * A file is taken when its size and time have not changed for some time and its name is not hidden, `.tmp` or `.part`; one
+ * that was seen to be moved in whole is taken sooner. It is claimed by a rename into `working/`, journalled, answered by
+ * files in `out/` and beside the file, and moved to `done/` when everything in it was accepted, else to `failed/`. Nothing
+ * is ever overwritten: a name that was used before gets a number. A file found in `working/` at the start is taken in again;
+ * the answer that it may have beside its next place already stays as it is. Where the log can't be reached the file waits
+ * in `working/`, without an answer. One that fails for a final reason goes to `failed/` with that reason, and holds up none
+ * behind it.
  */
 export async function startDropFolder(options: DropFolderOptions): Promise<DropFolder> {
   const stop = new AbortController();
@@ -92,16 +98,21 @@ class Lane {
   readonly #partner: string;
   readonly #options: DropFolderOptions;
   readonly #stop: AbortSignal;
-  readonly #sizes = new Map<string, string>();
+  readonly #interval: number;
+  readonly #arrivals = new Arrivals();
+  /** Size and time of the files that wait, and since when they are the same. */
+  readonly #seen = new Map<string, { readonly state: string; readonly since: number }>();
 
   constructor(partner: string, options: DropFolderOptions, stop: AbortSignal) {
     this.#partner = partner;
     this.#options = options;
     this.#stop = stop;
+    this.#interval = options.interval ?? 500;
   }
 
   async prepare(): Promise<void> {
     for (const folder of FOLDERS) await mkdir(this.#path(folder), { recursive: true, mode: 0o700 });
+    await this.#arrivals.watch(this.#path("in"));
   }
 
   async run(): Promise<void> {
@@ -118,8 +129,13 @@ class Lane {
         this.#options.logger.error({ err: error, partner: this.#partner }, "A drop folder could not be read");
         left = await this.#names("working").catch(() => []);
       }
-      await this.#pause(this.#options.interval ?? 500);
+      await this.#pause(Math.min(leastPause, this.#interval));
+      await this.#arrivals.next(
+        this.#seen.size > 0 ? Math.min(wholeInterval, this.#interval) : this.#interval,
+        this.#stop,
+      );
     }
+    this.#arrivals.close();
   }
 
   #path(folder: (typeof FOLDERS)[number], name = ""): string {
@@ -134,18 +150,24 @@ class Lane {
       .sort();
   }
 
-  /** Files in `in/` whose size and time have not changed since the last look. */
+  /** Files in `in/` whose size and time have not changed for the interval; for less where they were moved in whole. */
   async #settled(): Promise<string[]> {
     const settled: string[] = [];
     const names = await this.#names("in");
     for (const name of names) {
       const found = await stat(this.#path("in", name)).catch(() => null);
       if (!found) continue;
+      const now = performance.now();
       const state = `${found.size}/${found.mtimeMs}`;
-      if (this.#sizes.get(name) === state) settled.push(name);
-      this.#sizes.set(name, state);
+      const seen = this.#seen.get(name);
+      const since = seen?.state === state ? seen.since : now;
+      this.#seen.set(name, { state, since });
+      // A file that was just made is empty, and one with another name may be written to under that.
+      const wholeFor = found.size > 0 && found.nlink === 1 ? this.#arrivals.wholeFor(name) : 0;
+      if (wholeFor >= wholeInterval || now - since >= this.#interval) settled.push(name);
     }
-    for (const name of this.#sizes.keys()) if (!names.includes(name)) this.#sizes.delete(name);
+    for (const name of this.#seen.keys()) if (!names.includes(name)) this.#seen.delete(name);
+    this.#arrivals.keepOnly(names);
     return settled;
   }
 
@@ -228,8 +250,7 @@ class Lane {
     const before = await this.#answeredIn(name);
     const folder = before ?? (taken.accepted ? "done" : "failed");
     for (const { ending, content } of before ? [] : taken.answers) {
-      await writeDurably(this.#path("out", name + ending), content);
-      await writeDurably(this.#path(folder, name + ending), content);
+      await writeDurably([this.#path("out", name + ending), this.#path(folder, name + ending)], content);
     }
     await taken.answered?.().catch((error: unknown) => {
       this.#options.logger.warn({ err: error, partner: this.#partner }, "An answer given could not be journalled");

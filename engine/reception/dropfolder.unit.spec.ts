@@ -1,10 +1,11 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { appendFileSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout as wait } from "node:timers/promises";
 import { pino } from "pino";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { TributaryError } from "../service/errors.js";
-import { type DropFolder, startDropFolder, type TakenFile } from "./dropfolder.js";
+import { type DropFolder, type DropFolderOptions, startDropFolder, type TakenFile } from "./dropfolder.js";
 
 let inbox: string;
 let folder: DropFolder | undefined;
@@ -24,21 +25,18 @@ const names = (of: string) => readdirSync(join(inbox, "north", of)).sort();
 const until = (check: () => void) => vi.waitFor(check, { timeout: 5_000, interval: 10 });
 const taken: TakenFile = { accepted: true, answers: [{ ending: ".ack", content: Buffer.from("AA") }] };
 
+function start(take: DropFolderOptions["take"], interval = 10): Promise<DropFolder> {
+  const logger = pino({ level: "silent" });
+  return startDropFolder({ inbox, partners: ["north"], answers: [".ack"], logger, interval, retryAfter: 5, take });
+}
+
 /** Opens the folder with two files in it; `fail` says how the first fails. */
 async function withFirst(fail: () => unknown): Promise<void> {
-  folder = await startDropFolder({
-    inbox,
-    partners: ["north"],
-    answers: [".ack"],
-    logger: pino({ level: "silent" }),
-    interval: 10,
-    retryAfter: 5,
-    async take({ name }) {
-      tried.push(name);
-      const error = name === "a" ? fail() : undefined;
-      if (error !== undefined) throw error;
-      return taken;
-    },
+  folder = await start(async ({ name }) => {
+    tried.push(name);
+    const error = name === "a" ? fail() : undefined;
+    if (error !== undefined) throw error;
+    return taken;
   });
   for (const name of ["a", "b"]) writeFileSync(join(inbox, "north", "in", name), `bytes of ${name}`);
 }
@@ -81,5 +79,31 @@ describe("a dropped file that fails", () => {
     await until(() => expect(names("working")).toEqual(["a"]));
     rmSync(join(inbox, "north", "working", "a"));
     await until(() => expect(names("done")).toEqual(["b", "b.ack"]));
+  });
+});
+
+describe("a file that arrives", () => {
+  it.runIf(process.platform === "linux")("whole is taken at once, without waiting for it to stand still", async () => {
+    folder = await start(async () => taken, 60_000);
+    for (const name of ["a", "b"]) {
+      writeFileSync(join(inbox, name), "bytes");
+      renameSync(join(inbox, name), join(inbox, "north", "in", name));
+    }
+    await until(() => expect(names("done")).toEqual(["a", "a.ack", "b", "b.ack"]));
+  });
+
+  it("piece by piece is left alone until it stands still", async () => {
+    const sizes: number[] = [];
+    folder = await start(async ({ size }) => {
+      sizes.push(size);
+      return taken;
+    }, 400);
+    const path = join(inbox, "north", "in", "a");
+    for (const piece of ["", "one", "two", "three"]) {
+      appendFileSync(path, piece);
+      await wait(200);
+      expect(sizes).toEqual([]);
+    }
+    await until(() => expect(sizes).toEqual(["onetwothree".length]));
   });
 });

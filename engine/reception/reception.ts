@@ -7,7 +7,7 @@ import type { Logger } from "pino";
 import type { Address } from "../intake/connector.js";
 import { TributaryError } from "../service/errors.js";
 import type { Settings } from "../service/settings.js";
-import { AccessTokens } from "./access-tokens.js";
+import { AccessTokens, longestUse } from "./access-tokens.js";
 import type { GuardedProfile } from "./authentication.js";
 import { type BodyLimits, bodyStream, type HeldBody, holdBody } from "./body.js";
 import { credentialsIn } from "./credentials.js";
@@ -15,6 +15,7 @@ import { admit, type Door, doorOf, isSignedBy } from "./doorkeeper.js";
 import { type Answer, type ProblemWriter, plainProblem, problemAnswer } from "./problem.js";
 import { Room } from "./room.js";
 import { openTokenEndpoint } from "./token-endpoint.js";
+import { UsedAssertions } from "./used-assertions.js";
 
 /** A request of a partner that has proven who it is. */
 export interface PartnerRequest<Profile> {
@@ -106,11 +107,12 @@ export async function openReception<Profile extends GuardedProfile>(
     if (production && profile.authentication.length === 0)
       logger.warn({ partner }, "The partner's profile lists no authentication: it is let in nowhere");
   }
+  const used = new UsedAssertions(join(settings.TRIBUTARY_HOME, "used-assertions", connector), longestUse);
   let url = settings.CONNECTOR_URLS?.[connector];
   const desk: Desk<Profile> = {
     ...options,
     doors,
-    tokens: new AccessTokens(connector, settings.TRIBUTARY_TOKEN_KEY ?? settings.TRIBUTARY_SECRET),
+    tokens: new AccessTokens(connector, settings.TRIBUTARY_TOKEN_KEY ?? settings.TRIBUTARY_SECRET, used),
     room: new Room(settings.CONNECTOR_REQUESTS_IN_HAND, settings.CONNECTOR_BYTES_IN_HAND),
     limits: { sent: settings.CONNECTOR_BODY_LIMIT, decoded: settings.CONNECTOR_DECODED_LIMIT },
     closing: new AbortController(),
@@ -181,7 +183,8 @@ function serverFor(settings: Settings): FastifyInstance {
   const options = {
     forceCloseConnections: "idle" as const,
     requestTimeout,
-    routerOptions: { maxParamLength: 256 },
+    // A base is an address with a slash at its end or without.
+    routerOptions: { maxParamLength: 256, ignoreTrailingSlash: true },
     exposeHeadRoutes: false,
   };
   if (cert === undefined || key === undefined) return Fastify({ ...options, http: limits });

@@ -1,12 +1,16 @@
 import { generateKeyPairSync, randomUUID, sign } from "node:crypto";
+import { mkdtempSync, rmSync } from "node:fs";
 import { connect } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import Fastify from "fastify";
 import { exportJWK, SignJWT } from "jose";
-import { afterEach, describe, expect, it, vi } from "vitest";
+import { afterEach, describe, expect, it, onTestFinished, vi } from "vitest";
 import { type ReceptionBench, startReceptionBench } from "../testing/reception-bench.js";
 import { AccessTokens, tokenClientOf } from "./access-tokens.js";
 import type { Route } from "./reception.js";
+import { UsedAssertions } from "./used-assertions.js";
 import { signatureOf } from "./webhook-signature.js";
 
 const benches: ReceptionBench[] = [];
@@ -234,7 +238,9 @@ describe("access tokens (SMART Backend Services)", () => {
     const jwksUrl = `${await theirs.listen({ port: 0, host: "127.0.0.1" })}/jwks.json`;
     const way = { clientId: "acme-client", jwksUrl, scopes: ["system/*.write"] };
     const clients = [tokenClientOf({ ...way, method: "private-key-jwt" }, () => "")];
-    const tokens = new AccessTokens("bench", undefined);
+    const folder = mkdtempSync(join(tmpdir(), "tributary-used-"));
+    onTestFinished(() => rmSync(folder, { recursive: true }));
+    const tokens = new AccessTokens("bench", undefined, new UsedAssertions(folder, 360));
     const granted = async (kid: string, at: number) => {
       const claims = { iss: "acme-client", sub: "acme-client", aud: "here", jti: randomUUID(), exp: at / 1000 + 60 };
       const { privateKey } = pairs.find((pair) => pair.kid === kid)!;

@@ -1,4 +1,4 @@
-import { type Codec, schemaIdOf } from "../log/codec.js";
+import { isDelivering } from "../delivery/registration.js";
 import { codecOfOthers } from "../log/codec-of-others.js";
 import { connectLog } from "../log/kafka.js";
 import { connectCodec } from "../log/registry.js";
@@ -9,20 +9,19 @@ import { openedEventTypes } from "../projector/roles.js";
 import { runConsumer } from "../projector/runner.js";
 import { openPool } from "../store/pool.js";
 import type { ConsumerDefinition } from "./consumer.js";
+import { decoderOf } from "./decoder.js";
 import { loadConsumer } from "./discover.js";
 import type { RunningService, Surroundings } from "./process.js";
 import { closedOpener, sealedOpener } from "./sealed-opener.js";
 import { kekSettings, requireSetting } from "./settings.js";
 
-/** The codec as the projector needs it. */
-export const decoderOf = (codec: Codec): Decoder => ({
-  decodeEvent: (value) => codec.decodeEvent(value),
-  learn: (value) => codec.learn(schemaIdOf(value)),
-});
-
 /** A consumer at work. DATABASE_URL is that of its own role; `prepareConsumer` has made builds and role before. */
 export async function startConsumer(name: string, surroundings: Surroundings): Promise<RunningService> {
   const definition = await loadConsumer(name);
+  if (isDelivering(definition)) {
+    const { startDeliveryProcess } = await import("./delivery-process.js");
+    return startDeliveryProcess(definition, surroundings);
+  }
   if (!definition.notarize) return startDefinition(definition, surroundings);
   const { startNotaryProcess } = await import("./notary-process.js");
   return startNotaryProcess(definition, surroundings);

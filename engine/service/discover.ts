@@ -88,6 +88,16 @@ export async function allProjections(): Promise<AnyProjection[]> {
   return consumers.flatMap(({ project }) => project);
 }
 
+/**
+ * The consumer that has parked keys under a name: that of a projection, or its own where it delivers.
+ * @throws TRIB_SERVICE_NOT_FOUND
+ */
+export async function keeperNamed(name: string): Promise<ConsumerDefinition> {
+  const consumers = await Promise.all(consumerNames().map(loadConsumer));
+  const delivering = consumers.find((consumer) => consumer.name === name && consumer.deliver !== undefined);
+  return delivering ?? (await projectionNamed(name)).consumer;
+}
+
 /** The consumer that keeps a projection, and the projection. @throws TRIB_SERVICE_NOT_FOUND naming those there are. */
 export async function projectionNamed(
   name: string,

@@ -49,6 +49,9 @@ const byKind: Readonly<Record<ProcessKind, readonly string[]>> = {
 /** The signing key is the notary's alone. */
 const notary = ["TRIBUTARY_NOTARY_KEY", "TRIBUTARY_NOTARY_KEY_FILE", "NOTARY_FOLDER", "NOTARY_SECONDS"];
 
+/** Where a delivering consumer has its secrets, and how long it waits. */
+const delivery = ["DELIVERY_CREDENTIALS", "DELIVERY_PATIENCE_SECONDS", "DELIVERY_WINDOW"];
+
 /**
  * The environment of one process: least privilege. A consumer without restricted columns gets no key-encryption key,
  * and no consumer gets the secret of the surrogate ids.
@@ -61,11 +64,14 @@ export function environmentFor(
     readonly name: string;
     readonly opensSealed?: boolean;
     readonly notarizes?: boolean;
+    readonly delivers?: boolean;
   },
   given: Readonly<Record<string, string>>,
   overrides: Readonly<Record<string, string>> = {},
 ): Record<string, string> {
-  const names = new Set([...shared, ...byKind[process.kind], ...(process.notarizes ? notary : [])]);
+  const { notarizes, delivers } = process;
+  const own = [...byKind[process.kind], ...(notarizes ? notary : []), ...(delivers ? delivery : [])];
+  const names = new Set([...shared, ...own]);
   const prefixes =
     process.kind === "connector" ? [...sharedPrefixes, "CONNECTOR_", settingPrefix(process.name)] : sharedPrefixes;
   const environment: Record<string, string> = {};

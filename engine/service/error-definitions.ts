@@ -1,3 +1,5 @@
+import { commandErrorDefinitions } from "./command-error-definitions.js";
+import { deliveryErrorDefinitions } from "./delivery-error-definitions.js";
 import { again, final } from "./error-kinds.js";
 import { receptionErrorDefinitions } from "./reception-error-definitions.js";
 import { replayErrorDefinitions } from "./replay-error-definitions.js";
@@ -61,47 +63,7 @@ export const errorDefinitions = {
     remedy: "Make several packages of shorter periods.",
     ...final(64, 400),
   },
-  TRIB_CLI_FILE_UNREADABLE: {
-    summary: "A file given to a command can't be read.",
-    remedy: "Check the path and your right to read it.",
-    ...final(64, 400),
-  },
-  TRIB_CLI_NAME_INVALID: {
-    summary: "The name can't be used for a new folder.",
-    remedy: "Choose another name.",
-    ...final(64, 400),
-  },
-  TRIB_CLI_NOT_FOUND: {
-    summary: "What the command was asked about isn't there.",
-    remedy: "The `list` command beside it shows what there is.",
-    ...final(1, 404),
-  },
-  TRIB_CLI_NOT_RUNNING: {
-    summary: "The process that the command needs isn't running.",
-    remedy: "`tributary run` starts every process; `tributary status` shows what runs.",
-    ...again(1),
-  },
-  TRIB_CLI_PROFILE_INVALID: {
-    summary: "The profile of a new partner can't be written as asked.",
-    remedy:
-      "`tributary producers fields CONNECTOR` lists the fields; `add-partner --help` says what each way of proof needs.",
-    ...final(64, 400),
-  },
-  TRIB_CLI_PROOF_UNUSABLE: {
-    summary: "What a sender proves itself with can't be used.",
-    remedy: "Check the files given to `send`, and that the partner's profile names the same key, user or client.",
-    ...final(64, 400),
-  },
-  TRIB_CLI_QUERY_REFUSED: {
-    summary: "Postgres refuses the query.",
-    remedy: "Tables and columns are in the schema `projections`; it can only be read.",
-    ...final(64, 400),
-  },
-  TRIB_CLI_UNCONFIRMED: {
-    summary: "The command changes something for good and was not confirmed.",
-    remedy: "Answer `yes`, or give `--yes` where nobody can be asked.",
-    ...final(64, 400),
-  },
+  ...commandErrorDefinitions,
   TRIB_CONFIG_INVALID: {
     summary: "One or more settings are missing or malformed.",
     remedy: "Correct the settings listed; `tributary config print` shows every setting with its source.",
@@ -112,6 +74,7 @@ export const errorDefinitions = {
     remedy: "Start it (`tributary run <connector>`), or see its address in `tributary status`.",
     ...again(1, 502),
   },
+  ...deliveryErrorDefinitions,
   TRIB_HL7V2_FILE_TOO_LARGE: {
     summary: "A dropped file is over the size limit.",
     remedy: "Drop it in parts, or raise `HL7V2_FILE_LIMIT`.",
@@ -381,7 +344,7 @@ export const errorDefinitions = {
   TRIB_STORE_UNAVAILABLE: {
     summary: "Postgres can't be reached.",
     remedy: "Check DATABASE_URL and the server; work goes on by itself when it is back.",
-    ...again(75),
+    ...again(69),
   },
   ...vaultErrorDefinitions,
   TRIB_X12_UNREADABLE: {

@@ -48,6 +48,21 @@ export const metricDefinitions = {
     help: "Records that the notary has not yet chained.",
     labels: ["topic", "partition"],
   },
+  tributary_deliveries_total: {
+    type: "counter",
+    help: "Events that a delivering consumer is done with, by outcome: `delivered`, `parked`, or nothing sent (`nothing`, `skipped`).",
+    labels: ["consumer", "outcome"],
+  },
+  tributary_delivery_retries_total: {
+    type: "counter",
+    help: "Attempts to deliver that failed and are made again.",
+    labels: ["consumer"],
+  },
+  tributary_delivery_oldest_seconds: {
+    type: "gauge",
+    help: "Age of the oldest event that waits to be delivered, by its recorded time; 0 when none does.",
+    labels: ["consumer", "topic", "partition"],
+  },
   tributary_parked_keys: { type: "gauge", help: "Keys held back.", labels: ["projection", "topic", "partition"] },
 } as const satisfies Record<
   string,

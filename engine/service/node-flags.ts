@@ -24,12 +24,12 @@ export const rebuildFlags: readonly string[] = [
 /**
  * Flags of a connector's process. What a partner has on the way lives until the log has it, and some of it is moved to the
  * old space meanwhile. Left alone, that space grows to four times what is alive before it is cleaned, hundreds of megabytes
- * on a large file; so it may grow by three fifths.
+ * on a large file; so it may only double.
  */
 const connectorFlags: readonly string[] = [
   "--min-semi-space-size=16",
   "--max-semi-space-size=16",
-  "--heap-growing-percent=60",
+  "--heap-growing-percent=100",
 ];
 
 /** Flags of Node for a process of a kind. */

@@ -1,4 +1,5 @@
 import { applyNotaryGrants } from "../audit/roles.js";
+import { isDelivering, prepareDelivery } from "../delivery/registration.js";
 import { applyConnectorGrants, applyPublisherGrants, connectorRole, publisherRole } from "../intake/roles.js";
 import { registerSchemas } from "../log/registry.js";
 import { applyTopics } from "../log/topics.js";
@@ -67,11 +68,11 @@ async function prepareRole(
 
 /** Makes builds and role of one consumer; gives the address of the database as that role. */
 export const prepareConsumerRole = (installation: OwnedInstallation, definition: ConsumerDefinition): Promise<string> =>
-  prepareRole(installation, consumerRole(definition.name), (admin, password) =>
-    definition.notarize
-      ? applyNotaryGrants(admin, definition.name, password)
-      : prepareConsumer(admin, definition, { password }),
-  );
+  prepareRole(installation, consumerRole(definition.name), (admin, password) => {
+    if (definition.notarize) return applyNotaryGrants(admin, definition.name, password);
+    if (isDelivering(definition)) return prepareDelivery(admin, definition, { password });
+    return prepareConsumer(admin, definition, { password });
+  });
 
 /** Makes the role of one connector; gives the address of the database as that role. */
 export const prepareConnectorRole = (installation: OwnedInstallation, connector: string): Promise<string> =>
@@ -88,12 +89,17 @@ export async function consumerSpec(installation: OwnedInstallation, name: string
   const url = await prepareConsumerRole(installation, definition);
   const opensSealed = openedEventTypes(definition).length > 0;
   const notarizes = definition.notarize !== undefined;
+  const delivers = isDelivering(definition);
   return {
     kind: "consumer",
     name,
-    environment: environmentFor({ kind: "consumer", name, opensSealed, notarizes }, installation.environment, {
-      DATABASE_URL: url,
-    }),
+    environment: environmentFor(
+      { kind: "consumer", name, opensSealed, notarizes, delivers },
+      installation.environment,
+      {
+        DATABASE_URL: url,
+      },
+    ),
   };
 }
 

@@ -37,6 +37,12 @@ export const receptionErrorDefinitions = {
     remedy: "Check the address `jwksUrl` of its profile, and the way to it.",
     ...again(75, 503),
   },
+  TRIB_RECEPTION_STATE_UNWRITABLE: {
+    summary: "The use of a client's assertion can't be kept.",
+    remedy:
+      "Check `TRIBUTARY_HOME` of the connector: its folder `used-assertions` must be writable, and its disk not full.",
+    ...again(75, 503),
+  },
   TRIB_RECEPTION_MEDIA_TYPE: {
     summary: "The content type isn't one that is taken here.",
     remedy: "Send what the connector's README names, with its content type.",

@@ -85,7 +85,7 @@ export const settingsSchema = z.object({
     .describe("Replicas of a topic; 3 outside a single machine, where `min.insync.replicas` is then 2."),
   SCHEMA_REGISTRY_URL: z.url().optional().describe("Base address of a registry that speaks the Confluent API."),
   DATABASE_URL: z
-    .string()
+    .url({ protocol: /^postgres(ql)?$/, error: "postgres://user:password@host:port/database" })
     .optional()
     .describe("Postgres, `postgres://user:password@host:port/database`; else the PG* variables."),
   DATABASE_POOL: z.coerce
@@ -160,6 +160,28 @@ export const settingsSchema = z.object({
     .max(86_400)
     .default(60)
     .describe("Longest time in seconds that a record in the log stays without the notary's signature."),
+  DELIVERY_CREDENTIALS: z
+    .string()
+    .optional()
+    .describe(
+      "Folder of the secrets and addresses that delivering consumers name, one file each; default `credentials` under `TRIBUTARY_HOME`.",
+    ),
+  DELIVERY_PATIENCE_SECONDS: z.coerce
+    .number()
+    .min(0)
+    .default(0)
+    .describe(
+      "Time in seconds after which an event that its partner does not take, for a reason that may pass, parks its key; 0: it is tried for ever.",
+    ),
+  DELIVERY_WINDOW: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .max(100_000)
+    .default(1000)
+    .describe(
+      "Most events of a partition that are delivered beyond its checkpoint, while an event before them waits for its partner.",
+    ),
   CONNECTOR_HOST: z
     .string()
     .default("127.0.0.1")

@@ -11,6 +11,10 @@ describe("settings", () => {
     expect(read).toThrow(/TRIBUTARY_SECRET.*HL7V2_PORT|HL7V2_PORT.*TRIBUTARY_SECRET/);
     expect(read).toThrow(/KAFKA_BROKERS/);
     expect(read).not.toThrow(/not-hexadecimal/);
+    for (const DATABASE_URL of ["no-address", "http://secret@db"])
+      expect(() => readSettings({ DATABASE_URL })).toThrow(
+        /^Settings to correct: DATABASE_URL: postgres:\/\/user:\S+$/,
+      );
   });
 
   it("takes a secret from a file, trimmed", () => {

@@ -1,8 +1,10 @@
+import { isDelivering } from "../delivery/registration.js";
+import { type DeliveryStatus, deliveryStatuses } from "../delivery/status.js";
 import type { Address } from "../intake/connector.js";
 import type { Log } from "../log/log.js";
 import { type BuildStatus, buildStatuses } from "../projector/status.js";
 import type { Pool } from "../store/pool.js";
-import { allProjections } from "./discover.js";
+import { allProjections, consumerNames, loadConsumer } from "./discover.js";
 import { type ProcessKind, type Registration, registered } from "./registration.js";
 import { requireSetting, type Settings } from "./settings.js";
 
@@ -15,6 +17,7 @@ export interface Status {
   };
   readonly processes: readonly ProcessStatus[];
   readonly projections: readonly BuildStatus[];
+  readonly deliveries: readonly DeliveryStatus[];
 }
 
 export interface ProcessStatus {
@@ -40,9 +43,12 @@ async function processStatus({ name, kind, pid, addresses, admin }: Registration
 
 /** Services, processes and builds of an installation, as they are now. */
 export async function readStatus(settings: Settings, pool: Pool, log: Pick<Log, "watermarks">): Promise<Status> {
-  const [processes, projections] = await Promise.all([
+  const [processes, projections, deliveries] = await Promise.all([
     Promise.all(registered(settings.TRIBUTARY_HOME).map(processStatus)),
     allProjections().then((projections) => buildStatuses(pool, log, Date.now(), projections)),
+    Promise.all(consumerNames().map(loadConsumer)).then((consumers) =>
+      deliveryStatuses(pool, log, Date.now(), consumers.filter(isDelivering)),
+    ),
   ]);
   return {
     services: {
@@ -52,5 +58,6 @@ export async function readStatus(settings: Settings, pool: Pool, log: Pick<Log, 
     },
     processes,
     projections,
+    deliveries,
   };
 }

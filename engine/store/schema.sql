@@ -39,14 +39,14 @@ CREATE TABLE engine.builds (
   indexed boolean NOT NULL DEFAULT true
 );
 ALTER TABLE engine.builds ADD CONSTRAINT builds_build_check CHECK ((build > 0));
-ALTER TABLE engine.builds ADD CONSTRAINT builds_feed_check CHECK ((feed = ANY (ARRAY['consumer'::text, 'rebuild'::text, 'as-of'::text, 'nobody'::text])));
+ALTER TABLE engine.builds ADD CONSTRAINT builds_feed_check CHECK ((feed = ANY (ARRAY['consumer'::text, 'rebuild'::text, 'as-of'::text, 'nobody'::text, 'delivery'::text])));
 ALTER TABLE engine.builds ADD CONSTRAINT builds_pkey PRIMARY KEY (projection, build);
 ALTER TABLE engine.builds ADD CONSTRAINT builds_schema_name_key UNIQUE (schema_name);
 ALTER TABLE engine.builds ADD CONSTRAINT builds_state_check CHECK ((state = ANY (ARRAY['building'::text, 'current'::text, 'previous'::text])));
 CREATE UNIQUE INDEX builds_one_current ON engine.builds USING btree (projection) WHERE (state = 'current'::text);
 ALTER TABLE engine.builds ENABLE ROW LEVEL SECURITY;
 CREATE POLICY own_builds ON engine.builds FOR SELECT TO PUBLIC USING ((consumer_role = CURRENT_USER)) WITH CHECK ();
-COMMENT ON COLUMN engine.builds.feed IS 'Whose lanes write it. rebuild: the command that fills it. as-of: it stops at a past moment, and is never shown as the projection. nobody: it is about to be dropped.';
+COMMENT ON COLUMN engine.builds.feed IS 'Whose lanes write it. rebuild: the command that fills it. as-of: it stops at a past moment, and is never shown as the projection. nobody: it is about to be dropped. delivery: no read model, but what a delivering consumer has its checkpoints and parked keys under; it has no schema.';
 COMMENT ON COLUMN engine.builds.indexed IS 'Whether its tables have their keys and indexes yet: without them they can only be filled.';
 COMMENT ON COLUMN engine.builds.layout_hash IS 'Of tables, columns and keys: a change of them needs a new version of the projection.';
 COMMENT ON COLUMN engine.builds.views IS 'Views made on it, in the order made; none unless it is current.';
@@ -84,6 +84,39 @@ CREATE TABLE engine.control_ids (
 );
 ALTER TABLE engine.control_ids ADD CONSTRAINT control_ids_pkey PRIMARY KEY (control_key);
 COMMENT ON TABLE engine.control_ids IS 'Identity that first came under a control id (keyed hash): finds ids used again for other content.';
+CREATE TABLE engine.deliveries (
+  event_id text NOT NULL,
+  consumer text NOT NULL,
+  delivery_id uuid NOT NULL,
+  destination text NOT NULL,
+  event_type text NOT NULL,
+  topic text NOT NULL,
+  partition integer NOT NULL,
+  log_offset bigint NOT NULL,
+  status text NOT NULL,
+  attempts integer NOT NULL,
+  opened boolean NOT NULL,
+  first_attempt_at timestamp with time zone NOT NULL,
+  last_attempt_at timestamp with time zone NOT NULL,
+  response_code integer,
+  body_sha256 bytea NOT NULL,
+  consumer_role name NOT NULL
+);
+ALTER TABLE engine.deliveries ADD CONSTRAINT deliveries_attempts_check CHECK ((attempts > 0));
+ALTER TABLE engine.deliveries ADD CONSTRAINT deliveries_body_sha256_check CHECK ((octet_length(body_sha256) = 32));
+ALTER TABLE engine.deliveries ADD CONSTRAINT deliveries_pkey PRIMARY KEY (event_id, consumer);
+ALTER TABLE engine.deliveries ADD CONSTRAINT deliveries_status_check CHECK ((status = ANY (ARRAY['delivered'::text, 'waiting'::text, 'refused'::text, 'unanswered'::text])));
+CREATE INDEX deliveries_place ON engine.deliveries USING btree (topic, partition, log_offset);
+ALTER TABLE engine.deliveries ENABLE ROW LEVEL SECURITY;
+CREATE POLICY own_deliveries ON engine.deliveries FOR ALL TO PUBLIC USING ((consumer_role = CURRENT_USER)) WITH CHECK ((consumer_role = CURRENT_USER));
+CREATE POLICY read_deliveries ON engine.deliveries FOR SELECT TO tributary_auditor USING (true) WITH CHECK ();
+COMMENT ON COLUMN engine.deliveries.body_sha256 IS 'SHA-256 of the body of the last attempt. Where content was opened the body has a nonce that only the destination can make, so that nobody tries out what was in it.';
+COMMENT ON COLUMN engine.deliveries.delivery_id IS 'The same at every attempt: receivers drop repetitions by it.';
+COMMENT ON COLUMN engine.deliveries.destination IS 'Kind and origin of the address, without path.';
+COMMENT ON COLUMN engine.deliveries.opened IS 'Whether content that identifies people was opened for it.';
+COMMENT ON COLUMN engine.deliveries.status IS 'waiting: attempts failed, and it is tried again; the partner may have it. refused: the partner will not have it, and its key is parked. unanswered: the partner was waited for as long as the settings say, and its key is parked; it may have it.';
+COMMENT ON TABLE engine.deliveries IS 'What was sent to partners, one row an event and consumer, written with the checkpoint that passes it. Nothing in it identifies a person.';
+GRANT SELECT ON engine.deliveries TO tributary_auditor;
 CREATE TABLE engine.derived_tables (
   projection text NOT NULL,
   build integer NOT NULL,
@@ -233,6 +266,20 @@ ALTER TABLE engine.notary_lanes ADD CONSTRAINT notary_lanes_pkey PRIMARY KEY (to
 COMMENT ON COLUMN engine.notary_lanes.frontier IS 'Full subtrees of the tree so far, largest first, 32 bytes each: all that is needed to go on.';
 COMMENT ON TABLE engine.notary_lanes IS 'How far the notary has come in a partition, in the same statement as its hashes. epoch is the fence.';
 GRANT SELECT ON engine.notary_lanes TO tributary_auditor;
+CREATE TABLE engine.notary_subtrees (
+  topic text NOT NULL,
+  partition integer NOT NULL,
+  level integer NOT NULL,
+  first_offset bigint NOT NULL,
+  hash bytea NOT NULL
+);
+ALTER TABLE engine.notary_subtrees ADD CONSTRAINT notary_subtrees_hash_check CHECK ((octet_length(hash) = 32));
+ALTER TABLE engine.notary_subtrees ADD CONSTRAINT notary_subtrees_level_check CHECK ((level > 0));
+ALTER TABLE engine.notary_subtrees ADD CONSTRAINT notary_subtrees_pkey PRIMARY KEY (topic, partition, level, first_offset);
+COMMENT ON COLUMN engine.notary_subtrees.first_offset IS 'Offset of its first record.';
+COMMENT ON COLUMN engine.notary_subtrees.level IS 'The subtree has 2^level records.';
+COMMENT ON TABLE engine.notary_subtrees IS 'Roots of full subtrees of 1,024 records and more (RFC 6962), kept so that a proof need not read the whole chain. What is missing or wrong here is computed from notary_chain.';
+GRANT SELECT ON engine.notary_subtrees TO tributary_auditor;
 CREATE TABLE engine.parked_keys (
   projection text NOT NULL,
   build integer NOT NULL,

@@ -3,6 +3,7 @@ import { requestDecisions } from "../projector/requests.js";
 import { type RowDifference, verifyProjection } from "../projector/verify.js";
 import { stateOfBuild } from "./build-state.js";
 import type { ProjectionBench } from "./projection-bench.js";
+import type { Dice } from "./retold-history.js";
 
 /** Where keys are held by now. */
 export async function heldIn({ build, pool }: ProjectionBench): Promise<readonly (EventPlace & { key: string })[]> {
@@ -38,4 +39,17 @@ export async function stateOf({ build, pool }: ProjectionBench): Promise<Readonl
   ]);
   // Sums that came to nothing say nothing: one may be left of what was told and taken back.
   return { ...Object.fromEntries(plain), acts: acts.filter((row) => !row.includes('"events": 0,')) };
+}
+
+/** Now and then an operator says something about a key that is held, or about an event that is to come. */
+export async function decideSome(bench: ProjectionBench, random: Dice): Promise<number> {
+  if (random.below(2) === 0) return 0;
+  const held = await heldIn(bench);
+  const partition = random.below(2);
+  const { topic } = bench.inputs[0]?.source ?? { topic: "" };
+  const ahead: EventPlace = { topic, partition, offset: bench.recordsOf(topic, partition).length + random.below(3) };
+  const action = (["skip", "park", "retry"] as const)[random.below(3)] as RequestedAction;
+  const places = held.length > 0 && random.below(4) > 0 ? [held[random.below(held.length)] as EventPlace] : [ahead];
+  await askOf(bench, action, places);
+  return places.length;
 }

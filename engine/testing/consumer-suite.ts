@@ -1,6 +1,7 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
+import { validateDelivery } from "../delivery/definition.js";
 import type { AnyProjection } from "../projector/definition.js";
 import type { ConsumerDefinition } from "../service/consumer.js";
 import { repositoryRoot } from "../service/root.js";
@@ -27,10 +28,18 @@ export function exerciseConsumer(folder: string, consumer: ConsumerDefinition): 
       expect(consumer.name).toBe(folder);
       expect(existsSync(inCheckout("consumers", folder, "README.md"))).toBe(true);
     });
-    it("projects, or notarizes topics", () => {
-      expect(consumer.project.length > 0).toBe(consumer.notarize === undefined);
-      expect(consumer.notarize?.topics.length).not.toBe(0);
+    it("projects, notarizes topics, or delivers: one of them", () => {
+      const { project, notarize, deliver } = consumer;
+      expect([project.length > 0, notarize !== undefined, deliver !== undefined].filter(Boolean)).toHaveLength(1);
+      expect(notarize?.topics.length).not.toBe(0);
     });
+    if (consumer.deliver) {
+      const { deliver } = consumer;
+      it("delivers by a definition that holds, and a map of its own file that is pure", () => {
+        validateDelivery(consumer.name, deliver);
+        expect(impuritiesOf([inCheckout("consumers", folder, "map.ts")])).toEqual([]);
+      });
+    }
     it("projects folders of projections/, each once", () => {
       const names = consumer.project.map(({ name }) => name);
       expect(new Set(names).size).toBe(names.length);

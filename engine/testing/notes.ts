@@ -25,7 +25,7 @@ export interface Note {
   readonly act: "set" | "delete" | "line" | "park" | "throw" | "overflow" | "long";
   readonly value: string;
 }
-const noteOf = (event: { readonly facility: string }) => JSON.parse(event.facility) as Note;
+export const noteOf = (event: { readonly facility: string }) => JSON.parse(event.facility) as Note;
 
 export const notes = projection({
   name: "notes",

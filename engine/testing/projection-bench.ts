@@ -7,7 +7,6 @@ import { type Decision, type DecisionLog, Decisions } from "../projector/decisio
 import type { AnyProjection } from "../projector/definition.js";
 import type { FoldInput } from "../projector/fold.js";
 import type { FoldWatch } from "../projector/fold-watch.js";
-import { heldPlaces } from "../projector/held-keys.js";
 import type { InHand } from "../projector/in-hand.js";
 import { ProjectionLane } from "../projector/lane.js";
 import { layOut, type ProjectionLayout } from "../projector/layout.js";
@@ -90,6 +89,11 @@ export class ProjectionBench implements Decoder, Opener {
   /** The same log and decisions with another definition of the projection, or into an empty build beside. */
   async with(projection: AnyProjection, options: { readonly beside?: boolean } = {}): Promise<ProjectionBench> {
     const build = options.beside ? await createBuild(this.pool, projection, "bench") : this.build;
+    return this.of(build, projection);
+  }
+
+  /** The same log and decisions for another build. */
+  of(build: Build, projection: AnyProjection = this.layout.definition): ProjectionBench {
     const other = new ProjectionBench(layOut(projection), build, this.pool, this.decided);
     other.#log = this.#log;
     other.#events = this.#events;
@@ -187,7 +191,6 @@ export class ProjectionBench implements Decoder, Opener {
       writer: new BuildWriter({ pool, layout, build: this.build, patience }),
       loader: new Loader(pool, layout, this.build),
       ...readingAgain(this, reading, decisions.of(topic, partition)),
-      heldAt: (keys) => heldPlaces(pool, place, keys),
       cacheRows: () => options.cacheRows ?? 10_000,
       owner: "bench",
       ...(options.inHand ? { inHand: options.inHand } : {}),

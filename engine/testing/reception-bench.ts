@@ -27,9 +27,11 @@ export async function startReceptionBench(
   options: Pick<ReceptionOptions<Profile>, "routes" | "problem"> & {
     readonly credentials?: Readonly<Record<string, string>>;
     readonly environment?: Readonly<Record<string, string>>;
+    /** Folder of its state, for a reception that is opened again; default: one of its own. */
+    readonly home?: string;
   },
 ): Promise<ReceptionBench> {
-  const home = mkdtempSync(join(tmpdir(), "tributary-reception-"));
+  const home = options.home ?? mkdtempSync(join(tmpdir(), "tributary-reception-"));
   for (const [name, content] of Object.entries(options.credentials ?? {})) writeFileSync(join(home, name), content);
   const profiles = new Map<string, Profile>();
   for (const [partner, ways] of Object.entries(partners)) {
@@ -49,7 +51,7 @@ export async function startReceptionBench(
     url: (partner) => reception.addresses.find((one) => one.partner === partner)?.url ?? "http://nobody",
     async close() {
       await reception.close();
-      rmSync(home, { recursive: true, force: true });
+      if (options.home === undefined) rmSync(home, { recursive: true, force: true });
     },
   };
 }

@@ -1,3 +1,4 @@
+import type { EventType } from "../projector/definition.js";
 import type { FoldInput } from "../projector/fold.js";
 import { type Note, note } from "./notes.js";
 import { Chance } from "./simulation/random.js";
@@ -72,3 +73,16 @@ export function retoldHistory(random: Dice, count: number) {
 
 /** Whether an event is of a unit that was translated again. */
 export const isAgain = ({ event }: FoldInput) => (event as { meta: { origin?: object } }).meta.origin !== undefined;
+
+/** Some of the keys erased on the way, and names in what is said. */
+export function withErasures(log: readonly FoldInput[], random: Dice): FoldInput[] {
+  return log.flatMap((event, index) => {
+    const said = event.type === "VisitUpdated" ? { ...event, sealed: { name: `name ${index}` } } : event;
+    if (random.below(9) > 0) return [said];
+    const type: EventType = "SubjectErased";
+    const meta = { id: `event-9${index}` };
+    // Of a feed of its own, as erasures are.
+    const position = { ...event.position, partition: 7, offset: index + 1, index: 0 };
+    return [said, { ...event, type, event: { meta }, sealed: null, position }];
+  });
+}

@@ -51,7 +51,8 @@ function keyEncryptionKey(hex: string): KeyEncryptionKey {
   return { id, key };
 }
 
-const keyBytes = 32;
+/** Bytes of a data key. */
+export const keyBytes = 32;
 /** Keys that are held lie together: each in bytes of its own would keep whatever was made beside it. */
 const arenaBytes = keyBytes * 1024;
 let drawn = Buffer.alloc(0);

@@ -77,7 +77,10 @@ export function additionalData(...parts: readonly (string | number)[]): Buffer {
     const text = typeof part === "string" ? part : String(part);
     if (at + 4 + text.length * 3 > scratch.length) return longData(parts);
     const length = writeText(text, at + 4);
-    scratch.writeUInt32BE(length, at);
+    scratch[at] = 0;
+    scratch[at + 1] = 0;
+    scratch[at + 2] = length >>> 8;
+    scratch[at + 3] = length;
     at += 4 + length;
   }
   return views.of(at);

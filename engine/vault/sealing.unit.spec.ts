@@ -1,8 +1,9 @@
-import { createDecipheriv, randomBytes } from "node:crypto";
+import { createDecipheriv, randomBytes, randomUUID } from "node:crypto";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { type DataKey, keyEncryptionKeys, newDataKey, unwrap, wrap } from "./data-key.js";
 import { KeyCache } from "./key-cache.js";
+import { LivingKeys } from "./living-keys.js";
 import { keyOfSealedEvent, openEvent, sealEvent } from "./sealed-event.js";
 import { openUnit, sealUnit } from "./sealed-unit.js";
 import { additionalData, seal, sealOverhead, unseal } from "./sealing.js";
@@ -117,5 +118,50 @@ describe("the cache of keys", () => {
     cache.get("a");
     cache.set("d", 1);
     expect([cache.size, cache.get("b"), cache.get("a"), cache.get("d")]).toEqual([3, undefined, 1, 1]);
+  });
+
+  it("of a process that seals gives each subject its own last key, and one forgotten never again", () => {
+    const subjects = fc
+      .integer({ min: 0, max: 40 })
+      .map((n) => `${"0123456789abcdef"[n % 16]}0000000-0000-4000-8000-${String(n).padStart(12, "0")}`);
+    const action = fc.tuple(fc.constantFrom("set", "get", "delete"), subjects);
+    fc.assert(
+      fc.property(fc.array(action, { minLength: 300, maxLength: 400 }), (actions) => {
+        const keys = new LivingKeys(30);
+        const expected = new Map<string, DataKey>();
+        for (const [act, subject] of actions) {
+          if (act === "delete") {
+            keys.delete(subject);
+            expected.delete(subject);
+          } else if (act === "set") {
+            const key = newDataKey({ subject, generation: (expected.get(subject)?.generation ?? 0) + 1 });
+            keys.set(key);
+            expected.delete(subject);
+            expected.set(subject, key);
+            expect(keys.get(subject)).toEqual(key);
+          } else {
+            const [held, made] = [keys.get(subject), expected.get(subject)];
+            expect([undefined, made]).toContainEqual(held);
+            if (held && made) {
+              expected.delete(subject);
+              expected.set(subject, made);
+            }
+          }
+        }
+        // Of those used last at least half of the limit are there.
+        for (const [subject, key] of [...expected].slice(-5)) expect(keys.get(subject)).toEqual(key);
+      }),
+      { numRuns: 50 },
+    );
+  });
+
+  it("holds many thousands, each under its own name, and takes no other name for one", () => {
+    const keys = new LivingKeys(40_000);
+    const made = Array.from({ length: 15_000 }, () => newDataKey({ subject: randomUUID(), generation: 1 }));
+    for (const key of made) keys.set(key);
+    for (const key of made) expect(keys.get(key.subject)?.key.equals(key.key)).toBe(true);
+    expect(keys.get(randomUUID())).toBeUndefined();
+    for (const name of ["", "a", randomUUID().toUpperCase(), `${randomUUID()}0`])
+      expect(() => keys.get(name)).toThrow(RangeError);
   });
 });

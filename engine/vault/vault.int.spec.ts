@@ -46,6 +46,18 @@ describe("keysFor", () => {
     expect(rows[0].keys).toBe(200);
   });
 
+  it("asks for a key once, also where it is asked for again before the answer", async () => {
+    const vault = vaultOf();
+    const asked = subjects(60);
+    const some = [...asked.slice(20, 40), ...subjects(5)];
+    const [all, again] = await Promise.all([vault.keysFor(asked), vault.keysFor(some)]);
+    for (const subject of asked.slice(20, 40)) expect(keyOf(again, subject)).toEqual(keyOf(all, subject));
+    expect([...(await vaultOf().keysFor([...asked, ...some])).values()].map(({ generation }) => generation)).toEqual(
+      Array(65).fill(1),
+    );
+    for (const [subject, key] of await vaultOf().keysFor(some)) expect(keyOf(again, subject)).toEqual(key);
+  });
+
   it("keeps no key in the clear: the row opens only with the key-encryption key", async () => {
     const [subject] = subjects(1) as [string];
     const { key } = keyOf(await vaultOf().keysFor([subject]), subject);

@@ -12,7 +12,7 @@ import {
   wrap,
 } from "./data-key.js";
 import { Forgetting, type ForgettingOptions } from "./forgetting.js";
-import { KeyCache } from "./key-cache.js";
+import { LivingKeys } from "./living-keys.js";
 
 export interface VaultOptions extends ForgettingOptions {
   readonly pool: Pool;
@@ -50,33 +50,49 @@ interface KeyRow extends KeyName {
 /** Opens the vault. Nothing is read before the first question. */
 export function openVault({ pool, kek: kekHex, cacheLimit = 100_000, ...forgettingOptions }: VaultOptions): Vault {
   const kek = keyEncryptionKeys(kekHex);
-  const living = new KeyCache<DataKey>(cacheLimit);
+  const living = new LivingKeys(cacheLimit);
   const forget = (destroyed: readonly KeyName[] | "all") => {
     if (destroyed === "all") living.clear();
     else for (const { subject } of destroyed) living.delete(subject);
   };
   const forgetting = new Forgetting(pool, forget, forgettingOptions);
+  /** Questions under way, by each subject they are about: who asks the same meanwhile gets their answer. */
+  const asked = new Map<string, Promise<readonly DataKey[]>>();
+
+  async function load(subjects: readonly string[]): Promise<readonly DataKey[]> {
+    let found: readonly DataKey[] = [];
+    await forgetting.during(
+      () => getOrCreate(pool, kek, subjects),
+      (loaded, gone) => {
+        found = loaded;
+        for (const key of loaded) if (!gone.has(keyText(key))) living.set(key);
+      },
+    );
+    return found;
+  }
+
+  function ask(subjects: readonly string[]): Promise<readonly DataKey[]> {
+    const question = load(subjects).finally(() => {
+      for (const subject of subjects) asked.delete(subject);
+    });
+    for (const subject of subjects) asked.set(subject, question);
+    return question;
+  }
 
   return {
     async keysFor(subjects) {
       const keys = new Map<string, DataKey>();
       const missing = new Set<string>();
+      const questions = new Set<Promise<readonly DataKey[]>>();
       for (const subject of subjects) {
         const key = living.get(subject);
+        const question = asked.get(subject);
         if (key) keys.set(subject, key);
+        else if (question) questions.add(question);
         else missing.add(subject);
       }
-      if (missing.size > 0) {
-        await forgetting.during(
-          () => getOrCreate(pool, kek, [...missing]),
-          (loaded, gone) => {
-            for (const key of loaded) {
-              keys.set(key.subject, key);
-              if (!gone.has(keyText(key))) living.set(key.subject, key);
-            }
-          },
-        );
-      }
+      if (missing.size > 0) questions.add(ask([...missing]));
+      for (const found of await Promise.all(questions)) for (const key of found) keys.set(key.subject, key);
       return keys;
     },
 
@@ -123,12 +139,12 @@ const nameOf = ({ subject, generation }: KeyName): KeyName => ({ subject, genera
 /**
  * A key is offered for every subject; whoever inserts first has it. The rows already there are read in the same
  * statement. A row that another process inserts at the same moment is in neither part: the next round finds it. So is
- * the next generation of a subject whose last key was destroyed.
+ * the next generation of a subject whose last key was destroyed. The wrapped keys come as one run of bytes, all of a length.
  */
 const offer = `
 WITH offered AS (
-  SELECT subject, generation, wrapped
-  FROM unnest($1::uuid[], $2::integer[], $3::bytea[]) AS given (subject, generation, wrapped)
+  SELECT subject, generation, substring($3::bytea FROM (place::integer - 1) * $5::integer + 1 FOR $5::integer) AS wrapped
+  FROM unnest($1::uuid[], $2::integer[]) WITH ORDINALITY AS given (subject, generation, place)
 ), made AS (
   INSERT INTO engine.vault_keys (subject, generation, wrapped, kek_id)
   SELECT subject, generation, wrapped, $4 FROM offered
@@ -139,11 +155,11 @@ WITH offered AS (
   -- One order for all processes, or they would wait for each other in a circle.
   ORDER BY subject
   ON CONFLICT DO NOTHING
-  RETURNING subject, generation, wrapped, kek_id
+  RETURNING subject, generation
 )
-SELECT subject, generation, wrapped, kek_id FROM made
+SELECT subject, generation, NULL AS wrapped, NULL AS kek_id, true AS made FROM made
 UNION ALL
-SELECT last.subject, last.generation, last.wrapped, last.kek_id
+SELECT last.subject, last.generation, last.wrapped, last.kek_id, false
 FROM offered CROSS JOIN LATERAL (
   SELECT subject, generation, wrapped, kek_id FROM engine.vault_keys AS kept
   WHERE kept.subject = offered.subject ORDER BY kept.generation DESC LIMIT 1
@@ -156,23 +172,23 @@ async function getOrCreate(pool: Pool, kek: KeyEncryptionKeys, subjects: readonl
   let open = new Map(subjects.map((subject) => [subject, 1]));
   for (let round = 0; open.size > 0; round += 1) {
     if (round === 20) throw new TributaryError("TRIB_SERVICE_UNEXPECTED", "the vault gives no key for a subject");
-    const offers = [...open].map(([subject, generation]) => {
-      const key = newDataKey({ subject, generation });
-      return { ...key, wrapped: wrap(kek.current, key) };
-    });
-    const { rows } = await pool.query<KeyRow>(offer, [
-      offers.map(({ subject }) => subject),
-      offers.map(({ generation }) => generation),
-      offers.map(({ wrapped }) => wrapped),
+    const offers = [...open].map(([subject, generation]) => newDataKey({ subject, generation }));
+    const wrapped = offers.map((key) => wrap(kek.current, key));
+    // Texts of lists, since the library would look at each member of one by itself.
+    const { rows } = await pool.query<KeyRow & { readonly made: boolean }>(offer, [
+      `{${offers.map(({ subject }) => subject).join()}}`,
+      `{${offers.map(({ generation }) => generation).join()}}`,
+      Buffer.concat(wrapped),
       kek.current.id,
+      wrapped[0]?.length,
     ]);
     const last = new Map(rows.map((row) => [row.subject, row]));
     const next = new Map<string, number>();
-    for (const { wrapped, ...offered } of offers) {
+    for (const offered of offers) {
       const { subject, generation } = offered;
       const row = last.get(subject);
       // What was offered and taken needn't be opened again.
-      if (row?.wrapped?.equals(wrapped)) found.push(offered);
+      if (row?.made) found.push(offered);
       else if (row?.wrapped) found.push(unwrap(kek, row.kek_id, nameOf(row), row.wrapped));
       else next.set(subject, row ? row.generation + 1 : generation);
     }

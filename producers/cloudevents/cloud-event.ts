@@ -32,6 +32,8 @@ export function fromJson(json: unknown): CloudEvent | EnvelopeProblem {
   if (typeof json !== "object" || json === null || Array.isArray(json)) return { code: "UNREADABLE", place: "body" };
   const attributes: Record<string, string> = {};
   let data: CloudEvent["data"] = null;
+  // Which of the two would count, nobody could say (JSON format, 3.1).
+  if ("data" in json && "data_base64" in json) return { code: "UNREADABLE", place: "data_base64" };
   for (const [name, value] of Object.entries(json)) {
     if (name === "data") data = { json: value };
     else if (name === "data_base64") {

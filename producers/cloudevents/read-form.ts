@@ -91,8 +91,11 @@ class Reader {
   }
 }
 
+/** No text of ours holds a NUL or half a character. */
+const unwritable = /\0|\p{Surrogate}/u;
+
 function isOf(type: string, value: unknown): boolean {
-  if (type === "string") return typeof value === "string" && value.length <= longestText && !value.includes("\0");
+  if (type === "string") return typeof value === "string" && value.length <= longestText && !unwritable.test(value);
   if (type === "boolean") return typeof value === "boolean";
   const bound = integerBounds[type];
   return bound !== undefined && Number.isInteger(value) && Math.abs(value as number) < bound;

@@ -20,6 +20,8 @@ export function translateClaim(told: Told, sender: Sender): Meaning {
   else mustSpeakFor(profile.providers, provider, "data.provider");
   const details = (data.details ?? {}) as Data;
   const number = neededText(details, "patientControlNumber", "data.details");
+  // CLM05-3: a single character, of which a submission is named too.
+  if ((textOf(data, "frequencyCode") ?? "").length > 2) throw new ValueProblem("FIELD_INVALID", "data.frequencyCode");
   const member = textOf(details, "memberId");
   const patientId = patientOf(data, sender) ?? (member === null ? null : surrogate("patient", payerId, "MI", member));
   const subject = surrogate("claim", provider, "", number);

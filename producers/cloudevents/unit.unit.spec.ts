@@ -113,6 +113,8 @@ describe("a verdict names code and place", () => {
     ["an unknown type", { ...first, type: "health.patient.PatientErased" }, "CE_TYPE_UNKNOWN", "type"],
     ["no data", { ...first, data: undefined, data_base64: undefined }, "CE_DATA_MISSING", "data"],
     ["a local time", { ...first, time: "2026-03-01T09:30:00" }, "CE_FIELD_INVALID", "time"],
+    ["a year before the first", { ...first, time: "0000-01-01T00:00:00Z" }, "CE_FIELD_INVALID", "time"],
+    ["data twice", { ...first, data_base64: "e30=" }, "CE_UNREADABLE", "data_base64"],
     ["an impossible day", { ...first, time: "2026-02-30T09:30:00Z" }, "CE_FIELD_INVALID", "time"],
     ["a missing field", withData("c-1", { billedAmount: undefined }), "CE_FIELD_MISSING", "data.billedAmount"],
     ["a number as amount", withData("c-1", { billedAmount: 12.5 }), "CE_FIELD_INVALID", "data.billedAmount"],

@@ -1,3 +1,4 @@
+import { withinYears } from "../../engine/intake/zone.js";
 import type { Data } from "./read-form.js";
 
 /** Thrown inside a translation for a value that its field can't have; never leaves it. */
@@ -27,12 +28,12 @@ export function instantOf(text: string, place: string): number {
     /^(\d{4}-\d{2}-\d{2})[Tt]([01]\d|2[0-3]):[0-5]\d:[0-5]\d(\.\d{1,9})?([Zz]|[+-]([01]\d|2[0-3]):[0-5]\d)$/.exec(text);
   const time = found ? Date.parse(text) : Number.NaN;
   if (!found || Number.isNaN(time) || !isDay(found[1] ?? "")) throw new ValueProblem("FIELD_INVALID", place);
-  return time;
+  return withinYears(time);
 }
 
-/** Whether it is a day of the calendar, YYYY-MM-DD. */
+/** Whether it is a day of the calendar, YYYY-MM-DD, of the years 1 to 9999. */
 export function isDay(text: string): boolean {
-  if (!/^\d{4}-\d{2}-\d{2}$/.test(text)) return false;
+  if (!/^\d{4}-\d{2}-\d{2}$/.test(text) || text.startsWith("0000")) return false;
   const time = Date.parse(`${text}T00:00:00Z`);
   return !Number.isNaN(time) && new Date(time).toISOString().startsWith(text);
 }
@@ -43,9 +44,13 @@ export function textOf(data: Data, name: string): string | null {
   return typeof value === "string" && value !== "" ? value : null;
 }
 
-/** Text that must be there. */
+/** Most bytes of what names something: read models look things up by it. */
+const longestName = 1_000;
+
+/** Text that must be there: it names something. */
 export function neededText(data: Data, name: string, place: string): string {
   const value = textOf(data, name);
   if (value === null || value.trim() === "") throw new ValueProblem("FIELD_MISSING", `${place}.${name}`);
+  if (Buffer.byteLength(value) > longestName) throw new ValueProblem("FIELD_INVALID", `${place}.${name}`);
   return value;
 }

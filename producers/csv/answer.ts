@@ -106,7 +106,17 @@ function readable(bytes: Buffer): string {
 /** The line of a row: put together by hand where there is little to say, as of nearly all. */
 function lineOf(told: ToldRow, verdict: Verdict): string {
   if (!verdict.accepted || told.duplicate) return JSON.stringify(rowAnswer(told, verdict));
-  return `{"line":${told.line},"controlId":${JSON.stringify(told.controlId)},"accepted":true}`;
+  return `{"line":${told.line},"controlId":${quoted(told.controlId)},"accepted":true}`;
+}
+
+/** A text as JSON: mostly itself in quotes. */
+function quoted(text: string | null): string {
+  if (text === null) return "null";
+  for (let at = 0; at < text.length; at++) {
+    const code = text.charCodeAt(at);
+    if (code < 32 || code > 126 || code === 34 || code === 92) return JSON.stringify(text);
+  }
+  return `"${text}"`;
 }
 
 function rowAnswer({ line, controlId, duplicate }: ToldRow, verdict: Verdict): RowAnswer {

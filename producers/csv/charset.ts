@@ -1,15 +1,13 @@
 import { isUtf8 } from "node:buffer";
 import { TextDecoder } from "node:util";
-import type { Row } from "./row-reader.js";
+import { decodeWindows1252 } from "../../engine/reception/windows-1252.js";
+import { fieldNumbers, type Row } from "./row-reader.js";
 
 /** Character sets that a partner can agree on. */
 export const charsets = ["utf-8", "ascii", "iso-8859-1", "iso-8859-15", "windows-1252", "utf-16le"] as const;
 export type Charset = (typeof charsets)[number];
 
-const decoders = {
-  "iso-8859-15": new TextDecoder("iso-8859-15"),
-  "windows-1252": new TextDecoder("windows-1252"),
-};
+const iso885915 = new TextDecoder("iso-8859-15");
 
 /** @returns null when the bytes are not of the character set. */
 function decode(bytes: Buffer, charset: Charset): string | null {
@@ -24,8 +22,10 @@ function decode(bytes: Buffer, charset: Charset): string | null {
       const text = bytes.toString("utf16le");
       return /\p{Surrogate}/u.test(text) ? null : text;
     }
-    default:
-      return decoders[charset].decode(bytes);
+    case "windows-1252":
+      return decodeWindows1252(bytes.toString("latin1"));
+    case "iso-8859-15":
+      return iso885915.decode(bytes);
   }
 }
 
@@ -42,14 +42,13 @@ export interface Escapes {
 export function textsOf(row: Row, charset: Charset, escapes: Escapes): readonly string[] | number {
   // Most rows are ASCII, which every character set here but UTF-16 agrees on.
   const plain = row.ascii && charset !== "utf-16le" ? row.bytes.toString("latin1", 0, row.length) : null;
+  const { fields } = row;
   const texts: string[] = [];
-  for (const field of row.fields) {
-    const text =
-      plain !== null
-        ? plain.slice(field.start, field.end)
-        : decode(row.bytes.subarray(field.start, field.end), charset);
+  for (let at = 0; at < fields.length; at += fieldNumbers) {
+    const [start, end] = [fields[at], fields[at + 1]];
+    const text = plain !== null ? plain.slice(start, end) : decode(row.bytes.subarray(start, end), charset);
     if (text === null) return texts.length + 1;
-    texts.push(field.escaped ? undone(text, escapes) : text);
+    texts.push(fields[at + 2] === 1 ? undone(text, escapes) : text);
   }
   return texts;
 }

@@ -6,7 +6,7 @@ import { columnName, type FileProblem } from "./layout.js";
 import { Occurrences } from "./occurrences.js";
 import type { Profile } from "./profile.js";
 import { type Formats, formatsOf, Reading } from "./reading.js";
-import type { Row } from "./row-reader.js";
+import { fieldNumbers, type Row } from "./row-reader.js";
 import { type Translation, translateRow } from "./translate.js";
 
 export interface EntryOptions {
@@ -161,12 +161,22 @@ export class FileEntries {
 
   #accepted(row: Row, transport: ReceivedUnit["transport"], translation: Translation): RowEntry {
     const { profile, partner } = this.#options;
-    const { number, names, sealFor } = translation;
+    const { number, names, ids, sealFor } = translation;
     const content = row.bytes.subarray(0, row.length);
-    // A row with a NUL in it is rejected, so it separates.
-    const { ordinal, repeated } = this.#occurrences.add(names.join("\0"), content);
-    const scope = [...this.#scope, ...names];
-    const resource = [...scope, String(ordinal)];
+    const { ordinal, repeated } = this.#occurrences.add(ids, content);
+    const scope = this.#scope;
+    const last = scope.length + names.length;
+    // Filled in place: spread into each other, lists grow several times before they are right.
+    const resource: string[] = new Array(last + 1);
+    const parts: (string | Uint8Array)[] = new Array(last + 2);
+    for (let index = 0; index < last; index++) {
+      const name = (index < scope.length ? scope[index] : names[index - scope.length]) as string;
+      resource[index] = name;
+      parts[index] = name;
+    }
+    resource[last] = String(ordinal);
+    parts[last] = this.#header;
+    parts[last + 1] = content;
     // Written out in one: put together piece by piece, a unit takes several times the memory and time.
     const unit: ReceivedUnit = {
       entry: "UNIT",
@@ -175,11 +185,11 @@ export class FileEntries {
       format: this.#format,
       bytes: row.bytes,
       verdict: accepted,
-      flags: [...this.#options.flags, ...translation.flags],
+      flags: this.#options.flags.length === 0 ? translation.flags : [...this.#options.flags, ...translation.flags],
       answer: answerOf,
       // A claim's number stands for one telling only; a patient is told again under the same number.
       controlId: profile.rows === "payments" ? { scope: resource, value: number } : undefined,
-      identity: { rule: "LATEST", parts: [...scope, this.#header, content], resource },
+      identity: { rule: "LATEST", parts, resource },
       sealFor,
       events: translation.events(ordinal),
       transport,
@@ -197,7 +207,7 @@ export class FileEntries {
     const { layout } = this.#file;
     const nameOf = (field: number): string => (layout ? columnName(layout, field - 1) : `column ${field}`);
     if (row.problem) return inColumn(row, row.problem.code, nameOf(row.problem.field));
-    if (layout?.width !== row.fields.length) return inColumn(row, "CSV_ROW_WIDTH", null);
+    if (layout?.width !== row.fields.length / fieldNumbers) return inColumn(row, "CSV_ROW_WIDTH", null);
     const { writing } = this.#options.profile;
     const texts = textsOf(row, writing.charset, writing);
     return typeof texts === "number"

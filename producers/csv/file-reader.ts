@@ -1,7 +1,7 @@
 import { byteOrderMark, textsOf } from "./charset.js";
 import { type FileProblem, type Layout, layoutOf } from "./layout.js";
 import type { Profile } from "./profile.js";
-import { isBlank, type Row, RowReader } from "./row-reader.js";
+import { fieldNumbers, isBlank, type Row, RowReader } from "./row-reader.js";
 
 /** What a piece of a file is; only rows are units. */
 export type PieceKind = "row" | "mark" | "preamble" | "comment" | "blank" | "header" | "trailer" | "remainder";
@@ -29,6 +29,8 @@ export class FileReader {
   readonly #comment: Buffer;
   #start: Buffer | null = Buffer.alloc(0);
   #mark = 0;
+  #markPiece: Piece | null = null;
+  #finished = false;
   #skip: number;
 
   constructor(profile: Profile) {
@@ -38,24 +40,40 @@ export class FileReader {
     this.#skip = profile.writing.skipLines;
   }
 
-  *push(chunk: Buffer): Generator<Piece> {
-    if (this.#start === null) {
-      yield* this.#pieces(this.#rows.push(chunk));
-      return;
+  /** Takes the next bytes; {@link next} then gives the pieces that are complete with them. */
+  feed(chunk: Buffer): void {
+    if (this.#start === null) this.#rows.feed(chunk);
+    else {
+      this.#start = Buffer.concat([this.#start, chunk]);
+      if (this.#start.length >= longestMark) this.#begin(this.#start);
     }
-    this.#start = Buffer.concat([this.#start, chunk]);
-    if (this.#start.length >= longestMark) yield* this.#begin(this.#start);
   }
 
-  *end(): Generator<Piece> {
-    if (this.#start !== null) yield* this.#begin(this.#start);
-    yield* this.#pieces(this.#rows.end());
-    if (!this.layout && !this.problem && this.#profile.writing.header) {
+  /** No more bytes come: {@link next} gives what is left too. */
+  finish(): void {
+    if (this.#start !== null) this.#begin(this.#start);
+    this.#rows.finish();
+    this.#finished = true;
+  }
+
+  /** The next piece; null when it is not there yet, or none is left. */
+  next(): Piece | null {
+    const mark = this.#markPiece;
+    if (mark) {
+      this.#markPiece = null;
+      return mark;
+    }
+    const row = this.#start === null ? this.#rows.next() : null;
+    if (row) {
+      return { kind: this.#kindOf(row), bytes: row.bytes, offset: row.offset + this.#mark, line: row.line, row };
+    }
+    if (this.#finished && !this.layout && !this.problem && this.#profile.writing.header) {
       this.problem = { code: "CSV_EMPTY", location: "line 1" };
     }
+    return null;
   }
 
-  *#begin(start: Buffer): Generator<Piece> {
+  #begin(start: Buffer): void {
     this.#start = null;
     const mark = byteOrderMark(start);
     const { charset } = this.#profile.writing;
@@ -63,15 +81,9 @@ export class FileReader {
       const agreed = mark.charset === charset || (mark.charset === "utf-8" && charset === "ascii");
       if (!agreed) this.problem = { code: "CSV_OTHER_CHARSET", location: "line 1" };
       this.#mark = mark.length;
-      yield { kind: "mark", bytes: start.subarray(0, mark.length), offset: 0, line: 1, row: null };
+      this.#markPiece = { kind: "mark", bytes: start.subarray(0, mark.length), offset: 0, line: 1, row: null };
     }
-    yield* this.#pieces(this.#rows.push(start.subarray(this.#mark)));
-  }
-
-  *#pieces(rows: Iterable<Row>): Generator<Piece> {
-    for (const row of rows) {
-      yield { kind: this.#kindOf(row), bytes: row.bytes, offset: row.offset + this.#mark, line: row.line, row };
-    }
+    this.#rows.feed(start.subarray(this.#mark));
   }
 
   #kindOf(row: Row): PieceKind {
@@ -93,7 +105,7 @@ export class FileReader {
     if (!header) {
       const layout = layoutOf(this.#profile, null);
       if ("code" in layout) this.problem = layout;
-      else this.layout = { ...layout, width: row.fields.length };
+      else this.layout = { ...layout, width: row.fields.length / fieldNumbers };
       return this.layout && this.#isTrailer(row) ? "trailer" : "row";
     }
     const names = row.problem ? 0 : textsOf(row, charset, this.#profile.writing);
@@ -112,9 +124,9 @@ export class FileReader {
 
   #isTrailer(row: Row): boolean {
     const { totals, writing } = this.#profile;
-    const first = row.fields[0];
-    if (!totals || !first || row.problem) return false;
+    const [start, end] = row.fields;
+    if (!totals || end === undefined || row.problem) return false;
     const encoding = writing.charset === "utf-16le" ? "utf16le" : "latin1";
-    return row.bytes.toString(encoding, first.start, first.end).trim() === totals.marker;
+    return row.bytes.toString(encoding, start, end).trim() === totals.marker;
   }
 }

@@ -1,4 +1,4 @@
-import { instantInZone, utc } from "../../engine/intake/zone.js";
+import { instantInZone, utc, withinYears } from "../../engine/intake/zone.js";
 
 /** A day or an instant as a partner wrote it. */
 export interface Moment {
@@ -63,7 +63,7 @@ function momentOf(found: Readonly<Record<string, string | undefined>>, zone: str
   const milliseconds = Number((found.fraction ?? "").slice(0, 3).padEnd(3, "0"));
   const wall = utc(year, month, date) + ((hour * 60 + minute) * 60 + second) * 1000 + milliseconds;
   const offset = offsetOf(found.zone);
-  const time = offset === null ? instantInZone(wall, zone) : wall - offset;
+  const time = offset === null ? instantInZone(wall, zone) : withinYears(wall - offset);
   const precision = found.fraction ? "MILLISECOND" : found.second ? "SECOND" : "MINUTE";
   return { time, day, precision };
 }

@@ -8,56 +8,112 @@ export interface Occurrence {
   readonly repeated: boolean;
 }
 
-/** Numbers of a place in the table: 64 bits of the subject, 64 of what it was told, the ordinal; zero means free. */
-const stride = 5;
+/** Numbers of a place: 64 bits of the subject, 56 of what it was told, 8 of the ordinal; zero there means free. */
+const stride = 4;
+/** Ordinals from here on are kept apart. */
+const manyTold = 255;
+/** Parts of the table. Each grows by itself, so that hardly anything is there twice meanwhile. */
+const sections = 64;
+const firstPlaces = 64;
 
 /**
  * Remembers what each subject of a file was last told, so that a row given twice is one, and two payments of one claim are
- * two. Some 50 bytes a subject: hashes of 64 bits in a table that grows, since a file may have millions.
+ * two. Some 25 bytes a subject: hashes in tables that grow, since a file may have millions.
  */
 export class Occurrences {
-  #table = new Uint32Array(1024 * stride);
+  readonly #sections: Section[] = [];
+  /** Ordinals of the few subjects that are told more often than fits a place. */
+  readonly #many = new Map<string, number>();
+
+  constructor() {
+    while (this.#sections.length < sections) this.#sections.push(new Section());
+  }
+
+  /** @param subject ids that tell it from any other, each at its place; keyed hashes, so nobody can make two the same. */
+  add(subject: readonly string[], content: Uint8Array): Occurrence {
+    let low = 0;
+    let high = 0;
+    for (const id of subject) {
+      low ^= numberIn(id, 0);
+      high ^= numberIn(id, 28);
+    }
+    low >>>= 0;
+    high >>>= 0;
+    // As a text of one byte a character, which costs the garbage collector least.
+    const told = hash("sha256", content, "binary");
+    const section = this.#sections[high % sections] as Section;
+    const at = section.placeFor(low, high);
+    const { table } = section;
+    const before = (table[at + 3] as number) & 255;
+    const [first, second] = [numberAt(told, 0), numberAt(told, 4) & ~255];
+    const repeated = before > 0 && table[at + 2] === first && ((table[at + 3] as number) & ~255) === second;
+    let ordinal = before;
+    if (!repeated && before < manyTold) ordinal += 1;
+    const kept = ordinal;
+    if (ordinal === manyTold) ordinal = this.#ofMany(`${low} ${high}`, repeated);
+    table[at + 2] = first;
+    table[at + 3] = second | kept;
+    return { ordinal, repeated };
+  }
+
+  #ofMany(subject: string, repeated: boolean): number {
+    const ordinal = (this.#many.get(subject) ?? manyTold - 1) + (repeated ? 0 : 1);
+    this.#many.set(subject, ordinal);
+    return ordinal;
+  }
+}
+
+/** A part of the table: places one after another, the next free one where the right one is taken. */
+class Section {
+  table = new Uint32Array(firstPlaces * stride);
   #used = 0;
 
-  add(subject: string, content: Uint8Array): Occurrence {
-    if (this.#used * 2 * stride >= this.#table.length) this.#grow();
-    // As texts of one byte a character, which cost the garbage collector least.
-    const name = hash("sha256", subject, "binary");
-    const told = hash("sha256", content, "binary");
-    const [low, high] = [numberAt(name, 0), numberAt(name, 4)];
-    const table = this.#table;
-    const at = placeOf(table, low, high);
-    const known = table[at + 4] !== 0;
-    if (!known) this.#used += 1;
-    const repeated = known && table[at + 2] === numberAt(told, 0) && table[at + 3] === numberAt(told, 4);
-    table[at] = low;
-    table[at + 1] = high;
-    table[at + 2] = numberAt(told, 0);
-    table[at + 3] = numberAt(told, 4);
-    if (!repeated) table[at + 4] = (table[at + 4] as number) + 1;
-    return { ordinal: table[at + 4] as number, repeated };
+  /** Where a subject is; taken for it where it wasn't known. */
+  placeFor(low: number, high: number): number {
+    const at = this.#find(low, high);
+    if (this.table[at + 3] !== 0) return at;
+    this.#used += 1;
+    if (this.#used * stride * 5 <= this.table.length * 4) return this.#take(at, low, high);
+    this.#grow();
+    return this.#take(this.#find(low, high), low, high);
+  }
+
+  #take(at: number, low: number, high: number): number {
+    this.table[at] = low;
+    this.table[at + 1] = high;
+    return at;
+  }
+
+  #find(low: number, high: number): number {
+    const { table } = this;
+    const places = table.length / stride;
+    let at = Math.floor((low / 0x1_0000_0000) * places) * stride;
+    while (table[at + 3] !== 0 && (table[at] !== low || table[at + 1] !== high)) {
+      at += stride;
+      if (at === table.length) at = 0;
+    }
+    return at;
   }
 
   #grow(): void {
-    const before = this.#table;
-    this.#table = new Uint32Array(before.length * 2);
+    const before = this.table;
+    this.table = new Uint32Array(Math.ceil((before.length / stride) * 1.5) * stride);
     for (let from = 0; from < before.length; from += stride) {
-      if (before[from + 4] === 0) continue;
-      const at = placeOf(this.#table, before[from] as number, before[from + 1] as number);
-      this.#table.set(before.subarray(from, from + stride), at);
+      if (before[from + 3] === 0) continue;
+      const at = this.#find(before[from] as number, before[from + 1] as number);
+      this.table.set(before.subarray(from, from + stride), at);
     }
   }
 }
 
-/** Where a subject is, or the free place where it would be. */
-function placeOf(table: Uint32Array, low: number, high: number): number {
-  const mask = table.length / stride - 1;
-  let place = low & mask;
-  for (;;) {
-    const at = place * stride;
-    if (table[at + 4] === 0 || (table[at] === low && table[at + 1] === high)) return at;
-    place = (place + 1) & mask;
+/** Eight digits of a UUID as a number. */
+function numberIn(id: string, at: number): number {
+  let number = 0;
+  for (let index = at; index < at + 8; index++) {
+    const code = id.charCodeAt(index);
+    number = (number << 4) | (code < 58 ? code - 48 : code - 87);
   }
+  return number;
 }
 
 /** Four bytes of a digest as a number. */

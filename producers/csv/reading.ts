@@ -12,12 +12,19 @@ export interface ValueProblem {
 /** Longest value taken. */
 const longestValue = 10_000;
 
+/** Whether a text begins and ends with what is printed: asked before the library, which most texts have no need of. */
+function isTrimmed(text: string): boolean {
+  const [first, last] = [text.charCodeAt(0), text.charCodeAt(text.length - 1)];
+  return first > 32 && first < 127 && last > 32 && last < 127;
+}
+
 /** Formats of a profile, made ready once. */
 export interface Formats {
   readonly amounts: AmountFormat;
   readonly dates: readonly RegExp[];
   readonly zone: string;
   readonly trim: boolean;
+  /** Texts that mean nothing, beside none at all. */
   readonly empty: ReadonlySet<string>;
   /** The last one read: the rows of a remittance have one day. */
   last: { readonly text: string; readonly moment: Moment | null };
@@ -29,7 +36,7 @@ export function formatsOf({ amounts, dates, timeZone, writing }: Profile): Forma
     dates: dates.map(patternOf).filter((pattern) => pattern !== null),
     zone: timeZone,
     trim: writing.trim,
-    empty: new Set(writing.empty),
+    empty: new Set(writing.empty.filter((text) => text !== "")),
     last: { text: "", moment: null },
   };
 }
@@ -51,8 +58,9 @@ export class Reading {
   at(index: number): string {
     const { trim, empty } = this.#formats;
     const raw = this.#texts[index] ?? "";
-    const text = trim ? raw.trim() : raw;
-    return empty.has(text) ? "" : text;
+    const text = trim && !isTrimmed(raw) ? raw.trim() : raw;
+    // To look a text up is to read all of it.
+    return empty.size > 0 && empty.has(text) ? "" : text;
   }
 
   refuse(code: string, column: string): void {

@@ -19,13 +19,13 @@ export interface RowProblem {
   readonly field: number;
 }
 
-/** A field in the bytes of its row, without the quotes around it. */
-export interface FieldSlice {
-  readonly start: number;
-  readonly end: number;
-  /** Holds escapes that must be undone. */
-  readonly escaped: boolean;
-}
+/**
+ * Where fields lie in the bytes of their row, without the quotes around them: of each its start, its end, and 1 where it
+ * holds escapes that must be undone. Numbers in one list: an object for each would be a third of what a row takes.
+ */
+export type FieldPlaces = readonly number[];
+/** Numbers of a field. */
+export const fieldNumbers = 3;
 
 export interface Row {
   /** The row with its line end, exactly as received. */
@@ -36,7 +36,7 @@ export interface Row {
   readonly offset: number;
   /** Its first line in the file, from 1. */
   readonly line: number;
-  readonly fields: readonly FieldSlice[];
+  readonly fields: FieldPlaces;
   /** Nothing but ASCII in it. */
   readonly ascii: boolean;
   readonly problem: RowProblem | null;
@@ -63,7 +63,14 @@ export class RowReader {
   readonly #quote: number;
   readonly #backslash: boolean;
   readonly #rowLimit: number;
+  /** Bytes that mean something or may; the others are passed over in one go. Empty where characters are two bytes. */
+  readonly #telling: Uint8Array;
   #held: Buffer = Buffer.alloc(0);
+  /** Where in them the next row begins. */
+  #at = 0;
+  #last = false;
+  /** Numbers that the fields of the row before took: most have as many. */
+  #numbers = 0;
   #offset = 0;
   #line = 1;
   /** A row could not be read to its end: what follows is given as it comes. */
@@ -76,28 +83,28 @@ export class RowReader {
     this.#quote = dialect.quote === "" ? -1 : dialect.quote.charCodeAt(0);
     this.#backslash = dialect.escape === "backslash";
     this.#rowLimit = dialect.rowLimit;
+    this.#telling = new Uint8Array(this.#width === 1 ? 256 : 0);
+    for (const byte of [0, LF, CR, BACKSLASH, this.#delimiter, this.#quote]) this.#telling[byte] = 1;
   }
 
-  /** The rows that are complete with this chunk. */
-  *push(chunk: Buffer): Generator<Row> {
-    this.#held = this.#held.length === 0 ? chunk : Buffer.concat([this.#held, chunk]);
-    yield* this.#rows(false);
+  /** Takes the next bytes; {@link next} then gives the rows that are complete with them. */
+  feed(chunk: Buffer): void {
+    const rest = this.#held.subarray(this.#at);
+    this.#held = rest.length === 0 ? chunk : Buffer.concat([rest, chunk]);
+    this.#at = 0;
   }
 
-  /** What is left, when no more bytes come. */
-  *end(): Generator<Row> {
-    yield* this.#rows(true);
+  /** No more bytes come: {@link next} gives what is left too. */
+  finish(): void {
+    this.#last = true;
   }
 
-  *#rows(last: boolean): Generator<Row> {
-    let at = 0;
-    while (at < this.#held.length) {
-      const row = this.#lost ? this.#remainder(at) : this.#row(at, last);
-      if (!row) break;
-      at += row.bytes.length;
-      yield row;
-    }
-    this.#held = this.#held.subarray(at);
+  /** The next row; null when it is not there yet, or none is left. One at a time: rows that wait are moved by the collector. */
+  next(): Row | null {
+    if (this.#at >= this.#held.length) return null;
+    const row = this.#lost ? this.#remainder(this.#at) : this.#row(this.#at, this.#last);
+    if (row) this.#at += row.bytes.length;
+    return row;
   }
 
   /** Bytes after a row that could not be read, in pieces of at most the row limit. */
@@ -112,7 +119,7 @@ export class RowReader {
   #made(
     bytes: Buffer,
     length: number,
-    fields: readonly FieldSlice[],
+    fields: FieldPlaces,
     ascii: boolean,
     problem: RowProblem | null,
     lines = linesIn(bytes, this.#width),
@@ -129,31 +136,41 @@ export class RowReader {
     const held = this.#held;
     const width = this.#width;
     const stop = held.length - (held.length % width);
-    const fields: FieldSlice[] = [];
+    const telling = this.#telling;
+    const fields: number[] = new Array(this.#numbers);
+    /** Numbers written into them. */
+    let numbers = 0;
     let state: State = "start";
     let start = from;
     let end = from;
-    let escaped = false;
+    let escaped = 0;
     let high = 0;
     let problem: RowProblem | null = null;
     let quotedFrom = 0;
     /** There may be line ends inside of quotes: else a row is one line. */
     let broken = false;
-    const note = (code: RowProblem["code"]): void => {
-      problem ??= { code, field: fields.length + 1 };
-    };
     let at = from;
     for (; at < stop; at += width) {
+      const plainFrom = at;
+      // Most bytes are only themselves.
+      if (width === 1) while (at < stop && telling[held[at] as number] === 0) high |= held[at++] as number;
+      if (at > plainFrom) {
+        if (state === "closed") problem ??= { code: "CSV_QUOTE", field: numbers / fieldNumbers + 1 };
+        if (state !== "quoted") state = "plain";
+        if (at >= stop) break;
+      }
       const unit = width === 1 ? (held[at] as number) : held.readUInt16LE(at);
       high |= unit;
-      if (unit === 0) note("CSV_NUL");
+      if (unit === 0) problem ??= { code: "CSV_NUL", field: numbers / fieldNumbers + 1 };
       if (state === "quoted") {
         if (unit === BACKSLASH && this.#backslash) {
-          escaped = true;
+          escaped = 1;
           broken = true;
           if (at + width >= stop) continue;
           at += width;
-          if ((width === 1 ? held[at] : held.readUInt16LE(at)) === 0) note("CSV_NUL");
+          if ((width === 1 ? held[at] : held.readUInt16LE(at)) === 0) {
+            problem ??= { code: "CSV_NUL", field: numbers / fieldNumbers + 1 };
+          }
         } else if (unit === this.#quote) {
           state = "closed";
           end = at;
@@ -161,10 +178,13 @@ export class RowReader {
         continue;
       }
       if (unit === this.#delimiter) {
-        fields.push({ start: start - from, end: (state === "closed" ? end : at) - from, escaped });
+        fields[numbers] = start - from;
+        fields[numbers + 1] = (state === "closed" ? end : at) - from;
+        fields[numbers + 2] = escaped;
+        numbers += fieldNumbers;
         state = "start";
         start = at + width;
-        escaped = false;
+        escaped = 0;
         continue;
       }
       if (unit === LF || unit === CR) {
@@ -174,34 +194,42 @@ export class RowReader {
           if (after >= stop && !last) return this.#tooLong(from, "CSV_ROW_TOO_LONG", 1);
           if (after < stop && (width === 1 ? held[after] : held.readUInt16LE(after)) === LF) after += width;
         }
-        fields.push({ start: start - from, end: (state === "closed" ? end : at) - from, escaped });
+        fields[numbers] = start - from;
+        fields[numbers + 1] = (state === "closed" ? end : at) - from;
+        fields[numbers + 2] = escaped;
+        fields.length = numbers + fieldNumbers;
+        this.#numbers = fields.length;
         const bytes = held.subarray(from, after);
         return this.#made(bytes, at - from, fields, high < 128, problem, broken ? undefined : 1);
       }
       if (unit === this.#quote) {
         if (state === "start") {
           state = "quoted";
-          quotedFrom = fields.length + 1;
+          quotedFrom = numbers / fieldNumbers + 1;
           start = at + width;
         } else if (state === "closed" && !this.#backslash) {
           state = "quoted";
-          escaped = true;
+          escaped = 1;
         } else {
-          note("CSV_QUOTE");
+          problem ??= { code: "CSV_QUOTE", field: numbers / fieldNumbers + 1 };
           state = "plain";
         }
         continue;
       }
-      if (state === "closed") note("CSV_QUOTE");
+      if (state === "closed") problem ??= { code: "CSV_QUOTE", field: numbers / fieldNumbers + 1 };
       state = "plain";
     }
-    const unclosed: RowProblem = { code: "CSV_QUOTE_UNCLOSED", field: quotedFrom };
     if (!last && state === "quoted") return this.#tooLong(from, "CSV_QUOTE_UNCLOSED", quotedFrom);
-    if (!last) return this.#tooLong(from, "CSV_ROW_TOO_LONG", fields.length + 1);
-    if (at < held.length) note("CSV_QUOTE");
-    fields.push({ start: start - from, end: (state === "closed" ? end : at) - from, escaped });
+    if (!last) return this.#tooLong(from, "CSV_ROW_TOO_LONG", numbers / fieldNumbers + 1);
+    // Half a character.
+    if (at < held.length) problem ??= { code: "CSV_QUOTE", field: numbers / fieldNumbers + 1 };
+    if (state === "quoted") problem = { code: "CSV_QUOTE_UNCLOSED", field: quotedFrom };
+    fields[numbers] = start - from;
+    fields[numbers + 1] = (state === "closed" ? end : at) - from;
+    fields[numbers + 2] = escaped;
+    fields.length = numbers + fieldNumbers;
     const bytes = held.subarray(from);
-    return this.#made(bytes, bytes.length, fields, high < 128, state === "quoted" ? unclosed : problem);
+    return this.#made(bytes, bytes.length, fields, high < 128, problem);
   }
 
   /** Gives up on a row that is over the limit and has not ended. */

@@ -9,8 +9,16 @@ const usual: Dialect = { delimiter: ",", quote: '"', escape: "doubled", charset:
 function read(bytes: Buffer, dialect: Dialect = usual, chunk = bytes.length || 1): Row[] {
   const reader = new RowReader(dialect);
   const rows: Row[] = [];
-  for (let at = 0; at < bytes.length; at += chunk) rows.push(...reader.push(bytes.subarray(at, at + chunk)));
-  return [...rows, ...reader.end()];
+  const takeAll = () => {
+    for (let row = reader.next(); row; row = reader.next()) rows.push(row);
+  };
+  for (let at = 0; at < bytes.length; at += chunk) {
+    reader.feed(bytes.subarray(at, at + chunk));
+    takeAll();
+  }
+  reader.finish();
+  takeAll();
+  return rows;
 }
 const texts = (rows: readonly Row[], dialect = usual) => rows.map((row) => textsOf(row, dialect.charset, dialect));
 const written = (text: string, dialect = usual) => texts(read(Buffer.from(text), dialect), dialect);
@@ -43,6 +51,12 @@ describe("rows", () => {
         expect(texts(read(bytes, dialect, chunk), dialect)).toEqual(cells);
       }),
     );
+  });
+
+  it("have the euro sign, quotes and dashes of windows-1252", () => {
+    const dialect: Dialect = { ...usual, charset: "windows-1252" };
+    const bytes = Buffer.from("80932091949920fc0a", "hex");
+    expect(texts(read(bytes, dialect, 3), dialect)).toEqual([["€“ ‘”™ ü"]]);
   });
 
   it("cover every byte once, in order, whatever the bytes are", () => {

@@ -41,11 +41,13 @@ class Sums {
   }
 
   push(chunk: Buffer): void {
-    for (const { kind, row } of this.#file.push(chunk)) this.#take(kind, row);
+    this.#file.feed(chunk);
+    this.#takeAll();
   }
 
   end(): TotalsCheck {
-    for (const { kind, row } of this.#file.end()) this.#take(kind, row);
+    this.#file.finish();
+    this.#takeAll();
     const { totals } = this.#profile;
     const { layout, problem } = this.#file;
     if (problem || !layout || !totals) return { totals: [], problem };
@@ -64,6 +66,10 @@ class Sums {
     const wrong = found.filter(({ agrees }) => !agrees).map(({ name }) => name);
     const location = `line ${this.#trailer.line} ${wrong.join(", ")}`;
     return { totals: found, problem: wrong.length > 0 ? { code: "CSV_TOTALS", location } : null };
+  }
+
+  #takeAll(): void {
+    for (let piece = this.#file.next(); piece; piece = this.#file.next()) this.#take(piece.kind, piece.row);
   }
 
   #take(kind: string, row: Row | null): void {

@@ -3,6 +3,8 @@ import type { Layout } from "./layout.js";
 import type { Reading } from "./reading.js";
 import type { Sender, Translation } from "./translate.js";
 
+const none: readonly string[] = [];
+const noTime: readonly string[] = ["NO_TIME"];
 const yes = new Set(["Y", "YES", "1", "T", "TRUE"]);
 const no = new Set(["N", "NO", "0", "F", "FALSE"]);
 
@@ -17,7 +19,7 @@ export function translatePatient(reading: Reading, layout: Layout, sender: Sende
   if (!first) return null;
   const changedAt = reading.moment("changedAt");
   const birth = reading.moment("birthDate");
-  const flags = changedAt ? [] : ["NO_TIME"];
+  const flags = changedAt ? none : noTime;
   const given = reading.text("givenNames").split(/\s+/);
   const details = {
     identifierValues: identifiers.map(({ value }) => value),
@@ -37,6 +39,7 @@ export function translatePatient(reading: Reading, layout: Layout, sender: Sende
   };
   return {
     names: [first.authority, first.type, first.value],
+    ids: [first.id],
     number: first.value,
     flags,
     sealFor: [first.id],

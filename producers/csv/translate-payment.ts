@@ -35,9 +35,7 @@ export function translatePayment(reading: Reading, { surrogate }: Sender): Trans
   const patientId = member === "" ? null : surrogate("patient", payer, "MI", member);
   const owner = patientId ?? claimId;
   const balanced = isPlausible(chargeAmount, paidAmount, patientAmount);
-  const flags = ["ADJUSTMENTS_UNTOLD"];
-  if (!balanced) flags.push("PAYMENT_UNBALANCED");
-  if (patientId === null) flags.push("PATIENT_UNIDENTIFIED");
+  const flags = flagsOf(balanced, patientId !== null);
   const remittanceId = surrogate("remittance", payer, "", trace);
   const payerControlNumberHash = payerClaim === "" ? null : surrogate("payer-control", provider, "", payerClaim);
   const factsOf = (occurrence: number): Unhashed => ({
@@ -60,6 +58,7 @@ export function translatePayment(reading: Reading, { surrogate }: Sender): Trans
   });
   return {
     names: [payer, provider, trace, claim],
+    ids: [claimId, remittanceId],
     number: claim,
     flags,
     sealFor: [owner],
@@ -82,6 +81,14 @@ export function translatePayment(reading: Reading, { surrogate }: Sender): Trans
       },
     ],
   };
+}
+
+/** Said of most payments. */
+const untold: readonly string[] = ["ADJUSTMENTS_UNTOLD"];
+
+function flagsOf(balanced: boolean, identified: boolean): readonly string[] {
+  if (balanced && identified) return untold;
+  return [...untold, ...(balanced ? [] : ["PAYMENT_UNBALANCED"]), ...(identified ? [] : ["PATIENT_UNIDENTIFIED"])];
 }
 
 /** Without its adjustments a payment can only be seen not to add up when more is paid and owed than was charged. */

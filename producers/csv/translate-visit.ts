@@ -42,7 +42,7 @@ export function translateVisit(reading: Reading, layout: Layout, sender: Sender)
       fields: { ...place, endedAt: ended.time },
     });
   }
-  return { names: [authority, number], number, flags, sealFor: [owner], events: () => events };
+  return { names: [authority, number], ids: [visitId], number, flags, sealFor: [owner], events: () => events };
 }
 
 function nameOf(layout: Layout, field: "endedAt"): string {

@@ -17,6 +17,8 @@ export interface Sender {
 /** What a row is about: the same names are the same thing told again. */
 export interface Subject {
   readonly names: readonly string[];
+  /** Surrogate ids that stand for the names: others stand for other names. */
+  readonly ids: readonly string[];
   /** The sender's own number of it. */
   readonly number: string;
 }

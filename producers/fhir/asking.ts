@@ -73,6 +73,19 @@ export class Asking {
     }
   }
 
+  /** The whole of an answer. @throws {Refusal} another answer than 2xx. @throws when it is larger than the limit. */
+  async bytes(url: string, accept: string, limit: number): Promise<Buffer> {
+    const { body } = await this.get(url, accept);
+    const parts: Buffer[] = [];
+    let size = 0;
+    for await (const chunk of (body ?? []) as AsyncIterable<Uint8Array>) {
+      size += chunk.length;
+      if (size > limit) throw new Error("a page is larger than is taken");
+      parts.push(Buffer.from(chunk));
+    }
+    return Buffer.concat(parts);
+  }
+
   /** Tells the server that something of it is no longer needed; that it may not know it is no trouble. */
   async dismiss(url: string): Promise<void> {
     try {

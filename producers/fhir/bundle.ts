@@ -2,6 +2,7 @@ import type { JsonSpan } from "../../engine/reception/json.js";
 import { parseJson } from "../../engine/reception/json.js";
 import { readMoment } from "./datetime.js";
 import { isResourceType } from "./definitions.js";
+import { deletionOf } from "./deletion.js";
 import { child, type Element, isElement, text, typeOf } from "./element.js";
 import type { Problem } from "./problem.js";
 import type { Arrival } from "./unit.js";
@@ -115,7 +116,7 @@ const asks = (type: BundleType): boolean => type === "transaction" || type === "
 /**
  * How an entry arrives: what it asks for, and what is wrong with the asking.
  * @param place of the entry: `Bundle.entry[3]`.
- * @returns undefined for an entry without a resource that is none of our concern (a deleted version in a history).
+ * @returns undefined for an entry without a resource that is none of our concern.
  */
 export function arrivalOf(
   { entry, resource }: BundleEntry,
@@ -134,6 +135,8 @@ export function arrivalOf(
   if (asks(type)) {
     if (!request || method === undefined || target === undefined) return rejected("required", `${place}.request`);
     if (method !== "POST" && method !== "PUT") return rejected("not-supported", `${place}.request.method`);
+  } else if (deletionOf(entry)) {
+    return { resource, stored: true, deletion: deletionOf(entry) };
   } else if (!resource && (request !== undefined || entry.response !== undefined)) return undefined;
   if (!resource) return rejected("required", `${place}.resource`);
   const stored = method === "PUT";

@@ -5,7 +5,7 @@ import { credentialsIn } from "../../engine/reception/credentials.js";
 import { loadDefinitions } from "./definitions.js";
 import type { Desk } from "./desk.js";
 import { startDroppedFiles } from "./dropped-files.js";
-import { type Profile, profileSchema } from "./profile.js";
+import { type Profile, profileSchema, versionsCountOnce } from "./profile.js";
 import { type Puller, startPulling } from "./pull.js";
 import { resending } from "./resending.js";
 import { send } from "./send.js";
@@ -55,8 +55,10 @@ const connector: ConnectorDefinition<Profile> = {
   name: "fhir",
   version,
   profile: profileSchema,
-  // Nothing is asked of a partner's server to see how something is read.
-  rehearsal: ({ pull: _, ...profile }) => profile,
+  // Nothing is asked of a partner's server to see how something is read; what a resend is stays as it was.
+  rehearsal({ pull, ...profile }) {
+    return { ...profile, versions: versionsCountOnce({ ...profile, pull }) ? "once" : "latest" };
+  },
   receive: listen,
   send,
   resending,

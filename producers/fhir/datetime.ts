@@ -1,4 +1,4 @@
-import { instantInZone, utc } from "../../engine/intake/zone.js";
+import { instantInZone, utc, withinYears } from "../../engine/intake/zone.js";
 
 /** How exact a FHIR date, dateTime or instant is. */
 export type Precision = "YEAR" | "MONTH" | "DAY" | "MINUTE" | "SECOND" | "MILLISECOND";
@@ -51,8 +51,8 @@ export function readMoment(text: string, zone = "UTC"): Moment | undefined {
   const milliseconds = fraction === undefined ? 0 : Number(fraction.slice(0, 3).padEnd(3, "0"));
   const wall = start + hour * 3_600_000 + Number(minutes) * 60_000 + second * 1_000 + milliseconds;
   const precision = fraction !== undefined ? "MILLISECOND" : seconds !== undefined ? "SECOND" : "MINUTE";
-  const time = offset === undefined ? instantInZone(wall, zone) : wall - offsetOf(offset);
-  return Number.isNaN(time) ? undefined : { time, last: time + lengths[precision] - 1, precision };
+  const time = offset === undefined ? instantInZone(wall, zone) : withinYears(wall - offsetOf(offset));
+  return Number.isNaN(time) ? undefined : { time, last: withinYears(time + lengths[precision] - 1), precision };
 }
 
 /** Milliseconds ahead of UTC; not a number when there is no such offset. */

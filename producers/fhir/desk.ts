@@ -1,7 +1,7 @@
 import type { Intake, ReceivedUnit, Verdict } from "../../engine/intake/connector.js";
 import { type JsonLimits, parseJson, shapeOf } from "../../engine/reception/json.js";
 import type { Element } from "./element.js";
-import { acceptedOutcome, type Outcome, problemOfVerdict, problemOutcome } from "./outcome.js";
+import { acceptedOutcome, type Outcome, problemOfVerdict, problemOutcome, validOutcome } from "./outcome.js";
 import type { Problem } from "./problem.js";
 import type { Profile } from "./profile.js";
 import { type Arrival, type ReadingContext, type ReadResource, readResource } from "./unit.js";
@@ -107,7 +107,8 @@ export async function receiveOne(
 /** What would be answered to a resource; nothing is kept. */
 export function judge(opened: Opened, where: Pick<Arrival, "place" | "stored">, partner: string, desk: Desk): Outcome {
   const read = readText(opened, { bytes: Buffer.alloc(0), ...where }, contextOf(desk, partner));
-  return told(read, desk.intake.check(read.unit)).outcome;
+  const verdict = desk.intake.check(read.unit);
+  return verdict.accepted ? validOutcome(read.unit.flags ?? []) : told(read, verdict).outcome;
 }
 
 /** `Parameters` of an operation may hold the resource; else it is the resource itself. */

@@ -18,23 +18,34 @@ export interface Outcome {
 
 const flagSystem = "https://tributary.dev/fhir/flags";
 
+const said = (text: string) => ({ severity: "information" as const, code: "informational", details: { text } });
+
 /** What a sender is told of an accepted resource: that it is kept, and what was unusual about it. */
-export function acceptedOutcome(flags: readonly string[]): Outcome {
+export const acceptedOutcome = (flags: readonly string[]): Outcome => goodOutcome("Accepted and durable.", flags);
+
+/** Of a resource that was only looked at. */
+export const validOutcome = (flags: readonly string[]): Outcome =>
+  goodOutcome("It would be accepted. Nothing of it was kept.", flags);
+
+/** Of an entry without a resource, which only names one. */
+export const nothingKeptOutcome: Outcome = {
+  resourceType: "OperationOutcome",
+  issue: [said("It holds no resource: nothing of it was kept.")],
+};
+
+function goodOutcome(text: string, flags: readonly string[]): Outcome {
   const warnings = flags.map((code) => ({
     severity: "warning" as const,
     code: "informational",
     details: { coding: [{ system: flagSystem, code }], text: `Accepted with a flag: ${code}.` },
   }));
-  const kept = { severity: "information" as const, code: "informational", details: { text: "Accepted and durable." } };
-  return { resourceType: "OperationOutcome", issue: [kept, ...warnings] };
+  return { resourceType: "OperationOutcome", issue: [said(text), ...warnings] };
 }
 
 /** To a notification without content: it holds nothing that could be kept. */
 export const notifiedOutcome: Outcome = {
   resourceType: "OperationOutcome",
-  issue: [
-    { severity: "information", code: "informational", details: { text: "The server is asked for what changed." } },
-  ],
+  issue: [said("The server is asked for what changed.")],
 };
 
 export function problemOutcome(problems: readonly Problem[]): Outcome {

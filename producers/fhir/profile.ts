@@ -123,6 +123,12 @@ export const profileSchema = z.strictObject({
     .describe(
       "What is sent on the condition of a version (If-Match, `request.ifMatch`): nothing is read back here, so no version can be compared. `refuse` it with 412, or `ignore` the condition, flagged, for a sender that is the only one to write.",
     ),
+  versions: z
+    .enum(["latest", "once"])
+    .optional()
+    .describe(
+      "When a version (`meta.versionId`) that comes again is a resend: `latest`, when it equals the one before it of its resource; `once`, whenever it came before, for senders whose version numbers never come back. Default: `once` where `pull` reads its histories, else `latest`.",
+    ),
   modifierExtensions: z
     .array(z.string().min(1))
     .default([])
@@ -131,14 +137,25 @@ export const profileSchema = z.strictObject({
     .strictObject({
       base: z.url({ protocol: /^https?$/ }).describe("Base of its server, without a slash at the end."),
       by: z
-        .enum(["search", "export"])
-        .default("search")
-        .describe("`search` by _lastUpdated, page by page, or `export` (FHIR Bulk Data)."),
+        .enum(["changes", "history", "search", "export"])
+        .default("changes")
+        .describe(
+          "`history`: every version and deletion, by `_history`; `search`: resources as they are, by `_lastUpdated`; `changes`: by `_history` of the types for which its CapabilityStatement names it (`history-type`), else by search; `export`: FHIR Bulk Data.",
+        ),
       types: z
         .array(z.string().regex(/^[A-Z][A-Za-z]+$/))
         .min(1)
         .default(["Patient", "Encounter", "Claim"])
         .describe("Types that are asked for."),
+      count: z.int().min(1).max(10_000).default(200).describe("Entries of a page that are asked for (`_count`)."),
+      overlapSeconds: z
+        .number()
+        .min(0)
+        .max(86_400)
+        .default(60)
+        .describe(
+          "How far behind the last change each time begins, by the server's own clock: a change may become visible later than its time says.",
+        ),
       everySeconds: z.number().min(0.05).max(86_400).default(60).describe("Seconds between two times."),
       token: credential.optional().describe("File with its bearer token, in the folder `CONNECTOR_CREDENTIALS`."),
       client: z
@@ -175,3 +192,8 @@ export const profileSchema = z.strictObject({
 });
 
 export type Profile = z.output<typeof profileSchema>;
+
+/** Whether a version of the partner's resources is one fact, however often it comes. */
+export function versionsCountOnce({ versions, pull }: Profile): boolean {
+  return versions === undefined ? pull?.by === "changes" || pull?.by === "history" : versions === "once";
+}

@@ -33,7 +33,7 @@ const patient = (id: string, second: number) => ({
 
 async function pulling(pull: object, credentials = (name: string) => `token-of-${name}`) {
   const base = await server.listen({ port: 0, host: "127.0.0.1" });
-  const test = testDesk({ pull: { base, everySeconds: 0.05, types: ["Patient"], ...pull } });
+  const test = testDesk({ pull: { base, everySeconds: 0.05, overlapSeconds: 0, types: ["Patient"], ...pull } });
   const limits = { lineLimit: 1_000_000, pageLimit: 1_000_000, answerWithin: 200, pauses: [50, 300_000] as const };
   const start = () => {
     puller = startPulling(test.desk, { inbox, logger: pino({ level: "silent" }), credentials, ...limits });

@@ -4,7 +4,7 @@ import type { ReceivedUnit } from "../../engine/intake/connector.js";
 import { arrivalOf, type BundleEntry, type BundleHead, FullUrls, readEntry } from "./bundle.js";
 import { contextOf, type Desk, submitAll, type Told } from "./desk.js";
 import { child, text, typeOf } from "./element.js";
-import { acceptedOutcome } from "./outcome.js";
+import { nothingKeptOutcome } from "./outcome.js";
 import { type Problem, statusOf, verdictCodeOf } from "./problem.js";
 import { type ReadingContext, type ReadResource, readResource } from "./unit.js";
 
@@ -211,7 +211,7 @@ function within(place: string, entry: string): string {
 
 /** An entry's verdict in a response bundle. */
 export function responseEntry(verdict: Told | null, base: string): object {
-  const { status, outcome, name } = verdict ?? { status: 200, outcome: acceptedOutcome([]), name: undefined };
+  const { status, outcome, name } = verdict ?? { status: 200, outcome: nothingKeptOutcome, name: undefined };
   const words = status === 201 ? "201 Created" : status === 200 ? "200 OK" : String(status);
   const location = name !== undefined && status < 300 ? { location: `${base}/${name}` } : {};
   return { response: { status: words, ...location, outcome } };

@@ -55,6 +55,11 @@ const said = (units: readonly ReceivedUnit[] | undefined) =>
 
 const lines = (...resources: object[]) => `${resources.map((one) => JSON.stringify(one)).join("\n")}\n`;
 
+const deletedEncounter = {
+  request: { method: "DELETE", url: "Encounter/e1" },
+  response: { status: "204", lastModified: "2026-03-01T10:00:00Z" },
+};
+
 it.each<[string, string, string, string, string?]>([
   ["a resource sent to its place", "PUT", "/Patient/p1", JSON.stringify(patient("p1"))],
   ["a resource sent for the first time", "POST", "/Patient", JSON.stringify(patient("p1"))],
@@ -79,6 +84,16 @@ it.each<[string, string, string, string, string?]>([
     }),
   ],
   [
+    "a history with a deletion",
+    "POST",
+    "",
+    JSON.stringify({
+      resourceType: "Bundle",
+      type: "history",
+      entry: [entry("PUT", "p1"), deletedEncounter],
+    }),
+  ],
+  [
     "lines",
     "POST",
     "/Patient",
@@ -93,8 +108,8 @@ it.each<[string, string, string, string, string?]>([
 });
 
 it("does not make up what the journal doesn't have", async () => {
-  // A version that was deleted is no unit, so that its entry is not kept.
-  const gone = { fullUrl: "https://lake.example/Patient/p3", request: { method: "DELETE", url: "Patient/p3" } };
+  // An entry that only names a resource, as notifications have them, is no unit, so that it is not kept.
+  const gone = { fullUrl: "https://lake.example/Patient/p3", request: { method: "PUT", url: "Patient/p3" } };
   const history = { resourceType: "Bundle", type: "history", entry: [entry("PUT", "p1"), gone] };
   expect(await again(await journalled("POST", "", JSON.stringify(history)))).toBeUndefined();
   // Where a single resource was sent to is not kept when it is rejected.

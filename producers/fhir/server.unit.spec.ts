@@ -79,11 +79,15 @@ describe("resources over HTTP", () => {
     await vi.waitFor(() => expect(asked).toBe(1));
     expect((await call("POST", "", "")).status).toBe(200);
     await vi.waitFor(() => expect(asked).toBe(2));
-    // With ids only, as the backport of R5's subscriptions may have it: kept, and read where it is.
+    // With ids only, as the backport of R5's subscriptions may have it: what it is about is read where it is.
     const notified = bundle("history", [
       { request: { method: "PUT", url: "Patient/p1" }, response: { status: "200" } },
     ]);
-    expect((await call("POST", "", notified)).status).toBe(200);
+    const { status, body } = await call("POST", "", notified);
+    expect([status, body.entry[0].response.outcome.issue[0].details.text]).toEqual([
+      200,
+      "It holds no resource: nothing of it was kept.",
+    ]);
     await vi.waitFor(() => expect(asked).toBe(3));
     await theirs.close();
   });
@@ -93,7 +97,8 @@ describe("resources over HTTP", () => {
       { resource: patient("p1"), request: { method: "PUT", url: "Patient/p1" }, response: { status: "200" } },
     ];
     expect((await call("POST", "", bundle("history", entry))).status).toBe(200);
-    expect((await call("PUT", "/Patient/p2", patient("p2"))).status).toBe(200);
+    // A slash at the end is the same address.
+    expect((await call("PUT", "/Patient/p2/", patient("p2"))).status).toBe(200);
     expect(units().map(({ events }) => events.map(({ type }) => type))).toEqual([
       ["PatientUpdated"],
       ["PatientUpdated"],
@@ -127,6 +132,7 @@ describe("resources over HTTP", () => {
   it("are validated without being kept", async () => {
     const good = await call("POST", "/Patient/$validate", patient("p1"));
     expect([good.status, good.body.issue[0].severity]).toEqual([200, "information"]);
+    expect(good.body.issue[0].details.text).toContain("Nothing of it was kept");
     const parameter = [{ name: "resource", resource: patient("p1", { gender: "M" }) }];
     const bad = await call("POST", "/$validate", { resourceType: "Parameters", parameter });
     expect(bad.body.issue[0]).toMatchObject({

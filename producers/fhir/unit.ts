@@ -1,9 +1,10 @@
 import type { ReceivedUnit, Surrogate, UnitIdentity, Verdict } from "../../engine/intake/connector.js";
 import { permits } from "../../engine/reception/scopes.js";
 import { isResourceType } from "./definitions.js";
+import { type Deletion, translateDeletion } from "./deletion.js";
 import { child, type Element, isElement, text, typeOf } from "./element.js";
 import { type Problem, statusOf, tellable, verdictCodeOf } from "./problem.js";
-import type { Profile } from "./profile.js";
+import { type Profile, versionsCountOnce } from "./profile.js";
 import type { Meaning, Speaker } from "./speaker.js";
 import { translate } from "./translate.js";
 import { problemsOf } from "./validate.js";
@@ -37,6 +38,8 @@ export interface Arrival {
   readonly stored: boolean;
   /** What it is sent on condition of, where its sender says such a thing. */
   readonly condition?: Condition | undefined;
+  /** What it says is gone, instead of a resource. */
+  readonly deletion?: Deletion | undefined;
   readonly transport?: ReceivedUnit["transport"];
 }
 
@@ -62,6 +65,7 @@ export interface ReadResource {
 export function readResource(arrival: Arrival, context: ReadingContext): ReadResource {
   const { resource } = arrival;
   const early = arrival.problems ?? [];
+  if (arrival.deletion && early.length === 0) return readDeletion(arrival, arrival.deletion, context);
   if (!isElement(resource)) return assemble(arrival, context, early.length > 0 ? early : [atRoot("structure")]);
   try {
     return read(arrival, resource, early, context);
@@ -138,21 +142,58 @@ function sourceProblems(resource: Element, { sources }: Profile): readonly Probl
   return said === undefined || sources.includes(said) ? [] : [{ code: "forbidden", place }];
 }
 
+/** A deletion is a unit of its own: what the server no longer has. */
+function readDeletion(arrival: Arrival, deletion: Deletion, context: ReadingContext): ReadResource {
+  const { type, id, version } = deletion;
+  const { scopes } = context;
+  const forbidden = scopes !== undefined && !permits(scopes, type, "d");
+  const speaker: Speaker = { ...context, resource: {}, urls: context.urls ?? new Map() };
+  const content = Buffer.from(arrival.bytes).toString("utf8");
+  const about = { type, id, version, content, stored: true };
+  const problems: readonly Problem[] = forbidden ? [{ code: "forbidden", place: type }] : [];
+  return unitOf(arrival, context, about, problems, translateDeletion(deletion, speaker));
+}
+
 function assemble(
   arrival: Arrival,
-  { partner }: ReadingContext,
+  context: ReadingContext,
   problems: readonly Problem[],
   meaning: Meaning = { events: [], sealFor: [], flags: [] },
+): ReadResource {
+  const resource = isElement(arrival.resource) ? arrival.resource : undefined;
+  const about = {
+    type: resource && isResourceType(typeOf(resource)) ? typeOf(resource) : "FHIR",
+    id: text(resource, "id"),
+    version: text(child(resource, "meta"), "versionId"),
+    content: resource,
+    stored: arrival.stored,
+  };
+  return unitOf(arrival, context, about, problems, meaning);
+}
+
+/** What a unit is about: a version of a resource. */
+interface About {
+  readonly type: string;
+  readonly id: string | undefined;
+  readonly version: string | undefined;
+  /** White space apart; undefined when nothing could be read. */
+  readonly content: unknown;
+  readonly stored: boolean;
+}
+
+function unitOf(
+  arrival: Arrival,
+  { partner, profile }: ReadingContext,
+  about: About,
+  problems: readonly Problem[],
+  meaning: Meaning,
 ): ReadResource {
   const [first] = problems;
   const verdict: Verdict = first
     ? { accepted: false, code: verdictCodeOf(first.code), location: tellable(first.place) }
     : { accepted: true };
-  const resource = isElement(arrival.resource) ? arrival.resource : undefined;
-  const type = resource && isResourceType(typeOf(resource)) ? typeOf(resource) : "FHIR";
-  const id = text(resource, "id");
-  const version = text(child(resource, "meta"), "versionId");
-  const status = first ? statusOf(first.code) : arrival.stored ? 200 : 201;
+  const { type, id, version, content } = about;
+  const status = first ? statusOf(first.code) : about.stored ? 200 : 201;
   const unit: ReceivedUnit = {
     entry: "UNIT",
     partner,
@@ -166,14 +207,19 @@ function assemble(
     events: verdict.accepted ? meaning.events : [],
     // A version is told apart from the next by its number; without one an id says nothing about a resend.
     ...(id !== undefined && version !== undefined && { controlId: { scope: [partner, type, version], value: id } }),
-    ...(verdict.accepted && resource && { identity: identityOf(partner, type, id, resource) }),
+    ...(verdict.accepted && content !== undefined && { identity: identityOf(partner, about, profile) }),
     ...(arrival.transport && { transport: arrival.transport }),
   };
   return { unit, problems, status, name: id === undefined ? undefined : `${type}/${id}` };
 }
 
-/** White space apart, the same text of the same resource is the same; without an id it is the same for ever. */
-function identityOf(partner: string, type: string, id: string | undefined, resource: Element): UnitIdentity {
-  const parts = ["fhir", partner, type, id ?? "", JSON.stringify(resource)];
-  return id === undefined ? { rule: "EVERY", parts } : { rule: "LATEST", parts, resource: ["fhir", partner, type, id] };
+/**
+ * White space apart, the same text of the same resource is the same; without an id it is the same for ever, and so is a
+ * version where the profile says so, or the partner's histories are read.
+ */
+function identityOf(partner: string, { type, id, version, content }: About, profile: Profile): UnitIdentity {
+  const parts = ["fhir", partner, type, id ?? "", JSON.stringify(content)];
+  if (id === undefined) return { rule: "EVERY", parts };
+  if (version !== undefined && versionsCountOnce(profile)) return { rule: "EVERY", parts: [...parts, version] };
+  return { rule: "LATEST", parts, resource: ["fhir", partner, type, id] };
 }

@@ -25,8 +25,9 @@ const forms: Readonly<Record<string, RegExp>> = {
   canonical: /^\S+$/,
   base64Binary: /^[A-Za-z0-9+/\s]+={0,2}\s*$/,
 };
+/** What FHIR forbids, and half a character, which no text of ours could give back. */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: these are the ones FHIR forbids
-const control = /[\u0000-\u0008\u000b\u000c\u000e-\u001f]/;
+const control = /[\u0000-\u0008\u000b\u000c\u000e-\u001f]|\p{Surrogate}/u;
 
 /**
  * Checks a resource against its definition in FHIR R4.
@@ -199,5 +200,5 @@ function isPrimitive(type: string, value: unknown): boolean {
       return typeof value === "string" && isPlainMarkup(value);
   }
   if (typeof value !== "string" || value.trim() === "") return false;
-  return forms[type]?.test(value) ?? !control.test(value);
+  return (forms[type]?.test(value) ?? true) && !control.test(value);
 }

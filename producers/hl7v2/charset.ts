@@ -1,3 +1,5 @@
+import { decodeWindows1252 } from "../../engine/reception/windows-1252.js";
+
 /** How the bytes of a message become text. */
 interface Charset {
   /** HL7 table 0211. */
@@ -22,6 +24,7 @@ function decoder(label: string): Charset["decode"] {
 
 const utf8: Charset = { name: "UNICODE UTF-8", decode: decoder("utf-8") };
 const latin1: Charset = { name: "8859/1", decode: (raw) => raw };
+const windows1252: Charset = { name: "WINDOWS-1252", decode: decodeWindows1252 };
 
 /** Labels are those of the WHATWG encoding standard. */
 const others: Readonly<Record<string, string>> = {
@@ -42,10 +45,27 @@ const others: Readonly<Record<string, string>> = {
 };
 const found = new Map<string, Charset>();
 
-function charsetNamed(name: string): Charset | undefined {
+/** Spellings of senders that know a set by its name elsewhere (IANA, DICOM, Oracle). */
+const spellings: readonly (readonly [form: RegExp, name: string])[] = [
+  [/^(?:ISO[-_ ]?)?8859[-_/ ](\d{1,2})$/, "8859/$1"],
+  [/^(?:(?:ISO[-_ ])?LATIN[-_ ]?1|ISO[-_ ]IR[-_ ]?100)$/, "8859/1"],
+  [/^(?:(?:WINDOWS|WIN|CP)[-_ ]?1252|WE8MSWIN1252)$/, "WINDOWS-1252"],
+  [/^UNICODE[-_ ]UTF[-_ ]?8$/, "UNICODE UTF-8"],
+  [/^US[-_ ]ASCII$/, "ASCII"],
+];
+
+/** The name of a set as table 0211 has it, where that is known. */
+function tableName(name: string): string {
   const upper = name.toUpperCase();
+  for (const [form, meant] of spellings) if (form.test(upper)) return upper.replace(form, meant);
+  return upper;
+}
+
+function charsetNamed(name: string): Charset | undefined {
+  const upper = tableName(name);
   if (upper === "UNICODE UTF-8" || upper === "UTF-8" || upper === "UTF8" || upper === "UNICODE") return utf8;
   if (upper === "8859/1") return latin1;
+  if (upper === "WINDOWS-1252") return windows1252;
   // Seven bits are a part of UTF-8; senders that say ASCII and mean UTF-8 are many.
   if (upper === "ASCII" || upper === "ISO IR6") return utf8;
   const label = others[upper];
@@ -107,7 +127,7 @@ export function decodeSegments(
   if (ascii && charset?.name.startsWith("ISO IR") !== true) return { segments, charset: "ASCII", flags: [] };
   const decoded = decodeAll(segments, charset ?? utf8);
   if (decoded !== undefined) {
-    const flags = declared.toUpperCase() === "ASCII" ? ["CHARSET_MISMATCH"] : [];
+    const flags = tableName(declared) === "ASCII" ? ["CHARSET_MISMATCH"] : [];
     return { segments: decoded, charset: (charset ?? utf8).name, flags };
   }
   if (charset === undefined) return { segments, charset: latin1.name, flags: ["UNDECLARED_8BIT"] };

@@ -1,5 +1,5 @@
 import type { EventInputsTimePrecision } from "../../engine/intake/connector.js";
-import { instantInZone, utc } from "../../engine/intake/zone.js";
+import { instantInZone, utc, withinYears } from "../../engine/intake/zone.js";
 
 /** A time stamp as HL7 v2 writes it (data types TS and DTM): YYYY[MM[DD[HH[MM[SS[.S[S[S[S]]]]]]]]][+/-ZZZZ]. */
 export interface TimeStamp {
@@ -81,7 +81,7 @@ function precisionOf(
  */
 export function instantOf(stamp: TimeStamp, zone: string): number {
   const wall = utc(stamp.year, stamp.month, stamp.day) + stamp.clock;
-  return stamp.offset === undefined ? instantInZone(wall, zone) : wall - stamp.offset;
+  return stamp.offset === undefined ? instantInZone(wall, zone) : withinYears(wall - stamp.offset);
 }
 
 /** The date of a time stamp at the precision given: "YYYY", "YYYY-MM" or "YYYY-MM-DD". */

@@ -49,6 +49,13 @@ describe("time stamps", () => {
     expect(at("20240310023000", "America/New_York")).toBe("2024-03-10T07:00:00.000Z");
   });
 
+  it('of the first and last years stay within them, as senders write "never"', () => {
+    expect(at("99991231235959-0500")).toBe("9999-12-31T23:59:59.999Z");
+    expect(at("99991231235959", "America/New_York")).toBe("9999-12-31T23:59:59.999Z");
+    expect(at("00010101+1400")).toBe("0001-01-01T00:00:00.000Z");
+    expect(at("99991231235959")).toBe("9999-12-31T23:59:59.000Z");
+  });
+
   it("in the order they were written stay in that order", () => {
     const zone = fc.constantFrom(
       "America/New_York",

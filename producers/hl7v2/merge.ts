@@ -71,6 +71,7 @@ const typesDiffer = ({ retired, surviving }: Pair): boolean =>
 
 /** Triggers that put another identifier, maybe of another type, in the place of one. */
 const CHANGES_OF_ID = new Set(["A46", "A47"]);
+export const changesId = (message: Message): boolean => CHANGES_OF_ID.has(component(message.header, 9, 2));
 
 /** @returns undefined when nothing would change: the retired patient is the surviving one. */
 function pairUp(
@@ -87,8 +88,7 @@ function pairUp(
     .filter(({ retired, surviving: other }) => retired.id !== other.id);
   const first = all[0];
   if (first === undefined || first.retired.id === surviving[0]?.id) return undefined;
-  const mayDiffer = CHANGES_OF_ID.has(component(message.header, 9, 2));
-  const pairs = mayDiffer ? all : all.filter((pair) => !typesDiffer(pair));
+  const pairs = changesId(message) ? all : all.filter((pair) => !typesDiffer(pair));
   const held = !pairs.includes(first);
   return { pid, surviving, retired: all.map(({ retired }) => retired), pairs: held ? all : pairs, held };
 }

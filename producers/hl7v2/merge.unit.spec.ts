@@ -122,10 +122,98 @@ describe("a merge", () => {
   });
 
   it("that moves something else than a patient is none", () => {
-    for (const trigger of ["A43", "A45", "A35"]) {
+    for (const trigger of ["A45", "A35"]) {
       const events = eventsOf({ type: `ADT^${trigger}`, pv1: null, more: ["MRG|N2^^^NORTH^MR"] });
       expect(events.map(({ type }) => type)).toEqual(["PatientUpdated"]);
     }
+  });
+
+  it.each(["A46", "A47"])(
+    "by %s that changes another number than the record's own takes it from the record",
+    (trigger) => {
+      const change = (pid: string, mrg: string) =>
+        eventsOf({ ...merge(pid, mrg), type: `ADT^${trigger}` }).filter(
+          ({ type }) => type === "PatientIdentifiersLeft",
+        );
+      expect(change("N1^^^NORTH^MR~S2^^^USA^SS", "N1^^^NORTH^MR~S1^^^USA^SS")).toMatchObject([
+        {
+          subject: patient("NORTH", "MR", "N1"),
+          fields: { identifiers: [{ identifierId: patient("USA", "SS", "S1") }], toPatientId: null, reason: "CHANGED" },
+        },
+      ]);
+      expect(change("N1^^^NORTH^MR", "N2^^^NORTH^MR")).toEqual([]);
+    },
+  );
+});
+
+describe("a move of identifiers (A43)", () => {
+  const move = (pid: string, ...mrg: string[]): Sketch => ({
+    type: "ADT^A43",
+    pid: `1||${pid}`,
+    pv1: null,
+    more: mrg.map((fields) => `MRG|${fields}`),
+  });
+  const left = (sketch: Sketch) => eventsOf(sketch).filter(({ type }) => type !== "PatientUpdated");
+
+  it("tells the record that they come to, and the one that they leave", () => {
+    const unit = unitOf(move("N1^^^NORTH^MR~S1^^^USA^SS", "N2^^^NORTH^MR~S1^^^USA^SS"));
+    const [to, from] = [patient("NORTH", "MR", "N1"), patient("NORTH", "MR", "N2")];
+    expect(unit).toMatchObject({ verdict: { accepted: true }, flags: [], sealFor: [to, from] });
+    expect(unit.events).toMatchObject([
+      { type: "PatientUpdated", subject: to },
+      {
+        type: "PatientIdentifiersLeft",
+        subject: from,
+        fields: {
+          identifiers: [{ identifierId: patient("USA", "SS", "S1"), authority: "USA", type: "SS" }],
+          toPatientId: to,
+          reason: "MOVED",
+        },
+      },
+    ]);
+  });
+
+  it("of a record's own number takes from that record what only MRG-1 has", () => {
+    const own = patient("NORTH", "MR", "N1");
+    expect(left(move("E2^^^MPI^PI~N1^^^NORTH^MR", "E1^^^MPI^PI~N1^^^NORTH^MR"))).toMatchObject([
+      { subject: own, fields: { identifiers: [{ identifierId: patient("MPI", "PI", "E1") }], toPatientId: null } },
+    ]);
+  });
+
+  it("of a record number that was merged undoes the merge into the record that it leaves", () => {
+    const [moved, from] = [patient("NORTH", "MR", "N3"), patient("NORTH", "MR", "N2")];
+    expect(left(move("N1^^^NORTH^MR~N3^^^NORTH^MR", "N2^^^NORTH^MR~N3^^^NORTH^MR"))).toMatchObject([
+      { type: "PatientIdentifiersLeft", subject: from, fields: { identifiers: [{ identifierId: moved }] } },
+      { type: "PatientsUnmerged", subject: moved, fields: { otherPatientId: from } },
+      { type: "PatientsUnmerged", subject: from, fields: { otherPatientId: moved } },
+    ]);
+  });
+
+  it("of several records tells each, every MRG with the PID before it", () => {
+    const [first, second] = ["S1^^^USA^SS", "S4^^^USA^SS"];
+    const sketch = move(`N1^^^NORTH^MR~${first}`, `N2^^^NORTH^MR~${first}`);
+    const more = [...(sketch.more ?? []), `PID|2||N3^^^NORTH^MR~${second}`, `MRG|N4^^^NORTH^MR~${second}`];
+    const events = eventsOf({ ...sketch, more });
+    expect(events.map(({ type, subject }) => [type, subject])).toEqual([
+      ["PatientUpdated", patient("NORTH", "MR", "N1")],
+      ["PatientIdentifiersLeft", patient("NORTH", "MR", "N2")],
+      ["PatientUpdated", patient("NORTH", "MR", "N3")],
+      ["PatientIdentifiersLeft", patient("NORTH", "MR", "N4")],
+    ]);
+  });
+
+  it.each([
+    ["no record that they leave", "S1^^^USA^SS"],
+    ["nothing that both have", "N2^^^NORTH^MR"],
+    ["nothing", ""],
+  ])("that names %s in MRG-1 takes nothing from anybody, and is flagged", (_what, mrg) => {
+    const unit = unitOf(move("N1^^^NORTH^MR~S1^^^USA^SS", mrg));
+    expect(unit).toMatchObject({ verdict: { accepted: true }, flags: ["MOVE_UNCLEAR"] });
+    expect(unit.events.map(({ type }) => type)).toEqual(["PatientUpdated"]);
+  });
+
+  it("without MRG is refused", () => {
+    expect(unitOf(move("N1^^^NORTH^MR||Doe")).verdict).toEqual({ accepted: false, code: "100", location: "MRG" });
   });
 });
 

@@ -53,7 +53,7 @@ export const messageTypes: ReadonlySet<string> = new Set(
 export const mergeTriggers: ReadonlySet<string> = new Set(["A18", "A30", "A34", "A36", "A39", "A40", "A46", "A47"]);
 
 /** Triggers that mean nothing without an MRG segment. */
-export const mergeSegmentTriggers: ReadonlySet<string> = new Set([...mergeTriggers, "A35", "A41", "A42", "A45"]);
+export const mergeSegmentTriggers: ReadonlySet<string> = new Set([...mergeTriggers, "A35", "A41", "A42", "A43", "A45"]);
 
 /** Message types that are about a patient, so that PID is required. */
 export const patientMessageTypes: ReadonlySet<string> = new Set(["ADT", "DFT", "BAR", "MDM"]);

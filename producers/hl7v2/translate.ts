@@ -1,5 +1,6 @@
 import type { EventDraft } from "../../engine/intake/connector.js";
 import { chargeProblems, claimEvents } from "./charges.js";
+import { changedIdentifiers, moveAwayEvents, readIdentifierMoves } from "./identifier-moves.js";
 import {
   identifiersOf,
   ownFirst,
@@ -9,7 +10,7 @@ import {
   visitOf,
 } from "./identify.js";
 import { linkEvents, type NamedPatient, patientsNamed } from "./link.js";
-import { isMerge, mergeEvents, readMerges } from "./merge.js";
+import { changesId, isMerge, mergeEvents, readMerges } from "./merge.js";
 import { component, type Message, segmentNamed } from "./message.js";
 import { moveEvents } from "./move.js";
 import { patientEvent } from "./patient.js";
@@ -27,7 +28,7 @@ export interface Meaning {
 }
 
 /** Triggers whose messages are about more than one patient without a merge. */
-const SEVERAL_PATIENTS = new Set(["A17", "A24", "A37"]);
+const SEVERAL_PATIENTS = new Set(["A17", "A24", "A37", "A43"]);
 
 /**
  * Translates a message into events: the patient's, those of its merges, the visit's. A message without PID-3 or PV1-19
@@ -46,12 +47,13 @@ export function interpret(message: Message, speaker: Speaker, receivedAt: number
   ];
   const notes = [...flags, ...warnings(message, identifiers)];
   const trigger = component(message.header, 9, 2);
-  const changesId = ["A46", "A47"].includes(trigger);
-  if (merges && changesId) notes.push("CHANGE_OF_ID");
+  if (merges && changesId(message)) notes.push("CHANGE_OF_ID");
   for (const { reason } of problems) notes.push(reason);
 
   const time = eventTime(message, speaker.profile.timezone, receivedAt);
   const named = patientsNamed(message, speaker);
+  const moves = readIdentifierMoves(message, speaker);
+  if (moves.some(({ leaves }) => leaves === undefined)) notes.push("MOVE_UNCLEAR");
   if (merges?.merges.some(({ held }) => held)) notes.push("MERGE_HELD");
   if (named.length > 1 && !merges && !SEVERAL_PATIENTS.has(trigger)) notes.push("FURTHER_PATIENTS");
   const events: EventDraft[] = [];
@@ -66,7 +68,13 @@ export function interpret(message: Message, speaker: Speaker, receivedAt: number
     if (surviving === undefined || retired === undefined) continue;
     if (merge.pid !== pid) events.push(patientEvent(message, merge.pid, merge.surviving, speaker, time, notes));
     events.push(...mergeEvents(merge, speaker, time, notes));
+    events.push(...changedIdentifiers(message, merge, speaker, time, notes));
     patients.add(surviving.id).add(retired.id);
+  }
+  for (const move of moves) {
+    if (move.pid !== pid && move.now.length > 0)
+      events.push(patientEvent(message, move.pid, move.now, speaker, time, notes));
+    events.push(...moveAwayEvents(move, speaker, time, notes));
   }
   events.push(...linkEvents(message, named, speaker, time, notes));
   const visit = visitOf(message, pv1, speaker);
@@ -108,8 +116,8 @@ function swappedWith(
   return events;
 }
 
-/** Triggers that are about accounts and alternate numbers, of which nothing is made. */
-const ACCOUNTS = new Set(["A35", "A41", "A43", "A44", "A49", "A51", "A60"]);
+/** Triggers that are about accounts and alternate visit numbers, of which nothing is made. */
+const ACCOUNTS = new Set(["A35", "A41", "A44", "A49", "A51", "A60"]);
 
 /** What of a message is kept in the journal and makes no event: a flag, so that it is counted. */
 function keptOnly(message: Message, isClaim: boolean): string[] {

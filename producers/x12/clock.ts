@@ -1,4 +1,4 @@
-import { instantInZone } from "../../engine/intake/zone.js";
+import { instantInZone, utc } from "../../engine/intake/zone.js";
 import { readDate } from "./element.js";
 
 export interface Instant {
@@ -16,19 +16,13 @@ export function instantOf(date: string | undefined, time: string | undefined, zo
   const day = readDate(date);
   if (!day) return null;
   const clock = time !== undefined && /^\d{4,8}$/.test(time) ? time : "";
-  const wall = Date.UTC(
-    Number(day.slice(0, 4)),
-    Number(day.slice(5, 7)) - 1,
-    Number(day.slice(8, 10)),
-    Number(clock.slice(0, 2) || "0"),
-    Number(clock.slice(2, 4) || "0"),
-    Number(clock.slice(4, 6) || "0"),
-  );
+  const at = (from: number) => Number(clock.slice(from, from + 2) || "0");
+  const wall = startOfDay(day) + ((at(0) * 60 + at(2)) * 60 + at(4)) * 1000;
   const precision = clock === "" ? "DAY" : clock.length >= 6 ? "SECOND" : "MINUTE";
   return { time: instantInZone(wall, zone), precision };
 }
 
 /** Start of a day (`YYYY-MM-DD`) in UTC, epoch milliseconds. */
 export function startOfDay(day: string): number {
-  return Date.UTC(Number(day.slice(0, 4)), Number(day.slice(5, 7)) - 1, Number(day.slice(8, 10)));
+  return utc(Number(day.slice(0, 4)), Number(day.slice(5, 7)), Number(day.slice(8, 10)));
 }

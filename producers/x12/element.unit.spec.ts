@@ -58,6 +58,8 @@ describe("dates and times", () => {
   });
 
   it("reads a clock time in the sender's zone", () => {
+    expect(instantOf("99991231", "2359", "America/New_York")!.time).toBe(Date.parse("9999-12-31T23:59:59.999Z"));
+    expect(instantOf("00500101", undefined, "UTC")!.time).toBe(Date.parse("0050-01-01T00:00:00Z"));
     expect(instantOf("20260301", "1430", "UTC")).toEqual({ time: Date.UTC(2026, 2, 1, 14, 30), precision: "MINUTE" });
     expect(instantOf("20260301", "1430", "America/New_York")!.time).toBe(Date.UTC(2026, 2, 1, 19, 30));
     expect(instantOf("20260701", "143059", "America/New_York")).toEqual({

@@ -188,6 +188,9 @@ export class SetCheck {
   }
 }
 
+/** Beyond any element that names something (the standard has at most 80), and below what an index holds. */
+const longestText = 500;
+
 function isName(segment: Segment): boolean {
   return segment.id === "NM1" || segment.id === "N1";
 }
@@ -199,7 +202,8 @@ function elementError(segment: Segment, rule: ElementRule): ElementError[] | nul
   const fault = (code: string): ElementError[] => [{ at, component: null, code }];
   switch (rule.type) {
     case "text":
-      return rule.required && value.trim() === "" ? fault("1") : null;
+      if (rule.required && value.trim() === "") return fault("1");
+      return value.length > longestText ? fault("5") : null;
     case "number":
       return /^-?\d+$/.test(value) ? null : fault("6");
     case "decimal":

@@ -99,6 +99,8 @@ const ISA_LENGTH = 106;
 const ISA_SEPARATORS = [3, 6, 17, 20, 31, 34, 50, 53, 69, 76, 81, 83, 89, 99, 101, 103];
 const CR = 13;
 const LF = 10;
+/** Blank, tab, NUL (records of a fixed length), and the mark at the end of a file (Control-Z) of older systems. */
+const FILLERS: ReadonlySet<number> = new Set([32, 9, 0, 26]);
 const BYTE_ORDER_MARK = [0xef, 0xbb, 0xbf];
 const NO_BYTES = Buffer.alloc(0);
 
@@ -259,9 +261,9 @@ export class Tokenizer {
         at += 3;
       }
     }
-    // Between interchanges blanks are harmless too; inside one they may be content.
-    const blanks = this.#delimiters === null;
-    while (at < bytes.length && (bytes[at] === CR || bytes[at] === LF || (blanks && bytes[at] === 32))) at += 1;
+    // Between interchanges what fills up a block or ends a file is harmless too; inside one it may be content.
+    const between = this.#delimiters === null;
+    while (at < bytes.length && (bytes[at] === CR || bytes[at] === LF || (between && FILLERS.has(bytes[at]!)))) at += 1;
     return at;
   }
 

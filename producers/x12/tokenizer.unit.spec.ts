@@ -98,6 +98,14 @@ describe("the tokenizer", () => {
     expect(garbage.tokenizer.problem).toEqual({ code: "NOT_AN_INTERCHANGE", offset: plain.length });
   });
 
+  it("takes what fills up a block or ends a file for no noise", () => {
+    for (const filler of ["\u001a", "\0".repeat(200), "\r\n \t\r\n"]) {
+      const { tokens, tokenizer } = read(Buffer.concat([plain, Buffer.from(filler)]), [plain.length + 1]);
+      expect(tokenizer.problem).toBeNull();
+      expect(tokens.at(-1)?.kind).toBe("blank");
+    }
+  });
+
   it("keeps no segment longer than allowed", () => {
     const endless = Buffer.concat([plain.subarray(0, 106), Buffer.alloc(5000, "A")]);
     const { tokens, tokenizer } = read(endless, [500, 1000, 3000], 1024);

@@ -23,6 +23,7 @@ import { openedText } from "../opened.js";
 import { demographicsOf } from "./demographics.js";
 import { heldMergesOf } from "./held-merges.js";
 import { identifierSurvivorsOf } from "./identifier-survivors.js";
+import { identifierTables, identify, keepUnnamed, leave, type Named } from "./identifiers.js";
 import { chainEnds, type MergeState, standingMerge, stillStands, withMerge } from "./merge-state.js";
 import { mostPatientsLinked, personsOf } from "./persons.js";
 
@@ -59,19 +60,7 @@ const tables = {
       sealed_clocks: hidden(restricted(json("When each restricted attribute was last told."))),
     },
   }),
-  patient_identifiers: table({
-    key: ["patient_id", "identifier_id"],
-    comment: "Identifiers of patients.",
-    columns: {
-      patient_id: uuid("The patient."),
-      identifier_id: uuid("Surrogate id of authority, type and value: equal where these are equal."),
-      authority: text("Assigning authority."),
-      type: text("Identifier type code (HL7 table 0203)."),
-      strong: boolean("Whether it links patient records to one person, as the partner's profile decided."),
-      source: oneOf(["pid", "mrg"], "pid: a message gave it as the patient's; mrg: only known from a merge."),
-      value: restricted(text("The identifier itself.")),
-    },
-  }),
+  ...identifierTables,
   identifier_merges: table({
     key: ["patient_id", "old_identifier_id", "new_identifier_id"],
     hidden: true,
@@ -116,14 +105,20 @@ const tables = {
 
 type PatientContext = FoldContext<
   typeof tables,
-  "PatientRegistered" | "PatientUpdated" | "PatientsMerged" | "PatientsUnmerged" | "PatientsLinked" | "PatientMergeHeld"
+  | "PatientRegistered"
+  | "PatientUpdated"
+  | "PatientsMerged"
+  | "PatientsUnmerged"
+  | "PatientsLinked"
+  | "PatientMergeHeld"
+  | "PatientIdentifiersLeft"
 >;
 type Clocks = Readonly<Record<string, Clock | undefined>>;
-type IdentifierFact = PatientContext["event"] extends infer Event
-  ? Event extends { readonly identifiers: readonly (infer Identifier)[] }
-    ? Identifier
-    : never
-  : never;
+/** When the record was last named, where nothing in this event moves it. */
+function namedBy(row: Row | undefined): Named {
+  const named = (row?.clocks as unknown as Clocks | undefined)?.named;
+  return { before: named, now: named };
+}
 
 /** What every fact about a patient tells, for a row that may be new. */
 function seen({ event, position, tables: rows }: PatientContext): Row {
@@ -135,27 +130,6 @@ function seen({ event, position, tables: rows }: PatientContext): Row {
     partners: partners.includes(event.meta.source) ? partners : [...partners, event.meta.source].sort(),
     first_seen_at: Math.min(first ?? position.recordedAt, position.recordedAt),
   };
-}
-
-/**
- * Adds an identifier, or what is now known of it. Nothing here depends on order: strong once is strong, `pid` stands
- * over `mrg`, and equal ids have equal values. So a message that repeats its identifiers changes no row.
- */
-function identify(
-  { tables: rows }: PatientContext,
-  { identifierId, authority, type, strong }: IdentifierFact,
-  source: "pid" | "mrg",
-  value: string | undefined,
-): void {
-  const row = rows.patient_identifiers.get({ identifier_id: identifierId });
-  rows.patient_identifiers.put({
-    identifier_id: identifierId,
-    authority,
-    type,
-    strong: strong || row?.strong === true,
-    source: row?.source === "pid" ? "pid" : source,
-    value: row?.value ?? openedText(value),
-  });
 }
 
 const mergesOf = (row: Row): MergeState => row.merges as unknown as MergeState;
@@ -175,11 +149,15 @@ function tell(context: FoldContext<typeof tables, "PatientRegistered" | "Patient
   const told: Row = { ...row, ...demographicsOf(context, row) };
   const at = clockOf(context);
   const clocks = told.clocks as unknown as Clocks;
-  const named = isLatest(at, clocks.named) ? { ...clocks, named: at } : clocks;
+  const isNewest = isLatest(at, clocks.named);
+  const named = { before: clocks.named, now: isNewest ? at : clocks.named };
   // Who is told of again after an erasure is known again, under a new key.
-  rows.patients.put(afterMerges({ ...told, status: "active", clocks: named as unknown as JsonValue }));
+  rows.patients.put(
+    afterMerges({ ...told, status: "active", clocks: { ...clocks, named: named.now } as unknown as JsonValue }),
+  );
+  if (isNewest) keepUnnamed(rows, event.identifiers, named);
   for (const [index, identifier] of event.identifiers.entries()) {
-    identify(context, identifier, "pid", sealed?.identifierValues?.[index]);
+    identify(rows, identifier, "pid", sealed?.identifierValues?.[index], at, named);
   }
 }
 
@@ -187,14 +165,15 @@ function merge(context: FoldContext<typeof tables, "PatientsMerged">): undefined
   const { event, sealed, tables: rows } = context;
   const at = clockOf(context);
   const row = seen(context);
+  const named = namedBy(row);
   const retires = event.role === "RETIRED" && event.retiredPatientId !== event.survivingPatientId;
   const merges = retires ? withMerge(mergesOf(row), event.survivingPatientId, at, true) : mergesOf(row);
   rows.patients.put(afterMerges({ ...row, merges: merges as unknown as JsonValue }));
   for (const [index, { retired, surviving }] of event.merges.entries()) {
     const value = sealed?.values?.[index];
-    if (event.role === "SURVIVING") identify(context, surviving, "mrg", value);
+    if (event.role === "SURVIVING") identify(rows, surviving, "mrg", value, at, named);
     if (event.role !== "RETIRED") continue;
-    identify(context, retired, "mrg", value);
+    identify(rows, retired, "mrg", value, at, named);
     const key = { old_identifier_id: retired.identifierId, new_identifier_id: surviving.identifierId };
     const before = rows.identifier_merges.get(key);
     const stands = isLatest(at, before?.at as unknown as Clock | undefined);
@@ -254,16 +233,28 @@ function hold(context: FoldContext<typeof tables, "PatientMergeHeld">): undefine
   rows.merge_holds.put({ ...key, reason, at: at as unknown as JsonValue });
 }
 
-/** The engine empties what is restricted, here as in every projection. */
-function erase({ position, tables: rows }: FoldContext<typeof tables, "PatientErased">): undefined {
-  const row = rows.patients.get() ?? { clocks: {}, merges: {}, partners: [], first_seen_at: position.recordedAt };
-  rows.patients.put({ ...row, status: "erased" });
+function lose(context: FoldContext<typeof tables, "PatientIdentifiersLeft">): undefined {
+  const { event, tables: rows } = context;
+  const row = seen(context);
+  rows.patients.put(row);
+  const reason = event.reason === "MOVED" ? "moved" : event.reason === "CHANGED" ? "changed" : "unknown";
+  const left = { at: clockOf(context), to: event.toPatientId, reason } as const;
+  for (const identifier of event.identifiers) leave(rows, identifier, left, namedBy(row).now);
+}
+
+/**
+ * The engine empties what is restricted, here as in every projection. Whom only visits or claims name has no row, and an
+ * erasure is no fact that makes one: no partner told of this patient.
+ */
+function erase({ tables: rows }: FoldContext<typeof tables, "PatientErased">): undefined {
+  const row = rows.patients.get();
+  if (row) rows.patients.put({ ...row, status: "erased" });
   return undefined;
 }
 
 export default projection({
   name: "patients",
-  version: 3,
+  version: 4,
   tables,
   fold: {
     PatientRegistered: tell,
@@ -276,6 +267,7 @@ export default projection({
       return undefined;
     },
     PatientMergeHeld: hold,
+    PatientIdentifiersLeft: lose,
     PatientErased: erase,
   },
   derived: {

@@ -55,6 +55,19 @@ const held = (time: number, retired: string, survivingPatientId: string): Given 
     time,
     fields: { facility: "NORTH", survivingPatientId, reason: "TYPES_DIFFER" },
   }) as Given;
+/** Identifiers that left a record. */
+const left = (time: number, key: string, numbers: readonly number[], toPatientId: string | null = null): Given =>
+  ({
+    type: "PatientIdentifiersLeft",
+    key,
+    time,
+    fields: {
+      facility: "NORTH",
+      identifiers: numbers.map((number) => identifier(number)),
+      toPatientId,
+      reason: toPatientId === null ? "CHANGED" : "MOVED",
+    },
+  }) as Given;
 
 const fold = (...events: readonly Given[]) => foldAll(patients, recorded(events));
 const rowOf = (...events: readonly Given[]) => fold(...events).patients?.[0];
@@ -97,6 +110,8 @@ describe("a patient", () => {
         strong: true,
         source: "pid",
         value: "N000001",
+        // The second message names no identifier, so when the first did is kept.
+        told_at: [10, 0, 1, 0],
       },
     ]);
     expect(tables.persons).toEqual([{ person_id: ann, patient_ids: [ann] }]);
@@ -246,6 +261,41 @@ describe("a link", () => {
   });
 });
 
+describe("identifiers that leave a record", () => {
+  const given = (key: string, time: number, ...numbers: number[]) =>
+    told(
+      key,
+      time,
+      { identifiers: numbers.map((number) => identifier(number, true)) },
+      { identifierValues: numbers.map((number) => `N${number}`) },
+    );
+  const has = (key: string, ...events: readonly Given[]) =>
+    fold(...events)
+      .patient_identifiers?.filter(({ patient_id }) => patient_id === key)
+      .map(({ value }) => value);
+
+  it("are the other record's alone, and link the two no longer", () => {
+    const before = [given(ann, 10, 1, 9), given(bob, 11, 2), given(eve, 12, 3, 9)];
+    expect(fold(...before).persons).toHaveLength(2);
+    const moved = [...before, given(bob, 20, 2, 9), left(20, ann, [9], bob)];
+    expect(has(ann, ...moved)).toEqual(["N1"]);
+    expect(has(bob, ...moved)).toEqual(["N2", "N9"]);
+    expect(fold(...moved).persons).toEqual([
+      { person_id: ann, patient_ids: [ann] },
+      { person_id: bob, patient_ids: [bob, eve] },
+    ]);
+  });
+
+  it("stay away when an older message that names them comes late, and come back with a newer one", () => {
+    const events = [given(ann, 10, 1, 9), left(20, ann, [9], bob)];
+    expect(has(ann, ...events, given(ann, 15, 1, 9))).toEqual(["N1"]);
+    expect(has(ann, ...events, given(ann, 30, 1, 9))).toEqual(["N1", "N9"]);
+    // Named again at 30, although the record's latest message is of 40 and doesn't name it.
+    expect(has(ann, given(ann, 30, 1, 9), given(ann, 40, 1), left(20, ann, [9], bob))).toEqual(["N1", "N9"]);
+    expect(has(ann, given(ann, 10, 1, 9), given(ann, 40, 1), left(20, ann, [9], bob))).toEqual(["N1"]);
+  });
+});
+
 const someone = fc.constantFrom(ann, bob, eve);
 const anyTold = fc
   .record({
@@ -256,18 +306,21 @@ const anyTold = fc
     cleared: fc.subarray(["sex", "deceased", "familyName", "telecom"]),
     name: fc.constantFrom("Lind", "Berg", null),
     source: fc.constantFrom("north", "lab"),
-    number: fc.nat(3),
+    numbers: fc.uniqueArray(fc.nat(3), { maxLength: 2 }),
     strong: fc.boolean(),
   })
-  .map(({ key, time, name, source, number, strong, ...fields }) => [
+  .map(({ key, time, name, source, numbers, strong, ...fields }) => [
     told(
       key,
       time,
-      { ...fields, identifiers: [identifier(number, strong)] },
-      { familyName: name, identifierValues: [`N${number}`] },
+      { ...fields, identifiers: numbers.map((number) => identifier(number, strong)) },
+      { familyName: name, identifierValues: numbers.map((number) => `N${number}`) },
       source,
     ),
   ]);
+const anyLeft = fc
+  .tuple(fc.nat(3), someone, fc.uniqueArray(fc.nat(3), { minLength: 1, maxLength: 2 }), fc.option(someone))
+  .map(([time, key, numbers, to]) => [left(time, key, numbers, to)]);
 const anyMerge = fc
   .tuple(fc.nat(3), someone, someone, fc.nat(3), fc.nat(3))
   .map(([time, retired, surviving, one, other]) => merged(time, retired, surviving, one, other));
@@ -279,7 +332,7 @@ const anyOther = fc
       : both(type as "PatientsUnmerged" | "PatientsLinked", time, one, other),
   );
 const anyEvents = fc
-  .array(fc.oneof(anyTold, anyMerge, anyOther), { minLength: 1, maxLength: 8 })
+  .array(fc.oneof(anyTold, anyTold, anyMerge, anyOther, anyLeft), { minLength: 1, maxLength: 8 })
   .map((given) => given.flat());
 
 describe("any events of patients", () => {

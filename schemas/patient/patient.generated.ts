@@ -116,6 +116,39 @@ export interface PatientErasedInput {
 
 }
 
+/** Why an identifier is no longer a patient's. */
+export type IdentifierLeaveReason = "UNKNOWN" | "MOVED" | "CHANGED";
+
+/** Identifiers are no longer this patient's: they were moved to another record (A43), or others took their place (A46, A47). Sent on the key of the record that they left. */
+export interface PatientIdentifiersLeft {
+  /** Where the event comes from and when it happened. */
+  readonly meta: EventMeta;
+  /** Sending facility. */
+  readonly facility: string;
+  /** The identifiers that left; their values came with the messages that gave them. */
+  readonly identifiers: readonly Identifier[];
+  /** The record that has them now; null when none has, or the record itself was moved. */
+  readonly toPatientId: string | null;
+  /** Why. */
+  readonly reason: IdentifierLeaveReason;
+  /** What was unusual about the source, as stable upper-case codes. */
+  readonly flags: readonly string[];
+}
+
+/** Input form of {@link PatientIdentifiersLeft}: fields with a default may be left out. */
+export interface PatientIdentifiersLeftInput {
+  /** Sending facility. */
+  readonly facility: string;
+  /** The identifiers that left; their values came with the messages that gave them. */
+  readonly identifiers?: readonly IdentifierInput[] | undefined;
+  /** The record that has them now; null when none has, or the record itself was moved. */
+  readonly toPatientId?: string | null | undefined;
+  /** Why. */
+  readonly reason?: IdentifierLeaveReason | undefined;
+  /** What was unusual about the source, as stable upper-case codes. */
+  readonly flags?: readonly string[] | undefined;
+}
+
 /** Why a merge is not carried out. */
 export type MergeHoldReason = "UNKNOWN" | "TYPES_DIFFER";
 

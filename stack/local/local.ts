@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { database } from "../configuration.js";
-import { ensureSecrets, readSecret } from "../secrets.js";
+import { ensureSecrets, keepDatabaseUrl, readSecret } from "../secrets.js";
 import { type ServiceName, type StackReport, type StackServices, serviceNames } from "../services.js";
 import type { StackState } from "../state.js";
 import { findJava } from "./java.js";
@@ -15,11 +15,13 @@ import { ensureSoftware } from "./software.js";
 export function localServices(home: string, state: StackState): StackServices {
   const { secretFile, kekFile, notaryKeyFile, databasePasswordFile } = ensureSecrets(home);
   const { kafka, registry, postgres } = state.ports;
+  const databaseUrl = `postgres://${database.user}:${readSecret(databasePasswordFile)}@127.0.0.1:${postgres}/${database.name}`;
   return {
     mode: "local",
     kafkaBrokers: `127.0.0.1:${kafka}`,
     registryUrl: `http://127.0.0.1:${registry}/apis/ccompat/v7`,
-    databaseUrl: `postgres://${database.user}:${readSecret(databasePasswordFile)}@127.0.0.1:${postgres}/${database.name}`,
+    databaseUrl,
+    databaseUrlFile: keepDatabaseUrl(home, databaseUrl),
     secretFile,
     kekFile,
     notaryKeyFile,

@@ -1,6 +1,5 @@
-import { execFileSync } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { existsSync, mkdirSync, mkdtempSync, rmSync, statfsSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
@@ -11,6 +10,7 @@ import { type LocalService, pidOf, startService, stopService } from "../../stack
 import { ensureSoftware } from "../../stack/local/software.js";
 import { freePorts } from "../../stack/ports.js";
 import { signal } from "../../stack/processes.js";
+import { SmallDisk } from "../brokers/small-disk.js";
 
 const javaOptions = ["-Xms96m", "-Xmx384m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xshare:auto"];
 const diskMegabytes = 1_500;
@@ -24,14 +24,14 @@ export class LoneBroker {
   readonly folder: string;
   readonly #service: LocalService;
   readonly #proxy: TcpProxy;
-  readonly #ballast: string | undefined;
+  readonly #disk: SmallDisk | undefined;
   #frozen: number | undefined;
 
-  private constructor(folder: string, service: LocalService, proxy: TcpProxy, ballast: string | undefined) {
+  private constructor(folder: string, service: LocalService, proxy: TcpProxy, disk: SmallDisk | undefined) {
     this.folder = folder;
     this.#service = service;
     this.#proxy = proxy;
-    this.#ballast = ballast;
+    this.#disk = disk;
   }
 
   /** @param reply what becomes of each piece of what it says. */
@@ -39,9 +39,7 @@ export class LoneBroker {
     const java = await findJava(environment);
     const { kafka: software } = await ensureSoftware(environment.TRIBUTARY_CACHE ?? "", environment, silent);
     const folder = mkdtempSync(join(tmpdir(), "tributary-broker-"));
-    const data = join(folder, "data");
-    mkdirSync(data);
-    const ballast = mountSmallDisk(data) ? join(data, "ballast") : undefined;
+    const disk = SmallDisk.mount(join(folder, "data"), diskMegabytes);
     const ports = await freePorts();
     const proxy = await startTcpProxy({ host: "127.0.0.1", port: ports.kafka, framing: unframed, reply });
     const voters = `1@127.0.0.1:${ports.controller}`;
@@ -49,7 +47,7 @@ export class LoneBroker {
     const node = { id: 1, voters, properties, javaOptions, advertisedPort: proxy.port };
     const clusterId = randomBytes(16).toString("base64url");
     const service = kafkaService(folder, software, java, { ports, clusterId }, environment, node);
-    const broker = new LoneBroker(folder, service, proxy, ballast);
+    const broker = new LoneBroker(folder, service, proxy, disk);
     try {
       await broker.begin();
     } catch (error) {
@@ -66,7 +64,7 @@ export class LoneBroker {
 
   /** Whether its disk can be filled: this machine lets us mount one. */
   get hasOwnDisk(): boolean {
-    return this.#ballast !== undefined;
+    return this.#disk !== undefined;
   }
 
   /** Starts it, or starts it again; resolves when it answers. */
@@ -93,19 +91,12 @@ export class LoneBroker {
 
   /** Takes all that is free of its disk. */
   fillDisk(): void {
-    if (this.#ballast === undefined) throw new Error("The broker has no disk of its own.");
-    const block = Buffer.alloc(1_048_576);
-    const { bavail, bsize } = statfsSync(join(this.folder, "data"));
-    try {
-      for (let left = bavail * bsize; left > -block.length; left -= block.length)
-        writeFileSync(this.#ballast, block, { flag: "a" });
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== "ENOSPC") throw error;
-    }
+    if (this.#disk === undefined) throw new Error("The broker has no disk of its own.");
+    this.#disk.fill();
   }
 
   freeDisk(): void {
-    if (this.#ballast !== undefined) rmSync(this.#ballast, { force: true });
+    this.#disk?.free();
   }
 
   async isRunning(): Promise<boolean> {
@@ -117,22 +108,11 @@ export class LoneBroker {
     await this.kill();
     await stopService(this.folder, this.#service, silent).catch(() => undefined);
     await this.#proxy.close();
-    if (this.#ballast !== undefined) execFileSync("umount", ["-l", join(this.folder, "data")]);
+    this.#disk?.unmount();
     rmSync(this.folder, { recursive: true, force: true });
   }
 
   #pid(): Promise<number | undefined> {
     return pidOf(this.folder, "kafka");
-  }
-}
-
-/** @returns false where this user may not mount one: the disk is then the machine's, and never full. */
-function mountSmallDisk(path: string): boolean {
-  if (!existsSync("/bin/mount") && !existsSync("/usr/bin/mount")) return false;
-  try {
-    execFileSync("mount", ["-t", "tmpfs", "-o", `size=${diskMegabytes}m`, "tmpfs", path], { stdio: "ignore" });
-    return true;
-  } catch {
-    return false;
   }
 }

@@ -9,6 +9,7 @@ import { type LocalService, pidOf, startService, stopService } from "../../stack
 import { ensureSoftware } from "../../stack/local/software.js";
 import { freePorts } from "../../stack/ports.js";
 import { signal } from "../../stack/processes.js";
+import { SmallDisk } from "./small-disk.js";
 
 const ids = [1, 2, 3] as const;
 export type BrokerId = (typeof ids)[number];
@@ -31,7 +32,12 @@ interface Broker {
   readonly home: string;
   readonly service: LocalService;
   readonly port: number;
+  /** Undefined where none can be mounted. */
+  readonly disk: SmallDisk | undefined;
 }
+
+/** Taken from the memory only as it is filled. */
+const diskMegabytes = 600;
 
 const silent = () => {};
 
@@ -57,10 +63,11 @@ export class ThreeBrokers {
     for (const [index, id] of ids.entries()) {
       const home = join(folder, `broker-${id}`);
       mkdirSync(home);
+      const disk = SmallDisk.mount(join(home, "data"), diskMegabytes);
       const node: KafkaNode = { id, voters, properties, javaOptions };
       const own = ports[index]!;
       const service = kafkaService(home, software, java, { ports: own, clusterId }, environment, node);
-      brokers.set(id, { home, service, port: own.kafka });
+      brokers.set(id, { home, service, port: own.kafka, disk });
     }
     const cluster = new ThreeBrokers(folder, brokers);
     try {
@@ -119,11 +126,30 @@ export class ThreeBrokers {
     if (pid !== undefined) signal(pid, "SIGCONT");
   }
 
+  /** Whether the disk of one can be filled: this machine lets us mount them. */
+  get haveOwnDisks(): boolean {
+    return ids.every((id) => this.#of(id).disk !== undefined);
+  }
+
+  /** Takes all that is free of a broker's disk; resolves when the broker has given up by itself, or the time is over. */
+  async fillDisk(id: BrokerId, milliseconds: number): Promise<void> {
+    const { home, disk } = this.#of(id);
+    disk?.fill();
+    const until = Date.now() + milliseconds;
+    while (Date.now() < until && (await pidOf(home, "kafka")) !== undefined) await pause(50);
+  }
+
+  freeDisk(id: BrokerId): void {
+    this.#of(id).disk?.free();
+  }
+
   /** Kills all three, for nobody needs their data any more, and removes the folder. */
   async dispose(): Promise<void> {
     await Promise.all(
       ids.map(async (id) => {
+        await this.thaw(id);
         await this.kill(id);
+        this.#of(id).disk?.unmount();
       }),
     );
     rmSync(this.#folder, { recursive: true, force: true });

@@ -1,7 +1,7 @@
 import { setTimeout as pause } from "node:timers/promises";
 import { connectLog } from "../../engine/log/kafka.js";
 import { type RunningConsumer, runConsumer } from "../../engine/projector/runner.js";
-import { decoderOf } from "../../engine/service/consumer-process.js";
+import { decoderOf } from "../../engine/service/decoder.js";
 import { createLogger } from "../../engine/service/logger.js";
 import { closedOpener } from "../../engine/service/sealed-opener.js";
 import { openPool, type Pool } from "../../engine/store/pool.js";

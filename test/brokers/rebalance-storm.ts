@@ -4,7 +4,7 @@ import type { OutgoingRecord } from "../../engine/log/log.js";
 import { formatPosition, positionHeader } from "../../engine/log/position.js";
 import { ensureBuild } from "../../engine/projector/build.js";
 import { verifyProjection } from "../../engine/projector/verify.js";
-import { decoderOf } from "../../engine/service/consumer-process.js";
+import { decoderOf } from "../../engine/service/decoder.js";
 import { TributaryError } from "../../engine/service/errors.js";
 import { closedOpener } from "../../engine/service/sealed-opener.js";
 import { freshDatabase } from "../../engine/testing/database.js";

@@ -5,7 +5,7 @@ import type { AnyProjection } from "../../engine/projector/definition.js";
 import { topicsOfProjections } from "../../engine/projector/roles.js";
 import { behind, type Vector, vectorOf } from "../../engine/projector/vector.js";
 import { type RowDifference, verifyProjection } from "../../engine/projector/verify.js";
-import { decoderOf } from "../../engine/service/consumer-process.js";
+import { decoderOf } from "../../engine/service/decoder.js";
 import { loadConsumer } from "../../engine/service/discover.js";
 import { createLogger } from "../../engine/service/logger.js";
 import { closedOpener } from "../../engine/service/sealed-opener.js";

@@ -4,7 +4,7 @@ import { intakeCounts } from "../../engine/intake/journal.js";
 import { connectCodec } from "../../engine/log/registry.js";
 import { currentBuild } from "../../engine/projector/build.js";
 import { verifyProjection } from "../../engine/projector/verify.js";
-import { decoderOf } from "../../engine/service/consumer-process.js";
+import { decoderOf } from "../../engine/service/decoder.js";
 import { consumerNames, loadConsumer } from "../../engine/service/discover.js";
 import { sealedOpener } from "../../engine/service/sealed-opener.js";
 import { kekSettings } from "../../engine/service/settings.js";

@@ -212,6 +212,27 @@ export function trailsOfParted(parts: () => Parts): void {
     ]);
   });
 
+  it("is told to be held back where the log has nothing else about somebody, with the command that shows it", async () => {
+    const { region, visitOf } = parts();
+    const { log } = region.kafka;
+    const [id, topic] = [visitOf("Nobody"), "health.visit.events"];
+    await expect(trail("visit", id)).rejects.toThrow(`The log has no event about visit ${id}.`);
+    const [row] = await region.rows(
+      `SELECT journal, journal_partition AS partition, journal_offset AS "offset", partition AS lane FROM projections.timeline
+       WHERE topic = $1 ORDER BY recorded_at DESC, "offset" DESC LIMIT 1`,
+      [topic],
+    );
+    const { lane, ...last } = row as never as Parameters<typeof formatPosition>[0] & { readonly lane: number };
+    const headers = { [positionHeader]: formatPosition({ ...last, index: 7_000, recordedAt: Date.now() }) };
+    const producer = await log.producer();
+    await producer.append([{ topic, partition: lane, key: id, value: Buffer.from("garbage"), headers }]);
+    await producer.close();
+    await region.settle();
+    await expect(trail("visit", id)).rejects.toThrow(
+      /no event about visit \S+ that can be read\. .*visits holds the key back from (\S+) on \(TRIB_PROJECT_EVENT_UNDECODABLE\): `tributary parked show visits \1`/,
+    );
+  });
+
   it("that was opened is not handed out once a patient in it is erased", async () => {
     const { region, patientOf } = parts();
     const { pool } = region.database;

@@ -5,7 +5,7 @@ import { auditDecisions } from "../../engine/projector/audit-decisions.js";
 import { Decisions } from "../../engine/projector/decisions.js";
 import type { AnyProjection } from "../../engine/projector/definition.js";
 import { type AsOf, buildAsOf, dropAsOf } from "../../engine/replay/as-of.js";
-import { decoderOf } from "../../engine/service/consumer-process.js";
+import { decoderOf } from "../../engine/service/decoder.js";
 import { createLogger } from "../../engine/service/logger.js";
 import { closedOpener } from "../../engine/service/sealed-opener.js";
 import type { Region } from "../region.js";

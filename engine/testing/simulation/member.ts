@@ -112,6 +112,7 @@ export class Member implements Subscription {
       },
       resume: () => {},
       assertReadable: () => new Promise((seen) => this.#looks.push({ partition, seen })),
+      holdsRecords: async (from, to) => this.#log.appended(partition).length > from && to > from,
     });
     const reading: Reading = { partition, lane, position: undefined, batch: undefined };
     this.#readings.push(reading);
@@ -122,9 +123,14 @@ export class Member implements Subscription {
     const { lane, partition } = reading;
     const appended = this.#log.appended(partition);
     const wanted = reading.position as number;
-    // The library may come with records from before the offset that it was asked for.
-    const from = this.#chance.of(0.04) ? Math.max(0, wanted - this.#chance.between(1, 3)) : wanted;
-    const records = appended.slice(from, wanted + this.#chance.between(1, this.#chance.pick([1, 4, 12])));
+    // The library may come with records from before the offset that it was asked for, and with what it fetched for a lane
+    // that was there earlier.
+    const away = this.#chance.of(0.06) ? this.#chance.between(-3, 3) : 0;
+    const from = Math.min(Math.max(0, wanted + away), appended.length - 1);
+    const records = appended.slice(
+      from,
+      Math.max(from, wanted) + this.#chance.between(1, this.#chance.pick([1, 4, 12])),
+    );
     const lastOffset = from + records.length - 1;
     // What was appended since the fetch is not in its high watermark.
     const highWatermark = this.#chance.of(0.3)

@@ -1,0 +1,44 @@
+import type { ErasureRecorded, EventPlace } from "../../schemas/audit/audit.generated.js";
+import { type AuditRecord, accessActions, isAccess } from "./access.js";
+
+/** What is told of a record of the audit topic: an action of an access, or the name of a decision. */
+export const auditActions = [
+  ...accessActions,
+  "EventParked",
+  "EventSkipped",
+  "ParkRetried",
+  "ErasureRecorded",
+] as const;
+export type AuditAction = (typeof auditActions)[number];
+
+/** Which records of the audit topic are asked for; what is left out counts as any. */
+export interface AccessFilter {
+  /** Who did it, as recorded. */
+  readonly who?: string | undefined;
+  readonly action?: AuditAction | undefined;
+  /** Surrogate id of a patient, a visit or a claim that the record names: what was asked for, whose it was, whose key. */
+  readonly id?: string | undefined;
+  /** Epoch milliseconds, inclusive. */
+  readonly since?: number | undefined;
+  /** Epoch milliseconds, exclusive. */
+  readonly until?: number | undefined;
+}
+
+/** Surrogate ids that a record names. An access that reached everybody names nobody. */
+function named(found: AuditRecord): readonly string[] {
+  if (isAccess(found)) return [found.value.subject.id, ...found.value.patients];
+  const { patient, event } = found.value as { readonly event?: EventPlace } & Partial<ErasureRecorded>;
+  return [patient, event?.key].filter((id) => id !== undefined && id !== null);
+}
+
+const actionOf = (found: AuditRecord): string => (isAccess(found) ? found.value.action : found.type);
+
+/** Whether a record is among those asked for. */
+export function isWanted(found: AuditRecord, { who, action, id, since, until }: AccessFilter): boolean {
+  const { time, actor } = found.value.meta;
+  if (who !== undefined && actor !== who) return false;
+  if (action !== undefined && actionOf(found) !== action) return false;
+  if (since !== undefined && time < since) return false;
+  if (until !== undefined && time >= until) return false;
+  return id === undefined || named(found).includes(id);
+}

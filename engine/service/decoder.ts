@@ -1,0 +1,8 @@
+import { type Codec, schemaIdOf } from "../log/codec.js";
+import type { Decoder } from "../projector/ports.js";
+
+/** The codec as who reads events needs it. */
+export const decoderOf = (codec: Codec): Decoder => ({
+  decodeEvent: (value) => codec.decodeEvent(value),
+  learn: (value) => codec.learn(schemaIdOf(value)),
+});

@@ -1,0 +1,60 @@
+import { join } from "node:path";
+import type { DeliveringConsumer } from "../delivery/registration.js";
+import { runDelivery } from "../delivery/runner.js";
+import { connectLog } from "../log/kafka.js";
+import { connectCodec } from "../log/registry.js";
+import { auditDecisions } from "../projector/audit-decisions.js";
+import { openedEventTypes } from "../projector/roles.js";
+import { type Credentials, credentialsIn } from "../reception/credentials.js";
+import { openPool } from "../store/pool.js";
+import { decoderOf } from "./decoder.js";
+import type { RunningService, Surroundings } from "./process.js";
+import { closedOpener, sealedOpener } from "./sealed-opener.js";
+import { kekSettings, requireSetting, type Settings } from "./settings.js";
+
+/** Where delivering consumers have their secrets. */
+const deliveryCredentials = ({ DELIVERY_CREDENTIALS, TRIBUTARY_HOME }: Settings): Credentials =>
+  credentialsIn(DELIVERY_CREDENTIALS ?? join(TRIBUTARY_HOME, "credentials"));
+
+/** A delivering consumer at work. DATABASE_URL is that of its own role; `prepareDelivery` has made that before. */
+export async function startDeliveryProcess(
+  definition: DeliveringConsumer,
+  { settings, logger, metrics, fail }: Surroundings,
+): Promise<RunningService> {
+  const { name, deliver } = definition;
+  // A secret that is missing is found before any event is read.
+  const sender = deliver.to.open(deliveryCredentials(settings));
+  const log = connectLog(settings, { clientId: `tributary-${name}`, logger });
+  const pool = openPool(requireSetting(settings, "DATABASE_URL"), {
+    applicationName: `tributary ${name}`,
+    max: settings.DATABASE_POOL,
+    silence: settings.DATABASE_SILENCE_SECONDS * 1000,
+  });
+  const codec = await connectCodec(settings);
+  const opens = openedEventTypes(definition).length > 0;
+  const opener = opens ? sealedOpener(pool, kekSettings(settings), codec) : closedOpener;
+  const running = await runDelivery({
+    definition,
+    log,
+    pool,
+    decoder: decoderOf(codec),
+    opener,
+    sender,
+    logger,
+    metrics,
+    decisionLog: auditDecisions(log, codec),
+    parkedLimit: settings.PROJECTION_PARKED_LIMIT,
+    window: settings.DELIVERY_WINDOW,
+    longestSeconds: settings.DELIVERY_PATIENCE_SECONDS,
+    onFailure: fail,
+  });
+  return {
+    ...running,
+    async close() {
+      await running.close();
+      opener.close();
+      await log.close();
+      await pool.end();
+    },
+  };
+}
