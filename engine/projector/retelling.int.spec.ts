@@ -54,6 +54,7 @@ describe("a read model after units were translated again", () => {
     await bench.run({ watch: { begin: (offset) => void begun.push(offset), end: () => {} }, batch: 1 });
     // As they came; then all that stood, and all that stands.
     expect(begun).toEqual([0, 1, 0, 1, 2, 1]);
+    await dropBuild(database.pool, "notes", bench.build);
   });
 
   it("is what verify computes, and what a lane makes of the log at once, in batches of any size", async () => {
