@@ -5,6 +5,7 @@ import type { Pool } from "../store/pool.js";
 import { dropBuilds, type FreshDatabase, freshDatabase } from "../testing/database.js";
 import { expectPure, keyOf, mixed, note, notes, published, topic } from "../testing/notes.js";
 import { ProjectionBench } from "../testing/projection-bench.js";
+import { unitPlace } from "../testing/retold-history.js";
 import { FedBuild } from "./fed-build.js";
 import { FedPartition } from "./fed-partition.js";
 import type { FoldWatch } from "./fold-watch.js";
@@ -215,6 +216,20 @@ describe("a lane on Postgres", () => {
     expect(await bench.rows("history")).toEqual([]);
     // Else the process would be ended for a fold that is long over.
     expect(isWatched).toBe(false);
+  });
+
+  it("gives each fold of a key that is told anew a budget of its own", async () => {
+    const told = (value: string, offset: number, of?: number) => {
+      const event = note(1, "set", value);
+      const origin = of === undefined ? {} : { generation: 1, origin: { journal: "j", partition: 0, offset: of } };
+      const meta = { ...(event.event as { meta: object }).meta, ...origin };
+      return { ...event, event: { ...event.event, meta }, position: unitPlace(0, offset) };
+    };
+    bench.append([told("a", 1), told("b", 2), told("c", 3, 1)]);
+    const begun: number[] = [];
+    await bench.run({ watch: { begin: (offset) => void begun.push(offset), end: () => {} }, batch: 1 });
+    // As they came; then all that stood, and all that stands.
+    expect(begun).toEqual([0, 1, 0, 1, 2, 1]);
   });
 
   it("shares the memory for rows with the lanes that are open, not with those that were lost while they opened", async () => {

@@ -47,16 +47,6 @@ function told(act: Note["act"], value: string, at: number, of?: number, generati
 }
 
 describe("a read model after units were translated again", () => {
-  it("gives each fold of a key that is told anew a budget of its own", async () => {
-    const bench = await ProjectionBench.create(notes, database.pool, { beside: true });
-    bench.append([told("set", "a", 1), told("set", "b", 2), told("set", "c", 3, 1)]);
-    const begun: number[] = [];
-    await bench.run({ watch: { begin: (offset) => void begun.push(offset), end: () => {} }, batch: 1 });
-    // As they came; then all that stood, and all that stands.
-    expect(begun).toEqual([0, 1, 0, 1, 2, 1]);
-    await dropBuild(database.pool, "notes", bench.build);
-  });
-
   it("is what verify computes, and what a lane makes of the log at once, in batches of any size", async () => {
     let retold = 0;
     for (let seed = 1; seed <= seeds; seed++) {
