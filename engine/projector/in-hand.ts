@@ -1,5 +1,5 @@
 /** Most bytes of rows that the lanes of a process hold beyond what is written, as estimated; about as much comes on top while they are encoded. */
-const mostBytes = 128e6;
+const mostBytes = 200e6;
 
 /** What the lanes of a process have folded and not written: while Postgres is slow or blocked, none of them reads on beyond a bound. */
 export class InHand {
@@ -7,7 +7,7 @@ export class InHand {
   readonly #bytes = new Map<object, number>();
   #total = 0;
 
-  /** @param limit bytes; default 128 MB. */
+  /** @param limit bytes; default 200 MB. */
   constructor(limit = mostBytes) {
     this.#limit = limit;
   }
