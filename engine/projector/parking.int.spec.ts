@@ -8,7 +8,6 @@ import { allow, refuse } from "../testing/refusal.js";
 import type { EventPlace } from "./decisions.js";
 import type { FoldInput } from "./fold.js";
 import { listParked } from "./parked.js";
-import { HeldHere } from "./parked-limit.js";
 import { PureFold } from "./pure.js";
 import { requestDecisions, requestOutcomes } from "./requests.js";
 import { verifyProjection } from "./verify.js";
@@ -326,33 +325,6 @@ describe("an event that stops the projection", () => {
     await expectFold(right);
     expect((await parkedNow()).map(({ offset }) => offset)).toEqual([4]);
   });
-});
-
-it("no more keys are parked than may be, whatever lanes collect at the same time", async () => {
-  const [partitions, limit] = [8, 50];
-  const heldHere = new HeldHere();
-  const events = Array.from({ length: partitions * (limit - 1) }, (_, key) => saying(key, "throw"));
-  bench.append(
-    events.map((event, index) => ({ ...event, source: { ...event.source, partition: index % partitions } })),
-  );
-  const lanes = Array.from({ length: partitions }, (_, partition) =>
-    bench.lane(poisonTopic, partition, { parkedLimit: limit, heldHere }),
-  );
-  await Promise.all(lanes.map((lane) => lane.open()));
-  // More is known to come: they collect.
-  const batches = lanes.map((lane, partition) =>
-    lane.batch(bench.recordsOf(poisonTopic, partition), bench.context(2 * limit)),
-  );
-  const results = await Promise.allSettled(batches);
-  const stopped = results.filter(({ status }) => status === "rejected");
-  expect(stopped.length).toBeGreaterThan(0);
-  for (const { reason } of stopped as PromiseRejectedResult[]) expect(reason.code).toBe("TRIB_PROJECT_TOO_MANY_PARKED");
-  const going = lanes.filter((_, index) => results[index]?.status === "fulfilled");
-  await Promise.all(going.map((lane) => lane.rest(bench.context(0))));
-  await Promise.all(lanes.map((lane) => lane.close()));
-  const parked = (await parkedNow()).length;
-  expect(parked).toBeGreaterThan(0);
-  expect(parked).toBeLessThanOrEqual(limit);
 });
 
 it("random poison, decisions, repetitions and restarts leave the pure fold of log and decisions", async () => {

@@ -2,14 +2,12 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import type { Pool, PoolOptions } from "../store/pool.js";
 import { chaosSize, firstSeed, recordChaos } from "../testing/chaos.js";
 import { type FreshDatabase, freshDatabase } from "../testing/database.js";
-import { expectPure, mixed, note, notes, published, topic } from "../testing/notes.js";
+import { expectPure, mixed, notes, published, topic } from "../testing/notes.js";
 import type { Statement } from "../testing/postgres-framing.js";
 import type { StatementFault } from "../testing/postgres-proxy.js";
 import { ProjectionBench } from "../testing/projection-bench.js";
 import { chaoticPool, killBackends, noHits, type ProxiedPool, proxiedPool } from "../testing/store-chaos.js";
 import { passed } from "../testing/tcp-proxy.js";
-import { projection, table, text, uuid } from "./definition.js";
-import { InHand } from "./in-hand.js";
 
 let database: FreshDatabase;
 let bench: ProjectionBench;
@@ -347,64 +345,6 @@ describe("a lane on a troubled server", () => {
     await lane.close();
     await expectRows();
   });
-
-  it("slow disk: large rows in hand are bounded by what they take, over all lanes of the process", async () => {
-    let release: (fault: StatementFault) => void = () => {};
-    const held = new Promise<StatementFault>((resolve) => {
-      release = resolve;
-    });
-    const pool = await through((_, sort) => (sort === "write" ? held : passed));
-    const large = await ProjectionBench.create(letters, database.pool, { beside: true });
-    const [partitions, each, size] = [4, 250, 40];
-    const events = Array.from({ length: partitions * each }, (_, key) => note(key, "set", "", key % partitions));
-    large.append(published(events));
-    const inHand = new InHand(20e6);
-    const given = await Promise.all(
-      Array.from({ length: partitions }, async (_, partition) => {
-        const lane = large.lane(topic, partition, { pool, inHand });
-        const records = large.recordsOf(topic, partition);
-        const batches: Promise<void>[] = [];
-        let taken = await lane.open();
-        for (let waits = false; !waits && taken < each; taken += size) {
-          const batch = lane.batch(records.slice(taken, taken + size), large.context(each * 2));
-          batches.push(batch);
-          waits = await Promise.race([
-            batch.then(() => false),
-            new Promise<true>((resolve) => setTimeout(resolve, 1_000, true)),
-          ]);
-        }
-        return { lane, records, batches, taken };
-      }),
-    );
-    // The last batch of each lane waits in it.
-    const bytes = given.reduce((sum, { taken }) => sum + taken - size, 0) * letterBytes;
-    expect(bytes).toBeLessThan(20e6 + partitions * size * letterBytes);
-    struck("write that does not end");
-    release(passed);
-    for (const { lane, records, batches, taken } of given) {
-      await Promise.all(batches);
-      await lane.batch(records.slice(taken), large.context(each));
-      await lane.close();
-    }
-    expect(await large.rows("letters")).toHaveLength(events.length);
-  });
-});
-
-const letterBytes = 40_000;
-/** Rows much larger than the events they are made of. */
-const letters = projection({
-  name: "letters",
-  version: 1,
-  tables: {
-    letters: table({ comment: "L.", key: ["visit_id"], columns: { visit_id: uuid("V."), text: text("T.") } }),
-  },
-  fold: {
-    VisitUpdated: ({ source, tables }) => {
-      // Not a rope, whose characters would be counted and not there.
-      tables.letters.put({ text: Buffer.alloc(letterBytes, String(source.offset)).toString("latin1") });
-      return undefined;
-    },
-  },
 });
 
 /** Events folded while one write is under way, beyond which a lane must not take more. */
