@@ -224,7 +224,7 @@ it("passes nothing whose end is not written with it, however long a statement ta
   });
   // The second key ends while room for the first is asked for; the owner dies when it has written the first.
   const query = async (text: string, values: unknown[]) => {
-    if (text.includes("count(*) AS held")) await pause(200);
+    if (text.includes("count(*)::integer AS held")) await pause(200);
     const result = await database.pool.query(text, values);
     if (!text.includes("fence AS") || !text.includes("INTO engine.parked_keys")) return result;
     tell();
