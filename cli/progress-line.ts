@@ -16,16 +16,22 @@ export type TellProgress = (step: string, done?: number, total?: number) => void
 export class ProgressLine {
   readonly #isTold: boolean;
   readonly #unit: string;
+  readonly #tellsEnds: boolean;
   readonly #isTerminal = process.stderr.isTTY === true;
   #step: string | undefined;
   #from = { at: 0, done: 0 };
   #toldAt = performance.now();
   #open = false;
 
-  /** @param isTold false for a caller who reads the output by program. @param unit what is counted. */
-  constructor(isTold: boolean, unit = "events") {
+  /**
+   * @param isTold false for a caller who reads the output by program.
+   * @param unit what is counted.
+   * @param tellsEnds whether the end of each step is told however quick it was, and wherever standard error goes.
+   */
+  constructor(isTold: boolean, unit = "events", tellsEnds = false) {
     this.#isTold = isTold;
     this.#unit = unit;
+    this.#tellsEnds = tellsEnds || this.#isTerminal;
   }
 
   readonly tell: TellProgress = (step, done, total) => {
@@ -39,7 +45,8 @@ export class ProgressLine {
     }
     const isEnd = done !== undefined && done === total;
     const every = everyMilliseconds[this.#isTerminal ? "terminal" : "other"];
-    if (now - this.#toldAt < every && !(this.#isTerminal && (isNew || isEnd))) return;
+    const isDue = (isNew && this.#isTerminal) || (isEnd && this.#tellsEnds);
+    if (now - this.#toldAt < every && !isDue) return;
     this.#toldAt = now;
     this.#write(`${step}${done === undefined || total === undefined ? "" : this.#share(done, total, now)}`);
   };

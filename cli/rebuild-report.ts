@@ -14,7 +14,7 @@ export class RebuildReport {
   readonly #line: ProgressLine;
 
   constructor(isTold: boolean) {
-    this.#line = new ProgressLine(isTold);
+    this.#line = new ProgressLine(isTold, "events", true);
   }
 
   tell({ step, build, events, total }: RebuildProgress): void {

@@ -30,6 +30,11 @@ export function registerRun(command: Command): void {
       const home = installation.settings.TRIBUTARY_HOME;
       const logger = createLogger("run", installation.settings.LOG_LEVEL);
       const specs = await processSpecs(installation, names);
+      // Before anyone can learn of this process.
+      const ended = new Promise<void>((resolve) => {
+        process.once("SIGTERM", () => resolve());
+        process.once("SIGINT", () => resolve());
+      });
       const unregister = register(home, { name: `run-${process.pid}`, kind: "supervisor", addresses: [], admin: null });
       const supervisor = startSupervisor({ home, logger });
       for (const spec of specs) supervisor.add(spec);
@@ -40,10 +45,7 @@ export function registerRun(command: Command): void {
       });
       const projections = (await Promise.all(consumers)).flatMap(({ project }) => project);
       const versions = watchVersions({ pool, projections, logger });
-      await new Promise<void>((resolve) => {
-        process.once("SIGTERM", () => resolve());
-        process.once("SIGINT", () => resolve());
-      });
+      await ended;
       await versions.stop();
       await supervisor.stop();
       await pool.end();
