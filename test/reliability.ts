@@ -87,7 +87,7 @@ export function reliabilityDocument(figures: readonly ChaosFigures[], seed: numb
 
 What Tributary promises about the rows in Postgres: each event of the log is in them exactly once, in the order of its key, and no fault of a process, a connection or a server changes that. And about what partners are told: accepted means in the journal, once; rejected means that nothing came of it. A promise of this kind is worth what was done to break it. So each guarantee has a spec that breaks things on purpose while work is under way, and then compares every row, every checkpoint and every key held back with the whole log folded in memory: one event after the other, without batches, caches or a database.
 
-The table is what a ${length} run recorded${length === "short" ? ": a sample of the schedules and cases that the long one goes through" : ""}. How to read it:
+The table is what a ${length} run recorded${length === "short" ? ": a sample of the schedules and cases that the long one goes through" : ", as a whole or in parts on several days; a part is taken again when what it tests has changed"}. How to read it:
 
 - **Seeds** are random schedules; the same seed makes the same schedule. *Every case* means that the spec goes through all of them and needs no chance.
 - **Processes killed** ended by SIGKILL, as in a power cut: nothing of them could be finished or tidied up.
