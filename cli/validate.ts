@@ -1,10 +1,11 @@
 import type { Command } from "commander";
 import { dryIntake } from "../engine/intake/dry-intake.js";
-import { loadConnector, loadProfiles } from "../engine/service/discover.js";
+import { loadConnector } from "../engine/service/discover.js";
 import { openRehearsal } from "../engine/service/rehearsal.js";
 import { readSettings } from "../engine/service/settings.js";
-import { misuse, readGiven } from "./misuse.js";
+import { readGiven } from "./misuse.js";
 import { print, printJson } from "./output.js";
+import { profilesWith } from "./partner-proof.js";
 import { lineOf } from "./send.js";
 
 export function registerValidate(command: Command): void {
@@ -20,10 +21,7 @@ export function registerValidate(command: Command): void {
     .action(async (files: string[], options: { to: string; partner: string; json?: boolean }) => {
       const connector = await loadConnector(options.to);
       const intake = dryIntake(connector, readSettings({}).INTAKE_UNIT_LIMIT);
-      const profiles = loadProfiles(connector, false);
-      if (!profiles.has(options.partner)) {
-        throw misuse(`There is no partner ${options.partner}. There are: ${[...profiles.keys()].join(", ")}.`);
-      }
+      const profiles = profilesWith(connector, options.partner);
       const contents = files.map((file) => ({ file, bytes: readGiven(file) }));
       // The connector itself, on free ports, over its own protocol: what is told here is what a partner would be told.
       const receiver = await openRehearsal(connector, { intake, profiles });

@@ -63,7 +63,6 @@ const wrongCalls: Readonly<Record<number, readonly (readonly string[])[]>> = {
     ["audit", "as-of", "nothing", "--at", "2026-01-31"],
     ["audit", "as-of", "claims", "--at", "yesterday"],
     ["audit", "as-of", "claims", "--at", "2026-02-30"],
-    ["audit", "as-of", "claims", "--at", "2999-01-01"],
     ["audit", "as-of", "claims", "--at", "2026-01-31", "--of", "claim/17"],
     ["audit", "as-of", "claims", "--at", "2026-01-31", "--open"],
     ["audit", "as-of", "claims", "--at", "2026-01-31", "--open", "--sealed", "--reason", "appeal"],
@@ -119,6 +118,7 @@ const wrongCalls: Readonly<Record<number, readonly (readonly string[])[]>> = {
     ["send", file],
     ["send", file, "--to", "hl7v2", "--url", "here"],
     ["send", file, "--to", "fhir", "--cert", file],
+    ["send", file, "--to", "hl7v2", "--partner", "nobody", "--url", "mllp://127.0.0.1:1"],
     ["validate", file, "--to", "nothing"],
     ["validate", file, "--to", "hl7v2", "--partner", "nobody"],
     ["vault", "erase", "somebody", "--reason", "request"],
@@ -139,6 +139,7 @@ const wrongCalls: Readonly<Record<number, readonly (readonly string[])[]>> = {
     ["send", missing, "--to", "hl7v2"],
     ["validate", file, missing, "--to", "hl7v2"],
   ],
+  75: [["audit", "as-of", "claims", "--at", "2999-01-01"]],
   73: [
     ["audit", "package", "claim", id, "--out", join(missing, "claim.zip")],
     ["audit", "prove", "--event", "e", "--out", join(missing, "proof.json")],
