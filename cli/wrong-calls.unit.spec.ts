@@ -113,6 +113,7 @@ const wrongCalls: Readonly<Record<number, readonly (readonly string[])[]>> = {
     ["producers", "restart", "nothing"],
     ["consumers", "run", "nothing"],
     ["consumers", "new", "No Name"],
+    ["consumers", "restart", "nothing"],
     ["consumers", "grants", "nothing"],
     ["send", file, "--to", "nothing"],
     ["send", file],
