@@ -96,7 +96,7 @@ export function registerAuditDiff(command: Command): void {
   withAccessOptions(diff, told).action(async (name: string, options: DiffOptions) => {
     assertReason(options);
     const { from, to, reason } = options;
-    if (from > to) throw misuse("--to is not before --from.");
+    if (from > to) throw misuse("--from comes after --to: give the earlier moment as --from.");
     await projectionNamed(name);
     if (await ranWithFlags(rebuildFlags)) return;
     await withBuildSource(name, { connections: 2, sealed: !options.open }, async (parts) => {

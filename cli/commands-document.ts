@@ -1,8 +1,14 @@
-import { Command } from "commander";
+import { type Argument, Command } from "commander";
 import { addCommands } from "./commands.js";
 import { exitCodes } from "./exit-codes.js";
 
-/** `docs/commands.md`: every command with its description and options. */
+/** As a usage line has it: what may be left out in square brackets. */
+function named(argument: Argument): string {
+  const name = `${argument.name()}${argument.variadic ? "…" : ""}`;
+  return argument.required ? `<${name}>` : `[${name}]`;
+}
+
+/** `docs/commands.md`: every command with its description, arguments and options. */
 export async function commandsDocument(): Promise<string> {
   const program = new Command("tributary");
   await addCommands(program);
@@ -20,13 +26,18 @@ export async function commandsDocument(): Promise<string> {
     "",
   ];
   const describe = (command: Command, path: string) => {
-    const usage = command.registeredArguments
-      .map((argument) => ` <${argument.name()}${argument.variadic ? "…" : ""}>`)
-      .join("");
+    const usage = command.registeredArguments.map((argument) => ` ${named(argument)}`).join("");
     if (command.commands.length === 0) {
       lines.push(`## ${path}${usage}`, "", `${command.description()}.`, "");
-      for (const option of command.options) lines.push(`- \`${option.flags}\`: ${option.description}`);
-      if (command.options.length > 0) lines.push("");
+      const parts = [
+        ...command.registeredArguments
+          .map((argument) => ({ flags: named(argument), ...argument }))
+          .filter(({ description }) => description !== ""),
+        ...command.options,
+      ];
+      for (const { flags, description, argChoices: choices } of parts)
+        lines.push(`- \`${flags}\`: ${description}${choices ? ` (${choices.join(", ")})` : ""}`);
+      if (parts.length > 0) lines.push("");
     }
     for (const inner of command.commands) describe(inner, `${path} ${inner.name()}`);
   };

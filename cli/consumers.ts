@@ -8,6 +8,7 @@ import { runInForeground } from "./foreground.js";
 import { openInstallation } from "./installation.js";
 import { print, printJson, printTable } from "./output.js";
 import { withPool } from "./pool.js";
+import { restarted } from "./restart.js";
 import { consumerScaffold } from "./scaffold/consumer.js";
 import { deliveryScaffold } from "./scaffold/delivery.js";
 import { writeScaffold } from "./scaffold/write.js";
@@ -64,6 +65,17 @@ export function registerConsumers(command: Command): void {
       writeScaffold(name, consumerScaffold);
       print(`Test it:  npx vitest run --project unit projections/${name.replaceAll("-", "_")}`);
       print(`Run it:   npx tributary consumers run ${name}     (or: npx tributary run ${name})`);
+    });
+  command
+    .command("restart")
+    .argument("<name>", "consumer that runs under `tributary run`")
+    .description(
+      "stop a consumer when it has done what is in hand, and wait until it is back with its code as built now",
+    )
+    .action(async (name: string) => {
+      await loadConsumer(name);
+      const { pid } = await restarted("consumer", name);
+      print(`${name} runs as process ${pid}`);
     });
   command
     .command("grants")

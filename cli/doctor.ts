@@ -37,6 +37,14 @@ function processProblems(status: Status): string {
     : `Not running or not ready: ${missing.join(", ")}. Start them with \`tributary run\`; their logs are in TRIBUTARY_HOME/logs.`;
 }
 
+/** Keys that read models and deliveries hold back. */
+export function parkedProblems({ projections, deliveries }: Pick<Status, "projections" | "deliveries">): string {
+  const parked = [...projections, ...deliveries].filter(({ parkedKeys }) => parkedKeys > 0);
+  const count = parked.reduce((sum, { parkedKeys }) => sum + parkedKeys, 0);
+  const names = [...new Set(parked.map(({ name }) => name))].join(", ");
+  return count === 0 ? "" : `${count} keys are held back, of ${names}. See \`tributary parked list\`.`;
+}
+
 export function registerDoctor(command: Command): void {
   command.option("--json", "one JSON array").action((options: { json?: boolean }) =>
     withLog(async ({ log, pool, settings }) => {
@@ -78,8 +86,8 @@ export function registerDoctor(command: Command): void {
           status ? processProblems(status) : "Kafka or Postgres can't be reached: `tributary up`.",
         ),
         await finding("parked keys", async () => {
-          const parked = (status?.projections ?? []).reduce((sum, { parkedKeys }) => sum + parkedKeys, 0);
-          return parked === 0 ? "" : `${parked} keys are held back. See \`tributary parked list\`.`;
+          if (!status) return "Kafka or Postgres can't be reached: `tributary up`.";
+          return parkedProblems(status);
         }),
       ];
       if (options.json) printJson(findings);

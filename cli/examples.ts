@@ -54,6 +54,7 @@ const examples: Readonly<Record<string, readonly (readonly [call: string, what: 
   "consumers list": [["tributary consumers list --json", "names, read models, pids"]],
   "consumers run": [["tributary consumers run claims", "a second instance shares the partitions of the first"]],
   "consumers new": [["tributary consumers new bed-days", "then change its table and fold"]],
+  "consumers restart": [["tributary consumers restart claims", "after its fold or `map` was changed and built"]],
   "consumers grants": [["tributary consumers grants claims", "for who sets up roles by hand"]],
   "vault erase": [
     ['tributary vault erase ID --reason "request 2026/17"', "asks first; ID as the read models show it"],

@@ -1,11 +1,14 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Command } from "commander";
+import type { ConnectorDefinition } from "../engine/intake/connector.js";
 import type { Authentication } from "../engine/reception/authentication.js";
 import { type Credentials, credentialsIn } from "../engine/reception/credentials.js";
 import type { PartnerProof } from "../engine/reception/partner-client.js";
+import { loadProfiles } from "../engine/service/discover.js";
 import { TributaryError } from "../engine/service/errors.js";
 import type { Settings } from "../engine/service/settings.js";
+import { misuse } from "./misuse.js";
 
 /** Files with which a sender proves who it is. */
 export interface ProofOptions {
@@ -28,6 +31,16 @@ export function addProofOptions(command: Command): Command {
 /** Folder of the credentials that profiles name. */
 export const credentialsFolder = (settings: Settings): string =>
   settings.CONNECTOR_CREDENTIALS ?? join(settings.TRIBUTARY_HOME, "credentials");
+
+/**
+ * The profiles of a connector, the one of a partner among them.
+ * @throws TRIB_CLI_MISUSED naming those there are.
+ */
+export function profilesWith<Profile>(connector: ConnectorDefinition<Profile>, partner: string): Map<string, Profile> {
+  const profiles = loadProfiles(connector, false);
+  if (profiles.has(partner)) return profiles;
+  throw misuse(`There is no partner ${partner}. There are: ${[...profiles.keys()].join(", ")}.`);
+}
 
 /** @throws TRIB_CLI_FILE_UNREADABLE */
 function textOf(file: string): string {

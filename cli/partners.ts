@@ -1,10 +1,8 @@
 import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { setTimeout as wait } from "node:timers/promises";
 import { type Command, InvalidArgumentError } from "commander";
 import { loadConnector } from "../engine/service/discover.js";
 import { TributaryError } from "../engine/service/errors.js";
-import { registered } from "../engine/service/registration.js";
 import { repositoryRoot } from "../engine/service/root.js";
 import { openInstallation } from "./installation.js";
 import { print, printJson, printTable } from "./output.js";
@@ -19,6 +17,7 @@ import {
   topFields,
 } from "./partner-profile.js";
 import { credentialsFolder } from "./partner-proof.js";
+import { restarted } from "./restart.js";
 import { formatFiles } from "./scaffold/format.js";
 
 type AddOptions = Omit<NewPartner, "connector" | "partner"> & {
@@ -68,7 +67,11 @@ export function registerPartners(command: Command): void {
     .command("restart")
     .argument("<name>", "connector that runs under `tributary run`")
     .description("stop one connector when it has answered what is in hand, and wait until it is back with its profiles")
-    .action(restart);
+    .action(async (name: string) => {
+      await loadConnector(name);
+      const { addresses } = await restarted("connector", name);
+      for (const { url, partner } of addresses) print(`listens  ${url}${partner ? `  (${partner})` : ""}`);
+    });
 }
 
 const shortened = (text: string) => (text.length > 40 ? `${text.slice(0, 39)}…` : text);
@@ -97,33 +100,4 @@ async function addPartner(connectorName: string, partner: string, options: AddOp
   print(`Try it:      npx tributary validate FILE --to ${connectorName} --partner ${partner}`);
   print(`Let it in:   npx tributary producers restart ${connectorName}`);
   print(`As it would: npx tributary send FILE --to ${connectorName} --partner ${partner}`);
-}
-
-/** Longest wait for a connector that ends and comes back. */
-const restartMilliseconds = 60_000;
-
-async function restart(name: string): Promise<void> {
-  await loadConnector(name);
-  const { settings } = await openInstallation();
-  const find = () => registered(settings.TRIBUTARY_HOME).find((one) => one.kind === "connector" && one.name === name);
-  const before = find();
-  if (!before) throw new TributaryError("TRIB_CLI_NOT_RUNNING", `The connector ${name} isn't running.`);
-  if (!registered(settings.TRIBUTARY_HOME).some(({ kind }) => kind === "supervisor")) {
-    throw new TributaryError("TRIB_CLI_NOT_RUNNING", "No `tributary run` is there to start it again.");
-  }
-  process.kill(before.pid, "SIGTERM");
-  const until = Date.now() + restartMilliseconds;
-  while (Date.now() < until) {
-    await wait(100);
-    const now = find();
-    if (!now || now.pid === before.pid) continue;
-    if ((await fetch(`${now.admin}/readyz`).catch(() => undefined))?.ok !== true) continue;
-    for (const { url, partner } of now.addresses) print(`listens  ${url}${partner ? `  (${partner})` : ""}`);
-    return;
-  }
-  const log = join(settings.TRIBUTARY_HOME, "logs", `${name}.log`);
-  throw new TributaryError(
-    "TRIB_CLI_NOT_RUNNING",
-    `${name} is not back. Under \`tributary run\` its reason is in ${log}; one started by hand is started by hand again.`,
-  );
 }

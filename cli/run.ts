@@ -2,7 +2,7 @@ import type { Command } from "commander";
 import { connectorNames, consumerNames, loadConsumer } from "../engine/service/discover.js";
 import { createLogger } from "../engine/service/logger.js";
 import { processSpecs } from "../engine/service/prepare.js";
-import { register } from "../engine/service/registration.js";
+import { type Registration, register, registered } from "../engine/service/registration.js";
 import { requireSetting } from "../engine/service/settings.js";
 import { startSupervisor } from "../engine/service/supervisor.js";
 import { watchVersions } from "../engine/service/version-swaps.js";
@@ -15,6 +15,17 @@ function assertProcesses(names: readonly string[]): void {
   const known = ["publisher", ...connectorNames(), ...consumerNames()];
   const unknown = names.filter((name) => !known.includes(name));
   if (unknown.length > 0) throw misuse(`There is no ${unknown.join(", ")}. There are: ${known.join(", ")}.`);
+}
+
+/** What is said of processes asked for that run already: they are left to run, and none is started beside them. */
+export function runningAlready(names: readonly string[], running: readonly Registration[]): readonly string[] {
+  const others = running.filter(({ kind }) => kind === "supervisor").map(({ pid }) => pid);
+  const keeper = others.length > 0 ? ` under \`tributary run\` (process ${others.join(", ")})` : "";
+  return names.flatMap((name) => {
+    const pids = running.filter((one) => one.kind !== "supervisor" && one.name === name).map(({ pid }) => pid);
+    if (pids.length === 0) return [];
+    return [`${name} runs already as process ${pids.join(", ")}${keeper}: it is started here when that one ends`];
+  });
 }
 
 export function registerRun(command: Command): void {
@@ -35,6 +46,11 @@ export function registerRun(command: Command): void {
         process.once("SIGTERM", () => resolve());
         process.once("SIGINT", () => resolve());
       });
+      const already = runningAlready(
+        specs.map(({ name }) => name),
+        registered(home),
+      );
+      for (const line of already) process.stderr.write(`${line}\n`);
       const unregister = register(home, { name: `run-${process.pid}`, kind: "supervisor", addresses: [], admin: null });
       const supervisor = startSupervisor({ home, logger });
       for (const spec of specs) supervisor.add(spec);

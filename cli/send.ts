@@ -1,13 +1,13 @@
 import { type Command, InvalidArgumentError } from "commander";
 import type { Address, SendLine } from "../engine/intake/connector.js";
-import { loadConnector, loadProfiles } from "../engine/service/discover.js";
+import { loadConnector } from "../engine/service/discover.js";
 import { TributaryError } from "../engine/service/errors.js";
 import { registered } from "../engine/service/registration.js";
 import { readSettingsLike } from "../engine/service/settings.js";
 import { openInstallation } from "./installation.js";
 import { readGiven } from "./misuse.js";
 import { print, printJson } from "./output.js";
-import { addProofOptions, type ProofOptions, proofOf } from "./partner-proof.js";
+import { addProofOptions, type ProofOptions, profilesWith, proofOf } from "./partner-proof.js";
 
 function positive(text: string): number {
   const value = Number(text);
@@ -49,7 +49,7 @@ export function registerSend(command: Command): void {
         const connector = await loadConnector(options.to);
         const contents = files.map((file) => ({ file, bytes: readGiven(file) }));
         const { settings } = await openInstallation();
-        const profile = loadProfiles(connector, false).get(options.partner);
+        const profile = profilesWith(connector, options.partner).get(options.partner);
         const { settingsOf } = connector;
         const own = settingsOf === undefined ? settings : readSettingsLike(options.to, settingsOf);
         const proof = proofOf(profile, options, own);

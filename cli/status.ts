@@ -31,8 +31,12 @@ export function registerStatus(command: Command): void {
       if (status.deliveries.length === 0) return;
       print();
       printTable(
-        status.deliveries.map((delivery) => ({ ...delivery, lagSeconds: delivery.lagSeconds.toFixed(1) })),
-        ["name", "to", "lagEvents", "lagSeconds", "parkedKeys", "lastDelivery"],
+        status.deliveries.map(({ lastAttempt, ...delivery }) => ({
+          ...delivery,
+          lagSeconds: delivery.lagSeconds.toFixed(1),
+          lastAttempt: lastAttempt && `${lastAttempt.at} (${lastAttempt.answer ?? "no answer"})`,
+        })),
+        ["name", "to", "lagEvents", "lagSeconds", "parkedKeys", "lastDelivery", "lastAttempt"],
       );
     }),
   );

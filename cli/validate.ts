@@ -1,10 +1,11 @@
 import type { Command } from "commander";
 import { dryIntake } from "../engine/intake/dry-intake.js";
-import { loadConnector, loadProfiles } from "../engine/service/discover.js";
+import { loadConnector } from "../engine/service/discover.js";
 import { openRehearsal } from "../engine/service/rehearsal.js";
 import { readSettings } from "../engine/service/settings.js";
-import { misuse, readGiven } from "./misuse.js";
+import { readGiven } from "./misuse.js";
 import { print, printJson } from "./output.js";
+import { profilesWith } from "./partner-proof.js";
 import { lineOf } from "./send.js";
 
 export function registerValidate(command: Command): void {
@@ -17,20 +18,21 @@ export function registerValidate(command: Command): void {
       "after",
       "\nNothing is stored, and nothing needs to run. Exit code 0: every unit would be accepted; 2: some would be rejected.",
     )
-    .action(async (files: string[], options: { to: string; partner: string; json?: boolean }) => {
+    .action(async (files: string[], options: { to: string; partner: string; json?: boolean }, self: Command) => {
       const connector = await loadConnector(options.to);
       const intake = dryIntake(connector, readSettings({}).INTAKE_UNIT_LIMIT);
-      const profiles = loadProfiles(connector, false);
-      if (!profiles.has(options.partner)) {
-        throw misuse(`There is no partner ${options.partner}. There are: ${[...profiles.keys()].join(", ")}.`);
-      }
+      const profiles = profilesWith(connector, options.partner);
       const contents = files.map((file) => ({ file, bytes: readGiven(file) }));
       // The connector itself, on free ports, over its own protocol: what is told here is what a partner would be told.
       const receiver = await openRehearsal(connector, { intake, profiles });
+      // Where nobody is named, who sends is told as in earnest: by the message, not by an address that only a rehearsal has.
+      const shared = receiver.addresses.filter(({ partner }) => partner === undefined);
+      const isNamed = self.getOptionValueSource("partner") !== "default" || shared.length === 0;
+      const addresses = isNamed ? receiver.addresses : shared;
       let rejected = 0;
       try {
         for (const { file, bytes } of contents) {
-          const request = { addresses: receiver.addresses, partner: options.partner, file, bytes };
+          const request = { addresses, partner: options.partner, file, bytes };
           for await (const line of connector.send(request)) {
             if (!line.accepted) rejected += 1;
             if (options.json) printJson(line);

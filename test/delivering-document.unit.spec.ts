@@ -17,7 +17,7 @@ const definition = consumer({
   start: "latest",
   deliver: {
     events: ["ClaimSubmitted", "ClaimAdjudicated"],
-    to: webhook({ url: { file: "acme.url" }, secrets: ["acme.whsec"] }),
+    to: webhook({ url: { file: "acme-health-plan.url" }, secrets: ["acme-health-plan.whsec"] }),
     map: (told) => {
       if (told.type === "ClaimSubmitted") return { claim: told.key, billedCents: told.event.billedAmount };
       return told.event.balanced ? { claim: told.key, paidCents: told.event.paidAmount } : undefined;

@@ -4,6 +4,7 @@ import type { ParkReason } from "../projector/park-reason.js";
 import { deliveryIdOf } from "./cloud-event.js";
 import type { AnyDelivery, MappedEvent } from "./definition.js";
 import type { Parcel } from "./destination.js";
+import { thrownAt } from "./thrown.js";
 
 /** What is to be done about an event: send something, send nothing, or hold its key back. */
 export type Mapped =
@@ -31,9 +32,8 @@ export function mapEvent(consumer: string, delivery: AnyDelivery, laneEvent: Lan
     const mapped = delivery.map({ type, event: clear, sealed, key, recordedAt: position.recordedAt } as MappedEvent);
     if (mapped === undefined) return { kind: "nothing" };
     json = JSON.stringify(mapped);
-  } catch {
-    // What it threw may hold values of the event.
-    return failed("map threw an error");
+  } catch (error) {
+    return failed(`map threw ${thrownAt(error)}`);
   }
   if (json === undefined) return failed("what map gives is no JSON");
   const { meta } = event as unknown as { readonly meta: { readonly source: string; readonly time: number } };

@@ -29,7 +29,8 @@ export const commandErrorDefinitions = {
   },
   TRIB_CLI_NOT_FOUND: {
     summary: "What the command was asked about isn't there.",
-    remedy: "The `list` command beside it shows what there is.",
+    remedy:
+      "Check the id, place or name that the message has; where the command has a `list` beside it, that shows what there is.",
     ...final(1, 404),
   },
   TRIB_CLI_NOT_RUNNING: {

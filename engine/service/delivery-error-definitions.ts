@@ -9,7 +9,8 @@ export const deliveryErrorDefinitions = {
   },
   TRIB_DELIVERY_MAP_FAILED: {
     summary: "A delivery's `map` threw, or gave what is no JSON; the event's key is parked.",
-    remedy: "Mend `map`, start the consumer again, then `tributary parked retry`.",
+    remedy:
+      "Mend `map` where `tributary parked show` says, build, `tributary consumers restart NAME`, then `tributary parked retry`.",
     ...final(65),
   },
   TRIB_DELIVERY_REFUSED: {

@@ -90,12 +90,20 @@ export async function allProjections(): Promise<AnyProjection[]> {
 
 /**
  * The consumer that has parked keys under a name: that of a projection, or its own where it delivers.
- * @throws TRIB_SERVICE_NOT_FOUND
+ * @throws TRIB_SERVICE_NOT_FOUND naming both kinds there are.
  */
 export async function keeperNamed(name: string): Promise<ConsumerDefinition> {
   const consumers = await Promise.all(consumerNames().map(loadConsumer));
   const delivering = consumers.find((consumer) => consumer.name === name && consumer.deliver !== undefined);
-  return delivering ?? (await projectionNamed(name)).consumer;
+  if (delivering) return delivering;
+  const keeper = consumers.find(({ project }) => project.some((projection) => projection.name === name));
+  if (keeper) return keeper;
+  const projections = consumers.flatMap(({ project }) => project.map((projection) => projection.name));
+  const deliveries = consumers.filter(({ deliver }) => deliver !== undefined).map((consumer) => consumer.name);
+  throw new TributaryError(
+    "TRIB_SERVICE_NOT_FOUND",
+    `There is no projection or delivering consumer ${name}. Projections: ${projections.join(", ") || "none"}; delivering consumers: ${deliveries.join(", ") || "none"}.`,
+  );
 }
 
 /** The consumer that keeps a projection, and the projection. @throws TRIB_SERVICE_NOT_FOUND naming those there are. */

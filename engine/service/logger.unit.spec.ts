@@ -15,6 +15,12 @@ describe("a log line", () => {
     expect(JSON.stringify(line)).not.toContain("Kunde");
   });
 
+  it("says with what status and why a delivery waits", () => {
+    const told = { status: 503, reason: "the partner answers 503", attempt: 2, milliseconds: 1_000 };
+    const [line] = linesOf((logger) => logger.warn(told, "a delivery waits for its next attempt"));
+    expect(line).toMatchObject(told);
+  });
+
   it("rebuilds a database error from its places, without detail or message", () => {
     const error = Object.assign(new Error('duplicate key value: Key (name)=(Kunde) "Kunde"'), {
       code: "23505",

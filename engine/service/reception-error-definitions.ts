@@ -23,8 +23,9 @@ export const receptionErrorDefinitions = {
     ...again(75, 503),
   },
   TRIB_RECEPTION_CREDENTIAL_MISSING: {
-    summary: "A credential that a partner profile names can't be read or used.",
-    remedy: "Put the file named into the folder CONNECTOR_CREDENTIALS, readable by the connector.",
+    summary: "A credential that a partner profile or a delivery names can't be read or used.",
+    remedy:
+      "Put the file named into the folder of credentials, readable by the process: CONNECTOR_CREDENTIALS for a connector, DELIVERY_CREDENTIALS for a delivering consumer.",
     ...final(78, 500),
   },
   TRIB_RECEPTION_ENCODING_UNKNOWN: {

@@ -5,7 +5,7 @@ export const replayErrorDefinitions = {
   TRIB_REPLAY_AS_OF_TOO_YOUNG: {
     summary: "The moment of an as-of has not passed by more than the allowed difference between clocks.",
     remedy: "Records of that moment may still come: ask for an earlier one, or wait CLOCK_SKEW_SECONDS and ask again.",
-    ...again(64, 400),
+    ...again(75, 400),
   },
   TRIB_REPLAY_BUSY: {
     summary: "The build is in other hands: another process rebuilds it, or its consumer feeds it.",

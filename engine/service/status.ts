@@ -42,7 +42,11 @@ async function processStatus({ name, kind, pid, addresses, admin }: Registration
 }
 
 /** Services, processes and builds of an installation, as they are now. */
-export async function readStatus(settings: Settings, pool: Pool, log: Pick<Log, "watermarks">): Promise<Status> {
+export async function readStatus(
+  settings: Settings,
+  pool: Pool,
+  log: Pick<Log, "watermarks" | "read">,
+): Promise<Status> {
   const [processes, projections, deliveries] = await Promise.all([
     Promise.all(registered(settings.TRIBUTARY_HOME).map(processStatus)),
     allProjections().then((projections) => buildStatuses(pool, log, Date.now(), projections)),
