@@ -114,7 +114,8 @@ async function drop(schema: string, { reason, by }: AsOfCommandOptions): Promise
 
 async function build(name: string, options: AsOfCommandOptions & { readonly at: number }): Promise<void> {
   assertReason(options);
-  if (options.at > Date.now()) throw new TributaryError("TRIB_REPLAY_AS_OF_TOO_YOUNG");
+  if (options.at > Date.now())
+    throw new TributaryError("TRIB_REPLAY_AS_OF_TOO_YOUNG", `${instantText(options.at)} has not come yet.`);
   await projectionNamed(name);
   if (await ranWithFlags(rebuildFlags)) return;
   await withBuildSource(name, { connections: 2, sealed: !options.open }, async (parts) => {
