@@ -172,7 +172,7 @@ class Comparison {
 
   /** All records, the chain beside them, and the roots where they are signed. */
   async readLog(): Promise<void> {
-    const { records, chain, chainedSize, exported } = this.#evidence;
+    const { records, chain, chainedSize, exported, high } = this.#evidence;
     // One after the other: a partition has a signed size a minute, over the years more than a call takes.
     let end = chainedSize;
     for (const size of this.#roots.keys()) end = Math.max(end, size);
@@ -205,6 +205,9 @@ class Comparison {
     } finally {
       await known.return(undefined);
     }
+    // An offset that was altered may make the log seem longer than what can be read of it.
+    const { size } = this.#frontier;
+    if (size < Math.min(end, high)) this.found(size, "record missing", "the log has no record from here on");
     this.#concludeChain();
   }
 
