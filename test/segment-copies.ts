@@ -88,3 +88,22 @@ export async function segmentCopies({ settings, pool, log, home }: TestInstallat
   }
   return { first: report.first, partitions };
 }
+
+/**
+ * Flips each bit of the last batch's offset in turn; gives those by which nothing is found there. An offset beyond what
+ * numbers hold exactly makes the log seem longer than what can be read of it.
+ */
+export async function missedOffsetBits({ name, segment, findings }: SegmentCopy): Promise<string[]> {
+  const whole = Buffer.concat(segment.batches.map(({ bytes }) => bytes));
+  const last = segment.batches.at(-1);
+  if (!last) return [`no batch in ${name}`];
+  const missed: string[] = [];
+  for (let bit = 0; bit < 64; bit += 1) {
+    const bytes = Buffer.from(whole);
+    const at = bytes.length - last.bytes.length + (bit >> 3);
+    bytes[at] = (bytes[at] as number) ^ (1 << (bit & 7));
+    const [found] = await findings(bytes);
+    if (found?.offset !== last.first) missed.push(`bit ${bit} of the last offset in ${name}: ${JSON.stringify(found)}`);
+  }
+  return missed;
+}
