@@ -368,12 +368,12 @@ describe("the audit of an installation", () => {
     expect((await call("audit", "verify")).exitCode).toBe(0);
   });
 
-  const data = process.env.TRIBUTARY_TEST_KAFKA_DATA;
-  const isThere = data !== undefined && existsSync(data);
+  const data = process.env.TRIBUTARY_TEST_KAFKA_DATA ?? "";
+  const isThere = existsSync(data);
   if (!isThere) process.stdout.write("skipped: the broker's own files are not on this machine\n");
   it.runIf(isThere)("finds each of 1,000 alterations of the broker's own files, and names the first", async () => {
     await untilSigned();
-    const { first, partitions } = await segmentCopies(installation, data as string);
+    const { first, partitions } = await segmentCopies(installation, data);
     expect(first).toBeNull();
     // Written anew without an alteration nothing is found: what is found is never the writing.
     for (const { name, segment, findings } of partitions) {
@@ -389,7 +389,6 @@ describe("the audit of an installation", () => {
       count += 1;
       const [found] = await copy.findings(tampered.bytes);
       const isNamed = found && found.offset >= tampered.first && found.offset <= tampered.last;
-      // Whoever writes files by hand may get them wrong: only what reads as a log shows what the hashes are for.
       const isLog = found?.what !== "record unreadable" || alteration === "flip a bit of the file";
       if (!isNamed || !isLog)
         missed.push(`${alteration} in ${copy.name} at ${tampered.first}: ${JSON.stringify(found)}`);
