@@ -1,4 +1,5 @@
 import type { LanePlace } from "../projector/checkpoint.js";
+import { type AddParameter, type ArrayColumn, answeredPart, parkedPart, unnested } from "../projector/fenced-parts.js";
 import { consumerRole } from "../projector/names.js";
 import type { ParkedRow } from "../projector/statement-parts.js";
 import type { Pool } from "../store/pool.js";
@@ -40,10 +41,7 @@ export interface DeliveryWrite {
   readonly outcomes: ReadonlyMap<number, string>;
 }
 
-/** Values of one column of several rows, as a parameter. */
-type Column<Row> = readonly [name: string, type: string, get: (row: Row) => unknown];
-
-const deliveryColumns: readonly Column<DeliveryRow>[] = [
+const deliveryColumns: readonly ArrayColumn<DeliveryRow>[] = [
   ["event_id", "text[]", ({ eventId }) => eventId],
   ["delivery_id", "uuid[]", ({ deliveryId }) => deliveryId],
   ["destination", "text[]", ({ destination }) => destination],
@@ -58,17 +56,6 @@ const deliveryColumns: readonly Column<DeliveryRow>[] = [
   ["body_sha256", "bytea[]", ({ sha256 }) => sha256],
 ];
 
-const parkedColumns: readonly Column<ParkedRow>[] = [
-  ["log_offset", "bigint[]", ({ offset }) => offset],
-  ["key", "text[]", ({ key }) => key],
-  ["position", "text[]", ({ position }) => position],
-  ["event_id", "text[]", ({ eventId }) => eventId],
-  ["event_type", "text[]", ({ eventType }) => eventType],
-  ["code", "text[]", ({ code }) => code],
-  ["reason", "text[]", ({ reason }) => reason],
-  ["positions", "text[]", ({ positions }) => positions],
-];
-
 /**
  * Writes what came of deliveries and moves the checkpoint, all or nothing. The same write again changes nothing more.
  * @returns false when another owner came, and nothing was written.
@@ -76,20 +63,13 @@ const parkedColumns: readonly Column<ParkedRow>[] = [
 export async function writeDeliveries(pool: Pool, place: LanePlace, write: DeliveryWrite): Promise<boolean> {
   const { build, topic, partition } = place;
   const values: unknown[] = [];
-  const add = (value: unknown, type: string) => `$${values.push(value)}::${type}`;
+  const add: AddParameter = (value, type) => `$${values.push(value)}::${type}`;
   const [name, number, inTopic, inPartition] = [
     add(build.projection, "text"),
     add(build.build, "integer"),
     add(topic, "text"),
     add(partition, "integer"),
   ];
-  // A parameter that no part names would have no type.
-  const role = () => add(consumerRole(build.consumer), "name");
-  const unnested = <Row>(columns: readonly Column<Row>[], rows: readonly Row[]) => {
-    const names = columns.map(([column]) => column);
-    const arrays = columns.map(([, type, get]) => add(rows.map(get), type));
-    return `unnest(${arrays.join(", ")}) AS u (${names.join(", ")})`;
-  };
   const { epoch, first, next, journal, positions, lastRecord, recordedAt, deliveries, parked, released, outcomes } =
     write;
   const parts = [
@@ -102,8 +82,8 @@ export async function writeDeliveries(pool: Pool, place: LanePlace, write: Deliv
   if (deliveries.length > 0) {
     const names = deliveryColumns.map(([column]) => column);
     parts.push(`told AS (INSERT INTO engine.deliveries AS d (consumer, topic, partition, consumer_role, ${names.join(", ")})
-      SELECT ${name}, ${inTopic}, ${inPartition}, ${role()}, ${names.map((column) => `u.${column}`).join(", ")}
-      FROM ${unnested(deliveryColumns, deliveries)} WHERE EXISTS (TABLE fence)
+      SELECT ${name}, ${inTopic}, ${inPartition}, ${add(consumerRole(build.consumer), "name")}, ${names.map((column) => `u.${column}`).join(", ")}
+      FROM ${unnested(deliveryColumns, deliveries, add)} WHERE EXISTS (TABLE fence)
       ON CONFLICT (event_id, consumer) DO UPDATE SET status = EXCLUDED.status, response_code = EXCLUDED.response_code,
         attempts = d.attempts + EXCLUDED.attempts, opened = d.opened OR EXCLUDED.opened,
         last_attempt_at = EXCLUDED.last_attempt_at, body_sha256 = EXCLUDED.body_sha256, destination = EXCLUDED.destination
@@ -114,18 +94,10 @@ export async function writeDeliveries(pool: Pool, place: LanePlace, write: Deliv
       WHERE p.projection = ${name} AND p.build = ${number} AND p.topic = ${inTopic} AND p.partition = ${inPartition}
         AND p.log_offset = ANY (${add(released, "bigint[]")}) AND EXISTS (TABLE fence))`);
   if (parked.length > 0) {
-    const names = parkedColumns.map(([column]) => column);
-    const selected = names.map((column) => (column === "positions" ? "u.positions::json" : `u.${column}`));
-    parts.push(`parked AS (INSERT INTO engine.parked_keys AS p (projection, build, topic, partition, consumer_role, ${names.join(", ")})
-      SELECT ${name}, ${number}, ${inTopic}, ${inPartition}, ${role()}, ${selected.join(", ")}
-      FROM ${unnested(parkedColumns, parked)} WHERE EXISTS (TABLE fence)
-      ON CONFLICT (projection, build, topic, partition, log_offset) DO UPDATE SET state = 'parked', mended = false,
-        event_id = EXCLUDED.event_id, event_type = EXCLUDED.event_type, code = EXCLUDED.code, reason = EXCLUDED.reason)`);
+    const rows = parked.map((row) => ({ row, state: "parked" as const }));
+    parts.push(`parked AS (${parkedPart(rows, place, add)})`);
   }
-  if (outcomes.size > 0)
-    parts.push(`answered AS (UPDATE engine.lane_requests AS r SET state = 'done', outcome = u.outcome, carried_out_at = pg_catalog.now()
-      FROM unnest(${add([...outcomes.keys()], "bigint[]")}, ${add([...outcomes.values()], "text[]")}) AS u (id, outcome)
-      WHERE r.id = u.id AND EXISTS (TABLE fence))`);
+  if (outcomes.size > 0) parts.push(`answered AS (${answeredPart(outcomes, add)})`);
   const { rows } = await pool.query<{ fences: number }>(
     `WITH ${parts.join(", ")} SELECT count(*)::integer AS fences FROM fence`,
     values,

@@ -1,12 +1,11 @@
 import type { Pool } from "../store/pool.js";
 import type { LanePlace } from "./checkpoint.js";
+import { type AddParameter, answeredPart, type ParkedState, parkedPart } from "./fenced-parts.js";
 import type { HeldKey } from "./held-keys.js";
 import type { ProjectionLayout } from "./layout.js";
-import { consumerRole } from "./names.js";
 import { writeRefused } from "./park-reason.js";
 import type { Refolded } from "./refold.js";
 import { WriteStatements } from "./statement.js";
-import type { ParkedRow } from "./statement-parts.js";
 
 /** Where a lane stands, read behind its fence. */
 export interface Standing {
@@ -71,7 +70,7 @@ export async function writeRelease(
   };
   const statement = statements.statement([statements.encode({ ...write, changes: refolded.changes })]);
   const values = [...statement.values];
-  const add = (value: unknown, type: string) => `$${values.push(value)}::${type}`;
+  const add: AddParameter = (value, type) => `$${values.push(value)}::${type}`;
 
   const [name, number, inTopic, inPartition] = [
     add(build.projection, "text"),
@@ -79,29 +78,10 @@ export async function writeRelease(
     add(topic, "text"),
     add(partition, "integer"),
   ];
-  const again = [...refolded.keys.values()].flatMap(({ again: at, refusals }) => [
-    ...(at ? [{ row: at, state: "parked" }] : []),
-    ...refusals.map((row) => ({ row, state: "done" })),
+  const again = [...refolded.keys.values()].flatMap(({ again: at, refusals }): ParkedState[] => [
+    ...(at ? [{ row: at, state: "parked" as const }] : []),
+    ...refusals.map((row) => ({ row, state: "done" as const })),
   ]);
-  const columns: readonly (readonly [string, string, (row: ParkedRow, state: string) => unknown])[] = [
-    ["log_offset", "bigint[]", ({ offset }) => offset],
-    ["key", "text[]", ({ key }) => key],
-    ["position", "text[]", ({ position }) => position],
-    ["event_id", "text[]", ({ eventId }) => eventId],
-    ["event_type", "text[]", ({ eventType }) => eventType],
-    ["code", "text[]", ({ code }) => code],
-    ["reason", "text[]", ({ reason }) => reason],
-    ["positions", "text[]", ({ positions: seen }) => seen],
-    ["state", "text[]", (_, state) => state],
-  ];
-  const names = columns.map(([column]) => column);
-  const arrays = columns.map(([, type, get]) =>
-    add(
-      again.map(({ row, state }) => get(row, state)),
-      type,
-    ),
-  );
-  const selected = names.map((column) => (column === "positions" ? "u.positions::json" : `u.${column}`));
   const parts = [
     `released AS (UPDATE engine.parked_keys AS p SET state = 'done', mended = true
       FROM unnest(${add(
@@ -117,14 +97,8 @@ export async function writeRelease(
           again.map(({ row }) => row.offset),
           "bigint[]",
         )}) AND EXISTS (TABLE fence))`,
-    `again AS (INSERT INTO engine.parked_keys AS p (projection, build, topic, partition, consumer_role, ${names.join(", ")})
-      SELECT ${name}, ${number}, ${inTopic}, ${inPartition}, ${add(consumerRole(build.consumer), "name")}, ${selected.join(", ")}
-      FROM unnest(${arrays.join(", ")}) AS u (${names.join(", ")}) WHERE EXISTS (TABLE fence)
-      ON CONFLICT (projection, build, topic, partition, log_offset) DO UPDATE SET state = EXCLUDED.state, mended = false,
-        event_id = EXCLUDED.event_id, event_type = EXCLUDED.event_type, code = EXCLUDED.code, reason = EXCLUDED.reason, positions = EXCLUDED.positions)`,
-    `answered AS (UPDATE engine.lane_requests AS r SET state = 'done', outcome = u.outcome, carried_out_at = now()
-      FROM unnest(${add([...outcomes.keys()], "bigint[]")}, ${add([...outcomes.values()], "text[]")}) AS u (id, outcome)
-      WHERE r.id = u.id AND EXISTS (TABLE fence))`,
+    `again AS (${parkedPart(again, place, add)})`,
+    `answered AS (${answeredPart(outcomes, add)})`,
   ];
   if (!statement.text.endsWith(last)) throw new Error("the fenced statement doesn't end in its fence");
   const text = `${statement.text.slice(0, -last.length)}, ${parts.join(", ")}${last}`;

@@ -1,19 +1,15 @@
 import { isDelivering } from "../delivery/registration.js";
 import { codecOfOthers } from "../log/codec-of-others.js";
-import { connectLog } from "../log/kafka.js";
 import { connectCodec } from "../log/registry.js";
 import { auditDecisions } from "../projector/audit-decisions.js";
 import { FoldWatchdog } from "../projector/fold-watch.js";
 import type { Decoder } from "../projector/ports.js";
-import { openedEventTypes } from "../projector/roles.js";
 import { runConsumer } from "../projector/runner.js";
-import { openPool } from "../store/pool.js";
 import type { ConsumerDefinition } from "./consumer.js";
+import { consumerConnections, consumerOpener } from "./consumer-connections.js";
 import { decoderOf } from "./decoder.js";
 import { loadConsumer } from "./discover.js";
 import type { RunningService, Surroundings } from "./process.js";
-import { closedOpener, sealedOpener } from "./sealed-opener.js";
-import { kekSettings, requireSetting } from "./settings.js";
 
 /** A consumer at work. DATABASE_URL is that of its own role; `prepareConsumer` has made builds and role before. */
 export async function startConsumer(name: string, surroundings: Surroundings): Promise<RunningService> {
@@ -33,15 +29,10 @@ export async function startDefinition(
   { settings, logger, metrics, fail }: Surroundings,
 ): Promise<RunningService> {
   const { name } = definition;
-  const log = connectLog(settings, { clientId: `tributary-${name}`, logger });
-  const pool = openPool(requireSetting(settings, "DATABASE_URL"), {
-    applicationName: `tributary ${name}`,
-    max: settings.DATABASE_POOL,
-    silence: settings.DATABASE_SILENCE_SECONDS * 1000,
-  });
+  const connections = consumerConnections(name, settings, logger);
+  const { log, pool } = connections;
   const codec = await connectCodec(settings);
-  const opener =
-    openedEventTypes(definition).length > 0 ? sealedOpener(pool, kekSettings(settings), codec) : closedOpener;
+  const opener = consumerOpener(definition, pool, settings, codec);
   const watchdog = new FoldWatchdog(settings.FOLD_SECONDS, name);
   const running = await runConsumer({
     definition,
@@ -66,8 +57,7 @@ export async function startDefinition(
       await running.close();
       await watchdog.close();
       opener.close();
-      await log.close();
-      await pool.end();
+      await connections.close();
     },
   };
 }

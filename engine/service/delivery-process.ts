@@ -1,16 +1,13 @@
 import { join } from "node:path";
 import type { DeliveringConsumer } from "../delivery/registration.js";
 import { runDelivery } from "../delivery/runner.js";
-import { connectLog } from "../log/kafka.js";
 import { connectCodec } from "../log/registry.js";
 import { auditDecisions } from "../projector/audit-decisions.js";
-import { openedEventTypes } from "../projector/roles.js";
 import { type Credentials, credentialsIn } from "../reception/credentials.js";
-import { openPool } from "../store/pool.js";
+import { consumerConnections, consumerOpener } from "./consumer-connections.js";
 import { decoderOf } from "./decoder.js";
 import type { RunningService, Surroundings } from "./process.js";
-import { closedOpener, sealedOpener } from "./sealed-opener.js";
-import { kekSettings, requireSetting, type Settings } from "./settings.js";
+import type { Settings } from "./settings.js";
 
 /** Where delivering consumers have their secrets. */
 const deliveryCredentials = ({ DELIVERY_CREDENTIALS, TRIBUTARY_HOME }: Settings): Credentials =>
@@ -24,15 +21,10 @@ export async function startDeliveryProcess(
   const { name, deliver } = definition;
   // A secret that is missing is found before any event is read.
   const sender = deliver.to.open(deliveryCredentials(settings));
-  const log = connectLog(settings, { clientId: `tributary-${name}`, logger });
-  const pool = openPool(requireSetting(settings, "DATABASE_URL"), {
-    applicationName: `tributary ${name}`,
-    max: settings.DATABASE_POOL,
-    silence: settings.DATABASE_SILENCE_SECONDS * 1000,
-  });
+  const connections = consumerConnections(name, settings, logger);
+  const { log, pool } = connections;
   const codec = await connectCodec(settings);
-  const opens = openedEventTypes(definition).length > 0;
-  const opener = opens ? sealedOpener(pool, kekSettings(settings), codec) : closedOpener;
+  const opener = consumerOpener(definition, pool, settings, codec);
   const running = await runDelivery({
     definition,
     log,
@@ -53,8 +45,7 @@ export async function startDeliveryProcess(
     async close() {
       await running.close();
       opener.close();
-      await log.close();
-      await pool.end();
+      await connections.close();
     },
   };
 }

@@ -2,10 +2,9 @@ import { join } from "node:path";
 import { notaryKey } from "../audit/checkpoint.js";
 import { startNotary } from "../audit/notary.js";
 import { SecondPlace } from "../audit/second-place.js";
-import { connectLog } from "../log/kafka.js";
 import { readJournalId } from "../log/topics.js";
-import { openPool } from "../store/pool.js";
 import type { ConsumerDefinition } from "./consumer.js";
+import { consumerConnections } from "./consumer-connections.js";
 import type { RunningService, Surroundings } from "./process.js";
 import { requireSetting, type Settings } from "./settings.js";
 
@@ -20,11 +19,8 @@ export async function startNotaryProcess(
 ): Promise<RunningService> {
   const { name, notarize = { topics: [] } } = definition;
   const key = notaryKey(requireSetting(settings, "TRIBUTARY_NOTARY_KEY"));
-  const log = connectLog(settings, { clientId: `tributary-${name}`, logger });
-  const pool = openPool(requireSetting(settings, "DATABASE_URL"), {
-    applicationName: `tributary ${name}`,
-    max: settings.DATABASE_POOL,
-  });
+  const connections = consumerConnections(name, settings, logger);
+  const { log, pool } = connections;
   const running = await startNotary({
     definition: { name, notarize },
     log,
@@ -41,8 +37,7 @@ export async function startNotaryProcess(
     ...running,
     async close() {
       await running.close();
-      await log.close();
-      await pool.end();
+      await connections.close();
     },
   };
 }
