@@ -201,23 +201,24 @@ it("a connection to Postgres that is lost before or after a statement does no ha
   checked += keys.length * wanted.length;
 }, 60_000);
 
-it("a lane that was taken over moves no checkpoint, and sends nothing after what it had in hand", async () => {
+it("a lane that was taken over moves no checkpoint, parks nothing, and sends nothing after what it had in hand", async () => {
   const bench = await freshBench();
   await bench.append(["A", { number: 1 }], ["A", { number: 2 }], ["B", { number: 1 }]);
   let go: () => void = () => {};
   const held = new Promise<void>((resolve) => {
     go = resolve;
   });
-  partner.answer = async () => {
-    if (partner.received.length <= 2) await held;
-    return 204;
+  partner.answer = async ({ event }) => {
+    if (partner.received.length > 2) return 204;
+    await held;
+    return event.subject === "B" ? 422 : 204;
   };
   const [old, next] = [bench.lane(), bench.lane()];
   await bench.feed(old);
   await expect.poll(() => partner.received.length).toBe(2);
   expect(await next.open()).toBe(0);
   go();
-  // The one that was taken over hears that both were taken. It must neither write it nor go on.
+  // The one that was taken over hears that one was taken and the other refused. It must neither write it nor go on.
   await expect.poll(() => old.isWaiting).toBe(false);
   expect(await bench.checkpoint()).toBe(0);
   expect(numbers("A")).toEqual([1]);
@@ -227,6 +228,7 @@ it("a lane that was taken over moves no checkpoint, and sends nothing after what
     [1, 1, 2],
     [1, 1],
   ]);
+  expect(await listParked(database.pool)).toEqual([]);
   await Promise.all([old.close(), next.close()]);
   expect(bench.failures).toEqual([]);
 });
