@@ -262,6 +262,32 @@ it("passes nothing whose end is not written with it, however long a statement ta
   expect((await listParked(database.pool)).map(({ key }) => key).sort()).toEqual(["A", "B"]);
 });
 
+it("an owner that was taken over while its partner refused parks nothing", async () => {
+  const bench = await freshBench();
+  await bench.append(["B", { number: 1 }]);
+  // Taken over when all is ready to be written.
+  let next = bench.lane();
+  let taken = false;
+  const query = async (text: string, values: unknown[]) => {
+    if (text.includes("fence AS") && text.includes("INTO engine.parked_keys") && !taken) {
+      taken = true;
+      next = bench.lane();
+      await next.open();
+    }
+    return database.pool.query(text, values);
+  };
+  partner.answer = () => (partner.received.length > 1 ? 204 : 422);
+  const old = bench.lane({ pool: { query } as unknown as Pool });
+  await bench.feed(old);
+  await expect.poll(() => taken && !old.isWaiting, { timeout: 10_000 }).toBe(true);
+  await old.close();
+  expect(await listParked(database.pool)).toEqual([]);
+  await next.batch(bench.log.records(bench.place.topic, 0), bench.context());
+  await passed(bench);
+  await next.close();
+  expect(numbers("B")).toEqual([1, 1]);
+});
+
 it("stops at one key more than may be parked, having recorded what was delivered", async () => {
   const bench = await freshBench();
   const keys = Array.from({ length: 12 }, (_, index) => `K${index}`);
