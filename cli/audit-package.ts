@@ -29,7 +29,7 @@ import {
 import { type AuditParts, withAudit } from "./audit-source.js";
 import { withBuildSource } from "./build-source.js";
 import { instantOf, secondsOf } from "./instant.js";
-import { assertWritable, misuse, writing } from "./misuse.js";
+import { assertFree, misuse, writing } from "./misuse.js";
 import { print, printJson } from "./output.js";
 import { ranWithFlags } from "./own-process.js";
 import { ProgressLine, type TellProgress } from "./progress-line.js";
@@ -38,15 +38,18 @@ import { watchedLog } from "./watched-log.js";
 
 interface PackageOptions extends AccessOptions {
   readonly out?: string;
+  readonly force?: boolean;
   readonly scan?: boolean;
   readonly recipient?: string;
   readonly at?: number;
   readonly timeout: number;
 }
 
-/** Writes a file that only its owner reads, also where there was one that others could. */
-function writeOwn(file: string, content: Uint8Array): void {
-  const descriptor = openSync(file, "w", 0o600);
+/** Writes a file that only its owner reads, also where there was one that others could and that is to be replaced. */
+function writeOwn(file: string, content: Uint8Array, force: boolean | undefined): void {
+  // Another one may have come meanwhile.
+  assertFree(file, force);
+  const descriptor = openSync(file, force ? "w" : "wx", 0o600);
   try {
     fchmodSync(descriptor, 0o600);
     writeFileSync(descriptor, content);
@@ -156,6 +159,7 @@ export function registerAuditPackage(command: Command): void {
       "one archive that proves itself: records as text and as the log has them, schemas, units, proofs, log of accesses, a signed manifest and a verifier for browsers and Node; recorded as an export",
     )
     .option("--out <file>", "default audit-<kind>-<id>.zip")
+    .option("--force", "replace the file where there is one")
     .option("--recipient <name>", "who is given it", textGiven)
     .option("--at <instant>", "take along what was known of it then, inclusive, by recorded time", instantOf)
     .option("--scan", "read the whole log, although there is a timeline")
@@ -169,7 +173,7 @@ export function registerAuditPackage(command: Command): void {
       const asked = askedOf(kind, id, until, options);
       assertReason(options);
       const file = options.out ?? `audit-${asked.kind}-${idOf(asked).replace(/[^0-9a-zA-Z-]+/g, "_")}.zip`;
-      assertWritable(file);
+      assertFree(file, options.force);
       if (options.at !== undefined && (await ranWithFlags(rebuildFlags))) return;
       await withAudit(options, async (given) => {
         const progress = new ProgressLine(!options.json, "records");
@@ -219,7 +223,7 @@ export function registerAuditPackage(command: Command): void {
         // Making it waits for the notary, and may make an as-of: long enough for an erasure.
         await assertStillOpen(pool, gathered.opened);
         progress.end();
-        writeOwn(file, archive);
+        writeOwn(file, archive, options.force);
         const made = {
           file,
           bytes: archive.length,

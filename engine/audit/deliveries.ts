@@ -29,6 +29,14 @@ export interface TrailDelivery {
   readonly bodySha256: string;
 }
 
+/** Consumers that deliver, or did. @param pool as a role that sees all of them. */
+export async function deliveringNames(pool: Pool): Promise<readonly string[]> {
+  const { rows } = await pool.query<{ name: string }>(
+    "SELECT DISTINCT projection AS name FROM engine.builds WHERE feed = 'delivery' ORDER BY 1",
+  );
+  return rows.map(({ name }) => name);
+}
+
 /** Deliveries made of events, in the order in which they ended. @param pool as a role that sees all of them. */
 export async function deliveriesOf(pool: Pool, places: readonly RecordPlace[]): Promise<readonly TrailDelivery[]> {
   if (places.length === 0) return [];

@@ -3,9 +3,10 @@ import type { IncomingRecord, Log } from "../log/log.js";
 import { auditTopic, eventsTopic } from "../log/schemas.js";
 import { auditDecisions } from "../projector/audit-decisions.js";
 import { storableText } from "../projector/checkpoint.js";
-import { Decisions } from "../projector/decisions.js";
+import { Decisions, type Verdict } from "../projector/decisions.js";
 import { TributaryError } from "../service/errors.js";
 import type { Pool } from "../store/pool.js";
+import { type PlacedRecord, placeName } from "./read-places.js";
 
 /** A key that a read model holds back, from one of its events on. */
 export interface HeldKey {
@@ -55,6 +56,43 @@ export async function nothingAbout(
   return new TributaryError(
     "TRIB_CLI_NOT_FOUND",
     `The log has no event about ${kind} ${id}${which}.${places.join("")}`,
+  );
+}
+
+/** What an operator decided about an event, for one read model or one delivering consumer. */
+export interface TrailDecision {
+  /** Name of the read model, or of the consumer that delivers. */
+  readonly projection: string;
+  /** `topic/partition/offset` of the event. */
+  readonly place: string;
+  readonly key: string;
+  /** skip: it is never applied, or delivered. park: its key is held back from it on. */
+  readonly action: Verdict;
+  readonly by: string;
+  /** Epoch milliseconds. */
+  readonly at: number;
+  readonly reason: string | null;
+}
+
+/**
+ * What was decided about some events, and about others of their keys.
+ * @param decided loaded, by name.
+ */
+export function decisionsAbout(
+  decided: ReadonlyMap<string, Decisions>,
+  events: readonly PlacedRecord[],
+): readonly TrailDecision[] {
+  const places = new Set(events.map(placeName));
+  const keys = new Set(events.map(({ topic, record }) => `${topic}/${storableText(record.key)}`));
+  return [...decided].flatMap(([projection, decisions]) =>
+    decisions
+      .all()
+      .map(({ topic, partition, offset, key, action, actor, time, reason }) => {
+        const place = placeName({ topic, partition, offset });
+        return { topic, projection, place, key: key ?? "", action, by: actor, at: time, reason };
+      })
+      .filter(({ topic, place, key }) => places.has(place) || keys.has(`${topic}/${storableText(key)}`))
+      .map(({ topic: _, ...decision }) => decision),
   );
 }
 

@@ -68,13 +68,21 @@ function readable(schema: AvroSchema, value: unknown, named: Named): unknown {
 
 const isUnion = (schema: AvroSchema): schema is readonly AvroSchema[] => Array.isArray(schema);
 
+/** The clear part of an event as it is shown. @param type short name of its type. */
+export function readableContent(
+  type: string,
+  event: Readonly<Record<string, unknown>>,
+): Readonly<Record<string, unknown>> {
+  const schema = schemaOf(type);
+  return schema ? (readable(schema, event, new Map()) as Readonly<Record<string, unknown>>) : event;
+}
+
 function readableEvent(projections: readonly AnyProjection[], event: TrailEvent) {
-  const schema = schemaOf(event.type);
   return {
     ...event,
     occurredAt: instantText(event.occurredAt),
     recordedAt: instantText(event.recordedAt),
-    event: schema ? (readable(schema, event.event, new Map()) as TrailEvent["event"]) : event.event,
+    event: readableContent(event.type, event.event),
     changes: event.changes.map((change) => readableChange(projections, change)),
   };
 }
@@ -94,7 +102,8 @@ export function readableTrail(trail: Trail, projections: readonly AnyProjection[
     firstAttemptAt: instantText(delivery.firstAttemptAt),
     lastAttemptAt: instantText(delivery.lastAttemptAt),
   }));
-  return { ...trail, units, deliveries, events: trail.events.map((event) => readableEvent(projections, event)) };
+  const decisions = trail.decisions.map((decision) => ({ ...decision, at: instantText(decision.at) }));
+  return { ...trail, units, deliveries, decisions, events: trail.events.map((event) => readableEvent(projections, event)) };
 }
 
 export type ReadableTrail = ReturnType<typeof readableTrail>;

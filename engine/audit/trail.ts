@@ -8,9 +8,9 @@ import type { Pool } from "../store/pool.js";
 import { keyText } from "../vault/data-key.js";
 import { keyOfSealedEvent } from "../vault/sealed-event.js";
 import type { Vault } from "../vault/vault.js";
-import { deliveriesOf, type TrailDelivery } from "./deliveries.js";
+import { deliveriesOf, deliveringNames, type TrailDelivery } from "./deliveries.js";
 import { eventIndex, type FindEvents, subjectsWith } from "./event-index.js";
-import { decisionsOf, type HeldKey, heldKeys, nothingAbout } from "./held-back.js";
+import { decisionsAbout, decisionsOf, type HeldKey, heldKeys, nothingAbout, type TrailDecision } from "./held-back.js";
 import { eventsAboutPatient, type FoundPatient, idsOf, nothingApart } from "./patient-records.js";
 import { type PlacedEvent, placedEvent } from "./placed-event.js";
 import { type PlacedRecord, placeName, readPlaces } from "./read-places.js";
@@ -72,6 +72,11 @@ export interface Trail {
     readonly code: string;
     readonly reason: string;
   }[];
+  /**
+   * What operators decided about events of these keys, and stands: what skipped one shows nothing of it. Also about such as
+   * nobody can read, which are no events of a trail.
+   */
+  readonly decisions: readonly TrailDecision[];
   /** How the events were found. */
   readonly by: "timeline" | "log";
   /** In the order in which they were received. */
@@ -178,7 +183,8 @@ const nothing: FoldedChanges = { changes: [], parked: [] };
  */
 export async function trailOf(source: TrailSource, kind: TrailKind, id: string): Promise<TrailRecords> {
   const { log, pool, codec, projections, scan, open } = source;
-  const decided = await decisionsOf(log, codec, [timeline, ...projections.map(({ name }) => name)]);
+  const keepers = [timeline, ...projections.map(({ name }) => name), ...(await deliveringNames(pool))];
+  const decided = await decisionsOf(log, codec, keepers);
   const { find, by } = await eventIndex(source, { scan, decisions: decided.get(timeline) });
   const { places, patients: found, apart } = await placesOf(find, source, kind, id);
   const patients = new Set(found);
@@ -235,6 +241,7 @@ export async function trailOf(source: TrailSource, kind: TrailKind, id: string):
       held: held.map(({ projection, topic, partition, offset, key, code, reason }) => {
         return { projection, place: placeName({ topic, partition, offset: Number(offset) }), key, code, reason };
       }),
+      decisions: decisionsAbout(decided, events),
       by,
       units: await unitsOf(codec, journal, open && { ...opening, vault: open.vault }),
       events: told,
