@@ -44,8 +44,9 @@ function decisionText({ projection, action, by, at, reason }: ReadableTrail["dec
 }
 
 function printDelivery(delivery: ReadableTrail["deliveries"][number]): void {
-  const { consumer, destination, status, responseCode, lastAttemptAt, attempts, opened } = delivery;
-  const answer = responseCode === null ? "no answer" : `answered ${responseCode}`;
+  const { consumer, destination, status, responseCode, lastAttemptAt, attempts, opened, sent } = delivery;
+  const unanswered = sent ? "no answer" : "no connection: nothing was sent";
+  const answer = responseCode === null ? unanswered : `answered ${responseCode}`;
   const tried = attempts === 1 ? "" : `  after ${attempts} attempts`;
   print(
     `    ${status} to ${consumer} (${destination})  ${lastAttemptAt}  ${answer}${tried}${opened ? "  OPENED" : ""}`,

@@ -21,6 +21,8 @@ export interface TrailDelivery {
   readonly attempts: number;
   /** Whether content that identifies people was opened for it. */
   readonly opened: boolean;
+  /** Whether the partner may have been sent any of it: false where no connection came about. */
+  readonly sent: boolean;
   readonly firstAttemptAt: number;
   readonly lastAttemptAt: number;
   /** HTTP status of the last answer; null when there was none. */
@@ -42,7 +44,7 @@ export async function deliveriesOf(pool: Pool, places: readonly RecordPlace[]): 
   if (places.length === 0) return [];
   const { rows } = await pool.query<Omit<TrailDelivery, "place"> & RecordPlace>(
     `SELECT d.topic, d.partition, d.log_offset AS "offset", d.event_id AS "eventId", d.event_type AS "eventType",
-       d.consumer, d.destination, d.delivery_id AS "deliveryId", d.status, d.attempts, d.opened,
+       d.consumer, d.destination, d.delivery_id AS "deliveryId", d.status, d.attempts, d.opened, d.sent,
        d.first_attempt_at AS "firstAttemptAt", d.last_attempt_at AS "lastAttemptAt",
        d.response_code AS "responseCode", pg_catalog.encode(d.body_sha256, 'hex') AS "bodySha256"
      FROM unnest($1::text[], $2::integer[], $3::bigint[]) AS asked (topic, partition, log_offset)
@@ -63,7 +65,8 @@ export type DeliveryRecord = AuditRecord & {
 
 /**
  * Deliveries of a patient's events as what they are in an account of disclosures: what was given to others, and to whom.
- * Those that were refused, not answered or are to be sent again are among them: the partner was sent them.
+ * Those that were refused, not answered or are to be sent again are among them: the partner was sent them. Those for which
+ * there never was a connection are not.
  * @param since epoch milliseconds.
  */
 export async function deliveryDisclosures(
@@ -73,7 +76,7 @@ export async function deliveryDisclosures(
 ): Promise<readonly DeliveryRecord[]> {
   const made = await deliveriesOf(pool, records);
   return made
-    .filter(({ lastAttemptAt }) => lastAttemptAt >= since)
+    .filter(({ sent, lastAttemptAt }) => sent && lastAttemptAt >= since)
     .map((delivery): DeliveryRecord => {
       const { place, eventId, eventType, consumer, destination, deliveryId, status, opened, lastAttemptAt } = delivery;
       const answered = delivery.responseCode === null ? "" : `, answered ${delivery.responseCode}`;

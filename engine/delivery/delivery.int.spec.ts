@@ -1,6 +1,7 @@
 import { createHash, createHmac } from "node:crypto";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { deliveriesOf } from "../audit/deliveries.js";
+import { deliveriesOf, deliveryDisclosures } from "../audit/deliveries.js";
+import type { PlacedRecord } from "../audit/read-places.js";
 import type { Codec } from "../log/codec.js";
 import type { LogProducer } from "../log/log.js";
 import { formatPosition, positionHeader } from "../log/position.js";
@@ -201,6 +202,26 @@ describe("a delivering consumer", () => {
           .map(({ id }) => id),
       ).size,
     ).toBe(1);
+  });
+
+  it("tells what never had a connection from what the partner may have: only that is a disclosure", async () => {
+    await partner.close();
+    const places = await append([15, { number: 1 }]);
+    const told = async () => {
+      const [row] = await deliveriesOf(database.pool, places);
+      const disclosed = { patients: new Set<string>(), records: places as unknown as PlacedRecord[] };
+      return [row?.sent, row?.attempts, (await deliveryDisclosures(database.pool, disclosed, 0)).length];
+    };
+    await start();
+    await expect.poll(told, { timeout: 30_000 }).toEqual([false, 2, 0]);
+    await running.pop()?.close();
+    partner = await partnerEndpoint();
+    partner.answer = () => "cut";
+    await start();
+    await expect.poll(told, { timeout: 30_000 }).toEqual([true, expect.any(Number), 1]);
+    partner.answer = () => 204;
+    await allPassed();
+    expect(await told()).toEqual([true, expect.any(Number), 1]);
   });
 
   it("parks the key of what is refused, and delivers it in order once that is mended", async () => {
