@@ -7,7 +7,7 @@ import { requireSetting } from "../engine/service/settings.js";
 import { startSupervisor } from "../engine/service/supervisor.js";
 import { watchVersions } from "../engine/service/version-swaps.js";
 import { openPool } from "../engine/store/pool.js";
-import { openInstallation } from "./installation.js";
+import { runningInstallation } from "./installation.js";
 import { misuse } from "./misuse.js";
 
 /** @throws TRIB_CLI_MISUSED naming what isn't there, before anything is prepared. */
@@ -37,7 +37,7 @@ export function registerRun(command: Command): void {
     )
     .action(async (names: string[]) => {
       assertProcesses(names);
-      const installation = await openInstallation();
+      const installation = await runningInstallation();
       const home = installation.settings.TRIBUTARY_HOME;
       const logger = createLogger("run", installation.settings.LOG_LEVEL);
       const specs = await processSpecs(installation, names);
