@@ -1,15 +1,12 @@
 import { closeSync, fchmodSync, mkdirSync, openSync, writeFileSync } from "node:fs";
 import { Argument, type Command } from "commander";
-import { auditRecords, isAccess, recordAccess } from "../engine/audit/access.js";
+import { recordAccess } from "../engine/audit/access.js";
 import { asOfEvidence } from "../engine/audit/as-of-evidence.js";
-import { auditEventOf } from "../engine/audit/audit-event.js";
 import { fingerprint, notaryKey } from "../engine/audit/checkpoint.js";
-import { deliveryDisclosures, oldestFirst } from "../engine/audit/deliveries.js";
-import { disclosuresOf } from "../engine/audit/disclosures.js";
 import { makePackage } from "../engine/audit/package.js";
+import { filesOfPeriod, filesOfTrail, type PackedPeriod } from "../engine/audit/package-files.js";
 import { recordsOfPeriod } from "../engine/audit/period.js";
 import type { PlacedRecord } from "../engine/audit/read-places.js";
-import { readableTrail } from "../engine/audit/readable.js";
 import { assertStillOpen, type OpenedUnder } from "../engine/audit/still-open.js";
 import { type Trail, type TrailKind, trailKinds, trailOf } from "../engine/audit/trail.js";
 import { fetchSchema } from "../engine/log/registry.js";
@@ -58,14 +55,14 @@ function writeOwn(file: string, content: Uint8Array, force: boolean | undefined)
   }
 }
 
-interface Gathered {
+type Gathered = {
   readonly subject: { readonly kind: string; readonly id: string };
   readonly records: readonly PlacedRecord[];
-  readonly trail: Trail | undefined;
   readonly opened: OpenedUnder | undefined;
-  /** Epoch milliseconds, inclusive. */
-  readonly period?: { readonly from: number; readonly until: number };
-}
+} & (
+  | { readonly trail: Trail; readonly period: undefined }
+  | { readonly trail: undefined; readonly period: PackedPeriod }
+);
 
 type Asked =
   | { readonly kind: "period"; readonly from: number; readonly to: number }
@@ -95,38 +92,7 @@ async function gather({ source, log }: AuditParts, asked: Asked): Promise<Gather
     const records = await recordsOfPeriod(log, from, to);
     return { subject: { kind, id }, records, trail: undefined, opened: undefined, period: { from, until: to - 1 } };
   }
-  return { subject: asked, ...(await trailOf(source, asked.kind, asked.id)) };
-}
-
-/** Files beside records and proofs. */
-async function furtherFiles(
-  { log, codec, source }: AuditParts,
-  { subject, trail, records }: Gathered,
-  journal: string,
-) {
-  const files = new Map<string, Uint8Array>();
-  const text = (lines: readonly object[]) => Buffer.from(lines.map((line) => `${JSON.stringify(line)}\n`).join(""));
-  if (trail) {
-    const told = readableTrail(trail, source.projections);
-    const units = told.units.map(({ bytes, ...unit }) => ({
-      ...unit,
-      file: bytes ? `units/${unit.place.replace("/", "-")}.bin` : null,
-    }));
-    files.set("trail.json", Buffer.from(`${JSON.stringify({ ...told, units }, undefined, 2)}\n`));
-    for (const { place, bytes } of trail.units) if (bytes) files.set(`units/${place.replace("/", "-")}.bin`, bytes);
-  }
-  const accesses = [];
-  const others = new Set(trail?.apart.patients);
-  const patients = new Set(trail?.patients.filter((id) => !others.has(id)));
-  if (patients.size > 0) {
-    const told = { patients, records };
-    const [shown, sent] = [await disclosuresOf(source, told, 0), await deliveryDisclosures(source.pool, told, 0)];
-    accesses.push(...oldestFirst([...shown, ...sent]));
-  } else
-    for await (const each of auditRecords(log, codec))
-      if (isAccess(each) && each.value.subject.id === subject.id) accesses.push(each);
-  files.set("access.jsonl", text(accesses.map((access) => auditEventOf(access, journal))));
-  return files;
+  return { subject: asked, period: undefined, ...(await trailOf(source, asked.kind, asked.id)) };
 }
 
 /** Read models that tell about each kind of subject. */
@@ -198,7 +164,12 @@ export function registerAuditPackage(command: Command): void {
           recipient: options.recipient,
           actor: madeBy,
         });
-        const files = await furtherFiles(parts, gathered, journal);
+        const making = { log, codec, pool, projections: parts.source.projections, journal };
+        const files = new Map(
+          trail === undefined
+            ? await filesOfPeriod(making, subject.id, period, records)
+            : await filesOfTrail(making, trail, records),
+        );
         if (options.at !== undefined && asked.kind !== "period")
           for (const [name, bytes] of await knownThen(asked, options.at, options, tell)) files.set(name, bytes);
         tell("prove, once the notary has signed it");

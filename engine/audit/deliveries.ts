@@ -39,23 +39,39 @@ export async function deliveringNames(pool: Pool): Promise<readonly string[]> {
   return rows.map(({ name }) => name);
 }
 
+const columns = `d.topic, d.partition, d.log_offset AS "offset", d.event_id AS "eventId", d.event_type AS "eventType",
+       d.consumer, d.destination, d.delivery_id AS "deliveryId", d.status, d.attempts, d.opened, d.sent,
+       d.first_attempt_at AS "firstAttemptAt", d.last_attempt_at AS "lastAttemptAt",
+       d.response_code AS "responseCode", pg_catalog.encode(d.body_sha256, 'hex') AS "bodySha256"`;
+const order = "ORDER BY d.last_attempt_at, d.topic, d.partition, d.log_offset, d.consumer";
+
+type DeliveryAt = Omit<TrailDelivery, "place"> & RecordPlace;
+
+const placed = ({ topic, partition, offset, ...delivery }: DeliveryAt): TrailDelivery => ({
+  place: placeName({ topic, partition, offset }),
+  ...delivery,
+});
+
 /** Deliveries made of events, in the order in which they ended. @param pool as a role that sees all of them. */
 export async function deliveriesOf(pool: Pool, places: readonly RecordPlace[]): Promise<readonly TrailDelivery[]> {
   if (places.length === 0) return [];
-  const { rows } = await pool.query<Omit<TrailDelivery, "place"> & RecordPlace>(
-    `SELECT d.topic, d.partition, d.log_offset AS "offset", d.event_id AS "eventId", d.event_type AS "eventType",
-       d.consumer, d.destination, d.delivery_id AS "deliveryId", d.status, d.attempts, d.opened, d.sent,
-       d.first_attempt_at AS "firstAttemptAt", d.last_attempt_at AS "lastAttemptAt",
-       d.response_code AS "responseCode", pg_catalog.encode(d.body_sha256, 'hex') AS "bodySha256"
+  const { rows } = await pool.query<DeliveryAt>(
+    `SELECT ${columns}
      FROM unnest($1::text[], $2::integer[], $3::bigint[]) AS asked (topic, partition, log_offset)
      JOIN engine.deliveries AS d USING (topic, partition, log_offset)
-     ORDER BY d.last_attempt_at, d.topic, d.partition, d.log_offset, d.consumer`,
+     ${order}`,
     [places.map(({ topic }) => topic), places.map(({ partition }) => partition), places.map(({ offset }) => offset)],
   );
-  return rows.map(({ topic, partition, offset, ...delivery }) => ({
-    place: placeName({ topic, partition, offset }),
-    ...delivery,
-  }));
+  return rows.map(placed);
+}
+
+/** Deliveries that were tried between two moments, both inclusive: epoch milliseconds. In the order in which they ended. */
+export async function deliveriesWithin(pool: Pool, from: number, until: number): Promise<readonly TrailDelivery[]> {
+  const { rows } = await pool.query<DeliveryAt>(
+    `SELECT ${columns} FROM engine.deliveries AS d WHERE d.first_attempt_at <= $2 AND d.last_attempt_at >= $1 ${order}`,
+    [new Date(from), new Date(until)],
+  );
+  return rows.map(placed);
 }
 
 /** A delivery as the record of an access. */

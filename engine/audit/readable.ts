@@ -1,6 +1,7 @@
 import type { AvroRecord, AvroSchema } from "../log/avro.js";
 import { rootRecords } from "../log/schemas.js";
 import type { AnyProjection, Column } from "../projector/definition.js";
+import type { TrailDelivery } from "./deliveries.js";
 import type { RowChange } from "./row-changes.js";
 import type { Trail, TrailEvent } from "./trail.js";
 
@@ -87,6 +88,13 @@ function readableEvent(projections: readonly AnyProjection[], event: TrailEvent)
   };
 }
 
+/** A delivery as it is shown and given away. */
+export const readableDelivery = (delivery: TrailDelivery) => ({
+  ...delivery,
+  firstAttemptAt: instantText(delivery.firstAttemptAt),
+  lastAttemptAt: instantText(delivery.lastAttemptAt),
+});
+
 /**
  * A trail as it is shown and given away: instants in ISO 8601 with their zone, amounts with two decimal places.
  * @param projections those of its rows.
@@ -97,11 +105,7 @@ export function readableTrail(trail: Trail, projections: readonly AnyProjection[
     receivedAt: instantText(unit.receivedAt),
     recordedAt: instantText(unit.recordedAt),
   }));
-  const deliveries = trail.deliveries.map((delivery) => ({
-    ...delivery,
-    firstAttemptAt: instantText(delivery.firstAttemptAt),
-    lastAttemptAt: instantText(delivery.lastAttemptAt),
-  }));
+  const deliveries = trail.deliveries.map(readableDelivery);
   const decisions = trail.decisions.map((decision) => ({ ...decision, at: instantText(decision.at) }));
   return { ...trail, units, deliveries, decisions, events: trail.events.map((event) => readableEvent(projections, event)) };
 }
