@@ -1,14 +1,17 @@
 import type { Command } from "commander";
 import { connectorNames, consumerNames, loadConsumer } from "../engine/service/discover.js";
+import { beginVersion } from "../engine/replay/new-version.js";
 import { createLogger } from "../engine/service/logger.js";
 import { processSpecs } from "../engine/service/prepare.js";
 import { type Registration, register, registered } from "../engine/service/registration.js";
 import { requireSetting } from "../engine/service/settings.js";
 import { startSupervisor } from "../engine/service/supervisor.js";
+import { fillVersions } from "../engine/service/version-fills.js";
 import { watchVersions } from "../engine/service/version-swaps.js";
 import { openPool } from "../engine/store/pool.js";
 import { runningInstallation } from "./installation.js";
 import { misuse } from "./misuse.js";
+import { fillInProcess } from "./version-fill.js";
 
 /** @throws TRIB_CLI_MISUSED naming what isn't there, before anything is prepared. */
 function assertProcesses(names: readonly string[]): void {
@@ -40,6 +43,17 @@ export function registerRun(command: Command): void {
       const installation = await runningInstallation();
       const home = installation.settings.TRIBUTARY_HOME;
       const logger = createLogger("run", installation.settings.LOG_LEVEL);
+      const pool = openPool(requireSetting(installation.settings, "DATABASE_URL"), {
+        applicationName: "tributary run",
+        max: 2,
+      });
+      const consumers = await Promise.all(
+        consumerNames()
+          .filter((name) => names.length === 0 || names.includes(name))
+          .map(loadConsumer),
+      );
+      for (const { name, project } of consumers)
+        for (const projection of project) await beginVersion(pool, projection, name);
       const specs = await processSpecs(installation, names);
       // Before anyone can learn of this process.
       const ended = new Promise<void>((resolve) => {
@@ -54,15 +68,11 @@ export function registerRun(command: Command): void {
       const unregister = register(home, { name: `run-${process.pid}`, kind: "supervisor", addresses: [], admin: null });
       const supervisor = startSupervisor({ home, logger });
       for (const spec of specs) supervisor.add(spec);
-      const consumers = specs.filter(({ kind }) => kind === "consumer").map(({ name }) => loadConsumer(name));
-      const pool = openPool(requireSetting(installation.settings, "DATABASE_URL"), {
-        applicationName: "tributary run",
-        max: 1,
-      });
-      const projections = (await Promise.all(consumers)).flatMap(({ project }) => project);
+      const projections = consumers.flatMap(({ project }) => project);
+      const fills = fillVersions({ pool, projections, logger, fill: fillInProcess(installation) });
       const versions = watchVersions({ pool, projections, logger });
       await ended;
-      await versions.stop();
+      await Promise.all([fills.stop(), versions.stop()]);
       await supervisor.stop();
       await pool.end();
       unregister();
