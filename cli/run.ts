@@ -1,8 +1,7 @@
 import type { Command } from "commander";
 import { connectorNames, consumerNames, loadConsumer } from "../engine/service/discover.js";
-import { beginVersion } from "../engine/replay/new-version.js";
 import { createLogger } from "../engine/service/logger.js";
-import { processSpecs } from "../engine/service/prepare.js";
+import { beginVersions, processSpecs } from "../engine/service/prepare.js";
 import { type Registration, register, registered } from "../engine/service/registration.js";
 import { requireSetting } from "../engine/service/settings.js";
 import { startSupervisor } from "../engine/service/supervisor.js";
@@ -43,17 +42,12 @@ export function registerRun(command: Command): void {
       const installation = await runningInstallation();
       const home = installation.settings.TRIBUTARY_HOME;
       const logger = createLogger("run", installation.settings.LOG_LEVEL);
-      const pool = openPool(requireSetting(installation.settings, "DATABASE_URL"), {
-        applicationName: "tributary run",
-        max: 2,
-      });
       const consumers = await Promise.all(
         consumerNames()
           .filter((name) => names.length === 0 || names.includes(name))
           .map(loadConsumer),
       );
-      for (const { name, project } of consumers)
-        for (const projection of project) await beginVersion(pool, projection, name);
+      await beginVersions(installation, consumers);
       const specs = await processSpecs(installation, names);
       // Before anyone can learn of this process.
       const ended = new Promise<void>((resolve) => {
@@ -68,6 +62,10 @@ export function registerRun(command: Command): void {
       const unregister = register(home, { name: `run-${process.pid}`, kind: "supervisor", addresses: [], admin: null });
       const supervisor = startSupervisor({ home, logger });
       for (const spec of specs) supervisor.add(spec);
+      const pool = openPool(requireSetting(installation.settings, "DATABASE_URL"), {
+        applicationName: "tributary run",
+        max: 3,
+      });
       const projections = consumers.flatMap(({ project }) => project);
       const fills = fillVersions({ pool, projections, logger, fill: fillInProcess(installation) });
       const versions = watchVersions({ pool, projections, logger });
