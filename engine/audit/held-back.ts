@@ -2,11 +2,14 @@ import type { Codec } from "../log/codec.js";
 import type { IncomingRecord, Log } from "../log/log.js";
 import { auditTopic, eventsTopic } from "../log/schemas.js";
 import { auditDecisions } from "../projector/audit-decisions.js";
+import type { Build } from "../projector/build.js";
 import { storableText } from "../projector/checkpoint.js";
 import { Decisions, type Verdict } from "../projector/decisions.js";
+import type { ParkReason } from "../projector/park-reason.js";
+import { refusalsOf } from "../projector/refusals.js";
 import { TributaryError } from "../service/errors.js";
 import type { Pool } from "../store/pool.js";
-import { type PlacedRecord, placeName } from "./read-places.js";
+import { type PlacedRecord, placeName, type RecordPlace } from "./read-places.js";
 
 /** A key that a read model holds back, from one of its events on. */
 export interface HeldKey {
@@ -23,6 +26,28 @@ export interface HeldKey {
 const columns = `held.projection, held.topic, held.partition, held.log_offset AS "offset", held.key, held.code, held.reason
   FROM engine.parked_keys AS held JOIN engine.builds USING (projection, build)
   WHERE engine.builds.state = 'current' AND held.state <> 'done'`;
+
+/** What one build made nothing of, although its fold might. */
+export interface NotApplied {
+  /** What Postgres refused in the build, by offset: it changed nothing there, whatever a fold says. */
+  readonly refused: (topic: string, partition: number) => Promise<ReadonlyMap<number, ParkReason>>;
+  /** By key, those that the build holds back: from where on, and why. */
+  readonly held: ReadonlyMap<string, { readonly place: string; readonly code: string }>;
+}
+
+/** @param of the build, for instance that of an as-of. */
+export async function notAppliedIn(pool: Pool, of: Pick<Build, "projection" | "build">): Promise<NotApplied> {
+  return { held: await heldIn(pool, of), refused: (topic, partition) => refusalsOf(pool, of, topic, partition) };
+}
+
+async function heldIn(pool: Pool, { projection, build }: Pick<Build, "projection" | "build">) {
+  const { rows } = await pool.query<RecordPlace & { key: string; code: string }>(
+    `SELECT topic, partition, log_offset AS "offset", key, code FROM engine.parked_keys
+     WHERE projection = $1 AND build = $2 AND state <> 'done'`,
+    [projection, build],
+  );
+  return new Map(rows.map(({ key, code, ...place }) => [key, { place: placeName(place), code }] as const));
+}
 
 /** Which of some keys the read models hold back as they are now. */
 export async function heldKeys(

@@ -4,6 +4,7 @@ import { isSignedAsOf, signAsOf } from "../audit/as-of-manifest.js";
 import { asOfRows } from "../audit/as-of-rows.js";
 import { notaryKey } from "../audit/checkpoint.js";
 import { type ExplainedDifference, explained } from "../audit/diff-events.js";
+import { notAppliedIn } from "../audit/held-back.js";
 import { standaloneCodec } from "../log/codec.js";
 import type { Log } from "../log/log.js";
 import { type OwnTopics, ownTopics } from "../log/own-topics.js";
@@ -235,7 +236,8 @@ describe("an as-of on Kafka and Postgres", () => {
     const found = await differencesOf(database.pool, derivedNotes, before, after, 100);
     const vectors = { from: before.vector, to: after.vector };
     const parts = { log: own.log, decoder: unitsDecoder, opener: closedOpener, decisions, opens: false };
-    const told = await explained({ projection: derivedNotes, ...parts, ...vectors }, found);
+    const known = await notAppliedIn(database.pool, after);
+    const told = await explained({ projection: derivedNotes, ...parts, ...vectors, ...known }, found);
 
     const rowsAt = (at: number) =>
       new Map(
@@ -268,7 +270,8 @@ describe("an as-of on Kafka and Postgres", () => {
     // A key of which an operator left out what nobody can decode is told of like the others.
     const early = (await made(recordedAtOf(30))).asOf;
     const rows = await differencesOf(database.pool, derivedNotes, before, early, 100);
-    const more = await explained({ projection: derivedNotes, ...parts, from: before.vector, to: early.vector }, rows);
+    const later = { from: before.vector, to: early.vector, ...(await notAppliedIn(database.pool, early)) };
+    const more = await explained({ projection: derivedNotes, ...parts, ...later }, rows);
     const [skipped] = decided as [Decision];
     const leftOut = inputs.find(
       ({ source }) => source.partition === skipped.partition && source.offset === skipped.offset,
