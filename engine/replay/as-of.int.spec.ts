@@ -1,10 +1,11 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { differencesOf } from "../audit/as-of-diff.js";
-import { isSignedAsOf, signAsOf } from "../audit/as-of-manifest.js";
+import { signAsOf } from "../audit/as-of-manifest.js";
 import { asOfRows } from "../audit/as-of-rows.js";
 import { notaryKey } from "../audit/checkpoint.js";
 import { type ExplainedDifference, explained } from "../audit/diff-events.js";
 import { notAppliedIn } from "../audit/held-back.js";
+import { checkFile } from "../audit/verifier/check.js";
 import { standaloneCodec } from "../log/codec.js";
 import type { Log } from "../log/log.js";
 import { type OwnTopics, ownTopics } from "../log/own-topics.js";
@@ -292,10 +293,13 @@ describe("an as-of on Kafka and Postgres", () => {
   });
 
   it("signs what it is made of", async () => {
-    const { manifest } = await made(recordedAtOf(10));
-    expect(isSignedAsOf(manifest, key.publicKey)).toBe(true);
-    expect(isSignedAsOf({ ...manifest, at: "2026-01-01T00:00:00.000Z" }, key.publicKey)).toBe(false);
-    expect(isSignedAsOf(manifest, notaryKey("22".repeat(32)).publicKey)).toBe(false);
+    const { asOf, manifest } = await made(recordedAtOf(10));
+    const verdict = async (of: object, by = key) =>
+      (await checkFile(Buffer.from(JSON.stringify(of)), by.publicKey.toString("hex"))).lines[0];
+    expect(await verdict(manifest)).toMatch(/^YES: this state of a read model is as it was signed/);
+    expect(await verdict({ schema: asOf.schema, manifest })).toMatch(/^YES/);
+    expect(await verdict({ ...manifest, at: "2026-01-01T00:00:00.000Z" })).toMatch(/^NO: this state/);
+    expect(await verdict(manifest, notaryKey("22".repeat(32)))).toMatch(/^NO: this state/);
   });
 
   it("claims an epoch, and hashes of what identifies a person, only where that was opened", async () => {
