@@ -95,20 +95,38 @@ async function gather({ source, log }: AuditParts, asked: Asked): Promise<Gather
   return { subject: asked, period: undefined, ...(await trailOf(source, asked.kind, asked.id)) };
 }
 
-/** Read models that tell about each kind of subject. */
-const toldBy: Readonly<Record<TrailKind, string>> = { claim: "claims", visit: "visits", patient: "patients" };
+/** Read models that tell about each kind of subject, the subject's own first. */
+const toldBy: Readonly<Record<TrailKind, readonly string[]>> = {
+  claim: ["claims"],
+  visit: ["visits"],
+  patient: ["patients", "visits", "claims"],
+};
 
-/** What was known of the subject at a moment: its rows, and the signed manifest of the whole read model. */
+/** What was known of the subject at a moment: its rows, and the signed manifests of the whole read models. */
 async function knownThen(
+  asked: { readonly kind: TrailKind; readonly id: string },
+  at: number,
+  options: PackageOptions,
+  tell: TellProgress,
+): Promise<ReadonlyMap<string, Uint8Array>> {
+  const files = new Map<string, Uint8Array>();
+  for (const name of toldBy[asked.kind])
+    for (const [file, bytes] of await knownIn(name, asked, at, options, tell)) files.set(file, bytes);
+  return files;
+}
+
+async function knownIn(
+  name: string,
   { kind, id }: { readonly kind: TrailKind; readonly id: string },
   at: number,
   { open, reason, by }: PackageOptions,
   tell: TellProgress,
 ): Promise<ReadonlyMap<string, Uint8Array>> {
-  return withBuildSource(toldBy[kind], { connections: 2, sealed: !open }, async (parts) => {
+  const isFirst = toldBy[kind][0] === name;
+  return withBuildSource(name, { connections: 2, sealed: !open }, async (parts) => {
     const { asOf, manifest } = await madeAsOf(parts, { at, reason, by, command: "audit package", tell });
     try {
-      return await asOfEvidence(parts.source.pool, asOf, manifest, { kind, id }, open === true);
+      return await asOfEvidence(parts.source.pool, asOf, manifest, { kind, id, isFirst }, open === true);
     } finally {
       await dropAsOf(parts.source.pool, asOf);
     }

@@ -40,7 +40,7 @@ function hasMember(members: Uint8Array, hash: Uint8Array): boolean {
 
 async function checkView(view: string, files: ReadonlyMap<string, Uint8Array>, state: SignedState): Promise<number> {
   const { at, tables } = state;
-  const table = tables[view] ?? broken(`the signed state of ${at} has no view ${view}`);
+  const table = tables[view] as SignedState["tables"][string];
   const file = files.get(`as-of/${view}.proof.json`) ?? broken(`there is no as-of/${view}.proof.json`);
   const { groups, members } = JSON.parse(text.decode(file)) as PackedRowProof;
   const whole = hex(await sha256(joined(groups.map(({ sha256: sum }) => unhex(sum)))));
@@ -113,7 +113,8 @@ export async function checkState(bytes: Uint8Array, trusted?: string): Promise<V
 }
 
 /**
- * Compares the rows known at a moment with the signed state of their whole read model. A package without is right.
+ * Compares the rows known at a moment with the signed state of their whole read model; a package may tell of several. One
+ * without is right.
  * @returns sentences about it, none where there is no as-of.
  * @throws Error naming the row or the file that is wrong.
  */
@@ -122,19 +123,26 @@ export async function checkAsOf(
   { installation, publicKey }: Signer,
 ): Promise<string[]> {
   const views = [...files.keys()].flatMap((name) => /^as-of\/(\w+)\.jsonl$/.exec(name)?.[1] ?? []);
-  const bytes = files.get("as-of/manifest.json");
-  if (!bytes) return views.length === 0 ? [] : broken("there is no as-of/manifest.json");
-  const state = JSON.parse(text.decode(bytes)) as SignedState;
-  if (state.publicKey !== publicKey || state.journal !== installation) {
-    broken("as-of/manifest.json is of another key or another installation than the package");
+  const states: SignedState[] = [];
+  for (const [name, bytes] of files) {
+    if (!/^as-of\/(\w+\.)?manifest\.json$/.test(name)) continue;
+    const state = JSON.parse(text.decode(bytes)) as SignedState;
+    if (state.publicKey !== publicKey || state.journal !== installation) {
+      broken(`${name} is of another key or another installation than the package`);
+    }
+    await checkSigned(state, name);
+    states.push(state);
   }
-  await checkSigned(state, "as-of/manifest.json");
+  const [first] = states;
+  if (!first) return views.length === 0 ? [] : broken("there is no as-of/manifest.json");
+  if (states.some((state) => momentOf(state) !== momentOf(first))) broken("its signed states are of different moments");
   let rows = 0;
-  for (const view of views) rows += await checkView(view, files, state);
-  const then = momentOf(state);
-  return [
-    rows === 0
-      ? `It has no row of what was known at ${then}.`
-      : `Each of its ${rows} rows of what was known at ${then} stands in the read model whose state was signed.`,
-  ];
+  for (const view of views) {
+    const state = states.find(({ tables }) => tables[view] !== undefined);
+    rows += await checkView(view, files, state ?? broken(`no signed state of ${first.at} has a view ${view}`));
+  }
+  const then = momentOf(first);
+  if (rows === 0) return [`It has no row of what was known at ${then}.`];
+  const where = states.length === 1 ? "the read model whose state was signed" : "a read model whose state was signed";
+  return [`Each of its ${rows} rows of what was known at ${then} stands in ${where}.`];
 }
