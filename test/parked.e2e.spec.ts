@@ -115,10 +115,11 @@ describe("an event that can't be applied", () => {
       topic: string;
       partition: number;
       offset: number;
+      key: string;
       code: string;
     }[];
     expect(parked).toHaveLength(2);
-    for (const { topic: of, partition, offset } of parked) {
+    for (const { topic: of, partition, offset, key } of parked) {
       const place = ["visits", `${of}/${partition}/${offset}`];
       const retried = await tributary(installation.environment, ["parked", "retry", ...place, "--json"]);
       expect(retried.exitCode).toBe(2);
@@ -130,6 +131,16 @@ describe("an event that can't be applied", () => {
       expect(await json("parked", "skip", ...place, "--reason", "cut off", "--yes")).toMatchObject([
         { place: place[1], action: "skip", state: "done", parkedAgain: false },
       ]);
+      // Whoever looks later is told who decided that, and why: also of what nobody can read.
+      const shown = await json("parked", "show", ...place);
+      const skipped = { action: "skip", reason: "cut off", state: "done", requestedAt: expect.stringMatching(/Z$/) };
+      expect(shown).toMatchObject({ state: "done", parkedAt: expect.stringMatching(/Z$/) });
+      expect((shown as { decisions: object[] }).decisions).toContainEqual(expect.objectContaining(skipped));
+      const decision = { projection: "visits", place: place[1], key, action: "skip", reason: "cut off" };
+      const trail = (await json("audit", "trail", "visit", key)) as { decisions: object[] };
+      expect(trail.decisions).toEqual([expect.objectContaining(decision)]);
+      const text = (await tributary(installation.environment, ["audit", "trail", "visit", key])).stdout;
+      expect(text).toMatch(/SKIPPED in visits by \S+ at [^\n]*: cut off/);
       const again = await tributary(installation.environment, ["parked", "retry", ...place]);
       expect([again.exitCode, again.stderr]).toEqual([1, expect.stringContaining("TRIB_CLI_NOT_FOUND")]);
       const handled = ["parked", "park", ...place, "--reason", "too late", "--yes"];
