@@ -5,7 +5,7 @@ import { auditDecisions } from "../projector/audit-decisions.js";
 import type { Build } from "../projector/build.js";
 import { storableText } from "../projector/checkpoint.js";
 import { Decisions, type Verdict } from "../projector/decisions.js";
-import type { ParkReason } from "../projector/park-reason.js";
+import { type ParkReason, writeRefused } from "../projector/park-reason.js";
 import { refusalsOf } from "../projector/refusals.js";
 import { TributaryError } from "../service/errors.js";
 import type { Pool } from "../store/pool.js";
@@ -60,6 +60,25 @@ export async function heldKeys(
     [[...new Set(records.map(({ record }) => storableText(record.key)))]],
   );
   return rows.filter(({ topic, key }) => lanes.has(`${topic}/${key}`));
+}
+
+/** Events of some keys that Postgres refused in the read models as they are now: places, by read model. */
+export async function refusedAmong(
+  pool: Pool,
+  records: readonly PlacedRecord[],
+): Promise<ReadonlyMap<string, ReadonlySet<string>>> {
+  const { rows } = await pool.query<RecordPlace & { projection: string }>(
+    `SELECT projection, topic, partition, log_offset AS "offset"
+     FROM engine.parked_keys AS parked JOIN engine.builds AS builds USING (projection, build)
+     WHERE builds.state = 'current' AND parked.code = $1 AND NOT parked.mended AND parked.key = ANY ($2)`,
+    [writeRefused, [...new Set(records.map(({ record }) => storableText(record.key)))]],
+  );
+  const found = new Map<string, Set<string>>();
+  for (const { projection, ...place } of rows) {
+    const places = found.get(projection) ?? new Set();
+    found.set(projection, places.add(placeName(place)));
+  }
+  return found;
 }
 
 /**

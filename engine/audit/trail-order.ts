@@ -41,7 +41,7 @@ export async function livesAround(
       lives.push(life);
     }
   }
-  return [...[...lanes.values()].map(lifeOf), ...lives];
+  return [...[...lanes.values()].map((all) => lifeOf(all)), ...lives];
 }
 
 /** The events of a key in the order in which read models fold them, each after what it supersedes. */
