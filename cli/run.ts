@@ -35,7 +35,7 @@ export function registerRun(command: Command): void {
     .argument("[name...]", "connectors, consumers or `publisher`; all of them when none is named")
     .addHelpText(
       "after",
-      "\nEach process writes to TRIBUTARY_HOME/logs/<name>.log. `tributary down` ends them from elsewhere.",
+      "\nEach process writes to TRIBUTARY_HOME/logs/<name>.log, and what fills a new version of a read model to rebuild-<name>.log. `tributary down` ends them from elsewhere.",
     )
     .action(async (names: string[]) => {
       assertProcesses(names);
