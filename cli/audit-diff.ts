@@ -80,7 +80,8 @@ function printDifferences(tables: Awaited<ReturnType<typeof differences>>["table
           `    by ${type} ${place}, recorded ${instant(recordedAt)}, happened ${instant(occurredAt)}, unit ${unit}${again}`,
         );
       }
-      if (held) print(`    HELD BACK from ${held.place} on (${held.code}): neither it nor what came after it is in the row`);
+      if (held)
+        print(`    HELD BACK from ${held.place} on (${held.code}): neither it nor what came after it is in the row`);
     }
   }
 }

@@ -19,7 +19,14 @@ export const fillInProcess =
     new Promise((resolve, reject) => {
       mkdirSync(join(home, "logs"), { recursive: true });
       const log = openSync(join(home, "logs", `rebuild-${projection}.log`), "a");
-      const command = ["projections", "rebuild", projection, "--no-swap", "--reason", "a new version of its definition"];
+      const command = [
+        "projections",
+        "rebuild",
+        projection,
+        "--no-swap",
+        "--reason",
+        "a new version of its definition",
+      ];
       const parameters = [...rebuildFlags, "--enable-source-maps", join(builtRoot, "cli/main.js"), ...command];
       const child = spawn(process.execPath, parameters, { env: { ...environment }, stdio: ["ignore", log, log] });
       closeSync(log);

@@ -85,7 +85,8 @@ async function storiesOf(source: DiffSource, keys: ReadonlySet<string>): Promise
     }
     const { teller, standing: before } = story;
     story.standing = withEvent(before, event);
-    const { changes } = event.origin && !event.refused ? teller.retell(event, before, story.standing) : teller.apply(inputOf(event));
+    const { changes } =
+      event.origin && !event.refused ? teller.retell(event, before, story.standing) : teller.apply(inputOf(event));
     if (event.position.offset < (from.offsets.get(event.position.partition) ?? 0) || changes.length === 0) return;
     story.told.push({ event: diffEvent(event), changes });
   };

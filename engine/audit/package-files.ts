@@ -29,8 +29,7 @@ export interface PackedPeriod {
 
 type Files = ReadonlyMap<string, Uint8Array>;
 
-const lines = (rows: readonly object[]): Buffer =>
-  Buffer.from(rows.map((row) => `${JSON.stringify(row)}\n`).join(""));
+const lines = (rows: readonly object[]): Buffer => Buffer.from(rows.map((row) => `${JSON.stringify(row)}\n`).join(""));
 
 /** Files of a package about a claim, a visit or a patient, beside records and proofs. */
 export async function filesOfTrail(

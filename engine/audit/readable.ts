@@ -107,7 +107,13 @@ export function readableTrail(trail: Trail, projections: readonly AnyProjection[
   }));
   const deliveries = trail.deliveries.map(readableDelivery);
   const decisions = trail.decisions.map((decision) => ({ ...decision, at: instantText(decision.at) }));
-  return { ...trail, units, deliveries, decisions, events: trail.events.map((event) => readableEvent(projections, event)) };
+  return {
+    ...trail,
+    units,
+    deliveries,
+    decisions,
+    events: trail.events.map((event) => readableEvent(projections, event)),
+  };
 }
 
 export type ReadableTrail = ReturnType<typeof readableTrail>;

@@ -10,7 +10,15 @@ import { keyOfSealedEvent } from "../vault/sealed-event.js";
 import type { Vault } from "../vault/vault.js";
 import { deliveriesOf, deliveringNames, type TrailDelivery } from "./deliveries.js";
 import { eventIndex, type FindEvents, subjectsWith } from "./event-index.js";
-import { decisionsAbout, decisionsOf, type HeldKey, heldKeys, nothingAbout, refusedAmong, type TrailDecision } from "./held-back.js";
+import {
+  decisionsAbout,
+  decisionsOf,
+  type HeldKey,
+  heldKeys,
+  nothingAbout,
+  refusedAmong,
+  type TrailDecision,
+} from "./held-back.js";
 import { eventsAboutPatient, type FoundPatient, idsOf, nothingApart } from "./patient-records.js";
 import { type KeyLife, type PlacedEvent, placedEvent } from "./placed-event.js";
 import { type PlacedRecord, placeName, readPlaces } from "./read-places.js";

@@ -233,7 +233,12 @@ describe("a delivering consumer", () => {
     const source = { log: fresh.log, codec, pool: database.pool, projections: [], journal: fresh.journal };
     const packed = async (began: number, until: number) => {
       const files = await filesOfPeriod(source, "a period", { from: began, until }, records);
-      const lines = (name: string) => Buffer.from(files.get(name) ?? []).toString().trim().split("\n").filter(Boolean);
+      const lines = (name: string) =>
+        Buffer.from(files.get(name) ?? [])
+          .toString()
+          .trim()
+          .split("\n")
+          .filter(Boolean);
       return { made: lines("deliveries.jsonl").map((line) => JSON.parse(line)), access: lines("access.jsonl") };
     };
     const now = Date.now();

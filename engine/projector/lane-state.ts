@@ -158,7 +158,10 @@ export class LaneState {
   /** Folds the events at and after `next`. */
   async fold(events: readonly LaneEvent[]): Promise<void> {
     const checkpoint = this.#checkpoint;
-    const ahead = asRefused(underDecisions(eventsFrom(events, this.#next), this.#options.decisions), this.#parking.refused);
+    const ahead = asRefused(
+      underDecisions(eventsFrom(events, this.#next), this.#options.decisions),
+      this.#parking.refused,
+    );
     const last = ahead.at(-1);
     if (!checkpoint || !last) return;
     // Everything that waits for others comes first: it may have to be done again, and must leave no trace until it is.

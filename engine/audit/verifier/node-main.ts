@@ -21,7 +21,9 @@ async function verify(path: string | undefined, trusted: string | undefined): Pr
     return 64;
   }
   if (trusted !== undefined && !/^[0-9a-f]{64}$/i.test(trusted.trim())) {
-    process.stderr.write("node verify.mjs PACKAGE|PROOF|MANIFEST [PUBLIC-KEY]: a public key is 64 hexadecimal digits\n");
+    process.stderr.write(
+      "node verify.mjs PACKAGE|PROOF|MANIFEST [PUBLIC-KEY]: a public key is 64 hexadecimal digits\n",
+    );
     return 64;
   }
   const content = contentOf(path);
