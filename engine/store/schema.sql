@@ -101,7 +101,7 @@ CREATE TABLE engine.deliveries (
   response_code integer,
   body_sha256 bytea NOT NULL,
   consumer_role name NOT NULL,
-  sent boolean DEFAULT true NOT NULL
+  sent boolean NOT NULL DEFAULT true
 );
 ALTER TABLE engine.deliveries ADD CONSTRAINT deliveries_attempts_check CHECK ((attempts > 0));
 ALTER TABLE engine.deliveries ADD CONSTRAINT deliveries_body_sha256_check CHECK ((octet_length(body_sha256) = 32));
