@@ -138,7 +138,6 @@ describe("the audit of an installation", () => {
     // Whoever has it keeps it, until it is said that it may go.
     const again = await call(...whole);
     expect([again.exitCode, again.stderr]).toEqual([73, expect.stringContaining("TRIB_CLI_FILE_THERE")]);
-    await json(...whole, "--force");
     const patient = join(installation.home, "patient.zip");
     const visited = await oneId("SELECT patient_id AS id FROM projections.visits ORDER BY visit_id LIMIT 1");
     await json("audit", "package", "patient", visited, "--at", String(Date.now() - 400), "--out", patient);

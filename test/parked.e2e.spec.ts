@@ -119,7 +119,7 @@ describe("an event that can't be applied", () => {
       code: string;
     }[];
     expect(parked).toHaveLength(2);
-    for (const { topic: of, partition, offset, key } of parked) {
+    for (const { topic: of, partition, offset } of parked) {
       const place = ["visits", `${of}/${partition}/${offset}`];
       const retried = await tributary(installation.environment, ["parked", "retry", ...place, "--json"]);
       expect(retried.exitCode).toBe(2);
@@ -131,21 +131,20 @@ describe("an event that can't be applied", () => {
       expect(await json("parked", "skip", ...place, "--reason", "cut off", "--yes")).toMatchObject([
         { place: place[1], action: "skip", state: "done", parkedAgain: false },
       ]);
-      // Whoever looks later is told who decided that, and why: also of what nobody can read.
-      const shown = await json("parked", "show", ...place);
-      const skipped = { action: "skip", reason: "cut off", state: "done", requestedAt: expect.stringMatching(/Z$/) };
-      expect(shown).toMatchObject({ state: "done", parkedAt: expect.stringMatching(/Z$/) });
-      expect((shown as { decisions: object[] }).decisions).toContainEqual(expect.objectContaining(skipped));
-      const decision = { projection: "visits", place: place[1], key, action: "skip", reason: "cut off" };
-      const trail = (await json("audit", "trail", "visit", key)) as { decisions: object[] };
-      expect(trail.decisions).toEqual([expect.objectContaining(decision)]);
-      const text = (await tributary(installation.environment, ["audit", "trail", "visit", key])).stdout;
-      expect(text).toMatch(/SKIPPED in visits by \S+ at [^\n]*: cut off/);
       const again = await tributary(installation.environment, ["parked", "retry", ...place]);
       expect([again.exitCode, again.stderr]).toEqual([1, expect.stringContaining("TRIB_CLI_NOT_FOUND")]);
       const handled = ["parked", "park", ...place, "--reason", "too late", "--yes"];
       expect((await tributary(installation.environment, handled)).exitCode).toBe(1);
     }
+    // Whoever looks later is told who decided that, and why: also of what nobody can read.
+    const { key, topic: of, partition, offset } = parked.find(({ code }) => code.endsWith("UNDECODABLE")) ?? parked[0]!;
+    const place = `${of}/${partition}/${offset}`;
+    const shown = (await json("parked", "show", "visits", place)) as { decisions: object[] };
+    expect(shown).toMatchObject({ state: "done", parkedAt: expect.stringMatching(/Z$/) });
+    const skipped = { action: "skip", reason: "cut off", state: "done", requestedAt: expect.stringMatching(/Z$/) };
+    expect(shown.decisions).toContainEqual(expect.objectContaining(skipped));
+    const { stdout } = await tributary(installation.environment, ["audit", "trail", "visit", key]);
+    expect(stdout).toMatch(new RegExp(`${key} at ${place}: SKIPPED in visits by \\S+ at \\S+Z: cut off`));
     expect(await json("parked", "list")).toEqual([]);
     const moved = [...(await visits())].filter(([, { location }]) => location === "LAST^9^9");
     expect(moved.length).toBeGreaterThan(5);
