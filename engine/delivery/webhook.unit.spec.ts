@@ -64,7 +64,14 @@ describe("a webhook", () => {
     const sha256 = createHash("sha256")
       .update(request?.body ?? "")
       .digest();
-    expect(attempt).toEqual({ outcome: "delivered", sent: true, status: 204, reason: null, sha256, afterMilliseconds: undefined });
+    expect(attempt).toEqual({
+      outcome: "delivered",
+      sent: true,
+      status: 204,
+      reason: null,
+      sha256,
+      afterMilliseconds: undefined,
+    });
   });
 
   it("signs with both secrets while they change", async () => {
