@@ -122,3 +122,7 @@ export async function* auditRecords(
 
 export const isAccess = (found: AuditRecord): found is AuditRecord & { readonly value: AccessRecorded } =>
   found.type === "AccessRecorded";
+
+/** Whether an access opened what is sealed: units as received, or what identifies a person. */
+export const hasOpened = ({ action, units, bulk }: Pick<AccessRecorded, "action" | "units" | "bulk">): boolean =>
+  action === "OPEN" || units > 0 || bulk?.opened === true;

@@ -8,15 +8,24 @@ import type { Pool } from "../store/pool.js";
 import { keyText } from "../vault/data-key.js";
 import { keyOfSealedEvent } from "../vault/sealed-event.js";
 import type { Vault } from "../vault/vault.js";
-import { deliveriesOf, type TrailDelivery } from "./deliveries.js";
+import { deliveriesOf, deliveringNames, type TrailDelivery } from "./deliveries.js";
 import { eventIndex, type FindEvents, subjectsWith } from "./event-index.js";
-import { decisionsOf, type HeldKey, heldKeys, nothingAbout } from "./held-back.js";
+import {
+  decisionsAbout,
+  decisionsOf,
+  type HeldKey,
+  heldKeys,
+  nothingAbout,
+  refusedAmong,
+  type TrailDecision,
+} from "./held-back.js";
 import { type Apart, eventsAboutPatient, type FoundPatient, idsOf, nothingApart } from "./patient-records.js";
-import { type PlacedEvent, placedEvent } from "./placed-event.js";
+import { type KeyLife, type PlacedEvent, placedEvent } from "./placed-event.js";
 import { type PlacedRecord, placeName, type RecordPlace, readPlaces } from "./read-places.js";
-import { ChangeTeller, type FoldedChanges, type HeldFrom, laneName, type RowChange } from "./row-changes.js";
+import { type FoldedChanges, type HeldFrom, laneName, type RowChange } from "./row-changes.js";
 import { type OpenedUnder, vaultEpoch } from "./still-open.js";
-import { inTrailOrder, livesAround, type OrderedEvent, ordered } from "./trail-order.js";
+import { changesByPlace } from "./trail-changes.js";
+import { inTrailOrder, livesAround, ordered } from "./trail-order.js";
 import { type OpeningUnits, type TrailUnit, unitsOf } from "./trail-units.js";
 
 export const trailKinds = ["claim", "visit", "patient"] as const;
@@ -45,7 +54,7 @@ export interface TrailEvent {
   readonly event: Readonly<Record<string, unknown>>;
   /** What identifies a person; null when it isn't opened, is erased, or there is none. */
   readonly opened: object | null;
-  /** What it changes in rows as they stand; nothing where it is superseded. */
+  /** What it changes in rows as they stand: nothing where it is superseded, unless Postgres refused there what did that. */
   readonly changes: readonly RowChange[];
   /** Read models that hold the key back from this event on. */
   readonly parked: readonly string[];
@@ -77,6 +86,11 @@ export interface Trail {
     readonly code: string;
     readonly reason: string;
   }[];
+  /**
+   * What operators decided about events of these keys, and stands: what skipped one shows nothing of it. Also about such as
+   * nobody can read, which are no events of a trail.
+   */
+  readonly decisions: readonly TrailDecision[];
   /** How the events were found. */
   readonly by: "timeline" | "log";
   /** In the order in which they were received. */
@@ -131,22 +145,20 @@ export async function eventsOfPatient(
   const { find } = await eventIndex(source, { scan, decisions: decided.get(timeline) });
   const { patients, places, apart } = await placesOf(find, source, "patient", id);
   // What a later translation superseded was known, and may have been given away, until then.
-  const records = (await livesTold(source, places, apart)).flat().map(({ event }) => event);
-  return { patients, records };
+  const records = (await livesTold(source, places)).flatMap(({ all }) => all);
+  return { patients, records: records.filter((event) => isTold(event, apart)) };
 }
 
-/** The events at some places by key, each key in the order in which it is folded, with what they supersede. */
-async function livesTold(
-  source: TrailSource,
-  places: readonly RecordPlace[],
-  apart: Apart,
-): Promise<readonly (readonly OrderedEvent[])[]> {
+/** The events at some places by key, with those that they supersede. */
+async function livesTold({ log, codec }: TrailSource, places: readonly RecordPlace[]): Promise<readonly KeyLife[]> {
   const about: PlacedEvent[] = [];
-  for (const record of await readPlaces(source.log, places)) about.push(await placedEvent(source.codec, record));
-  const isTold = ({ record, type, topic }: PlacedEvent) =>
-    topic !== eventsTopic("visit") || type === "VisitMoved" || !apart.visits.has(record.key);
-  return (await livesAround(source, about)).map((life) => ordered(life).filter(({ event }) => isTold(event)));
+  for (const record of await readPlaces(log, places)) about.push(await placedEvent(codec, record));
+  return livesAround({ log, codec }, about);
 }
+
+/** Of a visit that is another's only that it was moved is told. */
+const isTold = ({ record, type, topic }: PlacedEvent, apart: Apart): boolean =>
+  topic !== eventsTopic("visit") || type === "VisitMoved" || !apart.visits.has(record.key);
 
 /** Whether what is sealed in an event is of somebody who is no longer among a patient's records. */
 function isApart({ event }: PlacedEvent, apart: ReadonlySet<string>): boolean {
@@ -198,13 +210,15 @@ const nothing: FoldedChanges = { changes: [], parked: [] };
  */
 export async function trailOf(source: TrailSource, kind: TrailKind, id: string): Promise<TrailRecords> {
   const { log, pool, codec, projections, scan, open } = source;
-  const decided = await decisionsOf(log, codec, [timeline, ...projections.map(({ name }) => name)]);
+  const keepers = [timeline, ...projections.map(({ name }) => name), ...(await deliveringNames(pool))];
+  const decided = await decisionsOf(log, codec, keepers);
   const { find, by } = await eventIndex(source, { scan, decisions: decided.get(timeline) });
   const { places, patients: found, apart } = await placesOf(find, source, kind, id);
   const patients = new Set(found);
   if (places.length === 0) throw await nothingAbout(pool, kind, id);
-  const keys = await livesTold(source, places, apart);
-  const events = keys.flat().map(({ event }) => event);
+  const lives = await livesTold(source, places);
+  const told = (life: KeyLife) => ordered(life).filter(({ event }) => isTold(event, apart));
+  const events = lives.flatMap(told).map(({ event }) => event);
   const journal = await readPlaces(log, events.flatMap(journalPlaces));
   const takenAt = new Map(journal.map((placed) => [placeName(placed), placed.record.timestamp]));
   const under = { epoch: open ? await vaultEpoch(pool) : 0, keys: new Set<string>() };
@@ -212,17 +226,27 @@ export async function trailOf(source: TrailSource, kind: TrailKind, id: string):
   const opened = await openedOf(events, open?.opener, opening);
 
   const held = await heldKeys(pool, events);
-  const teller = new ChangeTeller(projections, open !== undefined, (name) => ({
-    decisions: decided.get(name),
-    held: heldFrom(held, name, events),
-  }));
   const toldAt = (event: PlacedEvent) =>
     event.origin ? (takenAt.get(placeName({ topic: journalTopic, ...event.origin })) ?? 0) : event.position.recordedAt;
-  const told = inTrailOrder(keys, toldAt).map(({ event: placed, supersededBy }): TrailEvent => {
-    const { topic, partition, offset, record, type, event, position, origin } = placed;
+  const inOrder = (all: readonly KeyLife[]) => inTrailOrder(all.map(told), toldAt);
+  const changes = changesByPlace({
+    projections,
+    showsRestricted: open !== undefined,
+    handling: (name) => ({ decisions: decided.get(name), held: heldFrom(held, name, events) }),
+    lives,
+    refused: await refusedAmong(pool, events),
+    inOrder,
+    inputOf: (placed) => {
+      const { topic, partition, offset, record, type, event, position } = placed;
+      // Of a visit that is another's not enough is told to say what it changed.
+      if (apart.visits.has(record.key)) return undefined;
+      const sealed = opened.get(placed) ?? null;
+      return { type, key: record.key, event, sealed, position, source: { topic, partition, offset } };
+    },
+  });
+  const shown = inOrder(lives).map(({ event: placed, supersededBy }): TrailEvent => {
+    const { record, type, event, position, origin } = placed;
     const { sealed: _sealed, ...clear } = event;
-    const content = opened.get(placed) ?? null;
-    const input = { type, key: record.key, event, sealed: content, position, source: { topic, partition, offset } };
     const unit = origin ?? position;
     return {
       place: placeName(placed),
@@ -237,9 +261,8 @@ export async function trailOf(source: TrailSource, kind: TrailKind, id: string):
       generation: origin?.generation ?? 0,
       supersededBy: supersededBy ? placeName(supersededBy) : null,
       event: clear,
-      opened: content,
-      // Of a visit that is another's not enough is told to say what it changed.
-      ...(supersededBy || apart.visits.has(record.key) ? nothing : teller.apply(input)),
+      opened: opened.get(placed) ?? null,
+      ...(changes.get(placeName(placed)) ?? nothing),
     };
   });
   for (const { patientId } of places) if (patientId) patients.add(patientId);
@@ -255,9 +278,10 @@ export async function trailOf(source: TrailSource, kind: TrailKind, id: string):
       held: held.map(({ projection, topic, partition, offset, key, code, reason }) => {
         return { projection, place: placeName({ topic, partition, offset: Number(offset) }), key, code, reason };
       }),
+      decisions: decisionsAbout(decided, events),
       by,
       units: await unitsOf(codec, journal, open && { ...opening, vault: open.vault }),
-      events: told,
+      events: shown,
       deliveries: await deliveriesOf(pool, events),
     },
     records: [...events, ...journal],

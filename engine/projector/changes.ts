@@ -83,7 +83,7 @@ export class Changes {
   readonly unmade: readonly VersionPlace[][];
   readonly #tables: readonly TableLayout[];
   /** By the table's index; made when the first rows go. */
-  readonly #pending: PendingRows[] = [];
+  readonly #pending: PendingRows<AppendedChange>[] = [];
 
   constructor(layout: ProjectionLayout) {
     this.keyed = layout.tables.map(() => []);
