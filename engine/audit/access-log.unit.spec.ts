@@ -11,7 +11,13 @@ const codec = standaloneCodec();
 it("a record of the audit topic that nobody can read is told as such, and keeps nobody from the others", async () => {
   const log = memoryLog({ partitions: 1 });
   const producer = await log.producer();
-  const look = { action: "READ", command: "audit trail", subject: { kind: "claim", id: "c" }, patients: [], actor: "ada" } as const;
+  const look = {
+    action: "READ",
+    command: "audit trail",
+    subject: { kind: "claim", id: "c" },
+    patients: [],
+    actor: "ada",
+  } as const;
   await recordAccess(log, codec, look);
   await producer.append([{ topic: auditTopic, partition: 0, key: "k", value: Buffer.from("no record") }]);
   await recordAccess(log, codec, { ...look, actor: "bob" });
@@ -26,7 +32,12 @@ it("a record of the audit topic that nobody can read is told as such, and keeps 
 
 it("a unit names the patients of its events", async () => {
   const event = (type: "VisitUpdated" | "PatientUpdated", subject: string, fields: object) => ({
-    ...{ key: subject, id: `${type} 1`, type, topic: type === "VisitUpdated" ? "health.visit.events" : "health.patient.events" },
+    ...{
+      key: subject,
+      id: `${type} 1`,
+      type,
+      topic: type === "VisitUpdated" ? "health.visit.events" : "health.patient.events",
+    },
     value: codec.encodeEvent(type, {
       meta: { id: `${type} 1`, source: "north", time: 0, subject, connector: "spec" },
       ...{ facility: "NORTH", authority: "NORTH" },
@@ -35,7 +46,14 @@ it("a unit names the patients of its events", async () => {
   });
   const value = codec.encodeEntry({
     ...{ entry: "UNIT", journal: "j", receiptId: "r", receivedAt: 0, partner: "north", feed: "f", connector: "spec" },
-    ...{ connectorVersion: "1", format: "ADT", accepted: true, contentHash: Buffer.alloc(0), size: 0, sealedUnit: Buffer.alloc(0) },
+    ...{
+      connectorVersion: "1",
+      format: "ADT",
+      accepted: true,
+      contentHash: Buffer.alloc(0),
+      size: 0,
+      sealedUnit: Buffer.alloc(0),
+    },
     events: [event("VisitUpdated", "v", { patientId: "p1" }), event("PatientUpdated", "p2", {})],
   } as never);
   const record = { offset: 3, timestamp: 0, key: "f", value, headers: {} };

@@ -315,7 +315,9 @@ export async function eventIndex(
     async find(subjects) {
       const known = await inTimeline(pool, subjects);
       // A remittance that its own read model holds back, or has not come to, is in the log all the same.
-      const seen = new Set(known.map(({ remittanceId, type }) => (type === "RemittanceReceived" ? remittanceId : null)));
+      const seen = new Set(
+        known.map(({ remittanceId, type }) => (type === "RemittanceReceived" ? remittanceId : null)),
+      );
       const unseen = new Set([...subjects.remittances].filter((id) => !seen.has(id)));
       if (unseen.size > 0) known.push(...(await remittancesInLog(log, codec, unseen, vector)));
       // What the publisher repeated since is known already.

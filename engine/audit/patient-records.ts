@@ -193,7 +193,10 @@ async function claimedElsewhere(
     owners.set(claim, patient);
   }
   const away = [...owners].filter(([, patient]) => !patients.has(patient));
-  return { claims: new Set(away.map(([claim]) => claim)), patients: new Set([...others, ...away.map(([, patient]) => patient)]) };
+  return {
+    claims: new Set(away.map(([claim]) => claim)),
+    patients: new Set([...others, ...away.map(([, patient]) => patient)]),
+  };
 }
 
 /**

@@ -50,7 +50,9 @@ export async function isSigned(publicKey: Uint8Array, content: Uint8Array, signa
     return await subtle.verify("Ed25519", key, new Uint8Array(signature), new Uint8Array(content));
   } catch (error) {
     if ((error as { readonly name?: unknown }).name !== "NotSupportedError") throw error;
-    throw new Unable("this browser or Node knows no Ed25519 signatures: take Chrome 137, Firefox 129, Safari 17, Node 20, or newer");
+    throw new Unable(
+      "this browser or Node knows no Ed25519 signatures: take Chrome 137, Firefox 129, Safari 17, Node 20, or newer",
+    );
   }
 }
 
