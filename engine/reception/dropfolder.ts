@@ -72,7 +72,8 @@ const FOLDERS = ["in", "working", "done", "failed", "out"] as const;
  * A file is taken when its size and time have not changed for some time and its name is not hidden, `.tmp` or `.part`; one
  * that was seen to be moved in whole is taken sooner. It is claimed by a rename into `working/`, journalled, answered by
  * files in `out/` and beside the file, and moved to `done/` when everything in it was accepted, else to `failed/`. Nothing
- * is ever overwritten: a name that was used before gets a number. A file found in `working/` at the start is taken in again;
+ * is ever overwritten: a name that was used before gets a number. One that still grows while it is in hand is taken anew
+ * when it has stood still for as long again, and answered once. A file found in `working/` at the start is taken in again;
  * the answer that it may have beside its next place already stays as it is. Where the log can't be reached the file waits
  * in `working/`, without an answer. One that fails for a final reason goes to `failed/` with that reason, and holds up none
  * behind it.
@@ -212,6 +213,12 @@ class Lane {
           if (!isPassing(error)) tries += 1;
           throw error;
         });
+        if ((await stat(path)).size !== file.size) {
+          await taken.release?.();
+          this.#options.logger.warn({ partner: this.#partner }, "A dropped file grew while it was in hand: taken anew");
+          await this.#pause(this.#interval);
+          continue;
+        }
         try {
           await this.#answer(name, taken);
         } finally {

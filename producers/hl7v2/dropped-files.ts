@@ -6,8 +6,9 @@ import {
   startDropFolder,
   type TakenFile,
 } from "../../engine/reception/dropfolder.js";
-import { MllpFramer } from "./mllp.js";
+import { MllpFramer, START_BLOCK } from "./mllp.js";
 import type { Profile } from "./profile.js";
+import { type Remainder, readNoise } from "./remainder.js";
 import { sliceTransmission } from "./split.js";
 import { type BatchEntry, readEntries } from "./transmission.js";
 import type { ReadMessage } from "./unit.js";
@@ -57,7 +58,7 @@ async function take(
     };
   }
   const { intake, profiles, logger } = context;
-  const bytes = contentOf(await readFile(path));
+  const { bytes, remains } = contentOf(await readFile(path));
   const reading = {
     profiles,
     surrogate: intake.surrogate,
@@ -85,17 +86,23 @@ async function take(
     stretch = [];
   }
   await journal(stretch);
+  // What is no message is evidence, as on a connection; nobody is told AA of a file that was cut off.
+  if (remains.length > 0) await intake.submit(remains.map((piece) => readNoise(piece, reading)));
   return {
-    accepted: messages > 0 && accepted === messages,
+    accepted: messages > 0 && accepted === messages && remains.length === 0,
     answers: [{ ending: ".ack", content: Buffer.concat(answers) }],
   };
 }
 
-/** The messages of a file: as they stand, or taken out of the blocks in which they were sent. */
-function contentOf(file: Buffer): Buffer {
-  if (file[0] !== 0x0b) return file;
+/** The messages of a file: as they stand, or taken out of the blocks in which they were sent, and what is in no block. */
+function contentOf(file: Buffer): { readonly bytes: Buffer; readonly remains: readonly Remainder[] } {
+  if (file[0] !== START_BLOCK) return { bytes: file, remains: [] };
   const framer = new MllpFramer(Number.MAX_SAFE_INTEGER);
-  return Buffer.concat(
-    framer.push(file).flatMap((piece) => (piece.kind === "block" ? [piece.bytes, Buffer.from("\r")] : [])),
-  );
+  const blocks: Buffer[] = [];
+  const remains: Remainder[] = [];
+  for (const piece of [...framer.push(file), ...framer.end()]) {
+    if (piece.kind === "block") blocks.push(piece.bytes, Buffer.from("\r"));
+    else if (piece.kind !== "oversized") remains.push(piece);
+  }
+  return { bytes: Buffer.concat(blocks), remains };
 }

@@ -8,7 +8,7 @@ import {
   type Speaker,
 } from "./identify.js";
 import { changesId, type Merge } from "./merge.js";
-import { component, type Message, type Segment } from "./message.js";
+import { component, type Message, type Segment, triggerOf } from "./message.js";
 import type { EventTime } from "./time.js";
 
 /** A PID and the MRG after it, of a message that moves identifiers. */
@@ -29,7 +29,7 @@ interface Leave {
 
 /** Whether a message moves identifiers from one record to another (A43), which merges nobody. */
 export const movesIdentifiers = (message: Message): boolean =>
-  component(message.header, 9, 1) === "ADT" && component(message.header, 9, 2) === "A43";
+  component(message.header, 9, 1) === "ADT" && triggerOf(message) === "A43";
 
 /** The moves of a message: every MRG belongs to the PID before it. */
 export function readIdentifierMoves(message: Message, speaker: Speaker): readonly Move[] {

@@ -8,7 +8,7 @@ import {
   patientIdentifiers,
   type Speaker,
 } from "./identify.js";
-import { component, type Message, placeOf, type Segment } from "./message.js";
+import { component, type Message, placeOf, type Segment, triggerOf } from "./message.js";
 import type { ReasonName } from "./reasons.js";
 import { mergeTriggers } from "./tables.js";
 import type { EventTime } from "./time.js";
@@ -36,7 +36,7 @@ export interface Merges {
 }
 
 /** Whether a message is one that merges patients. */
-export const isMerge = (message: Message): boolean => mergeTriggers.has(component(message.header, 9, 2));
+export const isMerge = (message: Message): boolean => mergeTriggers.has(triggerOf(message));
 
 /**
  * Reads the merges of a message: every MRG belongs to the PID before it, and each identifier in MRG-1 goes to the one in
@@ -71,7 +71,7 @@ const typesDiffer = ({ retired, surviving }: Pair): boolean =>
 
 /** Triggers that put another identifier, maybe of another type, in the place of one. */
 const CHANGES_OF_ID = new Set(["A46", "A47"]);
-export const changesId = (message: Message): boolean => CHANGES_OF_ID.has(component(message.header, 9, 2));
+export const changesId = (message: Message): boolean => CHANGES_OF_ID.has(triggerOf(message));
 
 /** @returns undefined when nothing would change: the retired patient is the surviving one. */
 function pairUp(

@@ -89,6 +89,13 @@ export function subcomponent(text: string, part: number, delimiters: Delimiters)
 /** HL7's explicit null: two quotes, which delete a value instead of leaving it as it is. */
 export const NULL_VALUE = '""';
 
+/**
+ * The trigger event of a message: MSH-9.2; where that is empty EVN-1, as v2.1 has it. (Where both are there they may
+ * differ, and MSH-9 counts.)
+ */
+export const triggerOf = (message: Message): string =>
+  component(message.header, 9, 2) || component(segmentNamed(message, "EVN"), 1, 1);
+
 /** Empty and null are both no value. */
 export const orNull = (text: string): string | null => (text === "" || text === NULL_VALUE ? null : text);
 

@@ -11,10 +11,10 @@ import {
 } from "./identify.js";
 import { linkEvents, type NamedPatient, patientsNamed } from "./link.js";
 import { changesId, isMerge, mergeEvents, readMerges } from "./merge.js";
-import { component, type Message, segmentNamed } from "./message.js";
+import { component, type Message, segmentNamed, triggerOf } from "./message.js";
 import { moveEvents } from "./move.js";
 import { patientEvent } from "./patient.js";
-import { type EventTime, eventTime } from "./time.js";
+import { type EventTime, eventTime, zoneOf } from "./time.js";
 import { bodyProblems, type Problem, warnings } from "./validate.js";
 import { visitEvent } from "./visit.js";
 
@@ -46,11 +46,11 @@ export function interpret(message: Message, speaker: Speaker, receivedAt: number
     ...chargeProblems(message, speaker),
   ];
   const notes = [...flags, ...warnings(message, identifiers)];
-  const trigger = component(message.header, 9, 2);
+  const trigger = triggerOf(message);
   if (merges && changesId(message)) notes.push("CHANGE_OF_ID");
   for (const { reason } of problems) notes.push(reason);
 
-  const time = eventTime(message, speaker.profile.timezone, receivedAt);
+  const time = eventTime(message, zoneOf(message, speaker.profile.timezone), receivedAt);
   const named = patientsNamed(message, speaker);
   const moves = readIdentifierMoves(message, speaker);
   if (moves.some(({ leaves }) => leaves === undefined)) notes.push("MOVE_UNCLEAR");
@@ -122,7 +122,7 @@ const ACCOUNTS = new Set(["A35", "A41", "A44", "A49", "A51", "A60"]);
 /** What of a message is kept in the journal and makes no event: a flag, so that it is counted. */
 function keptOnly(message: Message, isClaim: boolean): string[] {
   const type = component(message.header, 9, 1);
-  if (type === "ADT") return ACCOUNTS.has(component(message.header, 9, 2)) ? ["CONTENT_KEPT"] : [];
+  if (type === "ADT") return ACCOUNTS.has(triggerOf(message)) ? ["CONTENT_KEPT"] : [];
   if (type === "ACK") return [];
   if (isClaim) return [];
   return segmentNamed(message, "FT1") ? ["CONTENT_KEPT", "CHARGES_KEPT"] : ["CONTENT_KEPT"];

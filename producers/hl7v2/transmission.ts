@@ -99,14 +99,21 @@ function entry(partner: string, feed: string, flags: readonly string[]) {
   return { partner, feed, verdict, flags, answer: () => "", sealFor: [], events: [] };
 }
 
-/** BTS-1 tells how many messages the batch has. */
+/** BTS-1 tells how many messages the batch has; a batch that was opened has an end, or it was cut off. */
 function countFlags(bytes: Buffer, slices: readonly Slice[]): string[] {
   const messages = slices.filter(({ kind }) => kind === "message").length;
   let told: number | undefined;
+  const open = { FHS: 0, BHS: 0 };
   for (const { kind, start, end } of slices) {
     if (kind !== "envelope") continue;
+    const id = bytes.toString("latin1", start, end).trimStart().slice(0, 3);
+    if (id === "FHS" || id === "BHS") open[id] += 1;
+    else open[id === "FTS" ? "FHS" : "BHS"] -= 1;
     const count = /^BTS[^A-Za-z0-9](\d+)/.exec(bytes.toString("latin1", start, end))?.[1];
     if (count !== undefined) told = (told ?? 0) + Number(count);
   }
-  return told === undefined || told === messages ? [] : ["BATCH_COUNT_MISMATCH"];
+  return [
+    ...(told === undefined || told === messages ? [] : ["BATCH_COUNT_MISMATCH"]),
+    ...(open.FHS > 0 || open.BHS > 0 ? ["BATCH_NOT_CLOSED"] : []),
+  ];
 }

@@ -3,16 +3,7 @@ import { parseTimeStamp } from "./datetime.js";
 import { hasUnknownEscape } from "./escape.js";
 import type { PatientIdentifier } from "./identify.js";
 import { isMerge, type Merges } from "./merge.js";
-import {
-  component,
-  type Message,
-  NULL_VALUE,
-  orNull,
-  placeOf,
-  rawField,
-  type Segment,
-  segmentNamed,
-} from "./message.js";
+import { component, type Message, NULL_VALUE, orNull, placeOf, rawField, type Segment, segmentNamed, triggerOf } from "./message.js";
 import type { Profile } from "./profile.js";
 import type { ReasonName } from "./reasons.js";
 import { dateFields, mergeSegmentTriggers, messageTypes, patientMessageTypes, triggerEvents } from "./tables.js";
@@ -58,7 +49,7 @@ export function bodyProblems(
   const report = (reason: ReasonName, place: string) => problems.push({ reason, place });
   const pid = segmentNamed(message, "PID");
   const type = component(message.header, 9, 1);
-  const trigger = component(message.header, 9, 2);
+  const trigger = triggerOf(message);
   for (const segment of message.segments) {
     // A malformed id is not repeated: its characters may be a value that a raw line break cut off.
     if (!SEGMENT_ID.test(segment.name)) report("BAD_SEGMENT_ID", `segment ${message.segments.indexOf(segment) + 1}`);
