@@ -213,7 +213,7 @@ class Lane {
           if (!isPassing(error)) tries += 1;
           throw error;
         });
-        if ((await stat(path)).size !== file.size) {
+        if ((await stat(path).catch(() => null))?.size !== file.size) {
           await taken.release?.();
           this.#options.logger.warn({ partner: this.#partner }, "A dropped file grew while it was in hand: taken anew");
           await this.#pause(this.#interval);

@@ -1,3 +1,4 @@
+import { isUtf8 } from "node:buffer";
 import { createHash, type Hash } from "node:crypto";
 import { readDate } from "./element.js";
 import {
@@ -10,7 +11,8 @@ import {
   setHeaderOf,
 } from "./envelope.js";
 import { addToTotals, emptyTotals, type RemittanceTotals } from "./remittance-totals.js";
-import { type SegmentError, SetCheck } from "./set-check.js";
+import type { Profile } from "./profile.js";
+import { type Illegal, type SegmentError, SetCheck } from "./set-check.js";
 import { isKnownVersion, setSyntax } from "./syntax.js";
 import { isSegment, type Segment, type Token, type TokenizerProblem } from "./tokenizer.js";
 
@@ -60,12 +62,23 @@ export interface FileReport {
 }
 
 export interface CheckOptions {
-  /** Whether bytes outside printable ASCII are agreed with this sender. */
-  extended(header: InterchangeHeader): boolean;
+  /** The character set agreed with this sender. */
+  characters(header: InterchangeHeader): Profile["characters"];
 }
 
 function literally(byte: number | null): string {
   return byte === null ? "" : `\\x${byte.toString(16).padStart(2, "0")}`;
+}
+
+const beyondAscii = /[\x80-\xff]/;
+
+/** What no element may hold in a character set; null where any byte is a character. */
+function illegalFor(characters: Profile["characters"], { delimiters }: InterchangeHeader): Illegal | null {
+  if (characters === "latin-1") return null;
+  if (characters === "utf-8") return (text) => beyondAscii.test(text) && !isUtf8(Buffer.from(text, "latin1"));
+  const { element, component, repetition } = delimiters;
+  const other = new RegExp(`[^\\x20-\\x7e${literally(element)}${literally(component)}${literally(repetition)}]`);
+  return (text) => other.test(text);
 }
 
 /**
@@ -82,7 +95,7 @@ export class InterchangeCheck {
   #group: GroupReport | null = null;
   #set: SetReport | null = null;
   #check: SetCheck | null = null;
-  #illegal: RegExp | null = null;
+  #illegal: Illegal | null = null;
   readonly #controls = new Set<string>();
 
   constructor(options: CheckOptions) {
@@ -159,10 +172,7 @@ export class InterchangeCheck {
   #begin(segment: Segment, byteOrderMark: boolean): void {
     this.#cut();
     const header = interchangeHeaderOf(segment);
-    const { element, component, repetition } = header.delimiters;
-    this.#illegal = this.#options.extended(header)
-      ? null
-      : new RegExp(`[^\\x20-\\x7e${literally(element)}${literally(component)}${literally(repetition)}]`);
+    this.#illegal = illegalFor(this.#options.characters(header), header);
     this.#interchange = {
       header,
       note: "000",

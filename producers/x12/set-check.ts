@@ -20,6 +20,9 @@ export interface ElementError {
   readonly code: string;
 }
 
+/** Whether a text (one character a byte) holds what is not of the character set agreed. */
+export type Illegal = (text: string) => boolean;
+
 /** Errors of a set that are kept; a set is rejected by the first, more only help its sender. */
 const MOST_ERRORS = 100;
 
@@ -73,15 +76,15 @@ export class SetCheck {
   readonly errors: SegmentError[] = [];
   readonly #syntax: SetSyntax;
   readonly #data: PreparedSyntax;
-  readonly #illegal: RegExp | null;
+  readonly #illegal: Illegal | null;
   #loop: PreparedLoop;
   #have: Segment[] = [];
   /** Rank of the last segment after an N1 or NM1; -1 right after the name, null outside such a run. */
   #rank: number | null = null;
   #hierarchy = 0;
 
-  /** @param illegal characters that no element may hold; null where any is agreed. */
-  constructor(syntax: SetSyntax, illegal: RegExp | null) {
+  /** @param illegal null where any character is agreed. */
+  constructor(syntax: SetSyntax, illegal: Illegal | null) {
     this.#syntax = syntax;
     this.#data = prepare(syntax);
     this.#illegal = illegal;
@@ -163,9 +166,9 @@ export class SetCheck {
 
   #elements(segment: Segment): ElementError[] {
     const errors: ElementError[] = [];
-    if (this.#illegal?.test(segment.text)) {
+    if (this.#illegal?.(segment.text)) {
       for (let at = 1; at < segment.elements.length; at += 1) {
-        if (this.#illegal.test(segment.elements[at]!)) errors.push({ at, component: null, code: "6" });
+        if (this.#illegal(segment.elements[at]!)) errors.push({ at, component: null, code: "6" });
       }
     }
     for (const rule of this.#syntax.elements[segment.id] ?? []) {
@@ -220,6 +223,10 @@ function elementError(segment: Segment, rule: ElementRule): ElementError[] | nul
       return isTime(value) ? null : fault("9");
     case "dated":
       return fitsDateFormat(segment.elements[at - 1] ?? "", value) ? null : fault("8");
+    case "place of service": {
+      const parts = value.split(String.fromCharCode(segment.delimiters.component));
+      return (parts[2] ?? "").trim() === "" ? [{ at, component: 3, code: "1" }] : null;
+    }
     case "composite": {
       const parts = value.split(String.fromCharCode(segment.delimiters.component));
       if (parts[0]!.trim() !== "") return null;

@@ -30,8 +30,9 @@ export interface LoopRule {
 /**
  * `money`: decimal, at most two decimals that count. `decimal`: any R. `number`: N0. `date`: D8. `time`: TM.
  * `dated`: in the format that the element before it names. `composite`: its first component may not be blank.
+ * `place of service`: a composite whose third component, the frequency, says whether a claim is new.
  */
-type ElementType = "text" | "money" | "decimal" | "number" | "date" | "time" | "dated" | "composite";
+type ElementType = "text" | "money" | "decimal" | "number" | "date" | "time" | "dated" | "composite" | "place of service";
 
 export interface ElementRule {
   readonly at: number;
@@ -116,7 +117,7 @@ const claimSyntax: SetSyntax = {
     SBR: [must(1)],
     DMG: [must(1), must(2, "dated")],
     REF: [must(1)],
-    CLM: [must(1), must(2, "money"), must(5)],
+    CLM: [must(1), must(2, "money"), must(5, "place of service")],
     DTP: [must(1), must(2), must(3, "dated")],
     HI: [must(1)],
     AMT: [must(1), must(2, "money")],
@@ -190,7 +191,13 @@ const remittanceSyntax: SetSyntax = {
 function keptWhole(...requires: readonly string[]): SetSyntax {
   return {
     loops: [{ name: "set", after: [], allowed: ["*"], requires }],
-    elements: { HL: [must(1, "number"), may(2, "number"), must(3)], DTP: [must(1), must(2), must(3, "dated")] },
+    elements: {
+      // When it was written decides which of two answers is the later one.
+      BHT: [must(4, "date"), may(5, "time")],
+      BGN: [must(3, "date"), may(4, "time")],
+      HL: [must(1, "number"), may(2, "number"), must(3)],
+      DTP: [must(1), must(2), must(3, "dated")],
+    },
     afterName: [],
   };
 }

@@ -10,6 +10,7 @@ import { payerControlNumberHash, payerId, type Surroundings, type Translation } 
 import type { Segment } from "./tokenizer.js";
 import { acknowledged, answered } from "./translate-acknowledgment.js";
 import { batchId } from "./transmission.js";
+import { noNumber } from "./translate-payment.js";
 
 type StatusCode = NonNullable<EventInputs["ClaimAcknowledged"]["statuses"]>[number];
 type Verdict = NonNullable<EventInputs["ClaimAcknowledged"]["verdict"]>;
@@ -86,7 +87,7 @@ export function translateStatus(
   const sealFor = new Set<string>(patientId ? [patientId] : []);
   for (const claim of claims) {
     const number = isClaimAcknowledgment(surroundings) ? claim.trace : claim.account;
-    if (number === "" || context.provider === "") {
+    if (number === "" || noNumber.test(number) || context.provider === "") {
       flags.add("CLAIM_UNIDENTIFIED");
       continue;
     }
