@@ -196,3 +196,31 @@ describe("a reception", () => {
     expect(text(spoofed.answer)).toContain("*R*006~");
   });
 });
+
+describe("a partner's profile", () => {
+  const withProfile = (profile: object) => {
+    const desk = deskOf();
+    return { ...desk, profiles: new Map([["generic", profileSchema.parse(profile)]]) };
+  };
+
+  it("may keep a sender's tests from becoming facts", async () => {
+    const test = Buffer.from(text(claimsOf("000000014")).replace("*0*P*:", "*0*T*:"), "latin1");
+    expect((await take(test, withProfile({}))).accepted).toBe(true);
+    const desk = withProfile({ usage: ["P"] });
+    expect(text((await take(test, desk)).answer)).toContain("*R*020~");
+    expect(events(desk)).toEqual([]);
+    expect((await take(claimsOf("000000015"), desk)).accepted).toBe(true);
+  });
+
+  it("with UTF-8 lets no byte in that is none: no name is ever half replaced", async () => {
+    const named = (name: Buffer) => {
+      const [before, after] = text(claimsOf("000000016")).split("DOE") as [string, string];
+      return Buffer.concat([Buffer.from(before, "latin1"), name, Buffer.from(after, "latin1")]);
+    };
+    const desk = withProfile({ characters: "utf-8" });
+    expect((await take(named(Buffer.from("MÜLLER")), desk)).accepted).toBe(true);
+    expect(events(desk)[0]).toMatchObject({ sealed: { patientName: "MÜLLER, JANE" } });
+    const broken = await take(named(Buffer.from("MÜLLER", "latin1")), withProfile({ characters: "utf-8" }));
+    expect(text(broken.answer)).toContain("IK3*NM1*12**8~IK4*3**6~IK5*R*5~");
+  });
+});
