@@ -130,10 +130,13 @@ export function statedTime(
   return moment && { time: moment.time, timePrecision: moment.precision };
 }
 
+/** What `decimal(14,2)` holds, as all our amounts. */
+export const largestAmount = 999_999_999_999.99;
+
 /** Amount in whole cents; undefined when there is none. A fraction of a cent is rounded half up. */
 export function centsOf(money: Element | undefined): number | undefined {
   const value = money?.value;
-  if (typeof value !== "number" || !Number.isFinite(value) || Math.abs(value) > 9_999_999_999.99) return undefined;
+  if (typeof value !== "number" || Math.abs(value) > largestAmount) return undefined;
   // The shortest text that reads back as the same number is what was sent; times 100 it would not be exact.
   const [whole = "0", fraction = ""] = plain(Math.abs(value)).split(".");
   const cents =

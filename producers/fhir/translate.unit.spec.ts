@@ -260,6 +260,13 @@ describe("claims and decisions", () => {
     expect(unit?.events).toMatchObject([{ fields: { paidAmount: 10_000 } }]);
   });
 
+  it("are exact up to what an amount may be, and refused beyond it", async () => {
+    const [event] = await eventsOf({ ...claim, total: { value: 999_999_999_999.99 } });
+    expect(event).toMatchObject({ fields: { billedAmount: 99_999_999_999_999 } });
+    const [unit] = await unitsOf(Buffer.from(JSON.stringify({ ...claim, total: { value: 1_000_000_000_000 } })), false);
+    expect(unit?.verdict).toEqual({ accepted: false, code: "FHIR_VALUE", location: "Claim.total.value" });
+  });
+
   it("a reconciliation that does not add up is kept, and says by how much", async () => {
     const detail = [
       { type: { coding: [{ code: "payment" }] }, amount: { value: 500 } },
@@ -336,4 +343,10 @@ describe("a transaction of resources that are stored nowhere yet", () => {
       },
     });
   });
+});
+
+it("a bundle that nobody asks to open is kept as it is, flagged", async () => {
+  const bundle = { resourceType: "Bundle", type: "collection", entry: [{ resource: encounter({ status: "planned" }) }] };
+  const [unit] = await unitsOf(Buffer.from(JSON.stringify(bundle)), true);
+  expect(unit).toMatchObject({ verdict: { accepted: true }, events: [], flags: ["BUNDLE_NOT_OPENED"] });
 });

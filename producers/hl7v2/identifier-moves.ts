@@ -6,6 +6,7 @@ import {
   type PatientIdentifier,
   patientIdentifiers,
   type Speaker,
+  typedAs,
 } from "./identify.js";
 import { changesId, type Merge } from "./merge.js";
 import { component, type Message, type Segment, triggerOf } from "./message.js";
@@ -40,7 +41,7 @@ export function readIdentifierMoves(message: Message, speaker: Speaker): readonl
     if (segment.name === "PID") pid = segment;
     if (segment.name !== "MRG" || pid === undefined) continue;
     const now = ownFirst(patientIdentifiers(message, pid, speaker), speaker.profile);
-    const before = ownFirst(identifiersOf(message, segment, 1, speaker), speaker.profile);
+    const before = ownFirst(typedAs(now, identifiersOf(message, segment, 1, speaker), speaker), speaker.profile);
     moves.push({ pid, now, leaves: leaving(now, before) });
   }
   return moves;

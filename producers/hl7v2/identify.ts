@@ -63,6 +63,25 @@ export function identifiersOf(
   return found;
 }
 
+/**
+ * Identifiers with the type that the sender left out: that of the others of the same authority, where these have one. A
+ * merge that names its record by number and authority alone means the record that PID names with its type too.
+ * @param others identifiers that the same message gives of the same kind of record.
+ */
+export function typedAs(
+  others: readonly PatientIdentifier[],
+  given: readonly PatientIdentifier[],
+  { surrogate }: Speaker,
+): readonly PatientIdentifier[] {
+  return given.map((one) => {
+    if (one.type !== "") return one;
+    const types = new Set(others.filter(({ authority }) => authority === one.authority).map(({ type }) => type));
+    const [type = ""] = types;
+    if (types.size !== 1 || type === "") return one;
+    return { ...one, type, id: surrogate("patient", one.authority, type, one.value) };
+  });
+}
+
 /** The patient identifiers of a PID as sent: PID-3, and PID-2 where the profile reads it and PID-3 is empty. */
 export function patientIdentifiers(message: Message, pid: Segment, speaker: Speaker): readonly PatientIdentifier[] {
   const found = identifiersOf(message, pid, 3, speaker);

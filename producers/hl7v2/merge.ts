@@ -7,6 +7,7 @@ import {
   type PatientIdentifier,
   patientIdentifiers,
   type Speaker,
+  typedAs,
 } from "./identify.js";
 import { component, type Message, placeOf, type Segment, triggerOf } from "./message.js";
 import type { ReasonName } from "./reasons.js";
@@ -50,7 +51,7 @@ export function readMerges(message: Message, speaker: Speaker): Merges {
     if (segment.name === "PID") pid = segment;
     if (segment.name !== "MRG" || pid === undefined) continue;
     const surviving = patientIdentifiers(message, pid, speaker);
-    const given = identifiersOf(message, segment, 1, speaker);
+    const given = typedAs(surviving, identifiersOf(message, segment, 1, speaker), speaker);
     if (surviving.length === 0) problems.push({ reason: "NO_PID3", place: placeOf(message, pid, 3) });
     else if (given.length === 0) problems.push({ reason: "NO_MRG1", place: placeOf(message, segment, 1) });
     else {

@@ -7,10 +7,11 @@ import {
   type PatientIdentifier,
   patientIdentifiers,
   type Speaker,
+  typedAs,
   visitOf,
 } from "./identify.js";
 import { linkEvents, type NamedPatient, patientsNamed } from "./link.js";
-import { changesId, isMerge, mergeEvents, readMerges } from "./merge.js";
+import { changesId, isMerge, type Merge, mergeEvents, readMerges } from "./merge.js";
 import { component, type Message, segmentNamed, triggerOf } from "./message.js";
 import { moveEvents } from "./move.js";
 import { patientEvent } from "./patient.js";
@@ -55,6 +56,10 @@ export function interpret(message: Message, speaker: Speaker, receivedAt: number
   const moves = readIdentifierMoves(message, speaker);
   if (moves.some(({ leaves }) => leaves === undefined)) notes.push("MOVE_UNCLEAR");
   if (merges?.merges.some(({ held }) => held)) notes.push("MERGE_HELD");
+  // Whose number it is only the message's facility says: where PID names an authority, it may be another record's.
+  const isBare = ({ retired, surviving }: Merge) =>
+    retired[0]?.fromFacility === true && surviving[0]?.fromFacility === false;
+  if (merges?.merges.some(isBare)) notes.push("MERGE_AUTHORITY_FROM_FACILITY");
   if (named.length > 1 && !merges && !SEVERAL_PATIENTS.has(trigger)) notes.push("FURTHER_PATIENTS");
   const events: EventDraft[] = [];
   const patients = new Set<string>();
@@ -89,7 +94,8 @@ export function interpret(message: Message, speaker: Speaker, receivedAt: number
   for (const one of named) patients.add((one.identifiers[0] as PatientIdentifier).id);
   for (const mrg of message.segments) {
     if (mrg.name !== "MRG") continue;
-    const [before] = ownFirst(identifiersOf(message, mrg, 1, speaker), speaker.profile);
+    const given = typedAs(identifiers, identifiersOf(message, mrg, 1, speaker), speaker);
+    const [before] = ownFirst(given, speaker.profile);
     if (before) patients.add(before.id);
   }
   if (patients.size === 0 && visit !== undefined) patients.add(visit.id);
