@@ -110,8 +110,10 @@ export function translateDecision(resource: Element, speaker: Speaker): Meaning 
   if (!named) flags.push("CLAIM_UNIDENTIFIED");
   const told = {
     subject: claim.id,
-    time: facts.paidAt,
-    timePrecision: "DAY" as const,
+    // Versions of one decision mostly have one day of payment: the server's clock says which is the last.
+    ...(text(child(resource, "meta"), "lastUpdated") === undefined
+      ? { time: facts.paidAt, timePrecision: "DAY" as const }
+      : versionTime(resource, speaker)),
     sealed: {
       patientControlNumber: claim.value,
       payerControlNumber: payerNumber ?? null,

@@ -224,6 +224,13 @@ describe("claims and decisions", () => {
     expect(place(other)).not.toEqual(place(response));
   });
 
+  it("are told at the time that their server changed them, else on the day of payment", async () => {
+    const meta = { lastUpdated: "2026-03-09T10:00:00Z" };
+    const [dated] = await eventsOf(decision({ meta }));
+    expect(dated).toMatchObject({ time: Date.UTC(2026, 2, 9, 10), fields: { paidAt: Date.UTC(2026, 2, 5) } });
+    expect((await eventsOf(decision()))[0]).toMatchObject({ time: Date.UTC(2026, 2, 5), timePrecision: "DAY" });
+  });
+
   it("that name a prior claim without the payer's number replace none, flagged", async () => {
     const related = (more: object) => [{ relationship: { coding: [{ code: "prior" }] }, ...more }];
     const taken = async (more: object) =>
