@@ -39,7 +39,6 @@ const SEVERAL_PATIENTS = new Set(["A17", "A24", "A37", "A43"]);
  */
 export function interpret(message: Message, speaker: Speaker, receivedAt: number, flags: readonly string[]): Meaning {
   const pid = segmentNamed(message, "PID");
-  const pv1 = segmentNamed(message, "PV1");
   const identifiers = pid === undefined ? [] : ownFirst(patientIdentifiers(message, pid, speaker), speaker.profile);
   const merges = isMerge(message) ? readMerges(message, speaker) : undefined;
   const problems = [
@@ -64,6 +63,7 @@ export function interpret(message: Message, speaker: Speaker, receivedAt: number
   const events: EventDraft[] = [];
   const patients = new Set<string>();
   const own = identifiers[0];
+  const pv1 = ownVisit(message, named, own);
   if (pid !== undefined && own !== undefined) {
     patients.add(own.id);
     events.push(patientEvent(message, pid, identifiers, speaker, time, notes));
@@ -101,6 +101,13 @@ export function interpret(message: Message, speaker: Speaker, receivedAt: number
   if (patients.size === 0 && visit !== undefined) patients.add(visit.id);
   const all = [...notes, ...claim.flags, ...keptOnly(message, claim.events.length > 0)];
   return { events, patients: [...patients], problems, flags: all };
+}
+
+/** The PV1 of the message's own patient: what stands with another patient is that one's visit. */
+function ownVisit(message: Message, named: readonly NamedPatient[], own: PatientIdentifier | undefined) {
+  const other = named.find(({ identifiers }) => identifiers[0]?.id !== own?.id);
+  const end = other && message.segments.indexOf(other.pid);
+  return message.segments.slice(0, end).find(({ name }) => name === "PV1");
 }
 
 /** The second of two patients who change places (A17), with the visit of the PV1 after it. */

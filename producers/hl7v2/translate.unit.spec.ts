@@ -74,6 +74,23 @@ describe("the visit of a message", () => {
     expect(only({ type: "ADT^A03", pv1 }, "VisitEnded", profile).fields.endedAt).toBe(Date.UTC(2024, 0, 5, 5));
   });
 
+  it("is that of its own patient, never the one that stands with another", () => {
+    const [others, visits] = ["PID|2||N9^^^NORTH^MR", "PV1|1|I|ICU||||||||||||||||V9^^^NORTH^VN"];
+    const patientOf = (sketch: Sketch, number: string) =>
+      eventsOf(sketch).flatMap(({ subject, fields }) =>
+        subject === visit("NORTH", number) && "patientId" in fields ? [fields.patientId] : [],
+      );
+    for (const type of ["ORU^R01", "ADT^A40", "ADT^A24"]) {
+      const more = [...(type === "ADT^A40" ? ["MRG|N2^^^NORTH^MR"] : []), others, "MRG|N8^^^NORTH^MR", visits];
+      expect(patientOf({ type, pv1: null, more }, "V9")).toEqual([]);
+      expect(patientOf({ type, more }, "V1")).toEqual([patient("NORTH", "MR", "N1")]);
+    }
+    // The same patient told twice is no other.
+    expect(patientOf({ pv1: null, more: ["PID|1||N1^^^NORTH^MR", visits] }, "V9")).toEqual([
+      patient("NORTH", "MR", "N1"),
+    ]);
+  });
+
   it("is none without PV1-19, and the facility's where no authority is named", () => {
     expect(eventsOf({ pv1: ["I", "ICU", ""] }).map(({ type }) => type)).toEqual(["PatientRegistered"]);
     expect(only({ pv1: ["I", "ICU", "V9"] }, "VisitStarted").subject).toBe(visit("@NORTH", "V9"));
