@@ -44,7 +44,7 @@ export interface DropFolderOptions {
    */
   readonly take: (file: DroppedFile) => Promise<TakenFile>;
   readonly logger: Logger;
-  /** Milliseconds for which a file must stand still, and between two looks where nothing is told of. Default 500. */
+  /** Milliseconds for which a file must stand still (`CONNECTOR_STILL_SECONDS`); default 500. */
   readonly interval?: number;
   /** Milliseconds before a file that could not be made durable is tried again. Default 2000. */
   readonly retryAfter?: number;
@@ -61,6 +61,8 @@ const problemEnding = ".problem.json";
 const mostTries = 3;
 /** Milliseconds after which all that happened to a file that was moved in whole has been told. */
 const wholeInterval = 100;
+/** Milliseconds between two looks where nothing is told of. */
+const mostPause = 500;
 /** Milliseconds between two looks at least, however much happens. */
 const leastPause = 20;
 
@@ -132,7 +134,7 @@ class Lane {
       }
       await this.#pause(Math.min(leastPause, this.#interval));
       await this.#arrivals.next(
-        this.#seen.size > 0 ? Math.min(wholeInterval, this.#interval) : this.#interval,
+        Math.min(this.#seen.size > 0 ? wholeInterval : mostPause, this.#interval),
         this.#stop,
       );
     }
