@@ -65,6 +65,16 @@ describe("resources over HTTP", () => {
     expect(units().map(({ flags }) => flags)).toEqual([["IF_MATCH_IGNORED"], ["IF_NONE_EXIST_IGNORED"]]);
   });
 
+  it("are bounded in number: a bundle of more entries is refused before any is read", async () => {
+    const entries = Array.from({ length: 100_001 }, () => ({}));
+    const refused = await call("POST", "", bundle("batch", entries));
+    expect([refused.status, refused.body.issue]).toEqual([
+      413,
+      [expect.objectContaining({ code: "too-costly", expression: ["Bundle.entry"] })],
+    ]);
+    expect(units().map(({ events }) => events)).toEqual([[]]);
+  });
+
   it("that only tell that something changed are taken where the partner's server is asked for it", async () => {
     expect((await call("POST", "", "")).status).toBe(400);
     await bench.close();

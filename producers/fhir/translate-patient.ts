@@ -23,7 +23,9 @@ const sexes: Readonly<Record<string, string>> = { male: "M", female: "F", other:
 
 /** The patient's identifiers, the one that names it first. */
 function identifiersOf(resource: Element, own: Naming, speaker: Speaker): readonly PatientIdentifier[] {
-  const found: PatientIdentifier[] = [{ ...own, strong: isStrong(own.authority, own.type, speaker) }];
+  const found = new Map<string, PatientIdentifier>([
+    [own.id, { ...own, strong: isStrong(own.authority, own.type, speaker) }],
+  ]);
   for (const identifier of children(resource, "identifier")) {
     const value = text(identifier, "value");
     if (value === undefined) continue;
@@ -31,11 +33,11 @@ function identifiersOf(resource: Element, own: Naming, speaker: Speaker): readon
     const authority = authorityOf(system, speaker);
     const type = typeOfIdentifier(identifier, speaker);
     const id = speaker.surrogate("patient", authority, type, value);
-    if (found.some((one) => one.id === id)) continue;
     // A number that is no longer the person's own may by now be another's.
-    found.push({ id, authority, type, value, strong: identifier.use !== "old" && isStrong(system, type, speaker) });
+    const strong = identifier.use !== "old" && isStrong(system, type, speaker);
+    if (!found.has(id)) found.set(id, { id, authority, type, value, strong });
   }
-  return found;
+  return [...found.values()];
 }
 
 function isStrong(system: string | undefined, type: string, { profile }: Speaker): boolean {

@@ -47,9 +47,8 @@ function chargeOf(message: Message, ft1: Segment): number {
 
 /** Charges whose amount can't be read: a claim without them would be another. */
 export function chargeProblems(message: Message, speaker: Speaker): Problem[] {
-  return chargesOf(message, speaker)
-    .filter((ft1) => amountOf(message, ft1) === undefined)
-    .map((ft1) => ({ reason: "BAD_AMOUNT", place: placeOf(message, ft1, 11) }));
+  const first = chargesOf(message, speaker).find((ft1) => amountOf(message, ft1) === undefined);
+  return first ? [{ reason: "BAD_AMOUNT", place: placeOf(message, first, 11) }] : [];
 }
 
 const dayIn = (segment: Segment, field: number): string | null => {

@@ -13,6 +13,17 @@ import { sliceTransmission } from "./split.js";
 import { type BatchEntry, readEntries } from "./transmission.js";
 import type { ReadMessage } from "./unit.js";
 
+/** Most messages and envelopes of a file: the answers to all of them are in memory. */
+const mostMessages = 500_000;
+
+function tooLarge(limit: object): TakenFile {
+  const problem = { code: "TRIB_HL7V2_FILE_TOO_LARGE", ...limit };
+  return {
+    accepted: false,
+    answers: [{ ending: ".problem.json", content: Buffer.from(`${JSON.stringify(problem)}\n`) }],
+  };
+}
+
 /** Entries journalled in one go. */
 const STRETCH = 500;
 
@@ -50,15 +61,11 @@ async function take(
   context: ReceiveContext<Profile>,
   limit: number,
 ): Promise<TakenFile> {
-  if (size > limit) {
-    const problem = { code: "TRIB_HL7V2_FILE_TOO_LARGE", limit };
-    return {
-      accepted: false,
-      answers: [{ ending: ".problem.json", content: Buffer.from(`${JSON.stringify(problem)}\n`) }],
-    };
-  }
+  if (size > limit) return tooLarge({ limit });
   const { intake, profiles, logger } = context;
   const { bytes, remains } = contentOf(await readFile(path));
+  const slices = sliceTransmission(bytes.toString("latin1"), mostMessages);
+  if (slices.length > mostMessages) return tooLarge({ messages: mostMessages });
   const reading = {
     profiles,
     surrogate: intake.surrogate,
@@ -79,7 +86,7 @@ async function take(
     }
   };
   let stretch: BatchEntry[] = [];
-  for (const entry of readEntries(bytes, sliceTransmission(bytes.toString("latin1")), reading, intake.newReceiptId())) {
+  for (const entry of readEntries(bytes, slices, reading, intake.newReceiptId())) {
     stretch.push(entry);
     if (stretch.length < STRETCH) continue;
     await journal(stretch);

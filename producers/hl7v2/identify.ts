@@ -49,7 +49,7 @@ export function identifiersOf(
   field: number,
   speaker: Speaker,
 ): readonly PatientIdentifier[] {
-  const found: PatientIdentifier[] = [];
+  const found = new Map<string, PatientIdentifier>();
   for (const repetition of repetitions(segment, field)) {
     const sent = partOf(repetition, 1);
     if (sent === "" || sent === NULL_VALUE) continue;
@@ -57,10 +57,10 @@ export function identifiersOf(
     const type = undoEscapes(orNull(partOf(repetition, 5)) ?? "", message.delimiters);
     const value = undoEscapes(sent, message.delimiters);
     const id = speaker.surrogate("patient", authority.name, type, value);
-    if (found.some((other) => other.id === id)) continue;
-    found.push({ id, authority: authority.name, type, value, fromFacility: authority.fromFacility });
+    if (!found.has(id))
+      found.set(id, { id, authority: authority.name, type, value, fromFacility: authority.fromFacility });
   }
-  return found;
+  return [...found.values()];
 }
 
 /**

@@ -53,6 +53,15 @@ export function parseMessage(segments: readonly string[], delimiters: Delimiters
   return { delimiters, segments: parsed, header: parsed[0] as Segment };
 }
 
+/** Most segments of a message, and of those that name patients: beyond any real one, and read in well below a second. */
+const most = { all: 100_000, naming: 1_000 };
+
+/** Whether a message has more segments than are read. */
+export function hasTooMuch({ segments }: Message): boolean {
+  const naming = segments.reduce((count, { name }) => count + (name === "PID" || name === "MRG" ? 1 : 0), 0);
+  return segments.length > most.all || naming > most.naming;
+}
+
 export const segmentNamed = (message: Message, name: string): Segment | undefined =>
   message.segments.find((segment) => segment.name === name);
 

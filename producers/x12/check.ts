@@ -1,5 +1,6 @@
 import { isUtf8 } from "node:buffer";
 import { createHash, type Hash } from "node:crypto";
+import { TributaryError } from "../../engine/service/errors.js";
 import { readDate } from "./element.js";
 import {
   countIs,
@@ -61,7 +62,14 @@ export interface FileReport {
   problem: { readonly code: TokenizerProblem | "EMPTY"; readonly offset: number } | null;
 }
 
+/** Most interchanges, groups and sets of a file or body. */
+const mostEnvelopes = 500_000;
+/** Errors of a file after which of each set only the first is told. */
+const manyErrors = 10_000;
+
 export interface CheckOptions {
+  /** Most interchanges, groups and sets; default 500,000. */
+  readonly envelopes?: number;
   /** The character set agreed with this sender. */
   characters(header: InterchangeHeader): Profile["characters"];
 }
@@ -97,6 +105,10 @@ export class InterchangeCheck {
   #check: SetCheck | null = null;
   #illegal: Illegal | null = null;
   readonly #controls = new Set<string>();
+  /** Interchanges, groups and sets so far. */
+  #envelopes = 0;
+  /** Errors of the sets so far. */
+  #errors = 0;
 
   constructor(options: CheckOptions) {
     this.#options = options;
@@ -169,7 +181,16 @@ export class InterchangeCheck {
     if (this.#interchange && this.#interchange.note === "000") this.#interchange.note = code;
   }
 
+  /** What is kept of each envelope until the end is little, and of a million all the same too much. */
+  #count(): void {
+    this.#envelopes += 1;
+    const limit = this.#options.envelopes ?? mostEnvelopes;
+    if (this.#envelopes > limit)
+      throw new TributaryError("TRIB_RECEPTION_BODY_TOO_LARGE", undefined, { envelopes: limit });
+  }
+
   #begin(segment: Segment, byteOrderMark: boolean): void {
+    this.#count();
     this.#cut();
     const header = interchangeHeaderOf(segment);
     this.#illegal = illegalFor(this.#options.characters(header), header);
@@ -215,6 +236,7 @@ export class InterchangeCheck {
 
   #closeSet(): void {
     if (this.#set && this.#set.errors.length > 0 && !this.#set.codes.includes("5")) this.#set.codes.push("5");
+    this.#errors += this.#set?.errors.length ?? 0;
     this.#set = null;
     this.#check = null;
   }
@@ -229,6 +251,7 @@ export class InterchangeCheck {
 
   #beginGroup(segment: Segment): void {
     if (!this.#interchange) return;
+    this.#count();
     this.#cutGroup();
     const header = groupHeaderOf(segment);
     if (header.functionalId === "" || header.control === "" || header.version === "") this.#note("024");
@@ -255,6 +278,7 @@ export class InterchangeCheck {
       this.#note("024");
       return;
     }
+    this.#count();
     this.#cutSet();
     const header = setHeaderOf(segment);
     const syntax = setSyntax[header.set];
@@ -275,7 +299,7 @@ export class InterchangeCheck {
     this.#set = set;
     this.#group.sets.push(set);
     if (syntax) {
-      this.#check = new SetCheck(syntax, this.#illegal);
+      this.#check = new SetCheck(syntax, this.#illegal, this.#errors > manyErrors ? 1 : undefined);
       // The checker's list is the report's, so that what it finds is seen while the set is still open.
       (set as { errors: SegmentError[] }).errors = this.#check.errors;
       this.#check.accept(segment, 1);
