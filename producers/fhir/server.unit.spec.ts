@@ -40,6 +40,9 @@ describe("resources over HTTP", () => {
     const other = await call("PUT", "/Patient/p2", patient("p1"));
     expect([other.status, other.body.issue[0].expression]).toEqual([400, ["Patient.id"]]);
     expect((await call("PUT", "/Encounter/p1", patient("p1"))).status).toBe(400);
+    const inVersion = (version: string) => `application/fhir+json; fhirVersion=${version}`;
+    expect((await call("POST", "/Patient", patient("p1"), inVersion("4.0"))).status).toBe(201);
+    expect((await call("POST", "/Patient", patient("p1"), inVersion("5.0"))).status).toBe(415);
   });
 
   it("on the condition of a version are refused, since none can be compared here, but for a sender that agreed", async () => {
