@@ -133,10 +133,7 @@ class Lane {
         left = await this.#names("working").catch(() => []);
       }
       await this.#pause(Math.min(leastPause, this.#interval));
-      await this.#arrivals.next(
-        Math.min(this.#seen.size > 0 ? wholeInterval : mostPause, this.#interval),
-        this.#stop,
-      );
+      await this.#arrivals.next(Math.min(this.#seen.size > 0 ? wholeInterval : mostPause, this.#interval), this.#stop);
     }
     this.#arrivals.close();
   }

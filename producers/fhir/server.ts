@@ -59,7 +59,9 @@ export function openServer(desk: Desk, context: ReceiveContext<Profile>, version
     method,
     path,
     take: async (request: Request, body: Buffer) =>
-      resourceTypes.has(request.mediaType) && !isOtherVersion(request) ? take(request, body, deskFor(desk, request)) : notSupported("Content-Type"),
+      resourceTypes.has(request.mediaType) && !isOtherVersion(request)
+        ? take(request, body, deskFor(desk, request))
+        : notSupported("Content-Type"),
     ...more,
   });
   return openReception<Profile>({

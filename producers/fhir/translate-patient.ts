@@ -120,7 +120,9 @@ function mergesOf(resource: Element, own: PatientIdentifier, speaker: Speaker): 
       return found && found.id !== own.id ? [{ ...found, strong: false }] : [];
     });
   return [
-    ...linked("replaced-by").slice(0, 1).flatMap((surviving) => mergeOf(own, surviving, resource, speaker)),
+    ...linked("replaced-by")
+      .slice(0, 1)
+      .flatMap((surviving) => mergeOf(own, surviving, resource, speaker)),
     ...linked("replaces").flatMap((retired) => mergeOf(retired, own, resource, speaker)),
   ];
 }
@@ -132,7 +134,12 @@ function mergeOf(
   speaker: Speaker,
 ): readonly EventDraft[] {
   const merges = [{ retired: clear(retired), surviving: clear(surviving) }];
-  const both = { facility: facilityOf(speaker), survivingPatientId: surviving.id, retiredPatientId: retired.id, merges };
+  const both = {
+    facility: facilityOf(speaker),
+    survivingPatientId: surviving.id,
+    retiredPatientId: retired.id,
+    merges,
+  };
   const told = versionTime(resource, speaker);
   const side = (role: "RETIRED" | "SURVIVING", { id, value }: Naming): EventDraft => ({
     type: "PatientsMerged",

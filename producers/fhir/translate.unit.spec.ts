@@ -214,8 +214,9 @@ describe("claims and decisions", () => {
   });
 
   it("that one ClaimResponse and one ExplanationOfBenefit tell are one payment", async () => {
-    const { claim: request, ...rest } = decision();
-    const [response] = await eventsOf({ ...rest, resourceType: "ClaimResponse", id: "r1", request });
+    const { claim: request, provider: _, insurance: __, ...rest } = decision();
+    const payment = { ...rest.payment, type: { coding: [{ code: "complete" }] } };
+    const [response] = await eventsOf({ ...rest, payment, resourceType: "ClaimResponse", id: "r1", request });
     const [same] = await eventsOf(decision({ claimResponse: { reference: "ClaimResponse/r1" } }));
     const [other] = await eventsOf(decision({ id: "e2", claimResponse: { reference: "ClaimResponse/r2" } }));
     const place = (event?: EventDraft) =>
@@ -353,7 +354,11 @@ describe("a transaction of resources that are stored nowhere yet", () => {
 });
 
 it("a bundle that nobody asks to open is kept as it is, flagged", async () => {
-  const bundle = { resourceType: "Bundle", type: "collection", entry: [{ resource: encounter({ status: "planned" }) }] };
+  const bundle = {
+    resourceType: "Bundle",
+    type: "collection",
+    entry: [{ resource: encounter({ status: "planned" }) }],
+  };
   const [unit] = await unitsOf(Buffer.from(JSON.stringify(bundle)), true);
   expect(unit).toMatchObject({ verdict: { accepted: true }, events: [], flags: ["BUNDLE_NOT_OPENED"] });
 });

@@ -4,7 +4,19 @@ import type { EventInputs } from "../../schemas/events.generated.js";
 import { dateOf } from "./datetime.js";
 import { undoEscapes } from "./escape.js";
 import type { Speaker, VisitIdentity } from "./identify.js";
-import { component, type Message, NULL_VALUE, orNull, partOf, placeOf, repetitions, type Segment, segmentNamed, subcomponent, triggerOf } from "./message.js";
+import {
+  component,
+  type Message,
+  NULL_VALUE,
+  orNull,
+  partOf,
+  placeOf,
+  repetitions,
+  type Segment,
+  segmentNamed,
+  subcomponent,
+  triggerOf,
+} from "./message.js";
 import { type EventTime, timeStamp } from "./time.js";
 import type { Problem } from "./validate.js";
 
@@ -18,8 +30,7 @@ const kinds: ReadonlySet<string> = new Set(["CG", "CD"]);
 
 /** FT1 segments that are charges of a claim; none where the profile doesn't say that they are. */
 function chargesOf(message: Message, { profile }: Speaker): readonly Segment[] {
-  if (!profile.charges || !charging.has(`${component(message.header, 9, 1)}^${triggerOf(message)}`))
-    return [];
+  if (!profile.charges || !charging.has(`${component(message.header, 9, 1)}^${triggerOf(message)}`)) return [];
   return message.segments.filter((segment) => segment.name === "FT1" && kinds.has(component(segment, 6, 1)));
 }
 

@@ -129,7 +129,11 @@ export function decodeSegments(
   if (ascii && charset?.name.startsWith("ISO IR") !== true) return { segments, charset: "ASCII", flags: [] };
   // ISO 8859-1 has no letters there: who sends them means windows-1252, where they are quotes, dashes and the euro sign.
   if (charset === latin1 && segments.some((segment) => C1.test(segment))) {
-    return { segments: segments.map(windows1252.decode) as string[], charset: windows1252.name, flags: ["WINDOWS_1252"] };
+    return {
+      segments: segments.map(windows1252.decode) as string[],
+      charset: windows1252.name,
+      flags: ["WINDOWS_1252"],
+    };
   }
   const decoded = decodeAll(segments, charset ?? utf8);
   if (decoded !== undefined) {

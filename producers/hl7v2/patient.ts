@@ -3,7 +3,18 @@ import { dateOf } from "./datetime.js";
 import type { Delimiters } from "./delimiters.js";
 import { undoEscapes } from "./escape.js";
 import { clearIdentifier, type PatientIdentifier, type Speaker } from "./identify.js";
-import { component, type Message, NULL_VALUE, orNull, partOf, rawField, repetitions, type Segment, subcomponent, triggerOf } from "./message.js";
+import {
+  component,
+  type Message,
+  NULL_VALUE,
+  orNull,
+  partOf,
+  rawField,
+  repetitions,
+  type Segment,
+  subcomponent,
+  triggerOf,
+} from "./message.js";
 import { type EventTime, timeStamp } from "./time.js";
 
 /** Triggers that send a patient as a full record. */
@@ -139,6 +150,8 @@ function telecomOf(pid: Segment, delimiters: Delimiters): string[] {
 function contactOf(xtn: readonly string[]): string {
   const whole = [1, 4, 12].map((part) => orNull(partOf(xtn, part))).find((text) => text !== null);
   if (whole !== undefined && whole !== null) return whole;
+  // A country and an area without a number reach nobody.
+  if (orNull(partOf(xtn, 7)) === null) return "";
   return [5, 6, 7]
     .map((part) => orNull(partOf(xtn, part)) ?? "")
     .filter((text) => text !== "")

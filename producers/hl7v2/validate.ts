@@ -3,7 +3,17 @@ import { parseTimeStamp } from "./datetime.js";
 import { hasUnknownEscape } from "./escape.js";
 import type { PatientIdentifier } from "./identify.js";
 import { isMerge, type Merges } from "./merge.js";
-import { component, type Message, NULL_VALUE, orNull, placeOf, rawField, type Segment, segmentNamed, triggerOf } from "./message.js";
+import {
+  component,
+  type Message,
+  NULL_VALUE,
+  orNull,
+  placeOf,
+  rawField,
+  type Segment,
+  segmentNamed,
+  triggerOf,
+} from "./message.js";
 import type { Profile } from "./profile.js";
 import type { ReasonName } from "./reasons.js";
 import { dateFields, mergeSegmentTriggers, messageTypes, patientMessageTypes, triggerEvents } from "./tables.js";

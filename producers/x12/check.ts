@@ -11,8 +11,8 @@ import {
   type SetHeader,
   setHeaderOf,
 } from "./envelope.js";
-import { addToTotals, emptyTotals, type RemittanceTotals } from "./remittance-totals.js";
 import type { Profile } from "./profile.js";
+import { addToTotals, emptyTotals, type RemittanceTotals } from "./remittance-totals.js";
 import { type Illegal, type SegmentError, SetCheck } from "./set-check.js";
 import { isKnownVersion, setSyntax } from "./syntax.js";
 import { isSegment, type Segment, type Token, type TokenizerProblem } from "./tokenizer.js";

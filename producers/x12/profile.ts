@@ -15,7 +15,7 @@ export const profileSchema = z.strictObject({
     .array(z.enum(["P", "T"]))
     .min(1)
     .default(["P", "T"])
-    .describe("ISA15 values that are taken: production, test. `[\"P\"]` keeps a sender's tests from becoming facts."),
+    .describe('ISA15 values that are taken: production, test. `["P"]` keeps a sender\'s tests from becoming facts.'),
   timeZone: z
     .string()
     .refine(isZone, "a time zone of the IANA data base")

@@ -236,7 +236,8 @@ describe("what an envelope costs", () => {
   const [head] = text(interchange([])).split("IEA") as [string, string];
 
   it("bounds how many are taken: of a million little is kept, and all the same too much", () => {
-    const sets = (count: number) => `${head}GS*HC*A*B*20260301*1200*1*X*005010X222A1~${"ST*837*1~SE*2*1~".repeat(count)}`;
+    const sets = (count: number) =>
+      `${head}GS*HC*A*B*20260301*1200*1*X*005010X222A1~${"ST*837*1~SE*2*1~".repeat(count)}`;
     expect(check(sets(8), { envelopes: 10 }).interchanges[0]?.groups[0]?.sets.length).toBe(8);
     expect(() => check(sets(9), { envelopes: 10 })).toThrow(expect.objectContaining({ facts: { envelopes: 10 } }));
     expect(() => check(head.repeat(11), { envelopes: 10 })).toThrow();

@@ -32,7 +32,16 @@ export interface LoopRule {
  * `dated`: in the format that the element before it names. `composite`: its first component may not be blank.
  * `place of service`: a composite whose third component, the frequency, says whether a claim is new.
  */
-type ElementType = "text" | "money" | "decimal" | "number" | "date" | "time" | "dated" | "composite" | "place of service";
+type ElementType =
+  | "text"
+  | "money"
+  | "decimal"
+  | "number"
+  | "date"
+  | "time"
+  | "dated"
+  | "composite"
+  | "place of service";
 
 export interface ElementRule {
   readonly at: number;

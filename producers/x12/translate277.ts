@@ -9,8 +9,8 @@ import { decodeText } from "./profile.js";
 import { payerControlNumberHash, payerId, type Surroundings, type Translation } from "./surroundings.js";
 import type { Segment } from "./tokenizer.js";
 import { acknowledged, answered } from "./translate-acknowledgment.js";
-import { batchId } from "./transmission.js";
 import { noNumber } from "./translate-payment.js";
+import { batchId } from "./transmission.js";
 
 type StatusCode = NonNullable<EventInputs["ClaimAcknowledged"]["statuses"]>[number];
 type Verdict = NonNullable<EventInputs["ClaimAcknowledged"]["verdict"]>;

@@ -102,10 +102,7 @@ export function translateRemittance(
     paidAt: startOfDay(day),
     occurrences: new Map(),
   };
-  const flags = [
-    ...(given === null ? ["PAYMENT_DATE_INVALID"] : []),
-    ...(payee === "" ? ["PAYEE_UNIDENTIFIED"] : []),
-  ];
+  const flags = [...(given === null ? ["PAYMENT_DATE_INVALID"] : []), ...(payee === "" ? ["PAYEE_UNIDENTIFIED"] : [])];
   const fields = remittanceFields(header, remittance, surroundings.totals ?? emptyTotals(), flags);
   return {
     remittance,
