@@ -53,13 +53,16 @@ export function parseMessage(segments: readonly string[], delimiters: Delimiters
   return { delimiters, segments: parsed, header: parsed[0] as Segment };
 }
 
-/** Most segments of a message, and of those that name patients: beyond any real one, and read in well below a second. */
-const most = { all: 100_000, naming: 1_000 };
+/** Most segments of a message, of those that name patients, and repetitions in these: beyond any real one, and soon read. */
+const most = { segments: 100_000, naming: 1_000, repetitions: 10_000 };
 
-/** Whether a message has more segments than are read. */
-export function hasTooMuch({ segments }: Message): boolean {
-  const naming = segments.reduce((count, { name }) => count + (name === "PID" || name === "MRG" ? 1 : 0), 0);
-  return segments.length > most.all || naming > most.naming;
+/** Whether a message has more segments, or names more patients or identifiers, than are read. */
+export function hasTooMuch({ segments, delimiters }: Message): boolean {
+  if (segments.length > most.segments) return true;
+  const naming = segments.filter(({ name }) => name === "PID" || name === "MRG");
+  if (naming.length > most.naming) return true;
+  const repetitions = naming.reduce((count, { text }) => count + text.split(delimiters.repetition).length - 1, 0);
+  return repetitions > most.repetitions;
 }
 
 export const segmentNamed = (message: Message, name: string): Segment | undefined =>

@@ -229,10 +229,6 @@ function elementError(segment: Segment, rule: ElementRule): ElementError[] | nul
       return isTime(value) ? null : fault("9");
     case "dated":
       return fitsDateFormat(segment.elements[at - 1] ?? "", value) ? null : fault("8");
-    case "place of service": {
-      const parts = value.split(String.fromCharCode(segment.delimiters.component));
-      return (parts[2] ?? "").trim() === "" ? [{ at, component: 3, code: "1" }] : null;
-    }
     case "composite": {
       const parts = value.split(String.fromCharCode(segment.delimiters.component));
       if (parts[0]!.trim() !== "") return null;

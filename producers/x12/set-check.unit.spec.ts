@@ -39,7 +39,6 @@ describe("the syntax of an 837", () => {
     ["a fraction of a cent", changed("100.5", "100.505"), ["CLM@15:8 2:I12"]],
     ["a day that does not exist", changed("*20260215", "*20260231"), ["DTP@19:8 3:8", "DTP@22:8 3:8"]],
     ["a wrong time", changed("20260301*1430", "20260301*2560"), ["BHT@2:8 5:9"]],
-    ["no frequency", changed("11:B:1", "11:B"), ["CLM@15:8 5:1"]],
     ["a letter outside the agreed set", changed("DOE*JANE", "D\xd6E*JANE"), ["NM1@12:8 3:6"]],
     ["a segment of another place", changed("SBR*P**GROUP******CI", "SV1*HC:1*1"), ["SV1@11:2", "SBR@15:3"]],
     ["a segment that nobody knows", changed("REF*EI*999888777", "QQQ*1"), ["QQQ@9:1"]],

@@ -30,7 +30,6 @@ export interface LoopRule {
 /**
  * `money`: decimal, at most two decimals that count. `decimal`: any R. `number`: N0. `date`: D8. `time`: TM.
  * `dated`: in the format that the element before it names. `composite`: its first component may not be blank.
- * `place of service`: a composite whose third component, the frequency, says whether a claim is new.
  */
 type ElementType =
   | "text"
@@ -41,7 +40,7 @@ type ElementType =
   | "time"
   | "dated"
   | "composite"
-  | "place of service";
+ ;
 
 export interface ElementRule {
   readonly at: number;
@@ -126,7 +125,7 @@ const claimSyntax: SetSyntax = {
     SBR: [must(1)],
     DMG: [must(1), must(2, "dated")],
     REF: [must(1)],
-    CLM: [must(1), must(2, "money"), must(5, "place of service")],
+    CLM: [must(1), must(2, "money"), must(5)],
     DTP: [must(1), must(2), must(3, "dated")],
     HI: [must(1)],
     AMT: [must(1), must(2, "money")],

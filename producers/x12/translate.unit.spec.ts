@@ -108,6 +108,9 @@ describe("an 837", () => {
         flags: ["MISSING_PAYER_CONTROL_NUMBER"],
       });
     }
+    const [first, ...rest] = claim;
+    const open = await only(claims837(...heading837, ...subscriber, first!.replace("11:B:1", "11:B"), ...rest));
+    expect([open.events[0]?.type, open.flags]).toEqual(["ClaimSubmitted", ["FREQUENCY_MISSING"]]);
   });
 
   it("does not take the number or the people of another payer for the claim's", async () => {

@@ -155,6 +155,8 @@ function flagsOf(claim: ClaimBody, provider: string, patient: string | null): st
   if ((claim.frequency === "7" || claim.frequency === "8") && claim.payerControlNumber === "") {
     flags.push("MISSING_PAYER_CONTROL_NUMBER");
   }
+  // Many senders leave it out of a first submission; whether it is one, only they know.
+  if (claim.frequency === "") flags.push("FREQUENCY_MISSING");
   if (claim.lines.reduce((sum, line) => sum + line.chargeAmount, 0) !== claim.charge) {
     flags.push("CHARGE_DIFFERS_FROM_LINES");
   }
