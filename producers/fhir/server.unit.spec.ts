@@ -68,6 +68,14 @@ describe("resources over HTTP", () => {
     expect(units().map(({ flags }) => flags)).toEqual([["IF_MATCH_IGNORED"], ["IF_NONE_EXIST_IGNORED"]]);
   });
 
+  it("of a transaction go to one place each: in it nobody could say which is the last", async () => {
+    const entries = [put(patient("p1")), put(patient("p1", { gender: "male" }))];
+    const refused = await call("POST", "", bundle("transaction", entries));
+    expect([refused.status, refused.body.issue[0].expression]).toEqual([422, ["Bundle.entry[1].request.url"]]);
+    expect(units().map(({ events }) => events)).toEqual([[], []]);
+    expect((await call("POST", "", bundle("batch", entries))).status).toBe(200);
+  });
+
   it("are bounded in number: a bundle of more entries is refused before any is read", async () => {
     const entries = Array.from({ length: 100_001 }, () => ({}));
     const refused = await call("POST", "", bundle("batch", entries));
