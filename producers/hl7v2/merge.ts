@@ -9,7 +9,7 @@ import {
   type Speaker,
   typedAs,
 } from "./identify.js";
-import { component, type Message, placeOf, type Segment, triggerOf } from "./message.js";
+import { type Message, placeOf, type Segment, triggerOf } from "./message.js";
 import type { ReasonName } from "./reasons.js";
 import { mergeTriggers } from "./tables.js";
 import type { EventTime } from "./time.js";

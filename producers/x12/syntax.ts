@@ -31,16 +31,7 @@ export interface LoopRule {
  * `money`: decimal, at most two decimals that count. `decimal`: any R. `number`: N0. `date`: D8. `time`: TM.
  * `dated`: in the format that the element before it names. `composite`: its first component may not be blank.
  */
-type ElementType =
-  | "text"
-  | "money"
-  | "decimal"
-  | "number"
-  | "date"
-  | "time"
-  | "dated"
-  | "composite"
- ;
+type ElementType = "text" | "money" | "decimal" | "number" | "date" | "time" | "dated" | "composite";
 
 export interface ElementRule {
   readonly at: number;
