@@ -46,7 +46,7 @@ describe("dropped files", () => {
         .map((line) => line && JSON.parse(line)),
     ).toEqual([
       { line: 2, controlId: "P1", accepted: true },
-      { rows: 1, accepted: 1, rejected: 0, duplicates: 0, totals: [] },
+      { rows: 1, accepted: 1, rejected: 0, duplicates: 0, blank: 0, totals: [] },
       "",
     ]);
     expect(text("failed", "b.csv.rejected.csv")).toBe(

@@ -23,13 +23,13 @@ afterEach(async () => {
 
 const second = (number: number) => `2026-03-01T10:00:${String(number).padStart(2, "0")}.000Z`;
 
-async function pulling(pull: object = {}) {
+async function pulling(pull: object = {}, logger = pino({ level: "silent" })) {
   const base = await server.start();
   const test = testDesk({ pull: { base, everySeconds: 0.05, count: 3, types: ["Patient"], ...pull } });
   const limits = { lineLimit: 1_000_000, pageLimit: 1_000_000, answerWithin: 2_000, pauses: [20, 1_000] as const };
   const start = () => {
     const puller = startPulling(test.desk, {
-      ...{ inbox, logger: pino({ level: "silent" }), credentials: String, ...limits },
+      ...{ inbox, logger, credentials: String, ...limits },
     });
     pullers.push(puller);
     return puller;
@@ -181,6 +181,74 @@ describe("a server that keeps histories", () => {
     const closing = first.close();
     stuck[0]!();
     await closing;
+  });
+});
+
+describe("a history", () => {
+  const wanted = ["p1/1", "p2/1", "p0/1", "p1/2", "p2/2", "p0/2", "p1/3"];
+  const writeSeven = () => {
+    for (let number = 1; number <= 7; number++) server.write("Patient", `p${number % 3}`, second(number), {});
+  };
+  const histories = () => server.asked.filter((path) => path.includes("_history"));
+
+  it("that the server sorts when asked to is taken page by page: the first before the last is read", async () => {
+    writeSeven();
+    server.sorting = "done";
+    const { start, told } = await pulling();
+    const first: string[][] = [];
+    server.before = async (path) => {
+      if (!path.includes("from=6") || first.length > 0) return;
+      await vi.waitFor(() => expect(told().length).toBeGreaterThan(0), 3_000);
+      first.push(told());
+    };
+    start();
+    await vi.waitFor(() => expect(told()).toEqual(wanted), 5_000);
+    expect(first[0]).toEqual(wanted.slice(0, first[0]!.length));
+    server.write("Patient", "p9", second(20), {});
+    await vi.waitFor(() => expect(told().at(-1)).toBe("p9/1"));
+    expect(histories().every((path) => path.includes("_sort=_lastUpdated"))).toBe(true);
+  });
+
+  it.each(["overlooked", "refused", "claimed"] as const)(
+    "whose order is %s comes in its order all the same, and is not asked for so again",
+    async (sorting) => {
+      writeSeven();
+      server.sorting = sorting;
+      const { start, told, whenQuiet } = await pulling();
+      start();
+      await vi.waitFor(() => expect(told()).toEqual(wanted));
+      await whenQuiet();
+      expect(told()).toEqual(wanted);
+      expect(histories().filter((path) => path.includes("_sort"))).toHaveLength(1);
+    },
+  );
+
+  it("of which an older version comes after newer ones were taken is read once more: none is passed over", async () => {
+    for (const [index, at] of [5, 6, 7, 1].entries()) server.write("Patient", `p${index}`, second(at), {});
+    server.sorting = "claimed as written";
+    const { start, told, whenQuiet } = await pulling({ overlapSeconds: 0 });
+    start();
+    await vi.waitFor(() => expect([...told()].sort()).toEqual(["p0/1", "p1/1", "p2/1", "p3/1"]));
+    await whenQuiet();
+    expect(told()).toHaveLength(4);
+  });
+
+  it("larger than may wait is not begun, and says so; one from a later time is taken", async () => {
+    const div = `<div xmlns="http://www.w3.org/1999/xhtml">${"x".repeat(200_000)}</div>`;
+    for (let number = 1; number <= 6; number++)
+      server.write("Patient", `p${number}`, second(number), { text: { status: "generated", div } });
+    const said: string[] = [];
+    const logger = pino({ level: "warn" }, { write: (line: string) => said.push(line) });
+    const tight = await pulling({ historyLimit: 1_000_000 }, logger);
+    const puller = tight.start();
+    await vi.waitFor(() => expect(said.join()).toContain("TRIB_RECEPTION_HISTORY_TOO_LARGE"));
+    await puller.close();
+    expect(tight.told()).toEqual([]);
+    await server.stop();
+    const later = await pulling({ historyLimit: 1_000_000, from: second(5) });
+    later.start();
+    await vi.waitFor(() => expect(later.told()).toEqual(["p5/1", "p6/1"]));
+    expect(histories().at(-1)).toContain("_since=");
   });
 });
 
