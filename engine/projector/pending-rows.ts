@@ -1,4 +1,12 @@
-import type { AppendedChange } from "./changes.js";
+import type { Row } from "./definition.js";
+
+/** A row of an appended table that waits to be written. */
+export interface AppendedChange {
+  readonly row: Row;
+  readonly offset: number;
+  /** Number of the row among those of its event and table, from 0. */
+  readonly ordinal: number;
+}
 
 /** Where the appended rows of each event stand among those of their table that wait to be written. */
 export class PendingRows {
