@@ -2,7 +2,7 @@ import type { Log } from "../log/log.js";
 import type { Decisions, Verdict } from "./decisions.js";
 import type { Row } from "./definition.js";
 import { type LaneEvent, type ReadContext, readEvents } from "./events.js";
-import type { ProjectionLayout } from "./layout.js";
+import type { ProjectionLayout, TableLayout } from "./layout.js";
 import type { Decoder, Opener } from "./ports.js";
 import { openSealed } from "./sealed-content.js";
 import { type Additions, KeyFold, type KeyState } from "./verify-key.js";

@@ -32,7 +32,14 @@ describe.skipIf(corpus === null)("the sample files", () => {
     const facts = expectedFacts()["journeys/remit.csv"].remit;
     const bytes = sample("csv", "journeys", "remit.csv");
     const taken = await take(bytes, remit);
-    expect(taken.summary).toEqual({ rows: facts.rows, accepted: facts.rows, rejected: 0, duplicates: 0, blank: 0, totals: [] });
+    expect(taken.summary).toEqual({
+      rows: facts.rows,
+      accepted: facts.rows,
+      rejected: 0,
+      duplicates: 0,
+      blank: 0,
+      totals: [],
+    });
     expect(bytesOf(taken.entries).equals(bytes)).toBe(true);
     const payments = [...fieldsOf(taken, "ClaimAdjudicated"), ...fieldsOf(taken, "ClaimPaymentReversed")];
     const paid = payments.reduce((sum, { paidAmount }) => sum + (paidAmount as number), 0);

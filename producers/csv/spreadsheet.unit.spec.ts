@@ -97,8 +97,16 @@ describe("a number that a spreadsheet has rounded", () => {
       expect(taken.rows[0]).toMatchObject({ code: "CSV_NUMBER_ROUNDED", location: `line 2 ${column}` });
     }
     const cells: Readonly<Record<string, string>> = {
-      claim: "C1", status: "1", payer: "PLAN", provider: "1234567893", trace: "T1", paid_on: "2026-01-05",
-      charge: "25.00", paid: "10.00", member: "M-77", payer_claim: "ICN1",
+      claim: "C1",
+      status: "1",
+      payer: "PLAN",
+      provider: "1234567893",
+      trace: "T1",
+      paid_on: "2026-01-05",
+      charge: "25.00",
+      paid: "10.00",
+      member: "M-77",
+      payer_claim: "ICN1",
     };
     for (const column of ["claim", "payer", "provider", "trace", "member", "payer_claim"]) {
       const row = Object.entries({ ...cells, [column]: number }).map(([, cell]) => cell);
@@ -124,7 +132,8 @@ const cell = fc.oneof(
 const quoted = (text: string) => `"${text.replaceAll('"', '""')}"`;
 
 it("nothing else changes: what a spreadsheet adds to a file changes no verdict, no event and no identity of its rows", async () => {
-  const facts = ({ units }: Taken) => units.map(({ verdict, events, identity, flags }) => ({ accepted: verdict.accepted, events, identity, flags }));
+  const facts = ({ units }: Taken) =>
+    units.map(({ verdict, events, identity, flags }) => ({ accepted: verdict.accepted, events, identity, flags }));
   await fc.assert(
     fc.asyncProperty(
       fc.array(fc.tuple(fc.constantFrom("P1", "P2", "7", ""), cell, cell), { minLength: 1, maxLength: 6 }),

@@ -35,9 +35,7 @@ export async function* inOrder(
  * Versions as a server gives them that sorts a history by their time: each page is ready when the next has begun.
  * @throws {OutOfOrder} when one is older than the one before it.
  */
-export async function* asSorted(
-  pages: AsyncIterable<readonly PulledEntry[]>,
-): AsyncGenerator<readonly PulledEntry[]> {
+export async function* asSorted(pages: AsyncIterable<readonly PulledEntry[]>): AsyncGenerator<readonly PulledEntry[]> {
   let latest = Number.NEGATIVE_INFINITY;
   async function* checked() {
     for await (const entries of pages) {

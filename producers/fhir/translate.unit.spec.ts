@@ -85,11 +85,17 @@ describe("what else identifies an Encounter", () => {
 
   it("is told with each of its events, the values sealed, and what names it is not among them", async () => {
     const systems = { systems: { "urn:visits": "LAKE" } };
-    const both = [["LAKE VN", "@generic "], ["V-900", "T-1"]];
+    const both = [
+      ["LAKE VN", "@generic "],
+      ["V-900", "T-1"],
+    ];
     expect(await told({}, systems)).toEqual([both, both]);
     const one = [["@generic "], ["T-1"]];
     expect(await told({}, { ...systems, naming: { Encounter: "urn:visits" } })).toEqual([one, one]);
-    expect(await told({ identifier: undefined })).toEqual([[undefined, undefined], [undefined, undefined]]);
+    expect(await told({ identifier: undefined })).toEqual([
+      [undefined, undefined],
+      [undefined, undefined],
+    ]);
   });
 });
 

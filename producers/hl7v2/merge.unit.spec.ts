@@ -287,7 +287,10 @@ describe("a visit that changes its patient or number", () => {
   });
 
   it("that is named by no number is flagged and kept: an alternate id alone names no visit", () => {
-    const unnamed = { pv1: null, more: ["MRG|N2^^^NORTH^MR|||||OLD^^^NORTH^XX", `PV1|1|I${"|".repeat(48)}NEW^^^NORTH^XX`] };
+    const unnamed = {
+      pv1: null,
+      more: ["MRG|N2^^^NORTH^MR|||||OLD^^^NORTH^XX", `PV1|1|I${"|".repeat(48)}NEW^^^NORTH^XX`],
+    };
     for (const trigger of ["A45", "A50", "A51"]) {
       const unit = unitOf({ type: `ADT^${trigger}`, ...unnamed });
       expect(unit.verdict).toEqual({ accepted: true });
@@ -315,7 +318,9 @@ describe("alternate identifiers of a visit", () => {
   it.each(["ADT^A01", "ADT^A05", "ADT^A02", "ADT^A03", "ADT^A08", "ADT^A11", "ADT^A12", "ADT^A13", "ORU^R01"])(
     "come with %s, their values sealed",
     (trigger) => {
-      const events = eventsOf(sent(trigger, ["T-1^^^EAST^XX", "T-2^^^EAST"])).filter(({ subject }) => subject === visitId);
+      const events = eventsOf(sent(trigger, ["T-1^^^EAST^XX", "T-2^^^EAST"])).filter(
+        ({ subject }) => subject === visitId,
+      );
       const clear = [
         { identifierId: alternate("T-1"), authority: "EAST", type: "XX" },
         { identifierId: alternate("T-2", ""), authority: "EAST", type: "" },

@@ -177,7 +177,12 @@ describe("any events of a visit", () => {
 describe("alternate identifiers of a visit", () => {
   const [first, second] = ["00000000-0000-0000-0000-0000000000d1", "00000000-0000-0000-0000-0000000000d2"];
   const clear = (identifierId: string) => [{ identifierId, authority: "EAST", type: "XX" }];
-  const said = (type: "VisitStarted" | "VisitUpdated" | "VisitIdentifiersLeft", time: number, id: string, value: string) =>
+  const said = (
+    type: "VisitStarted" | "VisitUpdated" | "VisitIdentifiersLeft",
+    time: number,
+    id: string,
+    value: string,
+  ) =>
     ({
       ...told(type, time, { identifiers: clear(id), ...(type === "VisitUpdated" && { referenceOnly: true }) }),
       sealed: { visitNumber: "V000001", identifierValues: [value] },
@@ -195,7 +200,12 @@ describe("alternate identifiers of a visit", () => {
       [first, false, "T-1"],
       [second, true, "T-2"],
     ];
-    for (const order of [[0, 1, 2], [2, 1, 0], [1, 2, 0], [2, 0, 1]]) {
+    for (const order of [
+      [0, 1, 2],
+      [2, 1, 0],
+      [1, 2, 0],
+      [2, 0, 1],
+    ]) {
       expect(standing(...order.map((index) => history[index]!))).toEqual(wanted);
     }
     expect(rowOf(...history)).toMatchObject({ status: "in_progress", visit_number: "V000001" });
