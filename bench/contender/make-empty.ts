@@ -1,10 +1,10 @@
 import { registerSchemas } from "../../engine/log/registry.js";
 import { applyTopics } from "../../engine/log/topics.js";
-import { listBuilds } from "../../engine/projector/build.js";
 import { prepareConsumer } from "../../engine/projector/runner.js";
 import { readSettings, requireSetting } from "../../engine/service/settings.js";
 import { migrateUp } from "../../engine/store/migrate.js";
 import { openPool } from "../../engine/store/pool.js";
+import { dropBuilds } from "./drop.js";
 import { password, topic } from "./place.js";
 import { contender } from "./visits.js";
 
@@ -16,10 +16,7 @@ await registerSchemas(settings);
 // The decisions of operators are read from a topic of ours.
 await applyTopics(settings);
 const admin = openPool(url, { applicationName: "contender reset", max: 2 });
-for (const { schema, projection } of await listBuilds(admin, "visits")) {
-  await admin.query(`DROP SCHEMA ${schema} CASCADE`);
-  await admin.query("DELETE FROM engine.builds WHERE projection = $1", [projection]);
-}
+await dropBuilds(admin);
 const [build] = await prepareConsumer(admin, contender(topic()), { password });
 // The benchmark fills the table itself for the live part, and knows its own columns only.
 await admin.query(`ALTER TABLE ${build?.schema}.visits ALTER recorded_at SET DEFAULT now(),

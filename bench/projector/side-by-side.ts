@@ -24,39 +24,53 @@ interface Contender {
 /** What the side-by-side benchmark wrote, by contender. */
 export type SideBySide = Readonly<Record<string, Contender>>;
 
+/** What the pieces do alone on the same topic, by what is measured. */
+export type Ceilings = Readonly<
+  Record<string, { readonly eventsPerSecond?: Spread; readonly postgresCpuPerMillion?: Spread }>
+>;
+
 export interface Compared {
   readonly interleaved: SideBySide;
   readonly skewed: SideBySide;
   readonly live: SideBySide;
   readonly killed: SideBySide;
+  readonly ceilings: Ceilings;
 }
 
-/** Peers measured beside us: the fastest of them. */
-const peers = ["benthos"];
+/** Peers measured beside us, by their names there: the fastest, and the one most in use. */
+const peers = ["benthos", "debezium-jdbc"];
 /** How the benchmark calls us: by the folder's name. */
 export const ourName = "contender";
 
 /**
  * Runs the side-by-side benchmark of a folder: peers and the product's projector take turns on the same topic, schema,
- * server and rows, each table checked there.
+ * server and rows, each table checked there; then the pieces alone.
  * @throws when a run of it fails, with the end of what it said.
  */
 export async function sideBySide(folder: string, events: number): Promise<Compared> {
   const program = resolve(folder, "bench");
   if (!existsSync(program)) throw new Error(`There is no side-by-side benchmark in ${folder}: it has no file bench.`);
   const results = mkdtempSync(join(tmpdir(), "tributary-peers-"));
-  const run = async (name: string, more: readonly string[]): Promise<SideBySide> => {
+  const measure = async (
+    name: string,
+    what: readonly string[],
+  ): Promise<{ contenders: SideBySide; ceilings: Ceilings }> => {
     const out = join(results, `${name}.json`);
+    const common = ["--events", String(events), "--retries", "0", "--patience", "5", "--keep"];
+    await finished(program, folder, [...what, ...common, "--out", out]);
+    return JSON.parse(readFileSync(out, "utf8"));
+  };
+  const run = async (name: string, more: readonly string[]): Promise<SideBySide> => {
     const contenders = [...peers, join(repositoryRoot, "bench/contender")];
-    const common = ["--events", String(events), "--runs", "3", "--retries", "0", "--patience", "5", "--keep"];
-    await finished(program, folder, [...contenders, ...common, "--out", out, ...more]);
-    return (JSON.parse(readFileSync(out, "utf8")) as { contenders: SideBySide }).contenders;
+    return (await measure(name, [...contenders, "--runs", "3", ...more])).contenders;
   };
   try {
     const skewed = await run("skewed", ["--skew", "--only", "catchup"]);
     const interleaved = await run("interleaved", ["--only", "catchup"]);
     const live = await run("live", ["--only", "live"]);
-    return { skewed, interleaved, live, killed: await run("killed", ["--only", "kill"]) };
+    const killed = await run("killed", ["--only", "kill"]);
+    const { ceilings } = await measure("ceilings", ["ceilings", "--runs", "1"]);
+    return { skewed, interleaved, live, killed, ceilings };
   } finally {
     rmSync(results, { recursive: true, force: true });
   }

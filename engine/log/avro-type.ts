@@ -7,6 +7,8 @@ import { sharedStringType } from "./shared-strings.js";
 interface Tap {
   readonly buf: Buffer;
   pos: number;
+  /** Where the value ends at most, when it lies between others. */
+  readonly end?: number;
   readLong(): number;
   skipLong(): void;
 }
@@ -25,7 +27,7 @@ function blockSize(tap: Tap): number {
   if (count === 0) return 0;
   if (count < 0) tap.skipLong();
   const size = Math.abs(count);
-  if (!(size <= tap.buf.length - tap.pos)) throw new Error("A block count beyond the end of the bytes.");
+  if (!(size <= (tap.end ?? tap.buf.length) - tap.pos)) throw new Error("A block count beyond the end of the bytes.");
   return size;
 }
 

@@ -3,7 +3,7 @@ import { TributaryError } from "../service/errors.js";
 import type { Settings } from "../service/settings.js";
 import { baseNameOf, fullNameOf } from "./avro.js";
 import { compileType } from "./avro-type.js";
-import { schemaIdOf } from "./codec.js";
+import { type EventReader, eventReaderAt, eventReaderOf, headerBytes, schemaIdOf } from "./codec.js";
 import { fetchSchema } from "./registry.js";
 
 /** Reads records of topics that are not ours, as they were written. */
@@ -13,14 +13,17 @@ export interface CodecOfOthers {
    * @throws TRIB_LOG_UNKNOWN_SCHEMA when the id isn't known yet (await `learn`); TRIB_LOG_UNDECODABLE.
    */
   decodeEvent(buffer: Buffer): { readonly type: string; readonly event: object };
+  /** As {@link Codec.eventReader}. */
+  eventReader(bytes: Buffer, start: number): EventReader<string> | undefined;
   /** Fetches the schema that these bytes name. @throws TRIB_LOG_UNKNOWN_SCHEMA, TRIB_LOG_REGISTRY_UNAVAILABLE */
   learn(buffer: Buffer): Promise<void>;
 }
 
-const headerBytes = 5;
-
 export function codecOfOthers(settings: Settings): CodecOfOthers {
-  const readers = new Map<number, { readonly name: string; readonly type: Type }>();
+  const readers = new Map<
+    number,
+    { readonly name: string; readonly type: Type; readonly event: EventReader<string> }
+  >();
   return {
     decodeEvent(buffer) {
       const schemaId = schemaIdOf(buffer);
@@ -46,11 +49,14 @@ export function codecOfOthers(settings: Settings): CodecOfOthers {
       }
       return { type: reader.name, event: read.value as object };
     },
+    eventReader: (bytes, start) => eventReaderAt(readers, bytes, start),
     async learn(buffer) {
       const id = schemaIdOf(buffer);
       if (readers.has(id)) return;
       const schema = await fetchSchema(settings, id);
-      readers.set(id, { name: baseNameOf(fullNameOf(schema.name, schema.namespace, "")), type: compileType(schema) });
+      const name = baseNameOf(fullNameOf(schema.name, schema.namespace, ""));
+      const type = compileType(schema);
+      readers.set(id, { name, type, event: eventReaderOf(name, type, undefined) });
     },
   };
 }

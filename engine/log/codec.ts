@@ -10,6 +10,7 @@ import {
 import type { JournalEntry, JournalEntryInput } from "../../schemas/intake/intake.generated.js";
 import { TributaryError } from "../service/errors.js";
 import { type AvroRecord, fullNameOf } from "./avro.js";
+import { readWithin } from "./avro-read.js";
 import { Sink } from "./avro-sink.js";
 import { compileType } from "./avro-type.js";
 import { compileWriter, type WriteRecord } from "./avro-writer.js";
@@ -70,6 +71,11 @@ export interface Codec {
   encodeFinished(type: EventType, fields: object, apart: FinishedParts): Buffer;
   /** @throws as `decode`, and TRIB_LOG_UNDECODABLE when it is another record than an event. */
   decodeEvent(buffer: Buffer): IncomingEvent;
+  /**
+   * What reads the event that begins there, in its wire format, where it lies.
+   * @returns undefined when no event of a known schema begins there: `decodeEvent` tells why.
+   */
+  eventReader(bytes: Buffer, start: number): EventReader | undefined;
   encodeEntry(entry: JournalEntryInput): Buffer;
   decodeEntry(buffer: Buffer): JournalEntry;
   /** Encodes what an event keeps sealed, to be encrypted. */
@@ -80,19 +86,49 @@ export interface Codec {
   learn(id: number): Promise<void>;
 }
 
+/** Reads events of one schema out of the bytes that they lie in. */
+export interface EventReader<Type extends string = EventType> {
+  readonly type: Type;
+  /** @throws when the bytes from `start` to `end`, head included, aren't exactly one such event: `decodeEvent` tells why. */
+  read(bytes: Buffer, start: number, end: number): object;
+}
+
+/** A reader of events in the wire format. @param resolver from the writer's schema; undefined when that is the type's. */
+export const eventReaderOf = <Name extends string>(
+  type: Name,
+  schema: Type,
+  resolver: object | undefined,
+): EventReader<Name> => ({
+  type,
+  read: (bytes, start, end) => readWithin(schema, resolver, bytes, start + headerBytes, end) as object,
+});
+
+/** The reader of the schema whose head begins there; undefined when there is no head, or no reader for its id. */
+export const eventReaderAt = <Name extends string>(
+  readers: ReadonlyMap<number, { readonly event: EventReader<Name> | undefined }>,
+  bytes: Buffer,
+  start: number,
+): EventReader<Name> | undefined =>
+  bytes[start] === 0 && start + headerBytes <= bytes.length
+    ? readers.get(bytes.readUInt32BE(start + 1))?.event
+    : undefined;
+
 /** Id of the schema that bytes were written with. @throws TRIB_LOG_UNDECODABLE when they have no header. */
 export function schemaIdOf(buffer: Buffer): number {
   if (buffer.length < headerBytes || buffer[0] !== 0) throw undecodable("has no schema id in front");
   return buffer.readUInt32BE(1);
 }
 
-const headerBytes = 5;
+/** Of the wire format: a zero byte and the schema's id. */
+export const headerBytes = 5;
 
 interface Reader {
   readonly record: string;
   readonly type: Type;
   /** Absent when the writer's schema is the current one. */
   readonly resolver: object | undefined;
+  /** Absent when it is no event. */
+  readonly event: EventReader | undefined;
 }
 
 function undecodable(detail: string, facts: Record<string, string | number> = {}): TributaryError {
@@ -157,7 +193,8 @@ export function createCodec(schemas: CodecSchemas): Codec {
       );
     }
     const resolver = schemas.current.get(record) === id ? undefined : type.createResolver(compileType(schema));
-    readers.set(id, { record, type, resolver });
+    const name = eventByRecord.get(record);
+    readers.set(id, { record, type, resolver, event: name && eventReaderOf(name, type, resolver) });
   };
 
   for (const record of currentTypes.keys()) {
@@ -252,6 +289,7 @@ export function createCodec(schemas: CodecSchemas): Codec {
       if (!type) throw undecodable(`is a ${record}, which is no event`, { record });
       return { type, event: value } as IncomingEvent;
     },
+    eventReader: (bytes, start) => eventReaderAt(readers, bytes, start),
     encodeEntry: (entry) => encode(journalRecord, entry),
     decodeEntry: (buffer) => decodeAs(journalRecord, buffer) as JournalEntry,
     encodeSealed: (type, details) => encode(sealedRecordOf(type), details),

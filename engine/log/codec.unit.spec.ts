@@ -203,6 +203,42 @@ describe("codec between versions", () => {
   const writers = roots.map((root) => ({ id: current.get(root.fullName) as number, schema: root.schema }));
   const oldWriter = createCodec({ current, writers, fetch: async () => older });
 
+  it("reads an event where it lies as if it were cut out, and nothing that ends elsewhere", () => {
+    const event = submission();
+    const value = codec.encodeEvent("ClaimSubmitted", event);
+    fc.assert(
+      fc.property(
+        fc.uint8Array({ maxLength: 40 }),
+        fc.uint8Array({ maxLength: 400 }),
+        fc.nat({ max: value.length - 1 }),
+        fc.integer({ min: 1, max: 255 }),
+        fc.integer({ min: -value.length, max: 3 }),
+        fc.boolean(),
+        (before, after, at, flip, more, isChanged) => {
+          const copy = Buffer.from(value);
+          if (isChanged) copy[at] = (copy[at] as number) ^ flip;
+          const bytes = Buffer.concat([before, copy, after]);
+          const start = before.length;
+          const end = Math.min(bytes.length, start + value.length + more);
+          const outcome = (read: () => unknown) => {
+            try {
+              return read();
+            } catch {
+              return "no event";
+            }
+          };
+          const cut = outcome(() => codec.decodeEvent(bytes.subarray(start, end)));
+          const within = outcome(() => {
+            const reader = codec.eventReader(bytes, start);
+            return reader ? { type: reader.type, event: reader.read(bytes, start, end) } : "no event";
+          });
+          expect(within).toEqual(cut);
+        },
+      ),
+      { numRuns: 3_000 },
+    );
+  });
+
   it("reads what an older version wrote once it has learned its schema", async () => {
     const bytes = writtenByOlder();
     expect(codeOf(() => oldWriter.decode(bytes))).toBe("TRIB_LOG_UNKNOWN_SCHEMA");

@@ -88,7 +88,8 @@ export class Lane {
         if (await this.#reading.holdsRecords(expected, batch.fetchedFrom)) return this.#seek(expected);
         if (!this.#owned) return;
       }
-      const records = batch.records.filter(({ offset }) => offset >= expected);
+      const isWhole = (batch.records[0]?.offset ?? expected) >= expected;
+      const records = isWhole ? batch.records : batch.records.filter(({ offset }) => offset >= expected);
       let moved: number | undefined;
       if (records.length > 0) {
         const handled = this.#handler.batch(records, {

@@ -30,6 +30,12 @@ export interface IncomingRecord {
   /** Null for a tombstone, which our topics never have. */
   readonly value: Buffer | null;
   readonly headers: Readonly<Record<string, string>>;
+  /** The bytes that the value lies in, when it is cut out of others: whoever only reads it needs no cutting. */
+  readonly within?: Buffer;
+  /** Where in them the value begins. */
+  readonly valueStart?: number;
+  /** Where it ends; -1 for no value. */
+  readonly valueEnd?: number;
   /** The same to the byte, where the reader has it: see `exactBytes`. */
   exact?(): RecordBytes;
 }

@@ -7,10 +7,9 @@ class BatchRecord implements IncomingRecord {
   readonly offset: number;
   readonly timestamp: number;
   readonly key: string;
-  readonly #bytes: Buffer;
-  /** Where the value lies; the end is -1 for none. */
-  readonly #start: number;
-  readonly #end: number;
+  readonly within: Buffer;
+  readonly valueStart: number;
+  readonly valueEnd: number;
   /** Where the headers begin; -1 for none. */
   readonly #headersAt: number;
   /** Where the key's length lies. */
@@ -29,23 +28,23 @@ class BatchRecord implements IncomingRecord {
     this.offset = offset;
     this.timestamp = timestamp;
     this.key = key;
-    this.#bytes = bytes;
-    this.#start = start;
-    this.#end = end;
+    this.within = bytes;
+    this.valueStart = start;
+    this.valueEnd = end;
     this.#headersAt = headers;
     this.#keyAt = keyAt;
   }
 
   get value(): Buffer | null {
-    return this.#end < 0 ? null : this.#bytes.subarray(this.#start, this.#end);
+    return this.valueEnd < 0 ? null : this.within.subarray(this.valueStart, this.valueEnd);
   }
 
   get headers(): Readonly<Record<string, string>> {
     if (this.#headersAt < 0) return noHeaders;
-    const reader = new Reader(this.#bytes, this.#headersAt);
+    const reader = new Reader(this.within, this.#headersAt);
     const headers: Record<string, string> = {};
     // Of a header that stands several times the last counts.
-    for (let count = reader.varint(); count > 0 && reader.at < this.#bytes.length; count--) {
+    for (let count = reader.varint(); count > 0 && reader.at < this.within.length; count--) {
       const name = reader.text();
       const length = reader.varint();
       if (length >= 0) headers[name] = reader.textOf(length);
@@ -54,12 +53,12 @@ class BatchRecord implements IncomingRecord {
   }
 
   exact(): RecordBytes {
-    const reader = new Reader(this.#bytes, this.#keyAt);
+    const reader = new Reader(this.within, this.#keyAt);
     const key = reader.bytes();
     const value = reader.bytes();
     const headers: [Buffer, Buffer | null][] = [];
     for (let count = reader.varint(); count > 0; count--) {
-      if (reader.at >= this.#bytes.length) throw new Error("Headers beyond the end of their batch.");
+      if (reader.at >= this.within.length) throw new Error("Headers beyond the end of their batch.");
       headers.push([reader.bytes() ?? Buffer.alloc(0), reader.bytes()]);
     }
     return { key, value, headers };

@@ -8,6 +8,14 @@ export interface Decoder {
    * @throws an error with code TRIB_LOG_UNKNOWN_SCHEMA when `learn` may help; any other means that the bytes are no event.
    */
   decodeEvent(value: Buffer): { readonly type: EventType; readonly event: object };
+  /**
+   * What reads the event that begins there out of the bytes that it lies in; default: events are cut out.
+   * @returns undefined when no event of a known schema begins there: `decodeEvent` tells why.
+   */
+  eventReader?(
+    bytes: Buffer,
+    start: number,
+  ): { readonly type: EventType; read(bytes: Buffer, start: number, end: number): object } | undefined;
   /** Fetches the schema that these bytes name. @throws when the registry can't be reached or doesn't know it. */
   learn(value: Buffer): Promise<void>;
 }

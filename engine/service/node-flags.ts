@@ -7,7 +7,7 @@
  */
 export const nodeFlags: readonly string[] = [
   "--min-semi-space-size=16",
-  "--heap-growing-percent=200",
+  "--heap-growing-percent=150",
   "--no-allocation-site-pretenuring",
 ];
 

@@ -166,6 +166,7 @@ export function countedLog<Some extends Pick<Log, "subscribe">>(log: Some, seam:
 
 export const countedDecoder = (decoder: Decoder, seam: CallSeam): Decoder => ({
   decodeEvent: (value) => decoder.decodeEvent(value),
+  ...(decoder.eventReader ? { eventReader: decoder.eventReader } : {}),
   learn: (value) => seam.pass("schema look-up", () => decoder.learn(value)),
 });
 
