@@ -53,8 +53,9 @@ export function identify(
 ): void {
   for (const [index, { identifierId, authority, type }] of identifiers.entries()) {
     const row = rows.get({ identifier_id: identifierId });
-    const clocks = { told: clockIn(row?.told), gone: clockIn(row?.gone) };
-    const { told, gone } = { ...clocks, [said]: laterOf(at, clocks[said]) };
+    const before = { told: clockIn(row?.told), gone: clockIn(row?.gone) };
+    const told = said === "told" ? laterOf(at, before.told) : before.told;
+    const gone = said === "gone" ? laterOf(at, before.gone) : before.gone;
     rows.put({
       identifier_id: identifierId,
       authority,
