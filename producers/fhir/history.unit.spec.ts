@@ -21,6 +21,9 @@ afterEach(async () => {
   rmSync(inbox, { recursive: true, force: true });
 });
 
+/** On a machine that does much else too. */
+const until = (check: () => void) => vi.waitFor(check, 5_000);
+
 const second = (number: number) => `2026-03-01T10:00:${String(number).padStart(2, "0")}.000Z`;
 
 async function pulling(pull: object = {}, logger = pino({ level: "silent" })) {
@@ -53,7 +56,7 @@ async function pulling(pull: object = {}, logger = pino({ level: "silent" })) {
   const whenQuiet = async () => {
     const polls = () => server.asked.filter((path) => path.includes("_since") || path.includes("_lastUpdated=")).length;
     const before = polls();
-    await vi.waitFor(() => expect(polls()).toBeGreaterThan(before + 2), 5_000);
+    await until(() => expect(polls()).toBeGreaterThan(before + 2));
   };
   return { ...test, start, units, told, facts, whenQuiet };
 }
@@ -64,9 +67,9 @@ describe("a server that keeps histories", () => {
       server.write("Patient", `p${number % 3}`, second(number), { gender: "male" });
     const { start, told, whenQuiet } = await pulling();
     start();
-    await vi.waitFor(() => expect(told()).toEqual(["p1/1", "p2/1", "p0/1", "p1/2", "p2/2", "p0/2", "p1/3"]));
+    await until(() => expect(told()).toEqual(["p1/1", "p2/1", "p0/1", "p1/2", "p2/2", "p0/2", "p1/3"]));
     server.write("Patient", "p9", second(20), { gender: "female" });
-    await vi.waitFor(() => expect(told().at(-1)).toBe("p9/1"));
+    await until(() => expect(told().at(-1)).toBe("p9/1"));
     await whenQuiet();
     // What is read again, since each time begins a minute earlier, is not journalled again.
     expect(told()).toHaveLength(8);
@@ -80,7 +83,7 @@ describe("a server that keeps histories", () => {
     server.write("Patient", "d", second(3), {});
     const { start, told } = await pulling();
     start();
-    await vi.waitFor(() => expect(told()).toHaveLength(10));
+    await until(() => expect(told()).toHaveLength(10));
     expect(told()[0]).toBe("a/1");
     expect(told().at(-1)).toBe("d/1");
     for (const id of ["b", "c"]) {
@@ -92,9 +95,9 @@ describe("a server that keeps histories", () => {
     server.write("Patient", "a", second(30), {});
     const { start, told } = await pulling();
     start();
-    await vi.waitFor(() => expect(told()).toEqual(["a/1"]));
+    await until(() => expect(told()).toEqual(["a/1"]));
     server.write("Patient", "late", second(10), {});
-    await vi.waitFor(() => expect(told()).toEqual(["a/1", "late/1"]));
+    await until(() => expect(told()).toEqual(["a/1", "late/1"]));
   });
 
   it("that gives everything each time is not journalled each time", async () => {
@@ -103,7 +106,7 @@ describe("a server that keeps histories", () => {
     server.forgetful = true;
     const { start, told, whenQuiet } = await pulling();
     start();
-    await vi.waitFor(() => expect(told()).toHaveLength(8));
+    await until(() => expect(told()).toHaveLength(8));
     await whenQuiet();
     expect(told()).toHaveLength(8);
   });
@@ -116,7 +119,7 @@ describe("a server that keeps histories", () => {
     server.write("Encounter", "e", second(5), { status: "in-progress", class: { code: "IMP" } });
     const { start, told, units, intake } = await pulling({ types: ["Patient", "Encounter"] });
     start();
-    await vi.waitFor(() => expect(told()).toHaveLength(5));
+    await until(() => expect(told()).toHaveLength(5));
     const [, gone, begun, deleted, again] = units();
     expect(gone).toMatchObject({
       format: "Patient",
@@ -153,7 +156,7 @@ describe("a server that keeps histories", () => {
       if (path.includes("_history") && ++pages === 4) await server.stop();
     };
     const first = start();
-    await vi.waitFor(() => expect(pages).toBe(4));
+    await until(() => expect(pages).toBe(4));
     await server.start();
     // We end once the journal has a part, before the cursor knows: nothing of the process goes on.
     const journalled = intake.submit.bind(intake);
@@ -165,12 +168,12 @@ describe("a server that keeps histories", () => {
       if (submitted > 8 && stuck.length === 0) await new Promise<void>((resolve) => stuck.push(resolve));
       return verdicts;
     };
-    await vi.waitFor(() => expect(stuck).toHaveLength(1));
+    await until(() => expect(stuck).toHaveLength(1));
     const before = told().length;
     expect(before).toBeGreaterThan(3);
     pullers.splice(pullers.indexOf(first), 1);
     start();
-    await vi.waitFor(() => expect(facts()).toHaveLength(wanted.length), 5_000);
+    await until(() => expect(facts()).toHaveLength(wanted.length));
     for (let patient = 0; patient < 4; patient++) expect(of(patient, facts())).toEqual(of(patient, wanted));
     // It was read again from the cursor, not from the beginning.
     expect(told().length - wanted.length).toBeLessThanOrEqual(6);
@@ -198,14 +201,14 @@ describe("a history", () => {
     const first: string[][] = [];
     server.before = async (path) => {
       if (!path.includes("from=6") || first.length > 0) return;
-      await vi.waitFor(() => expect(told().length).toBeGreaterThan(0), 3_000);
+      await until(() => expect(told().length).toBeGreaterThan(0));
       first.push(told());
     };
     start();
-    await vi.waitFor(() => expect(told()).toEqual(wanted), 5_000);
+    await until(() => expect(told()).toEqual(wanted));
     expect(first[0]).toEqual(wanted.slice(0, first[0]!.length));
     server.write("Patient", "p9", second(20), {});
-    await vi.waitFor(() => expect(told().at(-1)).toBe("p9/1"));
+    await until(() => expect(told().at(-1)).toBe("p9/1"));
     expect(histories().every((path) => path.includes("_sort=_lastUpdated"))).toBe(true);
   });
 
@@ -216,7 +219,7 @@ describe("a history", () => {
       server.sorting = sorting;
       const { start, told, whenQuiet } = await pulling();
       start();
-      await vi.waitFor(() => expect(told()).toEqual(wanted));
+      await until(() => expect(told()).toEqual(wanted));
       await whenQuiet();
       expect(told()).toEqual(wanted);
       expect(histories().filter((path) => path.includes("_sort"))).toHaveLength(1);
@@ -228,7 +231,7 @@ describe("a history", () => {
     server.sorting = "claimed as written";
     const { start, facts, told, whenQuiet } = await pulling({ overlapSeconds: 0 });
     start();
-    await vi.waitFor(() => expect([...facts()].sort()).toEqual(["p0/1", "p1/1", "p2/1", "p3/1"]));
+    await until(() => expect([...facts()].sort()).toEqual(["p0/1", "p1/1", "p2/1", "p3/1"]));
     const { length } = told();
     await whenQuiet();
     expect(told()).toHaveLength(length);
@@ -242,13 +245,13 @@ describe("a history", () => {
     const logger = pino({ level: "warn" }, { write: (line: string) => said.push(line) });
     const tight = await pulling({ historyLimit: 1_000_000 }, logger);
     const puller = tight.start();
-    await vi.waitFor(() => expect(said.join()).toContain("TRIB_RECEPTION_HISTORY_TOO_LARGE"));
+    await until(() => expect(said.join()).toContain("TRIB_RECEPTION_HISTORY_TOO_LARGE"));
     await puller.close();
     expect(tight.told()).toEqual([]);
     await server.stop();
     const later = await pulling({ historyLimit: 1_000_000, from: second(5) });
     later.start();
-    await vi.waitFor(() => expect(later.told()).toEqual(["p5/1", "p6/1"]));
+    await until(() => expect(later.told()).toEqual(["p5/1", "p6/1"]));
     expect(histories().at(-1)).toContain("_since=");
   });
 });
@@ -263,9 +266,9 @@ describe("a server without histories", () => {
     for (let number = 0; number < 5; number++) server.write("Patient", `b${number}`, second(2), {});
     const { start, told, whenQuiet } = await pulling();
     start();
-    await vi.waitFor(() => expect([...told()].sort()).toEqual(["a/1", "b0/1", "b1/1", "b2/1", "b3/1", "b4/1"]));
+    await until(() => expect([...told()].sort()).toEqual(["a/1", "b0/1", "b1/1", "b2/1", "b3/1", "b4/1"]));
     server.write("Patient", "a", second(3), { active: true });
-    await vi.waitFor(() => expect(told().at(-1)).toBe("a/2"));
+    await until(() => expect(told().at(-1)).toBe("a/2"));
     await whenQuiet();
     expect(told()).toHaveLength(7);
     expect(server.asked.some((path) => path.includes("_history"))).toBe(false);
@@ -278,7 +281,7 @@ describe("a server without histories", () => {
       if (path.includes("_history")) throw Object.assign(new Error("not here"), { statusCode: 501 });
     };
     start();
-    await vi.waitFor(() => expect(told()).toEqual(["a/1"]));
+    await until(() => expect(told()).toEqual(["a/1"]));
   });
 
   it("keeps the cursor until all pages are in the journal while it doesn't say that it sorts", async () => {
@@ -291,9 +294,9 @@ describe("a server without histories", () => {
       if (path.includes("from=") && ++pages < 3) throw Object.assign(new Error("busy"), { statusCode: 500 });
     };
     start();
-    await vi.waitFor(() => expect([...new Set(told())]).toEqual(["p0/1", "p1/1", "p2/1", "p3/1"]));
+    await until(() => expect([...new Set(told())]).toEqual(["p0/1", "p1/1", "p2/1", "p3/1"]));
     expect(told()).toHaveLength(4);
-    await vi.waitFor(() => expect(server.asked.at(-1)).toContain(`_lastUpdated=ge${second(9)}`));
+    await until(() => expect(server.asked.at(-1)).toContain(`_lastUpdated=ge${second(9)}`));
   });
 
   it("refuses one type, and the others are read all the same", async () => {
@@ -303,6 +306,6 @@ describe("a server without histories", () => {
       if (path.startsWith("/Patient")) throw Object.assign(new Error("forbidden"), { statusCode: 403 });
     };
     start();
-    await vi.waitFor(() => expect(told()).toEqual(["e/1"]));
+    await until(() => expect(told()).toEqual(["e/1"]));
   });
 });
