@@ -9,6 +9,13 @@ module.exports = {
       to: { circular: true, viaOnly: { dependencyTypesNot: ["type-only"] } },
     },
     {
+      name: "no-cycles-of-types",
+      severity: "error",
+      comment: "Two files that need each other's types are one, or lack a third.",
+      from: { pathNot: "^engine/" },
+      to: { circular: true },
+    },
+    {
       name: "connectors-stand-alone",
       severity: "error",
       comment: "One connector never imports another.",

@@ -1,6 +1,7 @@
 import { constants } from "node:fs";
 import { access, mkdir, readdir, rename, stat } from "node:fs/promises";
 import { join } from "node:path";
+import { setImmediate as turn } from "node:timers/promises";
 import type { Logger } from "pino";
 import { errorDefinitions } from "../service/error-definitions.js";
 import { TributaryError } from "../service/errors.js";
@@ -59,8 +60,10 @@ export interface DropFolder {
 const problemEnding = ".problem.json";
 /** How often a file is tried that fails by an error nobody foresaw. */
 const mostTries = 3;
-/** Milliseconds after which all that happened to a file that was moved in whole has been told. */
-const wholeInterval = 100;
+/** Milliseconds for which a file that was moved in whole has lain there at least. */
+const wholeInterval = 20;
+/** Milliseconds between two looks at files that wait until they stand still. */
+const lookInterval = 100;
 /** Milliseconds between two looks where nothing is told of. */
 const mostPause = 500;
 /** Milliseconds between two looks at least, however much happens. */
@@ -103,6 +106,8 @@ class Lane {
   readonly #stop: AbortSignal;
   readonly #interval: number;
   readonly #arrivals = new Arrivals();
+  /** Whether a file that seems to have been moved in whole waits until it may be taken. */
+  #isMovedIn = false;
   /** Size and time of the files that wait, and since when they are the same. */
   readonly #seen = new Map<string, { readonly state: string; readonly since: number }>();
 
@@ -133,7 +138,8 @@ class Lane {
         left = await this.#names("working").catch(() => []);
       }
       await this.#pause(Math.min(leastPause, this.#interval));
-      await this.#arrivals.next(Math.min(this.#seen.size > 0 ? wholeInterval : mostPause, this.#interval), this.#stop);
+      const pause = this.#isMovedIn ? wholeInterval : this.#seen.size > 0 ? lookInterval : mostPause;
+      await this.#arrivals.next(Math.min(pause, this.#interval), this.#stop);
     }
     this.#arrivals.close();
   }
@@ -152,7 +158,8 @@ class Lane {
 
   /** Files in `in/` whose size and time have not changed for the interval; for less where they were moved in whole. */
   async #settled(): Promise<string[]> {
-    const settled: string[] = [];
+    const settled: { readonly name: string; readonly moved: boolean }[] = [];
+    this.#isMovedIn = false;
     const names = await this.#names("in");
     for (const name of names) {
       const found = await stat(this.#path("in", name)).catch(() => null);
@@ -164,11 +171,18 @@ class Lane {
       this.#seen.set(name, { state, since });
       // A file that was just made is empty, and one with another name may be written to under that.
       const wholeFor = found.size > 0 && found.nlink === 1 ? this.#arrivals.wholeFor(name) : 0;
-      if (wholeFor >= wholeInterval || now - since >= this.#interval) settled.push(name);
+      if (now - since >= this.#interval) settled.push({ name, moved: false });
+      else if (wholeFor >= wholeInterval) settled.push({ name, moved: true });
+      else if (wholeFor > 0) this.#isMovedIn = true;
+    }
+    // Whatever was written before its size was seen has been told of when the event loop has gone round.
+    if (settled.some(({ moved }) => moved)) {
+      await turn();
+      await turn();
     }
     for (const name of this.#seen.keys()) if (!names.includes(name)) this.#seen.delete(name);
     this.#arrivals.keepOnly(names);
-    return settled;
+    return settled.filter(({ name, moved }) => !moved || this.#arrivals.wholeFor(name) > 0).map(({ name }) => name);
   }
 
   /** Moves a file to `working/` under a name that nothing of this partner has had. Null when it is gone. */

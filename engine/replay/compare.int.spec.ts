@@ -27,9 +27,13 @@ it("what identifies two persons, each in the other's row, is a difference of two
   await bench.run({});
   await other.run({});
   const compared = async () =>
-    (await compareBuilds({ pool: database.pool, projection: namedNotes, builds: [bench.build, other.build] })).differences;
+    (await compareBuilds({ pool: database.pool, projection: namedNotes, builds: [bench.build, other.build] }))
+      .differences;
   const name = (build: typeof bench, number: number, given: string) =>
-    database.pool.query(`UPDATE "${build.build.schema}".notes SET name = $1 WHERE note_id = $2`, [given, keyOf(number)]);
+    database.pool.query(`UPDATE "${build.build.schema}".notes SET name = $1 WHERE note_id = $2`, [
+      given,
+      keyOf(number),
+    ]);
   await name(bench, 1, "Ada");
   await name(bench, 2, "Bob");
   await name(other, 1, "Ada");

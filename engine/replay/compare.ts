@@ -78,7 +78,10 @@ function digestText(table: TableLayout, build: Build): string {
   }[table.kind].map((name) => `t.${name}`);
   const restricted = expressions(true);
   // With the row's key: what is another row's is no sign of equality.
-  const own = table.kind === "appended" ? engine : table.columns.filter(({ inKey }) => inKey).map(({ name, column }) => hashed(name, column));
+  const own =
+    table.kind === "appended"
+      ? engine
+      : table.columns.filter(({ inKey }) => inKey).map(({ name, column }) => hashed(name, column));
   // A keyed table has one topic, and its rows don't say which.
   const topic = table.kind === "keyed" ? "" : "t.source_topic = $1 AND ";
   return `SELECT count(*) AS rows, ${sumOf([...expressions(false), ...engine])} AS clear,

@@ -127,12 +127,6 @@ describe("a profile", () => {
   });
 });
 
-it("an identifier that a spreadsheet has rounded is refused: the next one may look the same", async () => {
-  const profile = profileOf({ identifiers: [{ column: "patient_id", type: "MR" }] });
-  const taken = await take(lines("patient_id,sex", "1.23457E+11,F", "123456789012,F", "1E5,M"), profile);
-  expect(taken.rows.map(({ code }) => code)).toEqual(["CSV_NUMBER_ROUNDED", undefined, undefined]);
-});
-
 describe("the journal", () => {
   it("has the last word: what it refuses is told, and what it can't take is no answer at all", async () => {
     const intake = recordingIntake();

@@ -67,6 +67,38 @@ describe("an Encounter", () => {
   });
 });
 
+describe("what else identifies an Encounter", () => {
+  const type = { coding: [{ system: "http://terminology.hl7.org/CodeSystem/v2-0203", code: "VN" }] };
+  const identifier = [
+    { system: "urn:visits", value: "V-900", type },
+    { system: "urn:visits", value: "V-900", type },
+    { value: "T-1" },
+    { system: "urn:none" },
+  ];
+  const told = async (more: object, profile: object = {}) =>
+    (await eventsOf(encounter({ status: "finished", identifier, ...more }), profile)).map(({ fields, sealed }) => [
+      (fields as { identifiers?: readonly { authority: string; type: string }[] }).identifiers?.map(
+        ({ authority, type }) => `${authority} ${type}`,
+      ),
+      (sealed as { identifierValues?: readonly string[] }).identifierValues,
+    ]);
+
+  it("is told with each of its events, the values sealed, and what names it is not among them", async () => {
+    const systems = { systems: { "urn:visits": "LAKE" } };
+    const both = [
+      ["LAKE VN", "@generic "],
+      ["V-900", "T-1"],
+    ];
+    expect(await told({}, systems)).toEqual([both, both]);
+    const one = [["@generic "], ["T-1"]];
+    expect(await told({}, { ...systems, naming: { Encounter: "urn:visits" } })).toEqual([one, one]);
+    expect(await told({ identifier: undefined })).toEqual([
+      [undefined, undefined],
+      [undefined, undefined],
+    ]);
+  });
+});
+
 describe("a patient", () => {
   const patient = { resourceType: "Patient", id: "p1", gender: "female", identifier: [{ system: "s", value: "A1" }] };
 

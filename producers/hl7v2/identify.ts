@@ -42,12 +42,14 @@ export function authorityOf(text: string, message: Message, facility: string): {
 
 /**
  * The identifiers of a field (data type CX), each once, in the order sent.
+ * @param of whom or what they identify.
  */
 export function identifiersOf(
   message: Message,
   segment: Segment,
   field: number,
   speaker: Speaker,
+  of: "patient" | "visit" = "patient",
 ): readonly PatientIdentifier[] {
   const found = new Map<string, PatientIdentifier>();
   for (const repetition of repetitions(segment, field)) {
@@ -56,7 +58,7 @@ export function identifiersOf(
     const authority = authorityOf(partOf(repetition, 4), message, speaker.facility);
     const type = undoEscapes(orNull(partOf(repetition, 5)) ?? "", message.delimiters);
     const value = undoEscapes(sent, message.delimiters);
-    const id = speaker.surrogate("patient", authority.name, type, value);
+    const id = speaker.surrogate(of, authority.name, type, value);
     if (!found.has(id))
       found.set(id, { id, authority: authority.name, type, value, fromFacility: authority.fromFacility });
   }

@@ -26,6 +26,20 @@ function changesOf(message: Message): Change[] {
 }
 
 /**
+ * Whether a message about the numbers or the patient of visits (A42, A45, A50, A51) names none by its number. An alternate
+ * id alone names no visit here: which one has it, only a look-up could tell.
+ */
+export function namesNoVisit(message: Message, speaker: Speaker): boolean {
+  const trigger = component(message.header, 9, 2);
+  if (component(message.header, 9, 1) !== "ADT" || !(MOVING.has(trigger) || trigger === "A51")) return false;
+  return message.segments.every(
+    (segment) =>
+      (segment.name !== "PV1" || visitOf(message, segment, speaker) === undefined) &&
+      (segment.name !== "MRG" || trigger === "A51" || priorVisitOf(message, segment, speaker) === undefined),
+  );
+}
+
+/**
  * What a message says of visits that change their patient or number: VisitMoved on the visit, and VisitsMerged on both
  * numbers where there are two.
  * @param patientId the patient of the message, to whom the visits now belong.

@@ -1,4 +1,5 @@
 import type { EventDraft } from "../../engine/intake/connector.js";
+import { alternateChange } from "./alternate-visit.js";
 import { chargeProblems, claimEvents } from "./charges.js";
 import { changedIdentifiers, moveAwayEvents, readIdentifierMoves } from "./identifier-moves.js";
 import {
@@ -13,7 +14,7 @@ import {
 import { linkEvents, type NamedPatient, patientsNamed } from "./link.js";
 import { changesId, isMerge, type Merge, mergeEvents, readMerges } from "./merge.js";
 import { component, type Message, segmentNamed, triggerOf } from "./message.js";
-import { moveEvents } from "./move.js";
+import { moveEvents, namesNoVisit } from "./move.js";
 import { patientEvent } from "./patient.js";
 import { type EventTime, eventTime, zoneOf } from "./time.js";
 import { bodyProblems, type Problem, warnings } from "./validate.js";
@@ -60,6 +61,7 @@ export function interpret(message: Message, speaker: Speaker, receivedAt: number
     retired[0]?.fromFacility === true && surviving[0]?.fromFacility === false;
   if (merges?.merges.some(isBare)) notes.push("MERGE_AUTHORITY_FROM_FACILITY");
   if (named.length > 1 && !merges && !SEVERAL_PATIENTS.has(trigger)) notes.push("FURTHER_PATIENTS");
+  if (namesNoVisit(message, speaker)) notes.push("VISIT_UNIDENTIFIED");
   const events: EventDraft[] = [];
   const patients = new Set<string>();
   const own = identifiers[0];
@@ -85,6 +87,7 @@ export function interpret(message: Message, speaker: Speaker, receivedAt: number
   const visit = visitOf(message, pv1, speaker);
   if (pv1 !== undefined && visit !== undefined) {
     events.push(visitEvent(message, pv1, visit, own?.id ?? null, speaker, time, notes));
+    events.push(...alternateChange(message, pv1, visit, own?.id ?? null, speaker, time, notes));
   }
   const claim = claimEvents(message, own?.id ?? null, visit, speaker, time, notes);
   events.push(...claim.events);
@@ -99,7 +102,7 @@ export function interpret(message: Message, speaker: Speaker, receivedAt: number
     if (before) patients.add(before.id);
   }
   if (patients.size === 0 && visit !== undefined) patients.add(visit.id);
-  const all = [...notes, ...claim.flags, ...keptOnly(message, claim.events.length > 0)];
+  const all = [...notes, ...claim.flags, ...keptOnly(message, notes, claim.events.length > 0)];
   return { events, patients: [...patients], problems, flags: all };
 }
 
@@ -129,13 +132,16 @@ function swappedWith(
   return events;
 }
 
-/** Triggers that are about accounts and alternate visit numbers, of which nothing is made. */
-const ACCOUNTS = new Set(["A35", "A41", "A44", "A49", "A51", "A60"]);
+/** Triggers that are about accounts and allergies, of which nothing is made. */
+const UNUSED = new Set(["A35", "A41", "A44", "A49", "A60"]);
 
 /** What of a message is kept in the journal and makes no event: a flag, so that it is counted. */
-function keptOnly(message: Message, isClaim: boolean): string[] {
+function keptOnly(message: Message, notes: readonly string[], isClaim: boolean): string[] {
   const type = component(message.header, 9, 1);
-  if (type === "ADT") return ACCOUNTS.has(triggerOf(message)) ? ["CONTENT_KEPT"] : [];
+  if (type === "ADT") {
+    const isUnused = UNUSED.has(triggerOf(message)) || notes.includes("VISIT_UNIDENTIFIED");
+    return isUnused ? ["CONTENT_KEPT"] : [];
+  }
   if (type === "ACK") return [];
   if (isClaim) return [];
   return segmentNamed(message, "FT1") ? ["CONTENT_KEPT", "CHARGES_KEPT"] : ["CONTENT_KEPT"];

@@ -1,4 +1,5 @@
 import type { EventDraft } from "../../engine/intake/connector.js";
+import { alternateIds } from "./alternate-visit.js";
 import type { Speaker, VisitIdentity } from "./identify.js";
 import { component, type Message, orNull, rawField, type Segment, subcomponent, triggerOf } from "./message.js";
 import { mergeTriggers } from "./tables.js";
@@ -20,11 +21,15 @@ export function visitEvent(
   time: EventTime,
   flags: readonly string[],
 ): EventDraft {
-  const fields = { patientId, facility: speaker.facility, authority: visit.authority, flags };
+  const alternates = alternateIds(message, pv1, speaker);
+  const fields = {
+    ...{ patientId, facility: speaker.facility, authority: visit.authority, flags },
+    ...(alternates && { identifiers: alternates.clear }),
+  };
   const draft = {
     subject: visit.id,
     ...time,
-    sealed: { visitNumber: visit.number },
+    sealed: { visitNumber: visit.number, ...(alternates && { identifierValues: alternates.values }) },
     sealFor: patientId ?? visit.id,
   };
   const trigger = triggerOf(message);

@@ -2,8 +2,8 @@ import { expect, it } from "vitest";
 import { recordAccess } from "../../engine/audit/access.js";
 import { deliveryDisclosures } from "../../engine/audit/deliveries.js";
 import { disclosuresOf } from "../../engine/audit/disclosures.js";
-import { eventsOfPatient } from "../../engine/audit/trail.js";
 import type { TrailKind, TrailRecords } from "../../engine/audit/trail.js";
+import { eventsOfPatient } from "../../engine/audit/trail.js";
 import type { EventDraft, ReceivedUnit } from "../../engine/intake/connector.js";
 import { retranslate } from "../../engine/intake/retranslate.js";
 import { projections } from "../region.js";
@@ -18,9 +18,11 @@ export function claimsOfOthers(parts: () => Parts, trail: Told): void {
     const { told, claimOf, patientOf, unit } = parts();
     const [, , { events: [draft] = [] }] = told(patient, time) as readonly [unknown, unknown, ReceivedUnit];
     const fields = { ...draft?.fields, visitId: null, contentHash: `${name} ${patient}` };
-    return unit(`claimed ${name} for ${patient}`, [patientOf(patient)], [
-      { ...draft, subject: claimOf(name), fields } as EventDraft,
-    ]);
+    return unit(
+      `claimed ${name} for ${patient}`,
+      [patientOf(patient)],
+      [{ ...draft, subject: claimOf(name), fields } as EventDraft],
+    );
   };
   const shown = ({ trail: { events, units } }: TrailRecords) =>
     JSON.stringify([events.map(({ opened }) => opened), units.map(({ bytes }) => String(bytes))]);
@@ -74,13 +76,17 @@ export function claimsOfOthers(parts: () => Parts, trail: Told): void {
     const { region, told, patientOf, unit } = parts();
     const [una, vic, old] = ["Una", "Vic", "Old"].map(patientOf) as [string, string, string];
     const merged = (into: string, time: number) =>
-      unit(`merged ${time}`, [into, old], [
-        { subject: into, role: "SURVIVING" },
-        { subject: old, role: "RETIRED" },
-      ].map(({ subject, role }) => ({
-        ...{ type: "PatientsMerged", subject, time },
-        fields: { facility: "NORTH", role, survivingPatientId: into, retiredPatientId: old, merges: [] },
-      })) as unknown as EventDraft[]);
+      unit(
+        `merged ${time}`,
+        [into, old],
+        [
+          { subject: into, role: "SURVIVING" },
+          { subject: old, role: "RETIRED" },
+        ].map(({ subject, role }) => ({
+          ...{ type: "PatientsMerged", subject, time },
+          fields: { facility: "NORTH", role, survivingPatientId: into, retiredPatientId: old, merges: [] },
+        })) as unknown as EventDraft[],
+      );
     const registered = ["Una", "Vic", "Old"].map((name) => told(name, 7_000)[0] as ReceivedUnit);
     await region.intake.submit([...registered, merged(una, 8_000), merged(vic, 9_000)]);
     await region.settle();
@@ -116,7 +122,14 @@ export function claimsOfOthers(parts: () => Parts, trail: Told): void {
     );
     const subject = { kind: "projection", id: "visits" };
     const bulk = { projection: "visits", opened: true };
-    await recordAccess(log, codec, { action: "REPLAY", command: "audit as-of", subject, patients: [], bulk, actor: "ada" });
+    await recordAccess(log, codec, {
+      action: "REPLAY",
+      command: "audit as-of",
+      subject,
+      patients: [],
+      bulk,
+      actor: "ada",
+    });
     expect((await account()).told).toEqual([1, 1]);
     expect(await retranslate(options({ filter: { since } }))).toMatchObject({ changed: 1 });
     await region.settle();
