@@ -25,7 +25,7 @@ import { type PlacedRecord, placeName, type RecordPlace, readPlaces } from "./re
 import { type FoldedChanges, type HeldFrom, laneName, type RowChange } from "./row-changes.js";
 import { type OpenedUnder, vaultEpoch } from "./still-open.js";
 import { changesByPlace } from "./trail-changes.js";
-import { inTrailOrder, livesAround, type OrderedEvent, ordered } from "./trail-order.js";
+import { inTrailOrder, livesAround, ordered } from "./trail-order.js";
 import { type OpeningUnits, type TrailUnit, unitsOf } from "./trail-units.js";
 
 export const trailKinds = ["claim", "visit", "patient"] as const;
@@ -145,24 +145,20 @@ export async function eventsOfPatient(
   const { find } = await eventIndex(source, { scan, decisions: decided.get(timeline) });
   const { patients, places, apart } = await placesOf(find, source, "patient", id);
   // What a later translation superseded was known, and may have been given away, until then.
-  const told = (await livesOf(source, places)).flatMap((life) => toldOf(life, apart));
-  const records = told.map(({ event }) => event);
-  return { patients, records };
+  const records = (await livesTold(source, places)).flatMap(({ all }) => all);
+  return { patients, records: records.filter((event) => isTold(event, apart)) };
 }
 
-/** The keys of the events at some places, each with all that is told of it. */
-async function livesOf(source: TrailSource, places: readonly RecordPlace[]): Promise<readonly KeyLife[]> {
+/** The events at some places by key, with those that they supersede. */
+async function livesTold({ log, codec }: TrailSource, places: readonly RecordPlace[]): Promise<readonly KeyLife[]> {
   const about: PlacedEvent[] = [];
-  for (const record of await readPlaces(source.log, places)) about.push(await placedEvent(source.codec, record));
-  return livesAround(source, about);
+  for (const record of await readPlaces(log, places)) about.push(await placedEvent(codec, record));
+  return livesAround({ log, codec }, about);
 }
 
-/** The events of a key in the order in which they are folded, with what they supersede; of a visit moved away only that it was. */
-const toldOf = (life: KeyLife, { visits }: Apart): readonly OrderedEvent[] =>
-  ordered(life).filter(
-    ({ event: { record, type, topic } }) =>
-      topic !== eventsTopic("visit") || type === "VisitMoved" || !visits.has(record.key),
-  );
+/** Of a visit that is another's only that it was moved is told. */
+const isTold = ({ record, type, topic }: PlacedEvent, apart: Apart): boolean =>
+  topic !== eventsTopic("visit") || type === "VisitMoved" || !apart.visits.has(record.key);
 
 /** Whether what is sealed in an event is of somebody who is no longer among a patient's records. */
 function isApart({ event }: PlacedEvent, apart: ReadonlySet<string>): boolean {
@@ -220,8 +216,8 @@ export async function trailOf(source: TrailSource, kind: TrailKind, id: string):
   const { places, patients: found, apart } = await placesOf(find, source, kind, id);
   const patients = new Set(found);
   if (places.length === 0) throw await nothingAbout(pool, kind, id);
-  const lives = await livesOf(source, places);
-  const told = (life: KeyLife) => toldOf(life, apart);
+  const lives = await livesTold(source, places);
+  const told = (life: KeyLife) => ordered(life).filter(({ event }) => isTold(event, apart));
   const events = lives.flatMap(told).map(({ event }) => event);
   const journal = await readPlaces(log, events.flatMap(journalPlaces));
   const takenAt = new Map(journal.map((placed) => [placeName(placed), placed.record.timestamp]));

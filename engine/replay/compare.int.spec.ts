@@ -30,7 +30,7 @@ it("what identifies two persons, each in the other's row, is a difference of two
     (await compareBuilds({ pool: database.pool, projection: namedNotes, builds: [bench.build, other.build] }))
       .differences;
   const name = (build: typeof bench, number: number, given: string) =>
-    database.pool.query(`UPDATE "${build.build.schema}".notes SET name = $1 WHERE note_id = $2`, [
+    database.pool.query(`UPDATE "${build.build.schema}".notes SET name = $1 WHERE visit_id = $2`, [
       given,
       keyOf(number),
     ]);
