@@ -136,7 +136,12 @@ export function registerAuditAccess(command: Command): void {
       "who read, opened, exported or replayed what, and what operators decided; oldest first; recorded as an access itself",
     )
     .option("--who <name>", "done by this one, as recorded", nameGiven)
-    .addOption(new Option("--action <action>", "of one kind").choices([...auditActions]))
+    .addOption(
+      new Option(
+        "--action <action>",
+        "of one kind; OPEN tells exports, replays and rebuilds that opened something, too",
+      ).choices([...auditActions]),
+    )
     .option("--of <kind/id>", "that name this `claim/ID`, `visit/ID` or `patient/ID`", subjectOf)
     .option("--since <time>", "at or after", instantOf)
     .option("--until <time>", "before", instantOf)

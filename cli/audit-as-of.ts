@@ -53,7 +53,7 @@ export async function madeAsOf(
     const manifest = await signAsOf(source.pool, asOf, key, codeVersion);
     const subject = { kind: "projection", id: asOf.projection };
     await recordAccess(log, codec, {
-      action: "REPLAY",
+      action: source.opens ? "OPEN" : "REPLAY",
       command,
       subject,
       patients: [],

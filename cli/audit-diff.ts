@@ -2,6 +2,7 @@ import type { Command } from "commander";
 import { recordAccess } from "../engine/audit/access.js";
 import { differencesOf } from "../engine/audit/as-of-diff.js";
 import { explained } from "../engine/audit/diff-events.js";
+import { notAppliedIn } from "../engine/audit/held-back.js";
 import { Decisions } from "../engine/projector/decisions.js";
 import { type AsOf, assertNobodyErased, buildAsOf, dropAsOf } from "../engine/replay/as-of.js";
 import { projectionNamed } from "../engine/service/discover.js";
@@ -48,8 +49,9 @@ async function differences(
     await decisions.load();
     const found = await differencesOf(pool, projection, before, after, limit);
     const vectors = { from: before.vector, to: after.vector };
+    const known = await notAppliedIn(pool, after);
     const tables = await explained(
-      { projection, log, decoder, opener, decisions, ...vectors, opens: open === true },
+      { projection, log, decoder, opener, decisions, ...vectors, ...known, opens: open === true },
       found,
     );
     // Opened before an erasure, they show who is gone, and may differ by it.
@@ -65,7 +67,7 @@ function printDifferences(tables: Awaited<ReturnType<typeof differences>>["table
   for (const [table, { differing, rows }] of Object.entries(tables)) {
     if (differing === 0) continue;
     print(`${table}: ${differing} rows differ${rows.length < differing ? `, the first ${rows.length}` : ""}`);
-    for (const { key, change, columns, events } of rows) {
+    for (const { key, change, columns, events, held } of rows) {
       print(`  ${change} ${Object.values(key).map(String).join(" ")}`);
       for (const [column, [before, after]] of Object.entries(columns)) {
         print(
@@ -78,6 +80,8 @@ function printDifferences(tables: Awaited<ReturnType<typeof differences>>["table
           `    by ${type} ${place}, recorded ${instant(recordedAt)}, happened ${instant(occurredAt)}, unit ${unit}${again}`,
         );
       }
+      if (held)
+        print(`    HELD BACK from ${held.place} on (${held.code}): neither it nor what came after it is in the row`);
     }
   }
 }

@@ -1,15 +1,12 @@
 import { closeSync, fchmodSync, mkdirSync, openSync, writeFileSync } from "node:fs";
 import { Argument, type Command } from "commander";
-import { auditRecords, isAccess, recordAccess } from "../engine/audit/access.js";
+import { recordAccess } from "../engine/audit/access.js";
 import { asOfEvidence } from "../engine/audit/as-of-evidence.js";
-import { auditEventOf } from "../engine/audit/audit-event.js";
 import { fingerprint, notaryKey } from "../engine/audit/checkpoint.js";
-import { deliveryDisclosures, oldestFirst } from "../engine/audit/deliveries.js";
-import { disclosuresOf } from "../engine/audit/disclosures.js";
 import { makePackage } from "../engine/audit/package.js";
+import { filesOfPeriod, filesOfTrail, type PackedPeriod } from "../engine/audit/package-files.js";
 import { recordsOfPeriod } from "../engine/audit/period.js";
 import type { PlacedRecord } from "../engine/audit/read-places.js";
-import { readableTrail } from "../engine/audit/readable.js";
 import { assertStillOpen, type OpenedUnder } from "../engine/audit/still-open.js";
 import { type Trail, type TrailKind, trailKinds, trailOf } from "../engine/audit/trail.js";
 import { fetchSchema } from "../engine/log/registry.js";
@@ -29,7 +26,7 @@ import {
 import { type AuditParts, withAudit } from "./audit-source.js";
 import { withBuildSource } from "./build-source.js";
 import { instantOf, secondsOf } from "./instant.js";
-import { assertWritable, misuse, writing } from "./misuse.js";
+import { assertFree, misuse, writing } from "./misuse.js";
 import { print, printJson } from "./output.js";
 import { ranWithFlags } from "./own-process.js";
 import { ProgressLine, type TellProgress } from "./progress-line.js";
@@ -38,15 +35,18 @@ import { watchedLog } from "./watched-log.js";
 
 interface PackageOptions extends AccessOptions {
   readonly out?: string;
+  readonly force?: boolean;
   readonly scan?: boolean;
   readonly recipient?: string;
   readonly at?: number;
   readonly timeout: number;
 }
 
-/** Writes a file that only its owner reads, also where there was one that others could. */
-function writeOwn(file: string, content: Uint8Array): void {
-  const descriptor = openSync(file, "w", 0o600);
+/** Writes a file that only its owner reads, also where there was one that others could and that is to be replaced. */
+function writeOwn(file: string, content: Uint8Array, force: boolean | undefined): void {
+  // Another one may have come meanwhile.
+  assertFree(file, force);
+  const descriptor = openSync(file, force ? "w" : "wx", 0o600);
   try {
     fchmodSync(descriptor, 0o600);
     writeFileSync(descriptor, content);
@@ -55,14 +55,14 @@ function writeOwn(file: string, content: Uint8Array): void {
   }
 }
 
-interface Gathered {
+type Gathered = {
   readonly subject: { readonly kind: string; readonly id: string };
   readonly records: readonly PlacedRecord[];
-  readonly trail: Trail | undefined;
   readonly opened: OpenedUnder | undefined;
-  /** Epoch milliseconds, inclusive. */
-  readonly period?: { readonly from: number; readonly until: number };
-}
+} & (
+  | { readonly trail: Trail; readonly period: undefined }
+  | { readonly trail: undefined; readonly period: PackedPeriod }
+);
 
 type Asked =
   | { readonly kind: "period"; readonly from: number; readonly to: number }
@@ -92,54 +92,41 @@ async function gather({ source, log }: AuditParts, asked: Asked): Promise<Gather
     const records = await recordsOfPeriod(log, from, to);
     return { subject: { kind, id }, records, trail: undefined, opened: undefined, period: { from, until: to - 1 } };
   }
-  return { subject: asked, ...(await trailOf(source, asked.kind, asked.id)) };
+  return { subject: asked, period: undefined, ...(await trailOf(source, asked.kind, asked.id)) };
 }
 
-/** Files beside records and proofs. */
-async function furtherFiles(
-  { log, codec, source }: AuditParts,
-  { subject, trail, records }: Gathered,
-  journal: string,
-) {
+/** Read models that tell about each kind of subject, the subject's own first. */
+const toldBy: Readonly<Record<TrailKind, readonly string[]>> = {
+  claim: ["claims"],
+  visit: ["visits"],
+  patient: ["patients", "visits", "claims"],
+};
+
+/** What was known of the subject at a moment: its rows, and the signed manifests of the whole read models. */
+async function knownThen(
+  asked: { readonly kind: TrailKind; readonly id: string },
+  at: number,
+  options: PackageOptions,
+  tell: TellProgress,
+): Promise<ReadonlyMap<string, Uint8Array>> {
   const files = new Map<string, Uint8Array>();
-  const text = (lines: readonly object[]) => Buffer.from(lines.map((line) => `${JSON.stringify(line)}\n`).join(""));
-  if (trail) {
-    const told = readableTrail(trail, source.projections);
-    const units = told.units.map(({ bytes, ...unit }) => ({
-      ...unit,
-      file: bytes ? `units/${unit.place.replace("/", "-")}.bin` : null,
-    }));
-    files.set("trail.json", Buffer.from(`${JSON.stringify({ ...told, units }, undefined, 2)}\n`));
-    for (const { place, bytes } of trail.units) if (bytes) files.set(`units/${place.replace("/", "-")}.bin`, bytes);
-  }
-  const accesses = [];
-  const others = new Set(trail?.apart.patients);
-  const patients = new Set(trail?.patients.filter((id) => !others.has(id)));
-  if (patients.size > 0) {
-    const told = { patients, records };
-    const [shown, sent] = [await disclosuresOf(source, told, 0), await deliveryDisclosures(source.pool, told, 0)];
-    accesses.push(...oldestFirst([...shown, ...sent]));
-  } else
-    for await (const each of auditRecords(log, codec))
-      if (isAccess(each) && each.value.subject.id === subject.id) accesses.push(each);
-  files.set("access.jsonl", text(accesses.map((access) => auditEventOf(access, journal))));
+  for (const name of toldBy[asked.kind])
+    for (const [file, bytes] of await knownIn(name, asked, at, options, tell)) files.set(file, bytes);
   return files;
 }
 
-/** Read models that tell about each kind of subject. */
-const toldBy: Readonly<Record<TrailKind, string>> = { claim: "claims", visit: "visits", patient: "patients" };
-
-/** What was known of the subject at a moment: its rows, and the signed manifest of the whole read model. */
-async function knownThen(
+async function knownIn(
+  name: string,
   { kind, id }: { readonly kind: TrailKind; readonly id: string },
   at: number,
   { open, reason, by }: PackageOptions,
   tell: TellProgress,
 ): Promise<ReadonlyMap<string, Uint8Array>> {
-  return withBuildSource(toldBy[kind], { connections: 2, sealed: !open }, async (parts) => {
+  const isFirst = toldBy[kind][0] === name;
+  return withBuildSource(name, { connections: 2, sealed: !open }, async (parts) => {
     const { asOf, manifest } = await madeAsOf(parts, { at, reason, by, command: "audit package", tell });
     try {
-      return await asOfEvidence(parts.source.pool, asOf, manifest, { kind, id }, open === true);
+      return await asOfEvidence(parts.source.pool, asOf, manifest, { kind, id, isFirst }, open === true);
     } finally {
       await dropAsOf(parts.source.pool, asOf);
     }
@@ -156,6 +143,7 @@ export function registerAuditPackage(command: Command): void {
       "one archive that proves itself: records as text and as the log has them, schemas, units, proofs, log of accesses, a signed manifest and a verifier for browsers and Node; recorded as an export",
     )
     .option("--out <file>", "default audit-<kind>-<id>.zip")
+    .option("--force", "replace the file where there is one")
     .option("--recipient <name>", "who is given it", textGiven)
     .option("--at <instant>", "take along what was known of it then, inclusive, by recorded time", instantOf)
     .option("--scan", "read the whole log, although there is a timeline")
@@ -169,7 +157,7 @@ export function registerAuditPackage(command: Command): void {
       const asked = askedOf(kind, id, until, options);
       assertReason(options);
       const file = options.out ?? `audit-${asked.kind}-${idOf(asked).replace(/[^0-9a-zA-Z-]+/g, "_")}.zip`;
-      assertWritable(file);
+      assertFree(file, options.force);
       if (options.at !== undefined && (await ranWithFlags(rebuildFlags))) return;
       await withAudit(options, async (given) => {
         const progress = new ProgressLine(!options.json, "records");
@@ -194,7 +182,12 @@ export function registerAuditPackage(command: Command): void {
           recipient: options.recipient,
           actor: madeBy,
         });
-        const files = await furtherFiles(parts, gathered, journal);
+        const making = { log, codec, pool, projections: parts.source.projections, journal };
+        const files = new Map(
+          trail === undefined
+            ? await filesOfPeriod(making, subject.id, period, records)
+            : await filesOfTrail(making, trail, records),
+        );
         if (options.at !== undefined && asked.kind !== "period")
           for (const [name, bytes] of await knownThen(asked, options.at, options, tell)) files.set(name, bytes);
         tell("prove, once the notary has signed it");
@@ -219,7 +212,7 @@ export function registerAuditPackage(command: Command): void {
         // Making it waits for the notary, and may make an as-of: long enough for an erasure.
         await assertStillOpen(pool, gathered.opened);
         progress.end();
-        writeOwn(file, archive);
+        writeOwn(file, archive, options.force);
         const made = {
           file,
           bytes: archive.length,

@@ -21,7 +21,7 @@ import { publicKeyOf, tamperedExitCode, topicOf, trustedKey } from "./audit-veri
 import { openInstallation } from "./installation.js";
 import { countOf, secondsOf } from "./instant.js";
 import { withLog } from "./log.js";
-import { assertAlone, assertFolder, assertWritable, misuse, readGiven, writing } from "./misuse.js";
+import { assertAlone, assertFolder, assertFree, misuse, readGiven, writing } from "./misuse.js";
 import { print, printJson } from "./output.js";
 import { nameGiven, textGiven } from "./texts.js";
 
@@ -34,6 +34,7 @@ interface CheckOptions {
 
 interface MakeOptions extends CheckOptions {
   readonly out?: string;
+  readonly force?: boolean;
   readonly timeout: number;
 }
 
@@ -89,6 +90,7 @@ async function checked({ check = "", ...options }: CheckOptions): Promise<void> 
 async function finish(proof: ProofFile, key: Buffer, name: string, options: MakeOptions): Promise<void> {
   const file = options.out ?? name;
   const text = proofText(proof);
+  assertFree(file, options.force);
   writing(file, () => writeFileSync(file, text, { mode: 0o600 }));
   await told(Buffer.from(text), key, options, { file });
 }
@@ -107,11 +109,13 @@ function recordAsked({ topic, partition, offset, event }: ProveOptions): RecordP
 async function prove(options: ProveOptions): Promise<void> {
   const asked = recordAsked(options);
   assertFolder(options.folder);
-  assertWritable(options.out);
+  assertFree(options.out, options.force);
   await withAudit({}, async ({ log, pool, codec, settings }) => {
     const key = trustedKey(settings, options.publicKey);
     const { size } = options;
     const place = typeof asked === "string" ? await placeOfEvent(pool, asked) : asked;
+    const name = `proof-${placeName(place).replaceAll("/", "-")}.json`;
+    assertFree(options.out ?? name, options.force);
     const journal = await readJournalId(log);
     const marks = (await log.watermarks(place.topic)).find((mark) => mark.partition === place.partition);
     if (!marks || place.offset >= marks.high || place.offset < marks.low) {
@@ -132,7 +136,7 @@ async function prove(options: ProveOptions): Promise<void> {
       recipient: options.recipient,
       actor: actorOf(options.by),
     });
-    await finish(proof, key, `proof-${placeName(place).replaceAll("/", "-")}.json`, options);
+    await finish(proof, key, name, options);
   });
 }
 
@@ -163,7 +167,7 @@ async function consistency({ from, to, ...options }: ConsistencyOptions): Promis
   if (!isEarlier || (asked.to !== undefined && !isOfIt))
     throw misuse("--from is to be an earlier checkpoint of the same partition than --to.");
   assertFolder(options.folder);
-  assertWritable(options.out);
+  assertFree(options.out, options.force);
   await withLog(async ({ log, pool, settings }) => {
     const key = trustedKey(settings, options.publicKey);
     const journal = await readJournalId(log);
@@ -198,6 +202,7 @@ async function consistency({ from, to, ...options }: ConsistencyOptions): Promis
 const addCommon = (command: Command): Command =>
   command
     .option("--out <file>", "where the proof is written; default a name made of what it is about")
+    .option("--force", "replace the file where there is one")
     .option("--check <file>", "check a proof, of either kind; needs neither log nor database")
     .option("--folder <folder>", "compare its checkpoints with the notary's second place, or a copy of it")
     .option("--public-key <hex>", "the key whose signatures count; default that of the installation", publicKeyOf)

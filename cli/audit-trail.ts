@@ -39,9 +39,14 @@ function printEvent(event: ReadableTrail["events"][number]): void {
   for (const name of event.parked) print(`    PARKED in ${name}`);
 }
 
+function decisionText({ projection, action, by, at, reason }: ReadableTrail["decisions"][number]): string {
+  return `${action === "skip" ? "SKIPPED" : "to be PARKED"} in ${projection} by ${by} at ${at}: ${reason ?? "no reason"}`;
+}
+
 function printDelivery(delivery: ReadableTrail["deliveries"][number]): void {
-  const { consumer, destination, status, responseCode, lastAttemptAt, attempts, opened } = delivery;
-  const answer = responseCode === null ? "no answer" : `answered ${responseCode}`;
+  const { consumer, destination, status, responseCode, lastAttemptAt, attempts, opened, sent } = delivery;
+  const unanswered = sent ? "no answer" : "no connection: nothing was sent";
+  const answer = responseCode === null ? unanswered : `answered ${responseCode}`;
   const tried = attempts === 1 ? "" : `  after ${attempts} attempts`;
   print(
     `    ${status} to ${consumer} (${destination})  ${lastAttemptAt}  ${answer}${tried}${opened ? "  OPENED" : ""}`,
@@ -50,20 +55,26 @@ function printDelivery(delivery: ReadableTrail["deliveries"][number]): void {
 }
 
 /** Units in the order received, each with the events made of it, each with the rows it changed and who was sent it. */
-function printTrail({ subject, patients, apart, held, by, units, events, deliveries }: ReadableTrail): void {
+function printTrail(trail: ReadableTrail): void {
+  const { subject, patients, apart, held, decisions, by, units, events, deliveries } = trail;
   print(`${subject.kind} ${subject.id}  (${events.length} events of ${units.length} units, by ${by})`);
   if (subject.kind === "patient" && patients.length > 1) print(`merged or named with: ${patients.join(" ")}`);
   if (apart.patients.length > 0)
     print(`NOT with it: ${apart.patients.join(" ")}, un-merged or booked wrongly; units that tell of them stay sealed`);
   if (apart.visits.length > 0) print(`visits moved to others, each with a trail of its own: ${apart.visits.join(" ")}`);
+  if (apart.claims.length > 0) print(`claims of others, each with a trail of its own: ${apart.claims.join(" ")}`);
   for (const { projection, key, place, code } of held)
     print(`HELD BACK in ${projection}: ${key} from ${place} on (${code}); see parked show ${projection} ${place}`);
+  const places = new Set(events.map(({ place }) => place));
+  for (const decision of decisions)
+    if (!places.has(decision.place)) print(`${decision.key} at ${decision.place}: ${decisionText(decision)}`);
   for (const unit of units) {
     print();
     printUnit(unit);
     for (const event of events) {
       if (event.unit !== unit.place) continue;
       printEvent(event);
+      for (const decision of decisions) if (decision.place === event.place) print(`    ${decisionText(decision)}`);
       for (const delivery of deliveries) if (delivery.place === event.place) printDelivery(delivery);
     }
   }

@@ -1,5 +1,6 @@
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { recordAccess } from "../engine/audit/access.js";
+import { readableContent } from "../engine/audit/readable.js";
 import { type Codec, schemaIdOf } from "../engine/log/codec.js";
 import type { IncomingRecord, Log } from "../engine/log/log.js";
 import { parsePosition, positionHeader } from "../engine/log/position.js";
@@ -7,7 +8,7 @@ import { connectCodec } from "../engine/log/registry.js";
 import { entities, entityOfTopic, eventsTopic } from "../engine/log/schemas.js";
 import type { EventPlace } from "../engine/projector/decisions.js";
 import { TributaryError } from "../engine/service/errors.js";
-import { actorOf, surrogateOf } from "./audit-options.js";
+import { actorOf, instantText, surrogateOf } from "./audit-options.js";
 import { countOf } from "./instant.js";
 import { withLog } from "./log.js";
 import { print, printJson } from "./output.js";
@@ -56,19 +57,20 @@ async function recordLook(log: Log, codec: Codec, command: string, events: reado
   });
 }
 
-/** The clear part of an event: what is sealed stays sealed. */
+/** The clear part of an event, with readable instants and amounts: what is sealed stays sealed. */
 async function shown(codec: Codec, topic: string, partition: number, record: IncomingRecord): Promise<Shown> {
   const value = record.value ?? Buffer.alloc(0);
   const decoded = await decode(codec, value);
   const { sealed, ...clear } = decoded.event as object as { sealed?: Buffer | null } & Record<string, unknown>;
+  const position = parsePosition(record.headers[positionHeader] ?? "");
   return {
     topic,
     partition,
     offset: record.offset,
     key: record.key,
     type: decoded.type,
-    position: parsePosition(record.headers[positionHeader] ?? "") ?? null,
-    event: { ...clear, ...(sealed ? { sealed: `${sealed.length} bytes` } : {}) },
+    position: position ? { ...position, recordedAt: instantText(position.recordedAt) } : null,
+    event: { ...readableContent(decoded.type, clear), ...(sealed ? { sealed: `${sealed.length} bytes` } : {}) },
   };
 }
 

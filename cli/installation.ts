@@ -1,6 +1,7 @@
+import { TributaryError } from "../engine/service/errors.js";
 import { readSettings, type Settings } from "../engine/service/settings.js";
 import { settingsOf } from "../stack/services.js";
-import { findStack } from "../stack/stack.js";
+import { findStack, missingServices } from "../stack/stack.js";
 import { type DatabaseAddress, databaseAddress } from "./database-address.js";
 
 /** The services named by settings, else those of the stack found under TRIBUTARY_HOME. */
@@ -33,4 +34,17 @@ export async function openInstallation(): Promise<Installation> {
   const database = addresses.get(url) ?? databaseAddress(url, found?.databaseUrlFile ?? null, callers);
   addresses.set(url, database);
   return { settings, environment, database };
+}
+
+/**
+ * The same, of a command that asks its services.
+ * @throws TRIB_CONFIG_INVALID naming every mistake; TRIB_STACK_DOWN naming the services of the stack under TRIBUTARY_HOME
+ *   that do not run.
+ */
+export async function runningInstallation(): Promise<Installation> {
+  const installation = await openInstallation();
+  const { DATABASE_URL, TRIBUTARY_HOME: home } = installation.settings;
+  const missing = DATABASE_URL === undefined ? await missingServices(home) : [];
+  if (missing.length === 0) return installation;
+  throw new TributaryError("TRIB_STACK_DOWN", `The stack below ${home} is down: ${missing.join(", ")} not running.`);
 }

@@ -2,8 +2,9 @@ import type { Command } from "commander";
 import { recordAccess } from "../engine/audit/access.js";
 import { intakeCounts, listEntries } from "../engine/intake/journal.js";
 import { connectCodec } from "../engine/log/registry.js";
-import { kekSettings } from "../engine/service/settings.js";
-import { openVault } from "../engine/vault/vault.js";
+import { kekSettings, type Settings } from "../engine/service/settings.js";
+import type { Pool } from "../engine/store/pool.js";
+import { openVault, type Vault } from "../engine/vault/vault.js";
 import { actorOf } from "./audit-options.js";
 import { countOf } from "./instant.js";
 import { withLog } from "./log.js";
@@ -21,6 +22,13 @@ interface ListOptions {
   readonly reason?: string;
   readonly by?: string;
   readonly json?: boolean;
+}
+
+/** Who has no key-encryption key may open nothing, and is shown the rest. */
+function vaultHere(settings: Settings, pool: Pool): Vault | undefined {
+  if (settings.TRIBUTARY_KEK !== undefined) return openVault({ pool, kek: kekSettings(settings) });
+  process.stderr.write("without the key-encryption key nothing is opened: neither hash nor control id\n");
+  return undefined;
 }
 
 export function registerIntake(command: Command): void {
@@ -58,7 +66,7 @@ export function registerIntake(command: Command): void {
     .action((options: ListOptions) =>
       withLog(async ({ log, pool, settings }) => {
         const codec = await connectCodec(settings);
-        const vault = options.sealed ? undefined : openVault({ pool, kek: kekSettings(settings) });
+        const vault = options.sealed ? undefined : vaultHere(settings, pool);
         const filter = {
           ...(options.partner ? { partner: options.partner } : {}),
           ...(options.code ? { code: options.code } : {}),

@@ -1,11 +1,11 @@
 import type { Command } from "commander";
 import { requireSetting } from "../engine/service/settings.js";
 import { migratePrint, migrateStatus, migrateUp } from "../engine/store/migrate.js";
-import { openInstallation } from "./installation.js";
+import { runningInstallation } from "./installation.js";
 import { print, printJson, printTable } from "./output.js";
 
 export function registerMigrate(command: Command): void {
-  const databaseUrl = async () => requireSetting((await openInstallation()).settings, "DATABASE_URL");
+  const databaseUrl = async () => requireSetting((await runningInstallation()).settings, "DATABASE_URL");
   command
     .command("up")
     .description("apply what is missing; any number of installers at once")

@@ -30,6 +30,19 @@ export function assertWritable(file: string | undefined): void {
   if (!isThere) rmSync(file);
 }
 
+/**
+ * Before hours of work that would replace what somebody keeps.
+ * @param force whether the caller said that it may be.
+ * @throws TRIB_CLI_FILE_THERE; TRIB_CLI_FILE_UNWRITABLE
+ */
+export function assertFree(file: string | undefined, force: boolean | undefined): void {
+  if (file !== undefined && !force && existsSync(file)) {
+    const what = `${file} is there already, and stays as it is. Give --out another name, or --force to replace it.`;
+    throw new TributaryError("TRIB_CLI_FILE_THERE", what);
+  }
+  assertWritable(file);
+}
+
 /** @throws TRIB_CLI_FILE_UNWRITABLE naming the file or folder when the work on it fails. */
 export function writing<Written>(path: string, work: () => Written): Written {
   try {

@@ -65,6 +65,7 @@ async function rebuild(name: string, options: RebuildOptions): Promise<void> {
         print(`not compared, as they never stood at one position: ${comparison.skipped.join(", ")}`);
       const then = swapped ? "is current" : differences.length > 0 ? "differs and was not put in place" : "is ready";
       print(`build ${build.build} of ${name} ${then}`);
+      if (swapped) print(`the one before is fed on, for a rollback, until \`tributary projections drop ${name}\``);
     }
     if (differences.length > 0) process.exitCode = 2;
   });
@@ -122,6 +123,16 @@ async function putInPlace(name: string, command: "swap" | "rollback", options: B
   });
 }
 
+/** What isn't there to be dropped, and what is. */
+function nothingToDrop(name: string, build: number | undefined, all: readonly Build[]): string {
+  const others = all.filter(({ state }) => state !== "current").map((one) => `${one.build} (${one.state})`);
+  const hint =
+    others.length === 0
+      ? "It has none beside the current one."
+      : `There are, beside the current one: ${others.join(", ")}. \`--build N\` names one.`;
+  return `Projection ${name} has no build ${build ?? "that was current before"}. ${hint}`;
+}
+
 async function drop(name: string, options: BuildOptions): Promise<void> {
   await withLog(async ({ log, pool, settings }) => {
     const all = await listBuilds(pool, name);
@@ -130,7 +141,7 @@ async function drop(name: string, options: BuildOptions): Promise<void> {
     const builds = all.filter(({ build, state }) =>
       options.build === undefined ? state === "previous" : build === options.build,
     );
-    if (builds.length === 0) throw notFound(`Projection ${name} has no build ${options.build ?? "that is previous"}.`);
+    if (builds.length === 0) throw notFound(nothingToDrop(name, options.build, all));
     if (builds.some(({ state }) => state === "current"))
       throw notFound(`Build ${options.build} of ${name} is current: swap or roll back first.`);
     const numbers = builds.map(({ build }) => build).join(", ");

@@ -1,14 +1,16 @@
 import type { Command } from "commander";
 import { connectorNames, consumerNames, loadConsumer } from "../engine/service/discover.js";
 import { createLogger } from "../engine/service/logger.js";
-import { processSpecs } from "../engine/service/prepare.js";
+import { beginVersions, processSpecs } from "../engine/service/prepare.js";
 import { type Registration, register, registered } from "../engine/service/registration.js";
 import { requireSetting } from "../engine/service/settings.js";
 import { startSupervisor } from "../engine/service/supervisor.js";
+import { fillVersions } from "../engine/service/version-fills.js";
 import { watchVersions } from "../engine/service/version-swaps.js";
 import { openPool } from "../engine/store/pool.js";
-import { openInstallation } from "./installation.js";
+import { runningInstallation } from "./installation.js";
 import { misuse } from "./misuse.js";
+import { fillInProcess } from "./version-fill.js";
 
 /** @throws TRIB_CLI_MISUSED naming what isn't there, before anything is prepared. */
 function assertProcesses(names: readonly string[]): void {
@@ -33,13 +35,19 @@ export function registerRun(command: Command): void {
     .argument("[name...]", "connectors, consumers or `publisher`; all of them when none is named")
     .addHelpText(
       "after",
-      "\nEach process writes to TRIBUTARY_HOME/logs/<name>.log. `tributary down` ends them from elsewhere.",
+      "\nEach process writes to TRIBUTARY_HOME/logs/<name>.log, and what fills a new version of a read model to rebuild-<name>.log. `tributary down` ends them from elsewhere.",
     )
     .action(async (names: string[]) => {
       assertProcesses(names);
-      const installation = await openInstallation();
+      const installation = await runningInstallation();
       const home = installation.settings.TRIBUTARY_HOME;
       const logger = createLogger("run", installation.settings.LOG_LEVEL);
+      const consumers = await Promise.all(
+        consumerNames()
+          .filter((name) => names.length === 0 || names.includes(name))
+          .map(loadConsumer),
+      );
+      await beginVersions(installation, consumers);
       const specs = await processSpecs(installation, names);
       // Before anyone can learn of this process.
       const ended = new Promise<void>((resolve) => {
@@ -54,15 +62,15 @@ export function registerRun(command: Command): void {
       const unregister = register(home, { name: `run-${process.pid}`, kind: "supervisor", addresses: [], admin: null });
       const supervisor = startSupervisor({ home, logger });
       for (const spec of specs) supervisor.add(spec);
-      const consumers = specs.filter(({ kind }) => kind === "consumer").map(({ name }) => loadConsumer(name));
       const pool = openPool(requireSetting(installation.settings, "DATABASE_URL"), {
         applicationName: "tributary run",
-        max: 1,
+        max: 3,
       });
-      const projections = (await Promise.all(consumers)).flatMap(({ project }) => project);
+      const projections = consumers.flatMap(({ project }) => project);
+      const fills = fillVersions({ pool, projections, logger, fill: fillInProcess(installation) });
       const versions = watchVersions({ pool, projections, logger });
       await ended;
-      await versions.stop();
+      await Promise.all([fills.stop(), versions.stop()]);
       await supervisor.stop();
       await pool.end();
       unregister();

@@ -5,7 +5,7 @@ import { registerSchemas } from "../engine/log/registry.js";
 import { generateTypes } from "../engine/log/typescript.js";
 import { checkSchemas, commitVersions } from "../engine/log/versions.js";
 import { repositoryRoot } from "../engine/service/root.js";
-import { openInstallation } from "./installation.js";
+import { runningInstallation } from "./installation.js";
 import { print, printJson, printTable } from "./output.js";
 
 export function registerSchemasCommand(command: Command): void {
@@ -32,7 +32,7 @@ export function registerSchemasCommand(command: Command): void {
     .description("register every committed version with the registry; a step of deployment, done by `up`")
     .option("--json", "one JSON array")
     .action(async (options: { json?: boolean }) => {
-      const { settings } = await openInstallation();
+      const { settings } = await runningInstallation();
       const subjects = await registerSchemas(settings);
       if (options.json) printJson(subjects);
       else printTable(subjects.map((subject) => ({ ...subject })));

@@ -143,6 +143,9 @@ const wrongCalls: Readonly<Record<number, readonly (readonly string[])[]>> = {
   75: [["audit", "as-of", "claims", "--at", "2999-01-01"]],
   73: [
     ["audit", "package", "claim", id, "--out", join(missing, "claim.zip")],
+    ["audit", "package", "claim", id, "--out", file],
+    ["audit", "prove", "--event", "e", "--out", file],
+    ["audit", "consistency", "--from", "health.claim.events/0/17", "--out", file],
     ["audit", "prove", "--event", "e", "--out", join(missing, "proof.json")],
     ["audit", "verifier", file],
   ],

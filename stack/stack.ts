@@ -6,7 +6,7 @@ import { givenServices } from "./given.js";
 import { localProcesses, localServices, startLocal, stopLocal } from "./local/local.js";
 import { withLock } from "./lock.js";
 import { freePorts, listens } from "./ports.js";
-import { type StackReport, type StackServices, serviceNames } from "./services.js";
+import { type ServiceName, type StackReport, type StackServices, serviceNames } from "./services.js";
 import { readState, type StackState, writeState } from "./state.js";
 
 export type { StackProgress, StackReport, StackServices } from "./services.js";
@@ -55,15 +55,24 @@ export async function findStack(
   const given = givenServices(folder, environment);
   if (given) return given;
   const state = readState(folder);
-  if (!state) return undefined;
-  const { kafka, registry, postgres } = state.ports;
-  if (state.mode === "local") {
-    const processes = await localProcesses(folder);
-    if (!serviceNames.every((name) => processes[name] !== undefined)) return undefined;
-  }
-  const answers = await Promise.all([kafka, registry, postgres].map(listens));
-  if (!answers.every(Boolean)) return undefined;
+  if (!state || (await silentServices(folder, state)).length > 0) return undefined;
   return (state.mode === "compose" ? composeServices : localServices)(folder, state);
+}
+
+/** Services of a stack that was started below a home and do not answer now; none where no stack was ever started there. */
+export async function missingServices(home: string): Promise<readonly ServiceName[]> {
+  const folder = resolve(home);
+  const state = readState(folder);
+  return state ? silentServices(folder, state) : [];
+}
+
+/** A port may be another's by now: on this machine the process has to be there, too. */
+async function silentServices(folder: string, { mode, ports }: StackState): Promise<readonly ServiceName[]> {
+  const processes = mode === "local" ? await localProcesses(folder) : undefined;
+  const answers = await Promise.all(
+    serviceNames.map(async (name) => (!processes || processes[name] !== undefined) && (await listens(ports[name]))),
+  );
+  return serviceNames.filter((_, index) => !answers[index]);
 }
 
 /** Stops the stack below a home; its data stays. Services that settings name are not ours to stop. */

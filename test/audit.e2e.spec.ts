@@ -11,37 +11,13 @@ import { openArchive } from "../engine/audit/verifier/archive.js";
 import { checkPackage } from "../engine/audit/verifier/check.js";
 import { rewritten, segmentAlterations, tamperedSegment } from "../engine/testing/segment-tampering.js";
 import { chanceOf } from "../engine/testing/tampering.js";
+import type { Differences, KnownThen } from "./audit/answers.js";
 import { tributary } from "./command.js";
 import { startInstallation, type TestInstallation } from "./installation.js";
 import { missedOffsetBits, type SegmentCopy, segmentCopies } from "./segment-copies.js";
 
 const region = generateRegion({ seed: "audit", patients: 25 });
 let installation: TestInstallation;
-
-interface KnownThen {
-  readonly schema: string;
-  readonly manifest: {
-    readonly offsets: Readonly<Record<string, number>>;
-    readonly vaultEpoch: number | null;
-    readonly tables: Readonly<
-      Record<string, { readonly rows: number; readonly sha256: string; readonly restrictedSha256: string | null }>
-    >;
-  };
-}
-interface Differences {
-  readonly tables: Readonly<
-    Record<
-      string,
-      {
-        readonly rows: readonly {
-          readonly change: string;
-          readonly columns: Readonly<Record<string, readonly unknown[]>>;
-          readonly events: readonly { readonly type: string }[];
-        }[];
-      }
-    >
-  >;
-}
 
 const call = (...parameters: string[]) => tributary(installation.environment, parameters);
 const json = async <Value>(...parameters: string[]): Promise<Value> => {
@@ -154,8 +130,21 @@ describe("the audit of an installation", () => {
     archive[Math.floor(archive.length / 2)] = (archive[Math.floor(archive.length / 2)] as number) ^ 4;
     expect(await checkPackage(archive, made.publicKey)).toMatchObject({ ok: false });
     const period = join(installation.home, "period.zip");
-    await json("audit", "package", "period", "2000-01-01T00:00:00Z", new Date().toISOString(), "--out", period);
+    const whole = ["audit", "package", "period", "2000-01-01T00:00:00Z", new Date().toISOString(), "--out", period];
+    await json(...whole);
     expect(await checkPackage(readFileSync(period))).toMatchObject({ ok: true });
+    const packed = Buffer.from(openArchive(readFileSync(period)).get("access.jsonl") ?? []).toString();
+    expect(packed).toMatch(/"audit package"[^\n]*"court"/);
+    // Whoever has it keeps it, until it is said that it may go.
+    const again = await call(...whole);
+    expect([again.exitCode, again.stderr]).toEqual([73, expect.stringContaining("TRIB_CLI_FILE_THERE")]);
+    const patient = join(installation.home, "patient.zip");
+    const visited = await oneId("SELECT patient_id AS id FROM projections.visits ORDER BY visit_id LIMIT 1");
+    await json("audit", "package", "patient", visited, "--at", String(Date.now() - 400), "--out", patient);
+    expect(await checkPackage(readFileSync(patient), made.publicKey)).toMatchObject({ ok: true });
+    const known = [...openArchive(readFileSync(patient)).keys()].filter((name) => /^as-of\/(?!.*proof)/.test(name));
+    expect(known).toEqual(expect.arrayContaining(["as-of/patients.jsonl", "as-of/visits.jsonl"]));
+    expect(known).toContain("as-of/claims.manifest.json");
   });
 
   it("proves a record, and that the log was only added to, to who has the public key and the checkpoints alone", async () => {
@@ -253,8 +242,10 @@ describe("the audit of an installation", () => {
     }
     expect(await installation.query("SELECT FROM pg_namespace WHERE nspname LIKE 'as\\_of%'")).toEqual([]);
     const accesses = jsonLines((await call("audit", "access", "--json")).stdout);
-    expect(accesses.filter(({ action }) => action === "REPLAY").length).toBe(6);
+    expect(accesses.filter(({ action }) => action === "REPLAY").length).toBe(4);
     expect(accesses.filter(({ action }) => action === "DROP").length).toBe(5);
+    const openings = jsonLines((await call("audit", "access", "--action", "OPEN", "--json")).stdout);
+    expect(openings.filter(({ how }) => how === "audit as-of")).toHaveLength(2);
 
     // A patient's key is destroyed: what identifies nobody is as it was.
     const before = whole.get("patients") as KnownThen;

@@ -1,3 +1,4 @@
+import { execFileSync } from "node:child_process";
 import { createHash, createHmac, randomBytes } from "node:crypto";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -106,6 +107,33 @@ describe("consumers new", () => {
     },
     180_000,
   );
+
+  it("a new version is filled beside the old one by `run`, also where the fill is killed, and takes its place", async () => {
+    const definition = join(checkout.folder, "projections/stays/projection.ts");
+    writeFileSync(definition, readFileSync(definition, "utf8").replace("version: 1", "version: 2"));
+    const running = startCommand(installation.environment, ["run", "stays"], checkout.folder);
+    started.push(running);
+    const filling = () =>
+      execFileSync("ps", ["-eo", "pid=,args="], { encoding: "utf8" })
+        .split("\n")
+        .filter((line) => line.includes(`${checkout.folder}/dist/cli/main.js projections rebuild stays`))
+        .map((line) => Number.parseInt(line, 10));
+    await expect.poll(() => filling().length, { timeout: 60_000, interval: 20 }).toBe(1);
+    process.kill(filling()[0] ?? 0, "SIGKILL");
+    const builds = async () =>
+      (await installation.query(
+        "SELECT version, state, feed FROM engine.builds WHERE projection = 'stays' ORDER BY build",
+      )) as object[];
+    const swapped = [
+      { version: 1, state: "previous", feed: "consumer" },
+      { version: 2, state: "current", feed: "consumer" },
+    ];
+    await expect.poll(builds, { timeout: 60_000, interval: 200 }).toEqual(swapped);
+    expect((await call("projections", "verify", "stays", "--json")).stdout).toMatch(/"differing":0[,}]/);
+    running.child.kill("SIGTERM");
+    expect(await running.ended).toBe(0);
+    expect(filling()).toEqual([]);
+  }, 180_000);
 
   it("--delivers: one folder that passes its own spec, and tells a partner, signed; trail and account of disclosures say so", async () => {
     const name = "acme-health-plan";

@@ -115,6 +115,7 @@ describe("an event that can't be applied", () => {
       topic: string;
       partition: number;
       offset: number;
+      key: string;
       code: string;
     }[];
     expect(parked).toHaveLength(2);
@@ -135,6 +136,15 @@ describe("an event that can't be applied", () => {
       const handled = ["parked", "park", ...place, "--reason", "too late", "--yes"];
       expect((await tributary(installation.environment, handled)).exitCode).toBe(1);
     }
+    // Whoever looks later is told who decided that, and why: also of what nobody can read.
+    const { key, topic: of, partition, offset } = parked.find(({ code }) => code.endsWith("UNDECODABLE")) ?? parked[0]!;
+    const place = `${of}/${partition}/${offset}`;
+    const shown = (await json("parked", "show", "visits", place)) as { decisions: object[] };
+    expect(shown).toMatchObject({ state: "done", parkedAt: expect.stringMatching(/Z$/) });
+    const skipped = { action: "skip", reason: "cut off", state: "done", requestedAt: expect.stringMatching(/Z$/) };
+    expect(shown.decisions).toContainEqual(expect.objectContaining(skipped));
+    const { stdout } = await tributary(installation.environment, ["audit", "trail", "visit", key]);
+    expect(stdout).toMatch(new RegExp(`${key} at ${place}: SKIPPED in visits by \\S+ at \\S+Z: cut off`));
     expect(await json("parked", "list")).toEqual([]);
     const moved = [...(await visits())].filter(([, { location }]) => location === "LAST^9^9");
     expect(moved.length).toBeGreaterThan(5);

@@ -1,5 +1,5 @@
 import type { ErasureRecorded, EventPlace } from "../../schemas/audit/audit.generated.js";
-import { type AuditRecord, accessActions, isAccess } from "./access.js";
+import { type AuditRecord, accessActions, hasOpened, isAccess } from "./access.js";
 
 /** What is told of a record of the audit topic: an action of an access, or the name of a decision. */
 export const auditActions = [
@@ -15,6 +15,7 @@ export type AuditAction = (typeof auditActions)[number];
 export interface AccessFilter {
   /** Who did it, as recorded. */
   readonly who?: string | undefined;
+  /** OPEN takes whatever opened what is sealed: exports, replays and rebuilds that did are told, too. */
   readonly action?: AuditAction | undefined;
   /** Surrogate id of a patient, a visit or a claim that the record names: what was asked for, whose it was, whose key. */
   readonly id?: string | undefined;
@@ -33,11 +34,16 @@ function named(found: AuditRecord): readonly string[] {
 
 const actionOf = (found: AuditRecord): string => (isAccess(found) ? found.value.action : found.type);
 
+/** Whether a record is of a kind. */
+function isOf(found: AuditRecord, action: AuditAction): boolean {
+  return actionOf(found) === action || (action === "OPEN" && isAccess(found) && hasOpened(found.value));
+}
+
 /** Whether a record is among those asked for. */
 export function isWanted(found: AuditRecord, { who, action, id, since, until }: AccessFilter): boolean {
   const { time, actor } = found.value.meta;
   if (who !== undefined && actor !== who) return false;
-  if (action !== undefined && actionOf(found) !== action) return false;
+  if (action !== undefined && !isOf(found, action)) return false;
   if (since !== undefined && time < since) return false;
   if (until !== undefined && time >= until) return false;
   return id === undefined || named(found).includes(id);

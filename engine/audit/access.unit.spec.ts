@@ -98,10 +98,12 @@ describe("what is recorded of accesses", () => {
     const asked = (filter: AccessFilter) => found.flatMap((each, index) => (isWanted(each, filter) ? [index] : []));
     expect(asked({ who: "bob" })).toEqual([6, 7, 8]);
     expect(asked({ action: "EXPORT" })).toEqual([0, 3]);
+    // An export and a replay that opened something opened it as well.
+    expect(asked({ action: "OPEN" })).toEqual([0, 1, 2]);
     expect(asked({ action: "ErasureRecorded", id: patient })).toEqual([4, 5]);
     expect(asked({ id: "k" })).toEqual([6, 7, 8]);
     expect(asked({ since: 2, until: 3 })).toEqual([6, 7, 8]);
-    expect(asked({ who: "ada", action: "OPEN", id: patient, since: 3 })).toEqual([1]);
+    expect(asked({ who: "ada", action: "OPEN", id: patient, since: 3 })).toEqual([0, 1, 2]);
     // What is made to be given away, apart from what is looked at here.
     expect(found.filter(isAccess).map(({ value }) => natureOf(value))).toEqual([
       "disclosure",

@@ -29,19 +29,21 @@ function proofOf(rows: readonly string[], groups: readonly Group[]): PackedRowPr
  * What an as-of says about one subject, as files of a package: the signed manifest, of each view the rows that name the
  * subject as they were hashed, and a proof that they are among the rows whose hash was signed. A proof has 1/256 of the
  * hashes of the view's rows, 32 bytes each, for each row told.
- * @param kind `claim`, `visit` or `patient`: the column `claim_id`, `visit_id` or `patient_id`.
+ * @param about.kind `claim`, `visit` or `patient`: the column `claim_id`, `visit_id` or `patient_id`.
+ * @param about.isFirst of the read models that a package tells about: the others' manifests have their names.
  * @param opens takes the columns along that identify a person.
  */
 export function asOfEvidence(
   pool: Pool,
   { schema, views, sealed }: Pick<AsOf, "schema" | "views" | "sealed">,
   manifest: SignedAsOfManifest,
-  { kind, id }: { readonly kind: string; readonly id: string },
+  { kind, id, isFirst = true }: { readonly kind: string; readonly id: string; readonly isFirst?: boolean },
   opens: boolean,
 ): Promise<ReadonlyMap<string, Uint8Array>> {
   return inSnapshot(pool, async (client) => {
     const files = new Map<string, Uint8Array>();
-    files.set("as-of/manifest.json", Buffer.from(`${JSON.stringify(manifest, undefined, 2)}\n`));
+    const name = isFirst ? "manifest.json" : `${manifest.projection}.manifest.json`;
+    files.set(`as-of/${name}`, Buffer.from(`${JSON.stringify(manifest, undefined, 2)}\n`));
     for (const view of views) {
       const { clear, whole } = leftOut(view, sealed);
       if (!view.columns.includes(`${kind}_id`) || (!opens && view.clear.length === 0)) continue;

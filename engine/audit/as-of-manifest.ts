@@ -1,8 +1,8 @@
-import { createHash, sign, verify } from "node:crypto";
+import { createHash, sign } from "node:crypto";
 import { literal, quoted } from "../projector/names.js";
 import type { AsOf } from "../replay/as-of.js";
 import type { Pool, PoolClient } from "../store/pool.js";
-import { type NotaryKey, publicKeyOf } from "./checkpoint.js";
+import type { NotaryKey } from "./checkpoint.js";
 import { canonicalJson } from "./verifier/avro.js";
 
 /** What a table of an as-of holds. */
@@ -144,8 +144,3 @@ export async function signAsOf(pool: Pool, asOf: AsOf, key: NotaryKey, code: str
 }
 
 const signedBytes = (manifest: AsOfManifest): Buffer => Buffer.from(canonicalJson(manifest));
-
-/** @param publicKey raw, 32 bytes: from elsewhere than the manifest. */
-export function isSignedAsOf({ signature, ...manifest }: SignedAsOfManifest, publicKey: Buffer): boolean {
-  return verify(null, signedBytes(manifest), publicKeyOf(publicKey), Buffer.from(signature, "base64"));
-}

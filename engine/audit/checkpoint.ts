@@ -46,7 +46,7 @@ export function notaryKey(seed: string): NotaryKey {
 }
 
 /** @param raw 32 bytes. */
-export const publicKeyOf = (raw: Buffer): KeyObject =>
+const publicKeyOf = (raw: Buffer): KeyObject =>
   createPublicKey({ key: Buffer.concat([publicHead, raw]), format: "der", type: "spki" });
 
 /** First 16 hexadecimal digits of the SHA-256 of the raw public key: to be compared by eye. */

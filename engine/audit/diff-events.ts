@@ -2,7 +2,7 @@ import type { Log } from "../log/log.js";
 import type { EventPosition } from "../log/position.js";
 import type { Decisions } from "../projector/decisions.js";
 import type { AnyProjection } from "../projector/definition.js";
-import { type LaneEvent, readEvents } from "../projector/events.js";
+import { asRefused, type LaneEvent, readEvents } from "../projector/events.js";
 import { withEvent } from "../projector/origins.js";
 import type { Decoder, Opener } from "../projector/ports.js";
 import { Positions } from "../projector/positions.js";
@@ -11,6 +11,7 @@ import { topicsOfProjections } from "../projector/roles.js";
 import { openSealed } from "../projector/sealed-content.js";
 import { AsOfSelection, type AsOfVector } from "../replay/as-of-vector.js";
 import type { RowDifference, TableDifferences } from "./as-of-diff.js";
+import type { NotApplied } from "./held-back.js";
 import { ChangeTeller, type RowChange } from "./row-changes.js";
 
 /** An event that made rows differ. */
@@ -33,9 +34,12 @@ export interface DiffEvent {
 export type ExplainedDifference = RowDifference & {
   /** In the order in which they were applied. None where a row is a sum of many, or follows from other rows. */
   readonly events: readonly DiffEvent[];
+  /** From where on the key is held back at the second moment: neither that event nor those after it are in the row. */
+  readonly held: { readonly place: string; readonly code: string } | null;
 };
 
-export interface DiffSource {
+/** What a difference is explained from: the log, and what the build of the second moment made nothing of. */
+export interface DiffSource extends NotApplied {
   readonly projection: AnyProjection;
   readonly log: Pick<Log, "read" | "watermarks">;
   readonly decoder: Decoder;
@@ -81,13 +85,15 @@ async function storiesOf(source: DiffSource, keys: ReadonlySet<string>): Promise
     }
     const { teller, standing: before } = story;
     story.standing = withEvent(before, event);
-    const { changes } = event.origin ? teller.retell(event, before, story.standing) : teller.apply(inputOf(event));
+    const { changes } =
+      event.origin && !event.refused ? teller.retell(event, before, story.standing) : teller.apply(inputOf(event));
     if (event.position.offset < (from.offsets.get(event.position.partition) ?? 0) || changes.length === 0) return;
     story.told.push({ event: diffEvent(event), changes });
   };
   for (const topic of topicsOfProjections([projection])) {
     for (const { partition, high } of await log.watermarks(topic)) {
       const positions = new Positions(undefined, "{}");
+      const refused = await source.refused(topic, partition);
       for await (const records of log.read(topic, partition, 0, high)) {
         const wanted = records.filter(({ key }) => keys.has(key));
         const wait = async (error: unknown) => {
@@ -97,15 +103,17 @@ async function storiesOf(source: DiffSource, keys: ReadonlySet<string>): Promise
         const read = await readEvents(wanted, { topic, partition, published, decoder, selection, decided, wait });
         const fresh = read.filter(({ position, eventId }) => !published || positions.take(position, eventId));
         if (opens) await openSealed(fresh, opener);
-        for (const event of fresh) apply(event);
+        for (const event of asRefused(fresh, refused)) apply(event);
       }
     }
   }
   return stories;
 }
 
-function inputOf({ type, key, event, opened, position, undecodable, topic, partition, offset }: LaneEvent): PureInput {
+/** What was refused holds its key back as what can't be decoded does. */
+function inputOf({ type, key, event, opened, position, topic, partition, offset, ...rest }: LaneEvent): PureInput {
   const source = { topic, partition, offset };
+  const undecodable = rest.refused ?? rest.undecodable;
   return { type, key, event, sealed: opened ?? null, position, source, ...(undecodable && { undecodable }) };
 }
 
@@ -153,10 +161,11 @@ export async function explained(
     const events = new Map(others.map(({ event }) => [event.place, event] as const));
     return [...events.values()].sort((left, right) => left.recordedAt - right.recordedAt);
   };
+  const heldOf = (row: RowDifference) => (keyed(row.table) ? (source.held.get(ownKey(row)) ?? null) : null);
   return Object.fromEntries(
     Object.entries(differences).map(([table, { differing, rows: found }]) => [
       table,
-      { differing, rows: found.map((row) => ({ ...row, events: eventsOf(row) })) },
+      { differing, rows: found.map((row) => ({ ...row, events: eventsOf(row), held: heldOf(row) })) },
     ]),
   );
 }

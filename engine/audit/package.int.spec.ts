@@ -245,6 +245,14 @@ describe("a package", () => {
       /there is no as-of\/claims\.proof/,
     );
     expect(await resigned((files) => files.delete("as-of/manifest.json"))).toMatch(/there is no as-of\/manifest/);
+
+    // Of several read models each has a state of its own.
+    const several = new Map([...(await made.furtherFiles()), ...(await made.furtherState())]);
+    const verdict = async () => (await checkPackage(await made.packed(made.records, several), publicKey)).lines.join();
+    expect(await verdict()).toMatch(/Each of its 4 rows .* stands in a read model whose state was signed/);
+    const lines = text(several, "as-of/lines.manifest.json");
+    several.set("as-of/lines.manifest.json", Buffer.from(lines.replace('"lines"', '"other"')));
+    expect(await verdict()).toMatch(/NO: .*signature over as-of\/lines\.manifest\.json is wrong/);
   });
 
   it("says no when a byte between its files is changed: heads, names, the list of files", async () => {

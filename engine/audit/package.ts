@@ -153,6 +153,7 @@ proofs.jsonl       that each record stands in the log, one line a record (RFC 69
 checkpoints.jsonl  the signed states of the log that the proofs lead to
 as-of/             rows as they were known at a moment, with proofs, and the signed state of the whole read model
 trail.json         units, events, the rows that they changed and what was sent to partners, in order; amounts with two decimal places, instants in UTC
+deliveries.jsonl   of a period: what was sent to partners in it, one line an event and partner
 access.jsonl       who was shown or given any of it (FHIR AuditEvent)
 units/             units as received, where they were opened
 manifest.json      all files with their SHA-256; manifest.sig is its Ed25519 signature

@@ -50,10 +50,15 @@ export interface KeyLife {
   readonly standing: readonly PlacedEvent[];
 }
 
-export const lifeOf = (all: readonly PlacedEvent[]): KeyLife => ({
-  all,
-  standing: all.reduce<readonly PlacedEvent[]>(withEvent, []),
-});
+/** @param refused places of events that Postgres refused in a build, whose life of the key it is then: see `withEvent`. */
+export function lifeOf(all: readonly PlacedEvent[], refused: ReadonlySet<string> = new Set()): KeyLife {
+  const placed = all.map((event) => {
+    const { position, origin } = event;
+    return { event, position, origin, refused: refused.has(placeName(event)) ? event : undefined };
+  });
+  const standing = placed.reduce<readonly (typeof placed)[number][]>(withEvent, []);
+  return { all, standing: standing.map(({ event }) => event) };
+}
 
 /** Some keys of one partition. */
 export interface KeysOfLane {
@@ -79,5 +84,5 @@ export async function livesOf(
       if (event) found.set(record.key, [...(found.get(record.key) ?? []), event]);
     }
   }
-  return new Map([...found].map(([key, all]) => [key, lifeOf(all)]));
+  return new Map([...found].map(([key, all]) => [key, lifeOf(all)] as const));
 }

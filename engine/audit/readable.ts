@@ -1,6 +1,7 @@
 import type { AvroRecord, AvroSchema } from "../log/avro.js";
 import { rootRecords } from "../log/schemas.js";
 import type { AnyProjection, Column } from "../projector/definition.js";
+import type { TrailDelivery } from "./deliveries.js";
 import type { RowChange } from "./row-changes.js";
 import type { Trail, TrailEvent } from "./trail.js";
 
@@ -68,16 +69,31 @@ function readable(schema: AvroSchema, value: unknown, named: Named): unknown {
 
 const isUnion = (schema: AvroSchema): schema is readonly AvroSchema[] => Array.isArray(schema);
 
+/** The clear part of an event as it is shown. @param type short name of its type. */
+export function readableContent(
+  type: string,
+  event: Readonly<Record<string, unknown>>,
+): Readonly<Record<string, unknown>> {
+  const schema = schemaOf(type);
+  return schema ? (readable(schema, event, new Map()) as Readonly<Record<string, unknown>>) : event;
+}
+
 function readableEvent(projections: readonly AnyProjection[], event: TrailEvent) {
-  const schema = schemaOf(event.type);
   return {
     ...event,
     occurredAt: instantText(event.occurredAt),
     recordedAt: instantText(event.recordedAt),
-    event: schema ? (readable(schema, event.event, new Map()) as TrailEvent["event"]) : event.event,
+    event: readableContent(event.type, event.event),
     changes: event.changes.map((change) => readableChange(projections, change)),
   };
 }
+
+/** A delivery as it is shown and given away. */
+export const readableDelivery = (delivery: TrailDelivery) => ({
+  ...delivery,
+  firstAttemptAt: instantText(delivery.firstAttemptAt),
+  lastAttemptAt: instantText(delivery.lastAttemptAt),
+});
 
 /**
  * A trail as it is shown and given away: instants in ISO 8601 with their zone, amounts with two decimal places.
@@ -89,12 +105,15 @@ export function readableTrail(trail: Trail, projections: readonly AnyProjection[
     receivedAt: instantText(unit.receivedAt),
     recordedAt: instantText(unit.recordedAt),
   }));
-  const deliveries = trail.deliveries.map((delivery) => ({
-    ...delivery,
-    firstAttemptAt: instantText(delivery.firstAttemptAt),
-    lastAttemptAt: instantText(delivery.lastAttemptAt),
-  }));
-  return { ...trail, units, deliveries, events: trail.events.map((event) => readableEvent(projections, event)) };
+  const deliveries = trail.deliveries.map(readableDelivery);
+  const decisions = trail.decisions.map((decision) => ({ ...decision, at: instantText(decision.at) }));
+  return {
+    ...trail,
+    units,
+    deliveries,
+    decisions,
+    events: trail.events.map((event) => readableEvent(projections, event)),
+  };
 }
 
 export type ReadableTrail = ReturnType<typeof readableTrail>;

@@ -26,6 +26,7 @@ it("a trail says amounts with their cents and instants with their zone, in rows,
   const trail = {
     units: [{ place: "0/1", receivedAt: at, recordedAt: at + 1 }],
     deliveries: [{ consumer: "acme", firstAttemptAt: at, lastAttemptAt: at + 1 }],
+    decisions: [{ projection: "claims", action: "skip", at }],
     events: [
       {
         type: "ClaimAdjudicated",
@@ -54,6 +55,7 @@ it("a trail says amounts with their cents and instants with their zone, in rows,
   const text = "2026-01-31T23:59:59.005Z";
   expect(readableTrail(trail, [claims])).toMatchObject({
     units: [{ receivedAt: text, recordedAt: "2026-01-31T23:59:59.006Z" }],
+    decisions: [{ projection: "claims", action: "skip", at: text }],
     deliveries: [{ consumer: "acme", firstAttemptAt: text, lastAttemptAt: "2026-01-31T23:59:59.006Z" }],
     events: [
       {

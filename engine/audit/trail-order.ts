@@ -1,6 +1,7 @@
+import type { Codec } from "../log/codec.js";
+import type { Log } from "../log/log.js";
 import { type KeyLife, lifeOf, livesOf, type PlacedEvent } from "./placed-event.js";
 import { type PlacedRecord, placeName } from "./read-places.js";
-import type { TrailSource } from "./trail.js";
 
 /** An event in its place, and whether it still stands. */
 export interface OrderedEvent {
@@ -20,7 +21,7 @@ const unitOf = ({ origin, position }: PlacedEvent): string => {
  * timeline included.
  */
 export async function livesAround(
-  { log, codec }: Pick<TrailSource, "log" | "codec">,
+  { log, codec }: { readonly log: Pick<Log, "read" | "watermarks">; readonly codec: Codec },
   events: readonly PlacedEvent[],
 ): Promise<readonly KeyLife[]> {
   const lanes = new Map<string, PlacedEvent[]>();
@@ -40,7 +41,7 @@ export async function livesAround(
       lives.push(life);
     }
   }
-  return [...[...lanes.values()].map(lifeOf), ...lives];
+  return [...[...lanes.values()].map((all) => lifeOf(all)), ...lives];
 }
 
 /** The events of a key in the order in which read models fold them, each after what it supersedes. */

@@ -38,5 +38,8 @@ describe("the order of a trail", () => {
     const again = event("one", 2, [0, 90, 90], { partition: 0, offset: 10, generation: 1 });
     const other = event("two", 3, [0, 15, 15]);
     expect(told([january, february, again], [other])).toEqual(["one 0 (one 2)", "one 2", "two 3", "one 1"]);
+    // Where Postgres refused what the unit says now, it stands where it came, and supersedes nothing.
+    const { standing } = lifeOf([january, february, again], new Set(["health.claim.events/0/2"]));
+    expect(standing).toEqual([january, february, again]);
   });
 });

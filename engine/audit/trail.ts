@@ -8,15 +8,24 @@ import type { Pool } from "../store/pool.js";
 import { keyText } from "../vault/data-key.js";
 import { keyOfSealedEvent } from "../vault/sealed-event.js";
 import type { Vault } from "../vault/vault.js";
-import { deliveriesOf, type TrailDelivery } from "./deliveries.js";
+import { deliveriesOf, deliveringNames, type TrailDelivery } from "./deliveries.js";
 import { eventIndex, type FindEvents, subjectsWith } from "./event-index.js";
-import { decisionsOf, type HeldKey, heldKeys, nothingAbout } from "./held-back.js";
-import { eventsAboutPatient, type FoundPatient, idsOf, nothingApart } from "./patient-records.js";
-import { type PlacedEvent, placedEvent } from "./placed-event.js";
-import { type PlacedRecord, placeName, readPlaces } from "./read-places.js";
-import { ChangeTeller, type FoldedChanges, type HeldFrom, laneName, type RowChange } from "./row-changes.js";
+import {
+  decisionsAbout,
+  decisionsOf,
+  type HeldKey,
+  heldKeys,
+  nothingAbout,
+  refusedAmong,
+  type TrailDecision,
+} from "./held-back.js";
+import { type Apart, eventsAboutPatient, type FoundPatient, idsOf, nothingApart } from "./patient-records.js";
+import { type KeyLife, type PlacedEvent, placedEvent } from "./placed-event.js";
+import { type PlacedRecord, placeName, type RecordPlace, readPlaces } from "./read-places.js";
+import { type FoldedChanges, type HeldFrom, laneName, type RowChange } from "./row-changes.js";
 import { type OpenedUnder, vaultEpoch } from "./still-open.js";
-import { inTrailOrder, livesAround, ordered } from "./trail-order.js";
+import { changesByPlace } from "./trail-changes.js";
+import { inTrailOrder, livesAround, type OrderedEvent, ordered } from "./trail-order.js";
 import { type OpeningUnits, type TrailUnit, unitsOf } from "./trail-units.js";
 
 export const trailKinds = ["claim", "visit", "patient"] as const;
@@ -45,7 +54,7 @@ export interface TrailEvent {
   readonly event: Readonly<Record<string, unknown>>;
   /** What identifies a person; null when it isn't opened, is erased, or there is none. */
   readonly opened: object | null;
-  /** What it changes in rows as they stand; nothing where it is superseded. */
+  /** What it changes in rows as they stand: nothing where it is superseded, unless Postgres refused there what did that. */
   readonly changes: readonly RowChange[];
   /** Read models that hold the key back from this event on. */
   readonly parked: readonly string[];
@@ -57,9 +66,14 @@ export interface Trail {
   readonly patients: readonly string[];
   /**
    * What was once told as the patient's and is another's: records whose merge was undone, patients whose visits were
-   * booked on this one, and visits that were moved away. Of them the trail has only that it was so, and nothing opened.
+   * booked on this one or whose claims submitted as this one's, visits that were moved away, and claims that were submitted
+   * anew for another. Of them the trail has only that it was so, and nothing opened.
    */
-  readonly apart: { readonly patients: readonly string[]; readonly visits: readonly string[] };
+  readonly apart: {
+    readonly patients: readonly string[];
+    readonly visits: readonly string[];
+    readonly claims: readonly string[];
+  };
   /**
    * Keys that read models hold back, each from a place on: rows say nothing of what is there and after it, until an
    * operator decides (`tributary parked`).
@@ -72,6 +86,11 @@ export interface Trail {
     readonly code: string;
     readonly reason: string;
   }[];
+  /**
+   * What operators decided about events of these keys, and stands: what skipped one shows nothing of it. Also about such as
+   * nobody can read, which are no events of a trail.
+   */
+  readonly decisions: readonly TrailDecision[];
   /** How the events were found. */
   readonly by: "timeline" | "log";
   /** In the order in which they were received. */
@@ -124,9 +143,26 @@ export async function eventsOfPatient(
   const { log, codec, scan } = source;
   const decided = await decisionsOf(log, codec, [timeline]);
   const { find } = await eventIndex(source, { scan, decisions: decided.get(timeline) });
-  const { patients, places } = await placesOf(find, source, "patient", id);
-  return { patients, records: await readPlaces(log, places) };
+  const { patients, places, apart } = await placesOf(find, source, "patient", id);
+  // What a later translation superseded was known, and may have been given away, until then.
+  const told = (await livesOf(source, places)).flatMap((life) => toldOf(life, apart));
+  const records = told.map(({ event }) => event);
+  return { patients, records };
 }
+
+/** The keys of the events at some places, each with all that is told of it. */
+async function livesOf(source: TrailSource, places: readonly RecordPlace[]): Promise<readonly KeyLife[]> {
+  const about: PlacedEvent[] = [];
+  for (const record of await readPlaces(source.log, places)) about.push(await placedEvent(source.codec, record));
+  return livesAround(source, about);
+}
+
+/** The events of a key in the order in which they are folded, with what they supersede; of a visit moved away only that it was. */
+const toldOf = (life: KeyLife, { visits }: Apart): readonly OrderedEvent[] =>
+  ordered(life).filter(
+    ({ event: { record, type, topic } }) =>
+      topic !== eventsTopic("visit") || type === "VisitMoved" || !visits.has(record.key),
+  );
 
 /** Whether what is sealed in an event is of somebody who is no longer among a patient's records. */
 function isApart({ event }: PlacedEvent, apart: ReadonlySet<string>): boolean {
@@ -178,17 +214,15 @@ const nothing: FoldedChanges = { changes: [], parked: [] };
  */
 export async function trailOf(source: TrailSource, kind: TrailKind, id: string): Promise<TrailRecords> {
   const { log, pool, codec, projections, scan, open } = source;
-  const decided = await decisionsOf(log, codec, [timeline, ...projections.map(({ name }) => name)]);
+  const keepers = [timeline, ...projections.map(({ name }) => name), ...(await deliveringNames(pool))];
+  const decided = await decisionsOf(log, codec, keepers);
   const { find, by } = await eventIndex(source, { scan, decisions: decided.get(timeline) });
   const { places, patients: found, apart } = await placesOf(find, source, kind, id);
   const patients = new Set(found);
   if (places.length === 0) throw await nothingAbout(pool, kind, id);
-  const about: PlacedEvent[] = [];
-  for (const record of await readPlaces(log, places)) about.push(await placedEvent(codec, record));
-  const isTold = ({ record, type, topic }: PlacedEvent) =>
-    topic !== eventsTopic("visit") || type === "VisitMoved" || !apart.visits.has(record.key);
-  const keys = (await livesAround(source, about)).map((life) => ordered(life).filter(({ event }) => isTold(event)));
-  const events = keys.flat().map(({ event }) => event);
+  const lives = await livesOf(source, places);
+  const told = (life: KeyLife) => toldOf(life, apart);
+  const events = lives.flatMap(told).map(({ event }) => event);
   const journal = await readPlaces(log, events.flatMap(journalPlaces));
   const takenAt = new Map(journal.map((placed) => [placeName(placed), placed.record.timestamp]));
   const under = { epoch: open ? await vaultEpoch(pool) : 0, keys: new Set<string>() };
@@ -196,17 +230,27 @@ export async function trailOf(source: TrailSource, kind: TrailKind, id: string):
   const opened = await openedOf(events, open?.opener, opening);
 
   const held = await heldKeys(pool, events);
-  const teller = new ChangeTeller(projections, open !== undefined, (name) => ({
-    decisions: decided.get(name),
-    held: heldFrom(held, name, events),
-  }));
   const toldAt = (event: PlacedEvent) =>
     event.origin ? (takenAt.get(placeName({ topic: journalTopic, ...event.origin })) ?? 0) : event.position.recordedAt;
-  const told = inTrailOrder(keys, toldAt).map(({ event: placed, supersededBy }): TrailEvent => {
-    const { topic, partition, offset, record, type, event, position, origin } = placed;
+  const inOrder = (all: readonly KeyLife[]) => inTrailOrder(all.map(told), toldAt);
+  const changes = changesByPlace({
+    projections,
+    showsRestricted: open !== undefined,
+    handling: (name) => ({ decisions: decided.get(name), held: heldFrom(held, name, events) }),
+    lives,
+    refused: await refusedAmong(pool, events),
+    inOrder,
+    inputOf: (placed) => {
+      const { topic, partition, offset, record, type, event, position } = placed;
+      // Of a visit that is another's not enough is told to say what it changed.
+      if (apart.visits.has(record.key)) return undefined;
+      const sealed = opened.get(placed) ?? null;
+      return { type, key: record.key, event, sealed, position, source: { topic, partition, offset } };
+    },
+  });
+  const shown = inOrder(lives).map(({ event: placed, supersededBy }): TrailEvent => {
+    const { record, type, event, position, origin } = placed;
     const { sealed: _sealed, ...clear } = event;
-    const content = opened.get(placed) ?? null;
-    const input = { type, key: record.key, event, sealed: content, position, source: { topic, partition, offset } };
     const unit = origin ?? position;
     return {
       place: placeName(placed),
@@ -221,9 +265,8 @@ export async function trailOf(source: TrailSource, kind: TrailKind, id: string):
       generation: origin?.generation ?? 0,
       supersededBy: supersededBy ? placeName(supersededBy) : null,
       event: clear,
-      opened: content,
-      // Of a visit that is another's not enough is told to say what it changed.
-      ...(supersededBy || apart.visits.has(record.key) ? nothing : teller.apply(input)),
+      opened: opened.get(placed) ?? null,
+      ...(changes.get(placeName(placed)) ?? nothing),
     };
   });
   for (const { patientId } of places) if (patientId) patients.add(patientId);
@@ -231,13 +274,18 @@ export async function trailOf(source: TrailSource, kind: TrailKind, id: string):
     trail: {
       subject: { kind, id },
       patients: [...patients].sort(),
-      apart: { patients: [...apart.patients].sort(), visits: [...apart.visits].sort() },
+      apart: {
+        patients: [...apart.patients].sort(),
+        visits: [...apart.visits].sort(),
+        claims: [...apart.claims].sort(),
+      },
       held: held.map(({ projection, topic, partition, offset, key, code, reason }) => {
         return { projection, place: placeName({ topic, partition, offset: Number(offset) }), key, code, reason };
       }),
+      decisions: decisionsAbout(decided, events),
       by,
       units: await unitsOf(codec, journal, open && { ...opening, vault: open.vault }),
-      events: told,
+      events: shown,
       deliveries: await deliveriesOf(pool, events),
     },
     records: [...events, ...journal],

@@ -35,6 +35,8 @@ export type Tried =
   | {
       readonly ending: undefined;
       readonly attempt: Attempt;
+      /** Whether it is the first by which the partner may have been sent it. */
+      readonly isFirstSent: boolean;
       /** What is to be recorded of it. */
       readonly row: () => DeliveryRow;
     };
@@ -69,6 +71,8 @@ async function opened(
 
 function judged(entry: Entry, { sender, longest }: AttemptParts, parcel: Parcel, attempt: Attempt): Tried {
   const { outcome, reason } = attempt;
+  const isFirstSent = attempt.sent && !entry.sent;
+  entry.sent ||= attempt.sent;
   const row = (status: DeliveryRow["status"]): DeliveryRow => {
     const attempts = entry.attempts - entry.recorded;
     entry.recorded = entry.attempts;
@@ -81,6 +85,7 @@ function judged(entry: Entry, { sender, longest }: AttemptParts, parcel: Parcel,
     eventType: entry.event.type ?? "",
     offset: entry.event.offset,
     opened: entry.opened,
+    sent: entry.sent,
     firstAt: entry.firstAt,
     lastAt: Date.now(),
     responseCode: attempt.status,
@@ -95,5 +100,5 @@ function judged(entry: Entry, { sender, longest }: AttemptParts, parcel: Parcel,
     const why = { code: "TRIB_DELIVERY_UNANSWERED", reason: `after ${entry.attempts} attempts: ${reason}` } as const;
     return { ending: { kind: "parked", reason: why, row: row("unanswered") } };
   }
-  return { ending: undefined, attempt, row: () => row("waiting") };
+  return { ending: undefined, attempt, isFirstSent, row: () => row("waiting") };
 }

@@ -1,6 +1,8 @@
 import { createHash, createHmac } from "node:crypto";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { deliveriesOf } from "../audit/deliveries.js";
+import { deliveriesOf, deliveryDisclosures } from "../audit/deliveries.js";
+import { filesOfPeriod } from "../audit/package-files.js";
+import { type PlacedRecord, placeName, readPlaces } from "../audit/read-places.js";
 import type { Codec } from "../log/codec.js";
 import type { LogProducer } from "../log/log.js";
 import { formatPosition, positionHeader } from "../log/position.js";
@@ -201,6 +203,51 @@ describe("a delivering consumer", () => {
           .map(({ id }) => id),
       ).size,
     ).toBe(1);
+  });
+
+  it("tells what never had a connection from what the partner may have: only that is a disclosure", async () => {
+    await partner.close();
+    const places = await append([15, { number: 1 }]);
+    const told = async () => {
+      const [row] = await deliveriesOf(database.pool, places);
+      const disclosed = { patients: new Set<string>(), records: places as unknown as PlacedRecord[] };
+      return [row?.sent, row?.attempts, (await deliveryDisclosures(database.pool, disclosed, 0)).length];
+    };
+    await start();
+    await expect.poll(told, { timeout: 30_000 }).toEqual([false, 2, 0]);
+    await running.pop()?.close();
+    partner = await partnerEndpoint();
+    partner.answer = () => "cut";
+    await start();
+    await expect.poll(told, { timeout: 30_000 }).toEqual([true, expect.any(Number), 1]);
+    partner.answer = () => 204;
+    await allPassed();
+    expect(await told()).toEqual([true, expect.any(Number), 1]);
+  });
+
+  it("is in the package of the period in which it was tried, and in that of nothing else", async () => {
+    const from = Date.now();
+    const records = await readPlaces(fresh.log, await append([16, { number: 1 }]));
+    await start();
+    await allPassed();
+    const source = { log: fresh.log, codec, pool: database.pool, projections: [], journal: fresh.journal };
+    const packed = async (began: number, until: number) => {
+      const files = await filesOfPeriod(source, "a period", { from: began, until }, records);
+      const lines = (name: string) =>
+        Buffer.from(files.get(name) ?? [])
+          .toString()
+          .trim()
+          .split("\n")
+          .filter(Boolean);
+      return { made: lines("deliveries.jsonl").map((line) => JSON.parse(line)), access: lines("access.jsonl") };
+    };
+    const now = Date.now();
+    const { made, access } = await packed(from, now);
+    const sent = { consumer: "acme-health-plan", status: "delivered", sent: true, place: placeName(records[0]!) };
+    expect(made).toMatchObject([{ ...sent, lastAttemptAt: expect.stringMatching(/^\d{4}-.*Z$/) }]);
+    expect(access.join()).toMatch(/"recipient","valueString":"acme-health-plan"/);
+    expect((await packed(now + 1_000, now + 2_000)).made).toEqual([]);
+    expect((await packed(0, from - 1)).made).not.toContainEqual(expect.objectContaining(sent));
   });
 
   it("parks the key of what is refused, and delivers it in order once that is mended", async () => {

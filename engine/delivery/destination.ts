@@ -23,6 +23,8 @@ export interface Attempt {
    * delivered: the partner has it. transient: it may be taken later. refused: the partner will never take it as it is.
    */
   readonly outcome: "delivered" | "transient" | "refused";
+  /** Whether the partner may have been sent any of it: false where no connection came about. */
+  readonly sent: boolean;
   /** HTTP status; null when nothing was answered. */
   readonly status: number | null;
   /** Why it is not delivered, without anything of what was sent or answered. */

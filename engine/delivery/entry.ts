@@ -27,6 +27,8 @@ export interface Entry {
   recorded: number;
   /** Whether content that identifies people was opened for any of them. */
   opened: boolean;
+  /** Whether the partner may have been sent it by any of them. */
+  sent: boolean;
   /** Time of the first attempt, epoch milliseconds. */
   firstAt: number;
   timer: NodeJS.Timeout | undefined;

@@ -14,14 +14,13 @@ import type { LaneRequest } from "../projector/requests.js";
 import type { Metrics } from "../service/metrics.js";
 import type { Pool } from "../store/pool.js";
 import { type BackoffOptions, backoff } from "./answer.js";
-import { type AttemptParts, attemptEntry } from "./attempts.js";
+import { type AttemptParts, attemptEntry, type Tried } from "./attempts.js";
 import type { DeliveryStart } from "./definition.js";
-import type { Attempt } from "./destination.js";
 import { type Ending, type Entry, Queues, type Retry } from "./entry.js";
 import type { Gate } from "./gate.js";
 import { Line } from "./line.js";
 import { concerns } from "./mapping.js";
-import { beginAt, type DeliveryRow, deliveredAt } from "./statement.js";
+import { beginAt, deliveredAt } from "./statement.js";
 import { DeliveryWriter } from "./writer.js";
 
 /** What the lanes of a delivering consumer in one process share. */
@@ -52,7 +51,7 @@ export interface LaneOperations {
 
 /** Events that nothing is sent of take little room, and are bounded all the same. */
 const passedOver = 50;
-const untried = { attempts: 0, recorded: 0, opened: false, firstAt: 0, timer: undefined };
+const untried = { attempts: 0, recorded: 0, opened: false, sent: false, firstAt: 0, timer: undefined };
 /** How long a lane that is given back waits for attempts under way. */
 const closeMilliseconds = 5_000;
 /** A lane of which no attempt begins or ends for longer is stuck: an attempt takes no more than a quarter of it. */
@@ -251,17 +250,19 @@ export class DeliveryLane implements LaneHandler, RestingLane {
     const tried = await attemptEntry(entry, this.#parts, { verdict: this.#verdict(entry), signal, isOwned });
     this.#activeAt = Date.now();
     if (tried.ending) this.#end(entry, tried.ending);
-    else if (!signal.aborted) this.#later(entry, tried.attempt, tried.row);
+    else if (!signal.aborted) this.#later(entry, tried);
   }
 
-  #later(entry: Entry, { status, reason, afterMilliseconds }: Attempt, row: () => DeliveryRow): void {
+  #later(entry: Entry, { attempt, isFirstSent, row }: Extract<Tried, { ending: undefined }>): void {
+    const { status, reason, afterMilliseconds } = attempt;
     const { gate, logger, metrics, consumer } = this.#parts;
     metrics?.count("tributary_delivery_retries_total", { consumer });
     if (status === 429 && afterMilliseconds !== undefined) gate.hold(afterMilliseconds);
     const milliseconds = backoff(entry.attempts, Math.random(), afterMilliseconds, this.#parts.backoff);
     // Each key tells less and less often what it waits for.
-    if (Number.isInteger(Math.log2(entry.attempts))) {
-      this.#writer?.note(row());
+    const isTold = Number.isInteger(Math.log2(entry.attempts));
+    if (isTold || isFirstSent) this.#writer?.note(row());
+    if (isTold) {
       const told = { ...this.#facts(entry), status, reason, attempt: entry.attempts, milliseconds };
       logger.warn(told, "a delivery waits for its next attempt");
     }

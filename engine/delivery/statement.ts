@@ -15,6 +15,8 @@ export interface DeliveryRow {
   /** Since the row before. */
   readonly attempts: number;
   readonly opened: boolean;
+  /** Whether the partner may have been sent it, by any attempt so far. */
+  readonly sent: boolean;
   /** Epoch milliseconds. */
   readonly firstAt: number;
   readonly lastAt: number;
@@ -50,6 +52,7 @@ const deliveryColumns: readonly ArrayColumn<DeliveryRow>[] = [
   ["status", "text[]", ({ status }) => status],
   ["attempts", "integer[]", ({ attempts }) => attempts],
   ["opened", "boolean[]", ({ opened }) => opened],
+  ["sent", "boolean[]", ({ sent }) => sent],
   ["first_attempt_at", "timestamptz[]", ({ firstAt }) => new Date(firstAt)],
   ["last_attempt_at", "timestamptz[]", ({ lastAt }) => new Date(lastAt)],
   ["response_code", "integer[]", ({ responseCode }) => responseCode],
@@ -85,7 +88,7 @@ export async function writeDeliveries(pool: Pool, place: LanePlace, write: Deliv
       SELECT ${name}, ${inTopic}, ${inPartition}, ${add(consumerRole(build.consumer), "name")}, ${names.map((column) => `u.${column}`).join(", ")}
       FROM ${unnested(deliveryColumns, deliveries, add)} WHERE EXISTS (TABLE fence)
       ON CONFLICT (event_id, consumer) DO UPDATE SET status = EXCLUDED.status, response_code = EXCLUDED.response_code,
-        attempts = d.attempts + EXCLUDED.attempts, opened = d.opened OR EXCLUDED.opened,
+        attempts = d.attempts + EXCLUDED.attempts, opened = d.opened OR EXCLUDED.opened, sent = d.sent OR EXCLUDED.sent,
         last_attempt_at = EXCLUDED.last_attempt_at, body_sha256 = EXCLUDED.body_sha256, destination = EXCLUDED.destination
       WHERE d.status <> 'delivered' AND d.last_attempt_at < EXCLUDED.last_attempt_at)`);
   }

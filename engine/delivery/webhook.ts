@@ -111,9 +111,9 @@ async function attempt(
     await passOver(response).catch(() => {});
     const judged = judgeStatus(status);
     const after = judged.outcome === "transient" ? retryAfter(headers.get("retry-after"), Date.now()) : undefined;
-    return { ...judged, status, sha256, afterMilliseconds: after };
+    return { ...judged, sent: true, status, sha256, afterMilliseconds: after };
   } catch (error) {
-    return { outcome: "transient", status: null, reason: reasonOf(error), sha256 };
+    return { outcome: "transient", sent: !isUnconnected(error), status: null, reason: reasonOf(error), sha256 };
   }
 }
 
@@ -125,6 +125,21 @@ async function passOver({ body }: Response): Promise<void> {
     read += chunk.length;
     if (read > answerBytes) return;
   }
+}
+
+interface SystemError {
+  readonly code?: unknown;
+  readonly syscall?: unknown;
+  /** Of an address that is several: what was said of each. */
+  readonly errors?: readonly SystemError[];
+}
+
+/** Whether an attempt ended before there was a connection: looking up the name, or opening it, failed. In doubt there was one. */
+function isUnconnected(error: unknown): boolean {
+  const { cause } = error as { readonly cause?: SystemError };
+  if (cause?.code === "UND_ERR_CONNECT_TIMEOUT") return true;
+  const causes = cause?.errors ?? (cause ? [cause] : []);
+  return causes.length > 0 && causes.every(({ syscall }) => syscall === "connect" || syscall === "getaddrinfo");
 }
 
 /** Names what the system says, never an address or anything of the request. */

@@ -64,7 +64,14 @@ describe("a webhook", () => {
     const sha256 = createHash("sha256")
       .update(request?.body ?? "")
       .digest();
-    expect(attempt).toEqual({ outcome: "delivered", status: 204, reason: null, sha256, afterMilliseconds: undefined });
+    expect(attempt).toEqual({
+      outcome: "delivered",
+      sent: true,
+      status: 204,
+      reason: null,
+      sha256,
+      afterMilliseconds: undefined,
+    });
   });
 
   it("signs with both secrets while they change", async () => {
@@ -92,6 +99,7 @@ describe("a webhook", () => {
     partner.answer = () => new Promise(() => {});
     expect(await send({ timeoutSeconds: 0.2 })).toMatchObject({
       outcome: "transient",
+      sent: true,
       status: null,
       reason: "the partner did not answer in time",
     });
@@ -101,10 +109,12 @@ describe("a webhook", () => {
 
   it("takes a connection that is cut or refused for transient, and names no address", async () => {
     partner.answer = () => "cut";
-    expect(await send()).toMatchObject({ outcome: "transient", status: null });
+    expect(await send()).toMatchObject({ outcome: "transient", sent: true, status: null });
     await partner.close();
-    const attempt = await send();
-    expect(attempt).toMatchObject({ outcome: "transient", reason: "the partner could not be reached (ECONNREFUSED)" });
+    const refused = { outcome: "transient", sent: false, reason: "the partner could not be reached (ECONNREFUSED)" };
+    expect(await send()).toMatchObject(refused);
+    // A name that stands for several addresses.
+    expect(await send({ url: partner.url.replace("127.0.0.1", "localhost") })).toMatchObject(refused);
   });
 
   it("is refused where data would leave the machine in the clear, or a secret would stand in the definition", () => {

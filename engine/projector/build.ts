@@ -157,9 +157,17 @@ async function addBuild(
   return toBuild(made);
 }
 
+export interface EnsureOptions {
+  /** Milliseconds in which it is tried again while readers hold the views; default 30,000. */
+  readonly timeout?: number;
+  /** Who makes a build beside the current one, where there is none yet; default the consumer's own lanes. */
+  readonly beside?: "consumer" | "rebuild";
+}
+
 /**
  * Finds the build of a projection's version, or makes it: the first one of a projection is current at once, a later one
- * is `building` until swapped. Views and comments that changed are made anew. Any number of callers at once.
+ * is `building` until swapped. One that a rebuild is to fill, or fills, is found, too. Views and comments that changed are
+ * made anew. Any number of callers at once.
  *
  * @param pool as the owner of the database.
  * @throws TRIB_PROJECT_DEFINITION_INVALID; TRIB_PROJECT_BUILD_CHANGED when tables changed and the version did not;
@@ -169,13 +177,13 @@ export async function ensureBuild(
   pool: Pool,
   projection: AnyProjection,
   consumer: string,
-  { timeout = 30_000 }: { readonly timeout?: number } = {},
+  { timeout = 30_000, beside = "consumer" }: EnsureOptions = {},
 ): Promise<Build> {
   validateProjection(projection);
   const deadline = performance.now() + timeout;
   for (;;) {
     try {
-      return await ensured(pool, projection, consumer);
+      return await ensured(pool, projection, consumer, beside);
     } catch (error) {
       const depended = dependedOn(error, projection.name);
       if (depended) throw depended;
@@ -190,14 +198,23 @@ export async function ensureBuild(
   }
 }
 
-function ensured(pool: Pool, projection: AnyProjection, consumer: string): Promise<Build> {
+function ensured(
+  pool: Pool,
+  projection: AnyProjection,
+  consumer: string,
+  beside: "consumer" | "rebuild",
+): Promise<Build> {
   return locked(pool, async (client) => {
     const rows = await rowsOf(client, projection.name);
-    const ofVersion = rows.filter(({ version, feed }) => version === projection.version && feed === "consumer");
-    const found = ofVersion.find(({ state }) => state === "current") ?? ofVersion.at(-1);
+    const ofVersion = rows.filter(({ version }) => version === projection.version);
+    const fedBy = (wanted: BuildFeed) => ofVersion.filter(({ feed }) => feed === wanted);
+    const found =
+      ofVersion.find(({ state, feed }) => state === "current" && feed === "consumer") ??
+      fedBy("consumer").at(-1) ??
+      fedBy("rebuild").at(-1);
     if (!found) {
-      const state = rows.some((row) => row.state === "current") ? "building" : "current";
-      return addBuild(client, projection, consumer, state);
+      if (!rows.some((row) => row.state === "current")) return addBuild(client, projection, consumer, "current");
+      return addBuild(client, projection, consumer, "building", beside);
     }
     if (found.layout_hash !== hash(layoutOf(projection))) {
       throw new TributaryError(

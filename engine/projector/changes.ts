@@ -1,7 +1,7 @@
 import type { Row } from "./definition.js";
 import type { Entity, Slot } from "./entity.js";
 import type { ProjectionLayout, TableLayout } from "./layout.js";
-import { type AppendedChange, PendingRows } from "./pending-rows.js";
+import { PendingRows } from "./pending-rows.js";
 import type { HistoryChange, VersionPlace } from "./row-version.js";
 import { type AnyScope, AppendedScope, KeyedScope, SummedScope } from "./scope.js";
 
@@ -12,6 +12,13 @@ export interface SummedChange {
   readonly key: Row;
   /** In the order of the table's `sums`. */
   readonly sums: Sum[];
+}
+
+export interface AppendedChange {
+  readonly row: Row;
+  readonly offset: number;
+  /** Number of the row among those of its event and table, from 0. */
+  readonly ordinal: number;
 }
 
 /** Rows of summed and appended tables that have to change so that what was told once becomes what is told now. */
@@ -76,7 +83,7 @@ export class Changes {
   readonly unmade: readonly VersionPlace[][];
   readonly #tables: readonly TableLayout[];
   /** By the table's index; made when the first rows go. */
-  readonly #pending: PendingRows[] = [];
+  readonly #pending: PendingRows<AppendedChange>[] = [];
 
   constructor(layout: ProjectionLayout) {
     this.keyed = layout.tables.map(() => []);

@@ -73,6 +73,8 @@ export interface ConsumerLaneOptions extends ReadingOptions {
   readonly lanes: readonly ProjectionLane[];
   /** Reads the partition again, for a lane that comes later; offsets from `from` up to `to`. */
   readonly again?: (from: number, to: number) => AsyncIterable<readonly IncomingRecord[]>;
+  /** Where the partition ends: with no lane yet, those that come read again up to there. */
+  readonly end?: () => Promise<number>;
   /** Whether the build of a lane that failed is fed here no more: then it is left, and the others go on. */
   readonly isGone?: (lane: ProjectionLane) => Promise<boolean>;
 }
@@ -89,8 +91,13 @@ export class ConsumerLane implements LaneHandler {
     this.#lanes = options.lanes;
   }
 
-  /** Reads from the least checkpoint; a build that is further skips what it has. */
+  /** Reads from the least checkpoint; a build that is further skips what it has. Without any build, from the end. */
   async open(ownership?: Ownership): Promise<number> {
+    const { end, patience } = this.#options;
+    if (end && this.#lanes.length === 0) {
+      this.#next = await patience.until("look where the log ends", end, ownership);
+      return this.#next;
+    }
     this.#next = Math.min(...(await Promise.all(this.#lanes.map((lane) => lane.open(ownership)))));
     return this.#next;
   }

@@ -1,12 +1,11 @@
 import { type CopiedColumn, copyChunks } from "./binary-rows.js";
 import type { Build } from "./build.js";
-import type { Changes, SummedChange } from "./changes.js";
+import type { AppendedChange, Changes, SummedChange } from "./changes.js";
 import { fieldWriter } from "./columns.js";
 import type { ColumnValue, Row } from "./definition.js";
 import type { Slot } from "./entity.js";
 import type { ColumnLayout, ProjectionLayout, TableLayout } from "./layout.js";
 import { quoted } from "./names.js";
-import type { AppendedChange } from "./pending-rows.js";
 import type { HistoryChange } from "./row-version.js";
 import { versionValue } from "./scope.js";
 

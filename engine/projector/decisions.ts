@@ -55,6 +55,8 @@ export class Decisions {
   readonly #log: DecisionLog;
   readonly #seen = new Set<string>();
   readonly #lanes = new Map<string, Map<number, Verdict>>();
+  /** Those that stand, with who made them and why, by `topic/partition/offset`. */
+  readonly #standing = new Map<string, Decision & { readonly action: Verdict }>();
   #next: DecisionsRead = new Map();
   #loading: Promise<void> = Promise.resolve();
 
@@ -98,6 +100,11 @@ export class Decisions {
     return this.of(topic, partition).get(offset);
   }
 
+  /** All that stand, with who decided them and why, in the order in which they were decided. */
+  all(): readonly (Decision & { readonly action: Verdict })[] {
+    return [...this.#standing.values()];
+  }
+
   /** All that stand, each as `topic/partition/offset verdict`, in order. */
   standing(): readonly string[] {
     const all = [...this.#lanes].flatMap(([lane, verdicts]) =>
@@ -106,12 +113,20 @@ export class Decisions {
     return all.sort();
   }
 
-  #take({ id, action, topic, partition, offset }: Decision): void {
+  #take(decision: Decision): void {
+    const { id, action, topic, partition, offset } = decision;
     if (this.#seen.has(id)) return;
     this.#seen.add(id);
     const lane = this.of(topic, partition) as Map<number, Verdict>;
-    if (action === "retry") lane.delete(offset);
-    else lane.set(offset, action);
+    const place = `${topic}/${partition}/${offset}`;
+    if (action === "retry") {
+      lane.delete(offset);
+      this.#standing.delete(place);
+    } else {
+      lane.set(offset, action);
+      this.#standing.delete(place);
+      this.#standing.set(place, { ...decision, action });
+    }
   }
 }
 

@@ -52,6 +52,17 @@ export interface FeedParts {
   readonly onFailure?: (error: Error) => void;
 }
 
+/** How records of a partition become events of a projection. */
+export function readingOf(
+  { decoder, decoderOfOthers = decoder, patience, selection }: FeedParts,
+  projection: Pick<AnyProjection, "topic">,
+  topic: string,
+  partition: number,
+): ReadingOptions {
+  const published = projection.topic === undefined;
+  return { topic, partition, decoder: published ? decoder : decoderOfOthers, published, patience, selection };
+}
+
 /** A build that lanes of this process write: what they share among them. */
 export class FedBuild {
   readonly layout: ProjectionLayout;
@@ -115,9 +126,7 @@ export class FedBuild {
 
   /** How records of a partition become events. */
   reading(topic: string, partition: number): ReadingOptions {
-    const { decoder, decoderOfOthers = decoder, patience, selection } = this.#parts;
-    const published = this.layout.definition.topic === undefined;
-    return { topic, partition, decoder: published ? decoder : decoderOfOthers, published, patience, selection };
+    return readingOf(this.#parts, this.layout.definition, topic, partition);
   }
 
   /** @param met keys met before the lane's first event, where a rebuild began the partition. */

@@ -6,7 +6,7 @@ import type { ProjectionLane } from "./lane.js";
 export interface FedPartitionOptions {
   readonly topic: string;
   readonly partition: number;
-  readonly log: Pick<Log, "read">;
+  readonly log: Pick<Log, "read" | "watermarks">;
   readonly reading: ReadingOptions;
   /** Builds that are to be fed from the topic now. */
   readonly builds: () => readonly FedBuild[];
@@ -33,6 +33,7 @@ export class FedPartition implements LaneHandler {
       ...reading,
       lanes: [...this.#lanes.values()],
       again: (from, to) => log.read(topic, partition, from, to),
+      end: async () => (await log.watermarks(topic)).find((mark) => mark.partition === partition)?.high ?? 0,
       isGone: async (lane) => {
         await look();
         const [fed] = [...this.#lanes].find(([, one]) => one === lane) ?? [];

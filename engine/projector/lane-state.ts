@@ -1,4 +1,3 @@
-import { formatPosition } from "../log/position.js";
 import { Absence } from "./absence.js";
 import { EntityCache } from "./cache.js";
 import { Changes } from "./changes.js";
@@ -9,9 +8,10 @@ import { asDecided, asRefused, type LaneEvent } from "./events.js";
 import { FoldMachine } from "./fold.js";
 import type { FoldWatch } from "./fold-watch.js";
 import type { KeyHistory } from "./key-history.js";
+import { isHeld, LaneParking, storableId } from "./lane-parking.js";
 import type { ProjectionLayout } from "./layout.js";
 import type { Loader } from "./load.js";
-import { type ParkReason, parkedByOperator, refusedWith } from "./park-reason.js";
+import { parkedByOperator } from "./park-reason.js";
 import type { Opener } from "./ports.js";
 import { differenceOf, retellRows } from "./retelling.js";
 import { RetoldKey } from "./retold-keys.js";
@@ -35,8 +35,6 @@ export interface LaneStateOptions {
   readonly history?: KeyHistory;
 }
 
-const storableId = ({ eventId }: LaneEvent) => (eventId === null ? null : storableText(eventId));
-
 /** Everything a lane keeps in memory about its partition, ahead of Postgres by what is folded and not yet written. */
 export class LaneState {
   readonly #options: LaneStateOptions;
@@ -52,19 +50,12 @@ export class LaneState {
   #statement = 1;
   #written = 0;
   #changes: Changes;
-  #parked: ParkedRow[] = [];
-  /** Keys held before, and by what is folded no more, with where they were held. */
-  readonly #released = new Map<string, number>();
+  readonly #parking = new LaneParking();
   #applied = 0;
   #events = 0;
   #recordedAt: number | null = null;
   /** Keys met since the start of the partition, when it was this lane that began it. */
   #absence: Pick<Absence, "meet"> | undefined;
-  /** Events that Postgres refused, and those of them that are not written down yet. */
-  #refused: ReadonlyMap<number, ParkReason> = new Map();
-  readonly #found = new Map<number, ParkReason>();
-  /** Of keys that are held already. */
-  #refusals: ParkedRow[] = [];
 
   constructor(options: LaneStateOptions) {
     this.#options = options;
@@ -93,7 +84,7 @@ export class LaneState {
 
   /** Keys parked by what is folded and not taken. */
   get parked(): readonly ParkedRow[] {
-    return this.#parked;
+    return this.#parking.parked;
   }
 
   /** True when the event was handled, or an operator decided about it: nobody needs to decode it. */
@@ -116,7 +107,7 @@ export class LaneState {
     this.#checkpoint = checkpoint;
     this.#next = checkpoint.nextOffset;
     this.#lastRecord = checkpoint.lastRecord;
-    this.#refused = new Map([...checkpoint.refused, ...this.#found]);
+    this.#parking.reset(checkpoint);
     this.#cache.clear();
     this.#begin();
   }
@@ -147,9 +138,6 @@ export class LaneState {
   #begin(): void {
     this.#taken = this.#next;
     this.#changes = new Changes(this.#options.layout);
-    this.#parked = [];
-    this.#refusals = [];
-    this.#released.clear();
     this.#applied = 0;
     this.#events = 0;
     this.#recordedAt = null;
@@ -164,16 +152,16 @@ export class LaneState {
 
   /** From now on this event holds its key instead of being folded. @returns false when it already did. */
   refuse(offset: number, code: string): boolean {
-    if (this.#refused.has(offset)) return false;
-    this.#found.set(offset, refusedWith(code));
-    this.#refused = new Map([...this.#refused, ...this.#found]);
-    return true;
+    return this.#parking.refuse(offset, code);
   }
 
   /** Folds the events at and after `next`. */
   async fold(events: readonly LaneEvent[]): Promise<void> {
     const checkpoint = this.#checkpoint;
-    const ahead = asRefused(underDecisions(eventsFrom(events, this.#next), this.#options.decisions), this.#refused);
+    const ahead = asRefused(
+      underDecisions(eventsFrom(events, this.#next), this.#options.decisions),
+      this.#parking.refused,
+    );
     const last = ahead.at(-1);
     if (!checkpoint || !last) return;
     // Everything that waits for others comes first: it may have to be done again, and must leave no trace until it is.
@@ -241,7 +229,7 @@ export class LaneState {
   async #retoldKeys(keys: ReadonlySet<string>, first: LaneEvent): Promise<ReadonlyMap<string, RetoldKey>> {
     const { history, layout } = this.#options;
     if (!history) throw new RangeError("a lane without a history met an event of a unit translated again");
-    const standing = await history(keys, first.offset, this.#refused);
+    const standing = await history(keys, first.offset, this.#parking.refused);
     if (layout.readsSealed) await this.#open([...standing.values()].flat());
     return new Map([...standing].map(([key, events]) => [key, new RetoldKey(events)]));
   }
@@ -272,7 +260,7 @@ export class LaneState {
       }
       if (decided === "skip") continue;
       if (isHeld(checkpoint, event.key)) {
-        if (event.refused) this.#refusals.push(this.#parkedRow(checkpoint, event, event.refused));
+        if (event.refused) this.#parking.noteRefused(checkpoint, event, event.refused);
         else if (entity && decided === undefined) this.#eraseOnly(event, entity);
         continue;
       }
@@ -285,7 +273,7 @@ export class LaneState {
         event.undecodable ??
         this.#machine.apply(event, entity);
       if (reason) {
-        this.#park(checkpoint, event, reason);
+        this.#parking.park(checkpoint, event, reason);
         if (decided === undefined) this.#eraseOnly(event, entity);
       } else {
         this.#changes.take(scopes, entity, recordedAt, event.offset, event.event);
@@ -310,8 +298,8 @@ export class LaneState {
     this.#applied++;
     const was = checkpoint.held.has(name) ? before.parked : undefined;
     if (was?.event.offset === after.parked?.event.offset && was?.reason.code === after.parked?.reason.code) return;
-    if (was) this.#release(checkpoint, name, was.event.offset);
-    if (after.parked) this.#park(checkpoint, after.parked.event, after.parked.reason);
+    if (was) this.#parking.release(checkpoint, name, was.event.offset);
+    if (after.parked) this.#parking.park(checkpoint, after.parked.event, after.parked.reason);
   }
 
   /** What an event of a held key erases, unless Postgres refused that. */
@@ -319,40 +307,6 @@ export class LaneState {
     entity.statement = this.#statement;
     if (event.refused || !this.#machine.eraseOnly(event, entity)) return;
     this.#changes.take(this.#machine.scopes, entity, event.position.recordedAt, event.offset, event.event);
-  }
-
-  #release({ held }: Checkpoint, key: string, offset: number): void {
-    held.delete(key);
-    const pending = this.#parked.findIndex((row) => row.key === key);
-    if (pending >= 0) this.#parked.splice(pending, 1);
-    else this.#released.set(key, offset);
-  }
-
-  /** One final action a row: a key that is held again where it was held is parked there once more. */
-  #heldNoMore(): readonly string[] {
-    if (this.#released.size === 0) return [];
-    const parkedAt = new Map(this.#parked.map(({ key, offset }) => [key, offset]));
-    return [...this.#released].filter(([key, offset]) => parkedAt.get(key) !== offset).map(([key]) => key);
-  }
-
-  #park(checkpoint: Checkpoint, event: LaneEvent, why: ParkReason): void {
-    const row = this.#parkedRow(checkpoint, event, why);
-    checkpoint.held.add(row.key);
-    this.#parked.push(row);
-    this.#refusals = this.#refusals.filter(({ offset }) => offset !== row.offset);
-  }
-
-  #parkedRow({ positions }: Checkpoint, event: LaneEvent, { code, reason }: ParkReason): ParkedRow {
-    return {
-      offset: event.offset,
-      key: storableText(event.key),
-      position: storableText(formatPosition(event.position)),
-      eventId: storableId(event),
-      eventType: event.type ?? null,
-      code,
-      reason: storableText(reason),
-      positions: positions.stored(),
-    };
   }
 
   /** Hands over all that is folded, to be encoded at once and written. One at a time: until `wrote` or `reset`. */
@@ -370,9 +324,7 @@ export class LaneState {
       lastRecord: this.#lastRecord,
       recordedAt: this.#recordedAt,
       changes: this.#changes,
-      parked: this.#parked,
-      refusals: this.#refusals,
-      released: this.#heldNoMore(),
+      ...this.#parking.take(),
       applied: this.#applied,
     };
     this.#statement++;
@@ -383,7 +335,7 @@ export class LaneState {
   /** What was taken last is written. */
   wrote(): void {
     this.#written = this.#statement - 1;
-    this.#found.clear();
+    this.#parking.wrote();
   }
 }
 
@@ -395,5 +347,3 @@ const underDecisions = (events: readonly LaneEvent[], decisions: LaneDecisions =
   decisions.size > 0 && events.some(({ offset }) => decisions.has(offset))
     ? events.map((event) => (decisions.has(event.offset) ? asDecided(event) : event))
     : events;
-
-const isHeld = ({ held }: Checkpoint, key: string): boolean => held.size > 0 && held.has(storableText(key));

@@ -241,7 +241,7 @@ describe("a lane on Postgres", () => {
       new FedPartition({
         topic,
         partition,
-        log: bench,
+        log: { read: (...place) => bench.read(...place), watermarks: async () => [] },
         reading: fed.reading(topic, partition),
         builds: () => [fed],
         look: async () => {},

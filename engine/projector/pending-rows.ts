@@ -1,21 +1,16 @@
-import type { Row } from "./definition.js";
-
-/** A row of an appended table that waits to be written. */
-export interface AppendedChange {
-  readonly row: Row;
+/** A row that one event made. */
+interface RowOfEvent {
   readonly offset: number;
-  /** Number of the row among those of its event and table, from 0. */
-  readonly ordinal: number;
 }
 
 /** Where the appended rows of each event stand among those of their table that wait to be written. */
-export class PendingRows {
-  readonly #rows: AppendedChange[];
+export class PendingRows<Row extends RowOfEvent> {
+  readonly #rows: Row[];
   readonly #places = new Map<number, number[]>();
   #indexed = 0;
 
   /** @param rows may grow; only this takes any of them out. */
-  constructor(rows: AppendedChange[]) {
+  constructor(rows: Row[]) {
     this.#rows = rows;
   }
 
@@ -28,7 +23,7 @@ export class PendingRows {
     // From the end, so that what moves is never of this event.
     for (const place of places.sort((left, right) => right - left)) {
       const last = this.#rows.length - 1;
-      const moved = this.#rows.pop() as AppendedChange;
+      const moved = this.#rows.pop() as Row;
       if (place === last) continue;
       this.#rows[place] = moved;
       const others = this.#places.get(moved.offset) as number[];
@@ -39,7 +34,7 @@ export class PendingRows {
   }
 
   #note(place: number): void {
-    const { offset } = this.#rows[place] as AppendedChange;
+    const { offset } = this.#rows[place] as Row;
     const places = this.#places.get(offset);
     if (places) places.push(place);
     else this.#places.set(offset, [place]);

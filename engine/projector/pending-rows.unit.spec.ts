@@ -1,9 +1,9 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { notes } from "../testing/notes.js";
-import { Changes } from "./changes.js";
+import { type AppendedChange, Changes } from "./changes.js";
 import { layOut } from "./layout.js";
-import { type AppendedChange, PendingRows } from "./pending-rows.js";
+import { PendingRows } from "./pending-rows.js";
 
 const rowOf = (offset: number, ordinal = 0): AppendedChange => ({ row: {}, offset, ordinal });
 

@@ -27,7 +27,7 @@ export async function adoptRefusals(pool: Pool, build: Build, topic: string, par
 /** What Postgres refused in a build of the events of a partition, by offset. */
 export async function refusalsOf(
   pool: Pool,
-  build: Build,
+  build: Pick<Build, "projection" | "build">,
   topic: string,
   partition: number,
 ): Promise<ReadonlyMap<number, ParkReason>> {

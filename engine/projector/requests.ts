@@ -68,6 +68,35 @@ export async function requestOutcomes(pool: Pool, decisions: readonly string[]):
   return rows;
 }
 
+/** What was asked about one event, by whom and why, in the order in which it was asked. */
+export interface AskedAbout {
+  readonly action: RequestedAction;
+  readonly requestedBy: string;
+  /** Epoch milliseconds. */
+  readonly requestedAt: number;
+  readonly reason: string | null;
+  readonly state: RequestOutcome["state"];
+  readonly outcome: string | null;
+  /** Epoch milliseconds; null until it is carried out. */
+  readonly carriedOutAt: number | null;
+}
+
+/** What operators asked about one event, and what became of it: in the current build where that knows of it. */
+export async function requestsAbout(
+  pool: Pool,
+  { projection, topic, partition, offset }: EventPlace & { readonly projection: string },
+): Promise<readonly AskedAbout[]> {
+  const { rows } = await pool.query<AskedAbout & { id: number }>(
+    `SELECT DISTINCT ON (requests.decision) requests.id, action, requested_by AS "requestedBy", requested_at AS "requestedAt",
+       reason, requests.state, outcome, carried_out_at AS "carriedOutAt"
+     FROM engine.lane_requests AS requests JOIN engine.builds AS builds USING (projection, build)
+     WHERE projection = $1 AND topic = $2 AND partition = $3 AND log_offset = $4
+     ORDER BY requests.decision, builds.state <> 'current', requests.id`,
+    [projection, topic, partition, offset],
+  );
+  return rows.sort((left, right) => left.id - right.id).map(({ id: _, ...asked }) => asked);
+}
+
 const placed = ({ build, topic, partition }: LanePlace) => [build.projection, build.build, topic, partition];
 
 /** Requests of a lane that are still to be carried out, in the order in which they were asked. */

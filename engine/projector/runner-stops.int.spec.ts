@@ -36,7 +36,7 @@ const cluster = () => Promise.reject(new Error("not asked for"));
 let own: OwnTopics;
 let database: FreshDatabase;
 let build: Build;
-let log: Pick<Log, "subscribe" | "read">;
+let log: Pick<Log, "subscribe" | "read" | "watermarks">;
 let written: number;
 let closing: (() => Promise<unknown>)[];
 
@@ -49,7 +49,8 @@ beforeEach(async () => {
   await admin.connect();
   // Topics are looked at more often than in service, else the same.
   const parts = { kafka, admin, cluster, prefix: own.settings.TOPIC_PREFIX, logger, watchMilliseconds: 200 };
-  log = { read: own.log.read, subscribe: (options) => subscribe(options, parts) };
+  const { read, watermarks } = own.log;
+  log = { read, watermarks, subscribe: (options) => subscribe(options, parts) };
   written = 0;
   closing = [() => admin.disconnect()];
 });

@@ -6,8 +6,9 @@ import { TributaryError } from "../service/errors.js";
 import type { Pool } from "../store/pool.js";
 import { attended } from "./attendance.js";
 import { type Build, ensureBuild, listBuilds } from "./build.js";
+import type { ReadingOptions } from "./consumer-lane.js";
 import type { AnyProjection } from "./definition.js";
-import { FedBuild, type FeedParts } from "./fed-build.js";
+import { FedBuild, type FeedParts, readingOf } from "./fed-build.js";
 import { FedPartition } from "./fed-partition.js";
 import { InHand } from "./in-hand.js";
 import { Patience } from "./patience.js";
@@ -17,7 +18,7 @@ import { validateProjection } from "./validate.js";
 
 export interface ConsumerSurroundings extends Omit<FeedParts, "log" | "owner" | "patience" | "onFailure"> {
   readonly definition: ConsumerDefinition;
-  readonly log: Pick<Log, "subscribe" | "read">;
+  readonly log: Pick<Log, "subscribe" | "read" | "watermarks">;
   /** As the consumer's own role; see `prepareConsumer`. */
   readonly pool: Pool;
   /** Called when the consumer can't go on: the process must exit. */
@@ -61,6 +62,8 @@ class Feeds {
   readonly #projections: readonly AnyProjection[];
   readonly #parts: FeedParts;
   #fed: readonly FedBuild[] = [];
+  /** Names of projections of which a rebuild fills the build of this version: it is handed over when it is whole. */
+  #filled: ReadonlySet<string> = new Set();
 
   constructor(projections: readonly AnyProjection[], parts: FeedParts) {
     this.#projections = projections;
@@ -78,21 +81,31 @@ class Feeds {
   /** Looks which builds there are now. */
   async look(): Promise<void> {
     const fed: FedBuild[] = [];
+    const filled = new Set<string>();
     for (const projection of this.#projections) {
       for (const build of await listBuilds(this.#parts.pool, projection.name)) {
-        if (build.version !== projection.version || build.feed !== "consumer") continue;
+        if (build.version !== projection.version) continue;
+        if (build.feed === "rebuild") filled.add(projection.name);
+        if (build.feed !== "consumer") continue;
         const found = this.#fed.find((one) => one.build.schema === build.schema);
         if (found) found.build = build;
         fed.push(found ?? new FedBuild(projection, build, this.#parts));
       }
     }
     this.#fed = fed;
+    this.#filled = filled;
+  }
+
+  /** How the records of a topic become events: it is ours or of others, whatever is folded from it. */
+  reading(topic: string, partition: number): ReadingOptions {
+    const reader = this.#projections.find((one) => topicsOfProjections([one]).includes(topic)) as AnyProjection;
+    return readingOf(this.#parts, reader, topic, partition);
   }
 
   /** @throws TRIB_PROJECT_BUILD_MISSING */
   assertComplete(): void {
     for (const { name, version } of this.#projections) {
-      if (this.#fed.some(({ build }) => build.projection === name)) continue;
+      if (this.#filled.has(name) || this.#fed.some(({ build }) => build.projection === name)) continue;
       throw new TributaryError(
         "TRIB_PROJECT_BUILD_MISSING",
         `Projection ${name} has no build of version ${version} that this role may see.`,
@@ -104,7 +117,8 @@ class Feeds {
 
 /**
  * Runs a projecting consumer: group `tributary.<name>`, one lane a partition and build. Builds that a rebuild hands over are
- * taken up while it runs, and those about to be dropped let go.
+ * taken up while it runs, and those about to be dropped let go. Where a rebuild fills the build of this version, the others
+ * are fed meanwhile.
  * @throws TRIB_PROJECT_BUILD_MISSING, TRIB_PROJECT_DEFINITION_INVALID
  */
 export async function runConsumer(surroundings: ConsumerSurroundings): Promise<RunningConsumer> {
@@ -122,8 +136,7 @@ export async function runConsumer(surroundings: ConsumerSurroundings): Promise<R
   const requests = new RequestWatch(surroundings.pool, () => feeds.all.map(({ build }) => build));
   const laneOf = (topic: string, partition: number): LaneHandler => {
     feeds.assertComplete();
-    // A topic is ours or of others, whatever is folded from it.
-    const reading = (feeds.of(topic)[0] as FedBuild).reading(topic, partition);
+    const reading = feeds.reading(topic, partition);
     const builds = () => feeds.of(topic);
     const inner = new FedPartition({ topic, partition, log, reading, builds, look: () => feeds.look() });
     return attended(

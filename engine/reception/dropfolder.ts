@@ -45,7 +45,7 @@ export interface DropFolderOptions {
    */
   readonly take: (file: DroppedFile) => Promise<TakenFile>;
   readonly logger: Logger;
-  /** Milliseconds for which a file must stand still, and between two looks where nothing is told of. Default 500. */
+  /** Milliseconds for which a file must stand still (`CONNECTOR_STILL_SECONDS`); default 500. */
   readonly interval?: number;
   /** Milliseconds before a file that could not be made durable is tried again. Default 2000. */
   readonly retryAfter?: number;
@@ -64,6 +64,8 @@ const mostTries = 3;
 const wholeInterval = 20;
 /** Milliseconds between two looks at files that wait until they stand still. */
 const lookInterval = 100;
+/** Milliseconds between two looks where nothing is told of. */
+const mostPause = 500;
 /** Milliseconds between two looks at least, however much happens. */
 const leastPause = 20;
 
@@ -75,7 +77,8 @@ const FOLDERS = ["in", "working", "done", "failed", "out"] as const;
  * A file is taken when its size and time have not changed for some time and its name is not hidden, `.tmp` or `.part`; one
  * that was seen to be moved in whole is taken sooner. It is claimed by a rename into `working/`, journalled, answered by
  * files in `out/` and beside the file, and moved to `done/` when everything in it was accepted, else to `failed/`. Nothing
- * is ever overwritten: a name that was used before gets a number. A file found in `working/` at the start is taken in again;
+ * is ever overwritten: a name that was used before gets a number. One that still grows while it is in hand is taken anew
+ * when it has stood still for as long again, and answered once. A file found in `working/` at the start is taken in again;
  * the answer that it may have beside its next place already stays as it is. Where the log can't be reached the file waits
  * in `working/`, without an answer. One that fails for a final reason goes to `failed/` with that reason, and holds up none
  * behind it.
@@ -135,10 +138,8 @@ class Lane {
         left = await this.#names("working").catch(() => []);
       }
       await this.#pause(Math.min(leastPause, this.#interval));
-      await this.#arrivals.next(
-        Math.min(this.#isMovedIn ? wholeInterval : this.#seen.size > 0 ? lookInterval : this.#interval, this.#interval),
-        this.#stop,
-      );
+      const pause = this.#isMovedIn ? wholeInterval : this.#seen.size > 0 ? lookInterval : mostPause;
+      await this.#arrivals.next(Math.min(pause, this.#interval), this.#stop);
     }
     this.#arrivals.close();
   }
@@ -225,6 +226,12 @@ class Lane {
           if (!isPassing(error)) tries += 1;
           throw error;
         });
+        if ((await stat(path).catch(() => null))?.size !== file.size) {
+          await taken.release?.();
+          this.#options.logger.warn({ partner: this.#partner }, "A dropped file grew while it was in hand: taken anew");
+          await this.#pause(this.#interval);
+          continue;
+        }
         try {
           await this.#answer(name, taken);
         } finally {

@@ -1,4 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { differencesOf } from "../audit/as-of-diff.js";
+import { explained } from "../audit/diff-events.js";
+import { notAppliedIn } from "../audit/held-back.js";
 import { standaloneCodec } from "../log/codec.js";
 import { openJournal } from "../log/genesis.js";
 import { type OwnTopics, ownTopics } from "../log/own-topics.js";
@@ -75,38 +78,64 @@ afterAll(async () => {
   await database?.drop();
 });
 
-async function known(at: number, effectiveAt?: number) {
-  const { pool } = database;
-  const asOf = await buildAsOf({
+const source = {
+  projection: notes,
+  decoder: { decodeEvent: (value: Buffer) => codec.decodeEvent(value), learn: async () => {} },
+  opener: closedOpener,
+};
+
+const asOf = (at: number, effectiveAt?: number) =>
+  buildAsOf({
+    ...source,
     consumer: { name: "notes", project: [notes] },
-    projection: notes,
     log: own.log,
-    pool,
-    decoder: { decodeEvent: (value) => codec.decodeEvent(value), learn: async () => {} },
-    opener: closedOpener,
+    pool: database.pool,
     logger: createLogger("spec", "silent"),
     decisionLog: memoryDecisions([]),
     at,
     effectiveAt,
     clockSkew: 0,
   });
+
+async function known(at: number, effectiveAt?: number) {
+  const { pool } = database;
+  const then = await asOf(at, effectiveAt);
   try {
-    const { rows: now } = await pool.query<{ note: string }>(`SELECT note FROM "${asOf.schema}".notes`);
+    const { rows: now } = await pool.query<{ note: string }>(`SELECT note FROM "${then.schema}".notes`);
     const { rows: acts } = await pool.query<{ act: string }>(
-      `SELECT act FROM "${asOf.schema}".acts WHERE events <> 0 ORDER BY 1`,
+      `SELECT act FROM "${then.schema}".acts WHERE events <> 0 ORDER BY 1`,
     );
-    const { rows: all } = await pool.query<{ act: string }>(`SELECT act FROM "${asOf.schema}".history ORDER BY 1`);
-    const { rows: lines } = await pool.query<{ line: string }>(`SELECT line FROM "${asOf.schema}".note_lines`);
+    const { rows: all } = await pool.query<{ act: string }>(`SELECT act FROM "${then.schema}".history ORDER BY 1`);
+    const { rows: lines } = await pool.query<{ line: string }>(`SELECT line FROM "${then.schema}".note_lines`);
     const actsOf = (rows: readonly { act: string }[]) => rows.map(({ act }) => act);
     return {
       notes: now.map(({ note }) => note),
       lines: lines.map(({ line }) => line),
       acts: actsOf(acts),
       all: actsOf(all),
-      parked: asOf.parkedKeys,
+      parked: then.parkedKeys,
     };
   } finally {
-    await dropAsOf(pool, asOf);
+    await dropAsOf(pool, then);
+  }
+}
+
+/** Rows of notes that differ between two units, with the events that are said to have changed them. */
+async function changedBetween(first: number, second: number) {
+  const { pool } = database;
+  const [before, after] = [await asOf(times[first] as number), await asOf(times[second] as number)];
+  try {
+    const found = await differencesOf(pool, notes, before, after, 10);
+    const decisions = { decisionAt: () => undefined };
+    const moments = { from: before.vector, to: after.vector, ...(await notAppliedIn(pool, after)) };
+    const told = await explained({ ...source, log: own.log, decisions, opens: false, ...moments }, found);
+    return (told.notes?.rows ?? []).map(({ columns, events, held }) => ({
+      note: columns.note,
+      by: events.map(({ place }) => place),
+      held,
+    }));
+  } finally {
+    for (const one of [before, after]) await dropAsOf(pool, one);
   }
 }
 
@@ -127,5 +156,19 @@ describe("a fact that a translation made again superseded", () => {
       acts: ["line"],
       all: ["line"],
     });
+  });
+
+  it("stays where Postgres refuses what it was corrected to: a difference tells that, and not of the correction", async () => {
+    const place = (offset: number) => `${topic}/0/${offset}`;
+    expect(await changedBetween(0, 2)).toEqual([{ note: [null, "right"], by: [place(1), place(2)], held: null }]);
+    await database.pool.query(
+      `INSERT INTO engine.parked_keys (projection, build, topic, partition, log_offset, key, position, code, reason, consumer_role)
+       SELECT projection, build, $1, 0, 2, $2, '', 'TRIB_PROJECT_WRITE_REFUSED', 'refused', consumer_role
+       FROM engine.builds WHERE projection = 'notes' AND state = 'current'`,
+      [topic, keyOf(1)],
+    );
+    const held = { place: place(2), code: "TRIB_PROJECT_WRITE_REFUSED" };
+    expect(await changedBetween(0, 2)).toEqual([{ note: [null, "wrong"], by: [place(1)], held }]);
+    expect(await changedBetween(1, 2)).toEqual([]);
   });
 });

@@ -1,9 +1,11 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { differencesOf } from "../audit/as-of-diff.js";
-import { isSignedAsOf, signAsOf } from "../audit/as-of-manifest.js";
+import { signAsOf } from "../audit/as-of-manifest.js";
 import { asOfRows } from "../audit/as-of-rows.js";
 import { notaryKey } from "../audit/checkpoint.js";
 import { type ExplainedDifference, explained } from "../audit/diff-events.js";
+import { notAppliedIn } from "../audit/held-back.js";
+import { checkFile } from "../audit/verifier/check.js";
 import { standaloneCodec } from "../log/codec.js";
 import type { Log } from "../log/log.js";
 import { type OwnTopics, ownTopics } from "../log/own-topics.js";
@@ -235,7 +237,8 @@ describe("an as-of on Kafka and Postgres", () => {
     const found = await differencesOf(database.pool, derivedNotes, before, after, 100);
     const vectors = { from: before.vector, to: after.vector };
     const parts = { log: own.log, decoder: unitsDecoder, opener: closedOpener, decisions, opens: false };
-    const told = await explained({ projection: derivedNotes, ...parts, ...vectors }, found);
+    const known = await notAppliedIn(database.pool, after);
+    const told = await explained({ projection: derivedNotes, ...parts, ...vectors, ...known }, found);
 
     const rowsAt = (at: number) =>
       new Map(
@@ -268,7 +271,8 @@ describe("an as-of on Kafka and Postgres", () => {
     // A key of which an operator left out what nobody can decode is told of like the others.
     const early = (await made(recordedAtOf(30))).asOf;
     const rows = await differencesOf(database.pool, derivedNotes, before, early, 100);
-    const more = await explained({ projection: derivedNotes, ...parts, from: before.vector, to: early.vector }, rows);
+    const later = { from: before.vector, to: early.vector, ...(await notAppliedIn(database.pool, early)) };
+    const more = await explained({ projection: derivedNotes, ...parts, ...later }, rows);
     const [skipped] = decided as [Decision];
     const leftOut = inputs.find(
       ({ source }) => source.partition === skipped.partition && source.offset === skipped.offset,
@@ -289,10 +293,13 @@ describe("an as-of on Kafka and Postgres", () => {
   });
 
   it("signs what it is made of", async () => {
-    const { manifest } = await made(recordedAtOf(10));
-    expect(isSignedAsOf(manifest, key.publicKey)).toBe(true);
-    expect(isSignedAsOf({ ...manifest, at: "2026-01-01T00:00:00.000Z" }, key.publicKey)).toBe(false);
-    expect(isSignedAsOf(manifest, notaryKey("22".repeat(32)).publicKey)).toBe(false);
+    const { asOf, manifest } = await made(recordedAtOf(10));
+    const verdict = async (of: object, by = key) =>
+      (await checkFile(Buffer.from(JSON.stringify(of)), by.publicKey.toString("hex"))).lines[0];
+    expect(await verdict(manifest)).toMatch(/^YES: this state of a read model is as it was signed/);
+    expect(await verdict({ schema: asOf.schema, manifest })).toMatch(/^YES/);
+    expect(await verdict({ ...manifest, at: "2026-01-01T00:00:00.000Z" })).toMatch(/^NO: this state/);
+    expect(await verdict(manifest, notaryKey("22".repeat(32)))).toMatch(/^NO: this state/);
   });
 
   it("claims an epoch, and hashes of what identifies a person, only where that was opened", async () => {

@@ -9,6 +9,7 @@ import { prepareConsumer, type RunningConsumer, runConsumer } from "../projector
 import { dropBuild, swapBuild } from "../projector/swap.js";
 import { createLogger } from "../service/logger.js";
 import { closedOpener } from "../service/sealed-opener.js";
+import { fillVersions } from "../service/version-fills.js";
 import { watchVersions } from "../service/version-swaps.js";
 import { openPool, type Pool } from "../store/pool.js";
 import { stateOfBuild } from "../testing/build-state.js";
@@ -16,6 +17,7 @@ import { type FreshDatabase, freshDatabase } from "../testing/database.js";
 import { recorded } from "../testing/events.js";
 import { keyOf, type Note, notes, topic } from "../testing/notes.js";
 import { memoryDecisions } from "../testing/projection-bench.js";
+import { beginVersion } from "./new-version.js";
 import { type RebuildOptions, rebuildProjection } from "./rebuild.js";
 
 const logger = createLogger("spec", "silent");
@@ -82,7 +84,10 @@ class Traffic {
 
 const traffic = new Traffic();
 
-/** What an analyst's screen would show, again and again, and what it should never have shown. */
+/**
+ * What an analyst's screen would show, again and again, and what it should never have shown: over one session, with the
+ * analyst's rights, by a statement prepared once.
+ */
 class Dashboard {
   readonly wrong: string[] = [];
   looks = 0;
@@ -91,14 +96,17 @@ class Dashboard {
 
   constructor(pool: Pool) {
     let seen = { rows: 0, history: 0, events: 0 };
+    const text = `SELECT (SELECT count(*) FROM projections.notes) AS rows, (SELECT count(*) FROM projections.history) AS history,
+      (SELECT sum(events) FROM projections.acts) AS events`;
     this.#done = (async () => {
+      const client = await pool.connect();
+      await client.query("SET ROLE tributary_analyst");
       while (!this.#stopped) {
         try {
-          const { rows } = await pool.query<{ rows: number; history: number; events: number }>(
-            `SELECT (SELECT count(*) FROM projections.notes) AS rows, (SELECT count(*) FROM projections.history) AS history,
-               (SELECT sum(events) FROM projections.acts) AS events`,
-          );
+          const { rows } = await client.query<typeof seen>({ name: "dashboard", text });
           const [now] = rows as [typeof seen];
+          // What one event does to several tables is there as a whole or not at all.
+          if (Number(now.events) !== Number(now.history)) this.wrong.push(`${now.events} acts of ${now.history}`);
           for (const name of ["rows", "history", "events"] as const) {
             if (Number(now[name]) < Number(seen[name])) this.wrong.push(`${name} from ${seen[name]} to ${now[name]}`);
             if (Number(now[name]) === 0) this.wrong.push(`no ${name}`);
@@ -109,6 +117,7 @@ class Dashboard {
           this.wrong.push(String(error));
         }
       }
+      client.release(true);
     })();
   }
 
@@ -286,6 +295,70 @@ describe("a new version of a definition", () => {
     expect(shown.filter((build, index) => index === 0 || build !== shown[index - 1])).toEqual([made?.build, before]);
     await dashboard.stop();
     expect(dashboard.wrong).toEqual([]);
+    expect(failures).toEqual([]);
+  });
+
+  it("is filled by a rebuild, however often that ends, while its processes run and wait for it", async () => {
+    const dashboard = new Dashboard(database.pool);
+    const three = { ...notes, version: 3 };
+    const definition = { name: "notes", project: [three] };
+    const builds = async () => (await listBuilds(database.pool, "notes")).filter(({ version }) => version === 3);
+    // As it was made for lanes, which have read nothing yet.
+    await prepareConsumer(database.pool, definition, { password: "secret" });
+    const made = (await beginVersion(database.pool, three, "notes")) as Build;
+    expect(await beginVersion(database.pool, three, "notes")).toEqual(made);
+    await prepareConsumer(database.pool, definition, { password: "secret" });
+    expect(await builds()).toEqual([made]);
+    expect(made).toMatchObject({ feed: "rebuild", state: "building", indexed: false });
+    await running.close();
+    running = await startConsumer(consumerPool, three);
+    await vi.waitUntil(() => running.ready(), { timeout: 20_000 });
+    let fills = 0;
+    const fill = async (_name: string, signal: AbortSignal) => {
+      fills++;
+      const ending = new AbortController();
+      const isEnded = fills === 1;
+      const progress = () => isEnded && ending.abort(new Error("killed"));
+      const given = options({ swap: false, signal: AbortSignal.any([signal, ending.signal]), progress });
+      return rebuildProjection({ ...given, projection: three, consumer: definition }).then(
+        () => 0,
+        () => null,
+      );
+    };
+    await traffic.append(300);
+    await fillVersions({ pool: database.pool, projections: [three], logger, fill, firstPause: 20 }).ended;
+    expect(fills).toBe(2);
+    expect(await builds()).toEqual([{ ...made, feed: "consumer", indexed: true }]);
+    await traffic.append(100);
+    const versions = watchVersions({ pool: database.pool, projections: [three], logger, interval: 50 });
+    await vi.waitUntil(async () => (await currentBuild(database.pool, "notes"))?.build === made.build, {
+      timeout: 20_000,
+    });
+    await versions.stop();
+    const last = await end();
+    await vi.waitUntil(async () => (await at(made.build)) === last, { timeout: 10_000 });
+    await dashboard.stop();
+    expect(dashboard.wrong).toEqual([]);
+    expect(failures).toEqual([]);
+  });
+
+  it("is left to the lanes of its processes where it can't be filled", async () => {
+    const four = { ...notes, version: 4 };
+    const made = (await beginVersion(database.pool, four, "notes")) as Build;
+    await prepareConsumer(database.pool, { name: "notes", project: [four] }, { password: "secret" });
+    const before = (await currentBuild(database.pool, "notes")) as Build;
+    await running.close();
+    running = await startConsumer(consumerPool, four);
+    const fill = vi.fn(async () => 70);
+    await fillVersions({ pool: database.pool, projections: [four], logger, fill, firstPause: 20 }).ended;
+    expect(fill).toHaveBeenCalledTimes(3);
+    const last = await end();
+    await vi.waitUntil(async () => (await at(made.build)) === last, { timeout: 20_000 });
+    // What lanes have made is not begun again.
+    expect(await beginVersion(database.pool, four, "notes")).toBeUndefined();
+    const [build] = (await listBuilds(database.pool, "notes")).filter(({ version }) => version === 4);
+    expect(build).toEqual({ ...made, feed: "consumer", indexed: true });
+    expect(await stateOfBuild(database.pool, made)).toEqual(await stateOfBuild(database.pool, before));
     expect(failures).toEqual([]);
   });
 });

@@ -7,6 +7,11 @@ export const commandErrorDefinitions = {
     remedy: "Give the file that the message names, as it was made.",
     ...final(65, 400),
   },
+  TRIB_CLI_FILE_THERE: {
+    summary: "There is a file already where a command is to write one, and it stays as it is.",
+    remedy: "Give `--out` another name, or `--force` to replace the file.",
+    ...final(73, 409),
+  },
   TRIB_CLI_FILE_UNREADABLE: {
     summary: "A file or folder given to a command can't be read.",
     remedy: "Check the path and your right to read it.",

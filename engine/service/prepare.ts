@@ -6,6 +6,7 @@ import { applyTopics } from "../log/topics.js";
 import { consumerRole } from "../projector/names.js";
 import { openedEventTypes } from "../projector/roles.js";
 import { prepareConsumer } from "../projector/runner.js";
+import { beginVersion } from "../replay/new-version.js";
 import { migrateUp } from "../store/migrate.js";
 import { openPool, type Pool } from "../store/pool.js";
 import type { ConsumerDefinition } from "./consumer.js";
@@ -79,6 +80,20 @@ export const prepareConnectorRole = (installation: OwnedInstallation, connector:
   prepareRole(installation, connectorRole(connector), (admin, password) =>
     applyConnectorGrants(admin, connector, password),
   );
+
+/** Makes the builds of versions that are not shown yet, to be filled by rebuilds, before lanes would: see `beginVersion`. */
+export async function beginVersions(
+  { settings }: OwnedInstallation,
+  consumers: readonly ConsumerDefinition[],
+): Promise<void> {
+  const owner = openPool(requireSetting(settings, "DATABASE_URL"), { applicationName: "tributary prepare", max: 2 });
+  try {
+    for (const { name, project } of consumers)
+      for (const projection of project) await beginVersion(owner, projection, name);
+  } finally {
+    await owner.end();
+  }
+}
 
 const preparePublisherRole = (installation: OwnedInstallation): Promise<string> =>
   prepareRole(installation, publisherRole, applyPublisherGrants);

@@ -14,6 +14,11 @@ export const stackErrorDefinitions = {
       "Read the lines of Docker above; `docker compose logs` has more. A folder first started with Docker needs Docker; another `TRIBUTARY_HOME` starts without it.",
     ...again(69),
   },
+  TRIB_STACK_DOWN: {
+    summary: "The stack on this machine is not running, or not all of it.",
+    remedy: "`tributary up` starts it, with all that was in it.",
+    ...again(69),
+  },
   TRIB_STACK_DOWNLOAD_FAILED: {
     summary: "A download of the local stack failed.",
     remedy:

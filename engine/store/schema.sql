@@ -100,7 +100,8 @@ CREATE TABLE engine.deliveries (
   last_attempt_at timestamp with time zone NOT NULL,
   response_code integer,
   body_sha256 bytea NOT NULL,
-  consumer_role name NOT NULL
+  consumer_role name NOT NULL,
+  sent boolean NOT NULL DEFAULT true
 );
 ALTER TABLE engine.deliveries ADD CONSTRAINT deliveries_attempts_check CHECK ((attempts > 0));
 ALTER TABLE engine.deliveries ADD CONSTRAINT deliveries_body_sha256_check CHECK ((octet_length(body_sha256) = 32));
@@ -114,6 +115,7 @@ COMMENT ON COLUMN engine.deliveries.body_sha256 IS 'SHA-256 of the body of the l
 COMMENT ON COLUMN engine.deliveries.delivery_id IS 'The same at every attempt: receivers drop repetitions by it.';
 COMMENT ON COLUMN engine.deliveries.destination IS 'Kind and origin of the address, without path.';
 COMMENT ON COLUMN engine.deliveries.opened IS 'Whether content that identifies people was opened for it.';
+COMMENT ON COLUMN engine.deliveries.sent IS 'Whether the partner may have been sent any of it: false where at every attempt so far no connection came about.';
 COMMENT ON COLUMN engine.deliveries.status IS 'waiting: attempts failed, and it is tried again; the partner may have it. refused: the partner will not have it, and its key is parked. unanswered: the partner was waited for as long as the settings say, and its key is parked; it may have it.';
 COMMENT ON TABLE engine.deliveries IS 'What was sent to partners, one row an event and consumer, written with the checkpoint that passes it. Nothing in it identifies a person.';
 GRANT SELECT ON engine.deliveries TO tributary_auditor;

@@ -11,7 +11,10 @@ import { memoryDecisions } from "./projection-bench.js";
 const crashConsumer: ConsumerDefinition = { name: "crash", project: [crashProjection] };
 
 /** A subscription that tells when every partition has been read, and handled, to its end. */
-function untilRead(log: MemoryLog): { readonly log: Pick<Log, "subscribe" | "read">; readonly read: Promise<void> } {
+function untilRead(log: MemoryLog): {
+  readonly log: Pick<Log, "subscribe" | "read" | "watermarks">;
+  readonly read: Promise<void>;
+} {
   const left = new Set<string>();
   let end: () => void = () => {};
   const read = new Promise<void>((resolve) => {
@@ -25,6 +28,7 @@ function untilRead(log: MemoryLog): { readonly log: Pick<Log, "subscribe" | "rea
     read,
     log: {
       read: log.read,
+      watermarks: log.watermarks,
       subscribe: (options) =>
         log.subscribe({
           ...options,

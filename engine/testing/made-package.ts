@@ -136,6 +136,14 @@ export async function packageInTheMaking() {
           recipient: null,
         },
       ),
+    /** What was known in another read model at the same moment. */
+    async furtherState(): Promise<Map<string, Uint8Array>> {
+      const known = [{ name: "claim_lines", columns: ["claim_id", "line"], clear: ["claim_id", "line"] }];
+      const further = { ...asOf, projection: "lines", views: known };
+      const signed = await signAsOf(database.pool, further, key, "spec");
+      const about = { kind: "claim", id: "c1", isFirst: false };
+      return new Map(await asOfEvidence(database.pool, further, signed, about, false));
+    },
     /** A trail, a unit and the as-of's rows, with what identifies a person or without. */
     async furtherFiles(opens = false): Promise<Map<string, Uint8Array>> {
       const unit = { place: "0/3", partner: "clearing" };

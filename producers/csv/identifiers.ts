@@ -17,7 +17,7 @@ export function identifiersOf(
   { identifiers }: Layout,
   surrogate: Surrogate,
 ): readonly RowIdentifier[] {
-  const found: RowIdentifier[] = [];
+  const found = new Map<string, RowIdentifier>();
   for (const { at, authority, type, strong, separator, name } of identifiers) {
     const cell = at < 0 ? "" : reading.at(at);
     for (const part of separator === null ? [cell] : cell.split(separator)) {
@@ -26,8 +26,8 @@ export function identifiersOf(
       reading.refuseRounded(value, name);
       if (value.length > 200) reading.refuse("CSV_VALUE_TOO_LONG", name);
       const id = surrogate("patient", authority, type, value);
-      if (!found.some((other) => other.id === id)) found.push({ id, authority, type, strong, value });
+      if (!found.has(id)) found.set(id, { id, authority, type, strong, value });
     }
   }
-  return found;
+  return [...found.values()];
 }

@@ -22,6 +22,7 @@ describe("control totals", () => {
       { name: "paid", agrees: true },
     ]);
     expect(taken.entries.map(({ format }) => format)).toContain("CSV trailer");
+    expect((await take(file("000002", "7.05"), paymentProfile({ totals }))).summary).toMatchObject({ accepted: 2 });
   });
 
   it.each([

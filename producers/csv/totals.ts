@@ -57,7 +57,8 @@ class Sums {
     }
     const found: ControlTotal[] = [];
     if (totals.count !== undefined) {
-      found.push({ name: "count", agrees: reading.at(totals.count - 1) === String(this.#rows) });
+      const told = reading.at(totals.count - 1);
+      found.push({ name: "count", agrees: /^\d{1,15}$/.test(told) && Number(told) === this.#rows });
     }
     for (const [index, { name, position }] of layout.sums.entries()) {
       const told = reading.centsAt(position - 1);

@@ -71,6 +71,12 @@ export const profileSchema = z.strictObject({
         .min(1)
         .optional()
         .describe("System of the identifier that names a patient, instead of the resource's id."),
+      PatientType: z
+        .string()
+        .min(1)
+        .max(20)
+        .optional()
+        .describe("Type (HL7 table 0203) of that identifier where the sender leaves it out, as in references."),
       Encounter: z.string().min(1).optional().describe("The same of a visit."),
       Claim: z.string().min(1).optional().describe("The same of a claim."),
     })

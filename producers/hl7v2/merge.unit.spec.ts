@@ -58,6 +58,22 @@ describe("a merge", () => {
     expect(merged.sealed).toEqual({ values: ["N1", "E1", "N1"] });
   });
 
+  it("retires the record that a number without a type means, of the type that PID has of its authority", () => {
+    const retired = (pid: string, mrg: string) => {
+      const unit = unitOf(merge(pid, mrg));
+      const merged = unit.events.find((event) => event.type === "PatientsMerged");
+      return [merged?.type === "PatientsMerged" && merged.fields.retiredPatientId, unit.flags, unit.verdict.accepted];
+    };
+    expect(retired("N1^^^NORTH^MR~E1^^^MPI^PI", "N2^^^NORTH")).toEqual([patient("NORTH", "MR", "N2"), [], true]);
+    // Of two types nobody can say which; and a bare number is the sending facility's, whoever that is.
+    const two = "N1^^^NORTH^MR~A1^^^NORTH^AN";
+    expect(retired(two, "N2^^^NORTH")).toEqual([patient("NORTH", "", "N2"), [], true]);
+    const bare = [patient("@NORTH", "", "N2"), ["MERGE_AUTHORITY_FROM_FACILITY"], true];
+    expect(retired("N1^^^NORTH^MR", "N2")).toEqual(bare);
+    expect(retired("N1", "N2")).toEqual([patient("@NORTH", "", "N2"), ["AUTHORITY_FROM_FACILITY"], true]);
+    expect(retired("N1^^^NORTH^MR", "N1^^^NORTH")).toEqual([false, ["SELF_MERGE"], false]);
+  });
+
   it("falls back to the first identifier as sent, also where it is not the facility's own", () => {
     const merged = eventsOf(merge("E1^^^MPI^PI~N1^^^NORTH^MR", "Q2^^^OTHER")).find(
       ({ type }) => type === "PatientsMerged",

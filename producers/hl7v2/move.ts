@@ -1,6 +1,6 @@
 import type { EventDraft } from "../../engine/intake/connector.js";
 import { identifiersOf, ownFirst, priorVisitOf, type Speaker, type VisitIdentity, visitOf } from "./identify.js";
-import { component, type Message, type Segment } from "./message.js";
+import { component, type Message, type Segment, triggerOf } from "./message.js";
 import type { EventTime } from "./time.js";
 
 /** Triggers by which a visit changes its patient (A45), or its number (A42 of two that are one, A50). */
@@ -51,7 +51,7 @@ export function moveEvents(
   time: EventTime,
   flags: readonly string[],
 ): EventDraft[] {
-  const trigger = component(message.header, 9, 2);
+  const trigger = triggerOf(message);
   if (component(message.header, 9, 1) !== "ADT" || !MOVING.has(trigger)) return [];
   const draft = (visit: VisitIdentity) => ({
     subject: visit.id,

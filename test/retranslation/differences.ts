@@ -1,6 +1,7 @@
 import visits from "../../consumers/visits/consumer.js";
 import { differencesOf } from "../../engine/audit/as-of-diff.js";
 import { type ExplainedDifference, explained } from "../../engine/audit/diff-events.js";
+import { notAppliedIn } from "../../engine/audit/held-back.js";
 import { auditDecisions } from "../../engine/projector/audit-decisions.js";
 import { Decisions } from "../../engine/projector/decisions.js";
 import type { AnyProjection } from "../../engine/projector/definition.js";
@@ -31,7 +32,8 @@ export async function visitDifferences(
     await decisions.load();
     const found = await differencesOf(pool, projection, before, after, 100);
     const vectors = { from: before.vector, to: after.vector };
-    const source = { projection, log, decoder, opener, decisions, ...vectors, opens: false };
+    const known = await notAppliedIn(pool, after);
+    const source = { projection, log, decoder, opener, decisions, ...vectors, ...known, opens: false };
     return (await explained(source, found)).visits?.rows ?? [];
   } finally {
     for (const one of made) await dropAsOf(pool, one);

@@ -1,5 +1,5 @@
 import { ChangedContent, openArchive } from "./archive.js";
-import { checkAsOf } from "./as-of.js";
+import { checkAsOf, checkState } from "./as-of.js";
 import { base64, broken, fingerprintOf, hex, isSigned, linesOf, sha256, text, unhex } from "./bytes.js";
 import { checkCheckpoint, type PackedCheckpoint, type Signer } from "./checkpoint.js";
 import { checkProof } from "./proof.js";
@@ -174,6 +174,8 @@ export async function checkPackage(bytes: Uint8Array, trusted?: string): Promise
   }
 }
 
-/** Says the same of whatever it is given: a package, or a single proof. */
-export const checkFile = (bytes: Uint8Array, trusted?: string): Promise<Verdict> =>
-  bytes[0] === "{".charCodeAt(0) ? checkProof(bytes, trusted) : checkPackage(bytes, trusted);
+/** Says the same of whatever it is given: a package, a single proof, or the manifest of an as-of. */
+export async function checkFile(bytes: Uint8Array, trusted?: string): Promise<Verdict> {
+  if (bytes[0] !== "{".charCodeAt(0)) return checkPackage(bytes, trusted);
+  return (await checkState(bytes, trusted)) ?? checkProof(bytes, trusted);
+}

@@ -82,6 +82,7 @@ function unitOf(name: string, files: Files): string {
 
 const abouts: Readonly<Record<string, string>> = {
   "trail.json": "the account of units, events and rows",
+  "deliveries.jsonl": "the list of what was sent to partners",
   "access.jsonl": "the list of who was shown or given any of it",
   "verify.mjs": "the verifier for Node; take one from elsewhere",
   "verify.html": "the verifier for browsers; take one from elsewhere",

@@ -25,12 +25,13 @@ export class SimulatedLog implements LogView {
   }
 
   /** The log as one process has it. */
-  of(process: Sender): Pick<Log, "subscribe" | "read"> {
+  of(process: Sender): Pick<Log, "subscribe" | "read" | "watermarks"> {
     const appended = (partition: number) => this.appended(partition);
     return {
       async *read(_topic, partition, from, to) {
         yield appended(partition).slice(from, to);
       },
+      watermarks: async () => this.#ends.map((high, partition) => ({ partition, low: 0, high })),
       subscribe: async (options) => {
         const member = new Member(process, options, this, this.#chance, this.#hits);
         this.#members.push(member);
