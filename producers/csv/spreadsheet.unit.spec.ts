@@ -74,6 +74,14 @@ describe("Ctrl-Z at the end of a file", () => {
     }
   });
 
+  it("is none where the file ends in half a character", async () => {
+    const profile = profileOf({ writing: { delimiter: ";", charset: "utf-16le" } });
+    const text = Buffer.from("patient_id;family_name;sex\r\nP1;Okafor;F\r\n", "utf16le");
+    const taken = await take(Buffer.concat([text, Buffer.from([0, 0x1a, 0])]), profile);
+    expect(taken.summary).toMatchObject({ rows: 2, accepted: 1 });
+    expect(kinds(taken)).not.toContain("CSV end");
+  });
+
   it("comes after the trailer of control totals, and is itself no file", async () => {
     const profile = profileOf({ writing: { delimiter: ";" }, totals: { marker: "END", count: 2 } });
     const taken = await take(Buffer.concat([file("P1;Okafor;F", "END;1;"), Buffer.from("\x1a")]), profile);

@@ -1,6 +1,6 @@
 import type { EventDraft } from "../../engine/intake/connector.js";
 import { identifiersOf, type PatientIdentifier, type Speaker, type VisitIdentity } from "./identify.js";
-import { component, type Message, type Segment, segmentNamed } from "./message.js";
+import { component, type Message, type Segment, segmentNamed, triggerOf } from "./message.js";
 import type { EventTime } from "./time.js";
 
 /** What an event tells of alternate identifiers of its visit: without their values, and the values to be sealed. */
@@ -25,7 +25,7 @@ export function alternateIds(message: Message, pv1: Segment, speaker: Speaker): 
 
 /** Whether a message changes an alternate visit id. */
 export const changesAlternateId = (message: Message): boolean =>
-  component(message.header, 9, 1) === "ADT" && component(message.header, 9, 2) === "A51";
+  component(message.header, 9, 1) === "ADT" && triggerOf(message) === "A51";
 
 /**
  * The event of an alternate visit id that was assigned in error (A51, chapter 3): what MRG-6 has and PV1-50 has not is no

@@ -30,7 +30,7 @@ function changesOf(message: Message): Change[] {
  * id alone names no visit here: which one has it, only a look-up could tell.
  */
 export function namesNoVisit(message: Message, speaker: Speaker): boolean {
-  const trigger = component(message.header, 9, 2);
+  const trigger = triggerOf(message);
   if (component(message.header, 9, 1) !== "ADT" || !(MOVING.has(trigger) || trigger === "A51")) return false;
   return message.segments.every(
     (segment) =>

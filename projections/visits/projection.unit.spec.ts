@@ -214,6 +214,8 @@ describe("alternate identifiers of a visit", () => {
   it("come back with a later message that gives them again, and are told by no more than their clear part once sealed", () => {
     expect(standing(...history, said("VisitUpdated", 30, first, "T-1"))?.[0]).toEqual([first, true, "T-1"]);
     expect(standing(...history, said("VisitUpdated", 15, first, "T-1"))?.[0]).toEqual([first, false, "T-1"]);
+    const late = [said("VisitUpdated", 30, first, "T-1"), said("VisitUpdated", 15, first, "T-1")];
+    expect(standing(...history, ...late)?.[0]).toEqual([first, true, "T-1"]);
     const closed = history.map(({ sealed: _sealed, ...event }) => event as Given);
     expect(standing(...closed)).toEqual([
       [first, false, null],
