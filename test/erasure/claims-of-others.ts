@@ -8,7 +8,7 @@ import type { EventDraft, ReceivedUnit } from "../../engine/intake/connector.js"
 import { retranslate } from "../../engine/intake/retranslate.js";
 import { projections } from "../region.js";
 import { january, sayings, translations } from "../retranslation/sayings.js";
-import type { Parts } from "./trails.js";
+import type { Parts } from "./parts.js";
 
 type Told = (kind: TrailKind, id: string, how?: { opens?: boolean; scanned?: boolean }) => Promise<TrailRecords>;
 

@@ -6,18 +6,9 @@ import { formatPosition, positionHeader } from "../../engine/log/position.js";
 import type { EventPlace, RequestedAction } from "../../engine/projector/decisions.js";
 import { requestDecisions, requestOutcomes } from "../../engine/projector/requests.js";
 import { sealedOpener } from "../../engine/service/sealed-opener.js";
-import { projections, type Region } from "../region.js";
+import { projections } from "../region.js";
 import { claimsOfOthers } from "./claims-of-others.js";
-
-export interface Parts {
-  readonly region: Region;
-  readonly unit: (text: string, sealFor: readonly string[], events: readonly EventDraft[]) => ReceivedUnit;
-  /** Registered, admitted, claimed. */
-  readonly told: (name: string, time: number) => readonly ReceivedUnit[];
-  readonly patientOf: (name: string) => string;
-  readonly visitOf: (name: string) => string;
-  readonly claimOf: (name: string) => string;
-}
+import type { Parts } from "./parts.js";
 
 const north = { facility: "NORTH", authority: "NORTH" };
 
