@@ -62,6 +62,7 @@ function printTrail(trail: ReadableTrail): void {
   if (apart.patients.length > 0)
     print(`NOT with it: ${apart.patients.join(" ")}, un-merged or booked wrongly; units that tell of them stay sealed`);
   if (apart.visits.length > 0) print(`visits moved to others, each with a trail of its own: ${apart.visits.join(" ")}`);
+  if (apart.claims.length > 0) print(`claims of others, each with a trail of its own: ${apart.claims.join(" ")}`);
   for (const { projection, key, place, code } of held)
     print(`HELD BACK in ${projection}: ${key} from ${place} on (${code}); see parked show ${projection} ${place}`);
   const places = new Set(events.map(({ place }) => place));

@@ -15,13 +15,14 @@ function isDay(year: number, month: number, day: number): boolean {
  * @throws InvalidArgumentError
  */
 export function instantOf(text: string): number {
-  // Fewer digits are seconds, taken for a moment of January 1970.
-  if (/^\d{12,15}$/.test(text)) return Number(text);
+  // Of 2001 to 2286. Ten digits are seconds; 12 and 14 are dates as messages have them, 20260131 and the time, which would be
+  // moments of 1976 and of 2612.
+  if (/^\d{13}$/.test(text)) return Number(text);
   const [found, year, month, day] = iso.exec(text) ?? [];
   const instant = found && isDay(Number(year), Number(month), Number(day)) ? Date.parse(text) : Number.NaN;
   if (Number.isNaN(instant)) {
     throw new InvalidArgumentError(
-      "an instant with its zone, as 2026-01-31T23:59:59Z, a day (its beginning in UTC), or epoch milliseconds.",
+      "an instant with its zone, as 2026-01-31T23:59:59Z, a day (its beginning in UTC), or epoch milliseconds (13 digits).",
     );
   }
   return instant;

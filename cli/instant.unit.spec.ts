@@ -15,6 +15,8 @@ it("an instant is one moment everywhere: with its zone, or a day in UTC, and a d
     "31.1.2026",
     "12",
     "1767225600",
+    "202601312359",
+    "20260131235959",
     "",
   ])
     expect(() => instantOf(wrong), wrong).toThrow(/with its zone/);

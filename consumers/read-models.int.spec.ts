@@ -20,6 +20,7 @@ const promised: readonly (readonly [view: string, clear: string, restricted?: st
     "visit_id patient_id facility partner class status location authority started_at ended_at cancelled_at recorded_at",
     "visit_number",
   ],
+  ["visit_identifiers", "visit_id identifier_id authority type in_use", "value"],
   [
     "claims",
     "claim_id patient_id visit_id partner payer_id provider_npi kind frequency_code status billed_amount allowed_amount paid_amount patient_amount adjusted_amount balanced replaces_claim_id submitted_at acknowledged_at adjudicated_at recorded_at",

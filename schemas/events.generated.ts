@@ -61,6 +61,8 @@ import type {
   VisitDetailsInput,
   VisitEnded,
   VisitEndedInput,
+  VisitIdentifiersLeft,
+  VisitIdentifiersLeftInput,
   VisitMoved,
   VisitMovedInput,
   VisitPreAdmitted,
@@ -102,6 +104,7 @@ export interface EventTypes {
   readonly TransferCancelled: TransferCancelled;
   readonly VisitCancelled: VisitCancelled;
   readonly VisitEnded: VisitEnded;
+  readonly VisitIdentifiersLeft: VisitIdentifiersLeft;
   readonly VisitMoved: VisitMoved;
   readonly VisitPreAdmitted: VisitPreAdmitted;
   readonly VisitStarted: VisitStarted;
@@ -135,6 +138,7 @@ export interface EventInputs {
   readonly TransferCancelled: TransferCancelledInput;
   readonly VisitCancelled: VisitCancelledInput;
   readonly VisitEnded: VisitEndedInput;
+  readonly VisitIdentifiersLeft: VisitIdentifiersLeftInput;
   readonly VisitMoved: VisitMovedInput;
   readonly VisitPreAdmitted: VisitPreAdmittedInput;
   readonly VisitStarted: VisitStartedInput;
@@ -168,6 +172,7 @@ export interface SealedTypes {
   readonly TransferCancelled: VisitDetailsInput;
   readonly VisitCancelled: VisitDetailsInput;
   readonly VisitEnded: VisitDetailsInput;
+  readonly VisitIdentifiersLeft: VisitDetailsInput;
   readonly VisitMoved: VisitDetailsInput;
   readonly VisitPreAdmitted: VisitDetailsInput;
   readonly VisitStarted: VisitDetailsInput;
@@ -201,6 +206,7 @@ export interface OpenedTypes {
   readonly TransferCancelled: VisitDetails;
   readonly VisitCancelled: VisitDetails;
   readonly VisitEnded: VisitDetails;
+  readonly VisitIdentifiersLeft: VisitDetails;
   readonly VisitMoved: VisitDetails;
   readonly VisitPreAdmitted: VisitDetails;
   readonly VisitStarted: VisitDetails;
@@ -347,6 +353,12 @@ export const eventCatalog = {
     topics: ["health.visit.events"],
     entity: "visit",
     record: "health.visit.VisitEnded",
+    sealed: "health.visit.VisitDetails",
+  },
+  VisitIdentifiersLeft: {
+    topics: ["health.visit.events"],
+    entity: "visit",
+    record: "health.visit.VisitIdentifiersLeft",
     sealed: "health.visit.VisitDetails",
   },
   VisitMoved: {

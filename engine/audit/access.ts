@@ -3,6 +3,7 @@ import type { AccessRecorded, AccessRecordedInput, AuditMetaInput } from "../../
 import type { Codec } from "../log/codec.js";
 import type { Log } from "../log/log.js";
 import { auditTopic } from "../log/schemas.js";
+import { TributaryError } from "../service/errors.js";
 
 export const accessActions = ["READ", "OPEN", "EXPORT", "REPLAY", "DROP"] as const;
 export type AccessKind = (typeof accessActions)[number];
@@ -83,6 +84,23 @@ export interface AuditRecord {
   >;
 }
 
+/** @returns undefined for bytes that are no record. */
+function readable(codec: Pick<Codec, "decode">, value: Buffer) {
+  try {
+    const { record: name, value: decoded } = codec.decode(value);
+    return { type: name.slice(name.lastIndexOf(".") + 1), found: decoded as AuditRecord["value"] };
+  } catch (error) {
+    if (error instanceof TributaryError && error.code === "TRIB_LOG_UNDECODABLE") return undefined;
+    throw error;
+  }
+}
+
+/** The log can't be mended: what nobody can read is told as such, and keeps nobody from the rest. */
+const unreadable = (place: string, time: number): { readonly type: string; readonly found: AuditRecord["value"] } => ({
+  type: "Unreadable",
+  found: { meta: { id: `unreadable ${place}`, time, actor: "-" } },
+});
+
 /** Everything in the audit topic, partition by partition. A record written again after a crash counts once. */
 export async function* auditRecords(
   log: Pick<Log, "read" | "watermarks">,
@@ -93,9 +111,7 @@ export async function* auditRecords(
     for await (const batch of log.read(auditTopic, partition, low, high)) {
       for (const { offset, timestamp, value } of batch) {
         if (!value) continue;
-        const decoded = codec.decode(value);
-        const type = decoded.record.slice(decoded.record.lastIndexOf(".") + 1);
-        const found = decoded.value as AuditRecord["value"];
+        const { type, found } = readable(codec, value) ?? unreadable(`${partition}/${offset}`, timestamp);
         if (seen.has(found.meta.id)) continue;
         seen.add(found.meta.id);
         yield { partition, offset, recordedAt: timestamp, type, value: found };

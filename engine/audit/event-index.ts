@@ -1,8 +1,9 @@
 import type { EventType } from "../../schemas/events.generated.js";
+import { decodeEntries } from "../intake/decode-entries.js";
 import type { Codec } from "../log/codec.js";
 import type { IncomingRecord, Log } from "../log/log.js";
 import { parsePosition, positionHeader } from "../log/position.js";
-import { entities, entityOfTopic, eventsTopic } from "../log/schemas.js";
+import { entities, entityOfTopic, eventsTopic, journalTopic } from "../log/schemas.js";
 import { storableText } from "../projector/checkpoint.js";
 import type { Decisions } from "../projector/decisions.js";
 import { Positions } from "../projector/positions.js";
@@ -64,16 +65,25 @@ async function inTimeline(pool: Pool, { patients, visits, claims, remittances }:
   return remittances.size === 0 ? rows : [...rows, ...(await remittanceEvents(pool, remittances))];
 }
 
-/** The timeline has no index on remittances; their own table says where each one's event is. */
+/** Postgres has no such view: no build of the read model is there yet. */
+const missingView = "42P01";
+
+/** The timeline has no index on remittances; their own table says where each one's event is, as far as it has come. */
 async function remittanceEvents(pool: Pool, remittances: ReadonlySet<string>): Promise<EventPlace[]> {
-  const { rows } = await pool.query<EventPlace>(
+  const asked = pool.query<EventPlace>(
     `SELECT $2 AS topic, source_partition AS partition, source_offset AS "offset", NULL AS "eventId",
        'RemittanceReceived' AS type, NULL AS "patientId", NULL AS "visitId", NULL AS "claimId",
        remittance_id AS "remittanceId"
      FROM projections.remittances WHERE remittance_id = ANY ($1::uuid[])`,
     [list(remittances), eventsTopic("claim")],
   );
-  return rows;
+  return asked.then(
+    ({ rows }) => rows,
+    (error: { readonly code?: unknown }) => {
+      if (error.code !== missingView) throw error;
+      return [];
+    },
+  );
 }
 
 /**
@@ -94,8 +104,17 @@ export async function placeOfEvent(pool: Pool, eventId: string): Promise<RecordP
   throw new TributaryError("TRIB_CLI_NOT_FOUND", `The timeline ${why} ${eventId}.`);
 }
 
-/** Patients that a record names by their surrogate id; none where it is no event. */
-export async function patientsOfRecord(codec: Codec, { topic, record }: PlacedRecord): Promise<string[]> {
+/** Patients that a record names by their surrogate id, a unit those of its events; none where it is neither. */
+export async function patientsOfRecord(codec: Codec, placed: PlacedRecord): Promise<string[]> {
+  const { topic, record } = placed;
+  if (topic === journalTopic) {
+    const found = new Set<string>();
+    for (const { topic: of, key, value } of (await decodeEntries(codec, [record]))[0]?.events ?? []) {
+      const event = { ...placed, topic: of, record: { ...record, key, value } };
+      for (const patient of await patientsOfRecord(codec, event)) found.add(patient);
+    }
+    return [...found];
+  }
   if (!entities.some((entity) => eventsTopic(entity) === topic)) return [];
   const decoded = await decodeWith(codec, record.value ?? Buffer.alloc(0)).catch(undecodable);
   const { patientId = null } = decoded ? subjectsOf(topic, decoded.type, record.key, decoded.event) : {};
@@ -247,6 +266,20 @@ async function passedBy(
   return found;
 }
 
+/** Remittances as far as the timeline has come, by reading their topic: their events are on keys of their own. */
+const remittancesInLog = (
+  log: Pick<Log, "read" | "watermarks">,
+  codec: Codec,
+  remittances: ReadonlySet<string>,
+  vector: ReadonlyMap<string, number>,
+): Promise<EventPlace[]> =>
+  inLog(log, codec, {
+    of: (topic, partition) =>
+      topic === eventsTopic("claim") ? { from: 0, to: vector.get(`${topic}/${partition}`) ?? 0 } : undefined,
+    mentions: (_topic, { key }) => remittances.has(key),
+    concerns: ({ type, remittanceId }) => type === "RemittanceReceived" && remittances.has(remittanceId ?? ""),
+  });
+
 interface IndexParts {
   readonly log: Pick<Log, "read" | "watermarks">;
   readonly pool: Pool;
@@ -281,6 +314,12 @@ export async function eventIndex(
     by: "timeline",
     async find(subjects) {
       const known = await inTimeline(pool, subjects);
+      // A remittance that its own read model holds back, or has not come to, is in the log all the same.
+      const seen = new Set(
+        known.map(({ remittanceId, type }) => (type === "RemittanceReceived" ? remittanceId : null)),
+      );
+      const unseen = new Set([...subjects.remittances].filter((id) => !seen.has(id)));
+      if (unseen.size > 0) known.push(...(await remittancesInLog(log, codec, unseen, vector)));
       // What the publisher repeated since is known already.
       const ids = new Set(known.map(({ eventId }) => eventId));
       const waiting = passed.filter((place) => concerns(subjects, place));

@@ -7,10 +7,15 @@ import { readPlaces } from "./read-places.js";
 
 /** What was once told as a patient's and is another's, as far as it is known now. Surrogate ids. */
 export interface Apart {
-  /** Whose records were merged with the patient's until that was undone, or whose visits were booked on the patient. */
+  /**
+   * Whose records were merged with the patient's until that was undone, whose visits were booked on the patient, or whose
+   * claims were submitted or paid as the patient's.
+   */
   readonly patients: ReadonlySet<string>;
   /** Visits that were booked on the patient and are another's. */
   readonly visits: ReadonlySet<string>;
+  /** Claims that were submitted or paid as the patient's, or of such a visit, and are another's. */
+  readonly claims: ReadonlySet<string>;
 }
 
 /** Of whom a trail is. */
@@ -23,7 +28,7 @@ export interface FoundPatient {
 
 type Source = { readonly log: Pick<Log, "read">; readonly codec: Codec };
 
-export const nothingApart: Apart = { patients: new Set(), visits: new Set() };
+export const nothingApart: Apart = { patients: new Set(), visits: new Set(), claims: new Set() };
 
 export const idsOf = (places: readonly EventPlace[], pick: (place: EventPlace) => string | null): Set<string> =>
   new Set(places.flatMap((place) => pick(place) ?? []));
@@ -57,18 +62,39 @@ interface Pair {
   readonly merged: boolean;
 }
 
+/** A merge or its undoing, when it was told. */
+interface ToldPair extends Pair {
+  readonly retired: string;
+  readonly at: Clock;
+}
+
+/** A record is merged into the one that was told last, of those that stand: as the read model has it. */
+function standing(pairs: readonly ToldPair[]): readonly Pair[] {
+  const last = new Map<string, ToldPair>();
+  for (const pair of pairs) {
+    const before = last.get(pair.retired);
+    if (pair.merged && (!before || isLater(pair.at, before.at))) last.set(pair.retired, pair);
+  }
+  return pairs.map((pair) => ({ ids: pair.ids, merged: pair.merged && last.get(pair.retired) === pair }));
+}
+
 /** Which records were merged with each other, and whether that stands, among some events. */
 async function pairsAmong({ log, codec }: Source, places: readonly EventPlace[]): Promise<readonly Pair[]> {
   const told = places.filter(({ type }) => type === "PatientsMerged" || type === "PatientsUnmerged");
-  const pairs = new Latest<Pair>();
+  const pairs = new Latest<ToldPair>();
   for (const record of await readPlaces(log, told)) {
     const placed = await placedEvent(codec, record);
     const { survivingPatientId: into, retiredPatientId: from, otherPatientId: other } = placed.event;
     const merged = placed.type === "PatientsMerged";
     const ids = (merged ? [String(into), String(from)] : [record.record.key, String(other)]).sort();
-    pairs.tell(ids.join(" "), placed, { ids: ids as [string, string], merged });
+    pairs.tell(ids.join(" "), placed, {
+      ids: ids as [string, string],
+      merged,
+      retired: String(from),
+      at: clockOf(placed),
+    });
   }
-  return pairs.values;
+  return standing(pairs.values);
 }
 
 /** Whose records are merged with a patient's, over any number of merges, whichever way. */
@@ -114,7 +140,7 @@ async function movedAway(
   { log, codec }: Source,
   places: readonly EventPlace[],
   patients: ReadonlySet<string>,
-): Promise<Apart> {
+): Promise<Pick<Apart, "patients" | "visits">> {
   const visits = new Map<string, EventPlace[]>();
   for (const place of places) {
     if (!isOfVisit(place) || place.visitId === null || place.patientId === null) continue;
@@ -133,10 +159,50 @@ async function movedAway(
   return { visits: new Set(away), patients: idsOf(others, ({ patientId }) => patientId) };
 }
 
+const submissions: ReadonlySet<string> = new Set(["ClaimSubmitted", "ClaimReplaced", "ClaimVoided"]);
+
+/**
+ * Of claims that name somebody else, too, or alone, those that are another's: whom the last submission names that names
+ * anybody, else the last answer, as the read model has it. And whom submissions name beside the patient: a remittance may
+ * name the subscriber of whom a member of the family is insured, and says nothing of that one.
+ */
+async function claimedElsewhere(
+  { log, codec }: Source,
+  places: readonly EventPlace[],
+  patients: ReadonlySet<string>,
+): Promise<Pick<Apart, "patients" | "claims">> {
+  const isOwn = ({ patientId }: EventPlace) => patients.has(patientId ?? "");
+  const naming = places.filter(
+    ({ topic, type, claimId, patientId }) =>
+      topic === eventsTopic("claim") && type !== "SubjectErased" && claimId !== null && patientId !== null,
+  );
+  const doubted = new Set(naming.filter((place) => !isOwn(place)).map(({ claimId }) => claimId));
+  const [submitted, answered] = [new Latest<string>(), new Latest<string>()];
+  const owners = new Map<string, string>();
+  const others = new Set<string>();
+  const told = naming.filter(({ claimId }) => doubted.has(claimId));
+  for (const record of await readPlaces(log, told)) {
+    const placed = await placedEvent(codec, record);
+    const [claim, patient] = [record.record.key, String(placed.event.patientId)];
+    const isSubmission = submissions.has(placed.type);
+    (isSubmission ? submitted : answered).tell(claim, placed, `${claim} ${patient}`);
+    if (isSubmission && !patients.has(patient)) others.add(patient);
+  }
+  for (const pair of [...answered.values, ...submitted.values]) {
+    const [claim = "", patient = ""] = pair.split(" ");
+    owners.set(claim, patient);
+  }
+  const away = [...owners].filter(([, patient]) => !patients.has(patient));
+  return {
+    claims: new Set(away.map(([claim]) => claim)),
+    patients: new Set([...others, ...away.map(([, patient]) => patient)]),
+  };
+}
+
 /**
  * All events about a patient, whose records are merged with its own, and their visits and claims; without another person:
- * records that were un-merged are not the patient's, nor is a visit that was moved to somebody else. Of such a visit only
- * that it was moved is told.
+ * records that were un-merged are not the patient's, nor is a visit that was moved to somebody else, nor a claim that was
+ * submitted anew for somebody else. Of such a visit only that it was moved is told.
  */
 export async function eventsAboutPatient(find: FindEvents, source: Source, id: string): Promise<FoundPatient> {
   const { patients, named, unmerged } = await closure(find, source, id);
@@ -144,11 +210,19 @@ export async function eventsAboutPatient(find: FindEvents, source: Source, id: s
   const claims = idsOf(named, ({ claimId }) => claimId);
   const all = await find(subjectsWith({ patients, visits, claims }));
   const moved = await movedAway(source, all, patients);
-  const apart = { visits: moved.visits, patients: new Set([...unmerged, ...moved.patients]) };
-  if (moved.visits.size === 0) return { patients, places: all, apart };
-  const isAway = (place: EventPlace) => place.topic === eventsTopic("visit") && moved.visits.has(place.visitId ?? "");
   const kept = new Set([...visits].filter((visit) => !moved.visits.has(visit)));
-  const places = (await find(subjectsWith({ patients, visits: kept, claims }))).filter((place) => !isAway(place));
+  // Those of a visit that was moved away went with it.
+  const isReached = ({ patientId, visitId }: EventPlace) => patients.has(patientId ?? "") || kept.has(visitId ?? "");
+  const reachedClaims = idsOf(all.filter(isReached), ({ claimId }) => claimId);
+  const ofClaims = all.filter(({ claimId }) => reachedClaims.has(claimId ?? ""));
+  const claimed = await claimedElsewhere(source, ofClaims, patients);
+  const others = new Set([...unmerged, ...moved.patients, ...claimed.patients]);
+  const apart = { visits: moved.visits, claims: claimed.claims, patients: others };
+  if (moved.visits.size === 0 && claimed.claims.size === 0) return { patients, places: all, apart };
+  const isAway = ({ topic, visitId, claimId }: EventPlace) =>
+    (topic === eventsTopic("visit") && moved.visits.has(visitId ?? "")) || claimed.claims.has(claimId ?? "");
+  const own = new Set([...claims].filter((claim) => !claimed.claims.has(claim)));
+  const places = (await find(subjectsWith({ patients, visits: kept, claims: own }))).filter((place) => !isAway(place));
   return {
     patients,
     places: [...places, ...all.filter((place) => isAway(place) && place.type === "VisitMoved")],

@@ -19,9 +19,9 @@ import {
   refusedAmong,
   type TrailDecision,
 } from "./held-back.js";
-import { eventsAboutPatient, type FoundPatient, idsOf, nothingApart } from "./patient-records.js";
+import { type Apart, eventsAboutPatient, type FoundPatient, idsOf, nothingApart } from "./patient-records.js";
 import { type KeyLife, type PlacedEvent, placedEvent } from "./placed-event.js";
-import { type PlacedRecord, placeName, readPlaces } from "./read-places.js";
+import { type PlacedRecord, placeName, type RecordPlace, readPlaces } from "./read-places.js";
 import { type FoldedChanges, type HeldFrom, laneName, type RowChange } from "./row-changes.js";
 import { type OpenedUnder, vaultEpoch } from "./still-open.js";
 import { changesByPlace } from "./trail-changes.js";
@@ -66,9 +66,14 @@ export interface Trail {
   readonly patients: readonly string[];
   /**
    * What was once told as the patient's and is another's: records whose merge was undone, patients whose visits were
-   * booked on this one, and visits that were moved away. Of them the trail has only that it was so, and nothing opened.
+   * booked on this one or whose claims submitted as this one's, visits that were moved away, and claims that were submitted
+   * anew for another. Of them the trail has only that it was so, and nothing opened.
    */
-  readonly apart: { readonly patients: readonly string[]; readonly visits: readonly string[] };
+  readonly apart: {
+    readonly patients: readonly string[];
+    readonly visits: readonly string[];
+    readonly claims: readonly string[];
+  };
   /**
    * Keys that read models hold back, each from a place on: rows say nothing of what is there and after it, until an
    * operator decides (`tributary parked`).
@@ -138,9 +143,22 @@ export async function eventsOfPatient(
   const { log, codec, scan } = source;
   const decided = await decisionsOf(log, codec, [timeline]);
   const { find } = await eventIndex(source, { scan, decisions: decided.get(timeline) });
-  const { patients, places } = await placesOf(find, source, "patient", id);
-  return { patients, records: await readPlaces(log, places) };
+  const { patients, places, apart } = await placesOf(find, source, "patient", id);
+  // What a later translation superseded was known, and may have been given away, until then.
+  const records = (await livesTold(source, places)).flatMap(({ all }) => all);
+  return { patients, records: records.filter((event) => isTold(event, apart)) };
 }
+
+/** The events at some places by key, with those that they supersede. */
+async function livesTold({ log, codec }: TrailSource, places: readonly RecordPlace[]): Promise<readonly KeyLife[]> {
+  const about: PlacedEvent[] = [];
+  for (const record of await readPlaces(log, places)) about.push(await placedEvent(codec, record));
+  return livesAround({ log, codec }, about);
+}
+
+/** Of a visit that is another's only that it was moved is told. */
+const isTold = ({ record, type, topic }: PlacedEvent, apart: Apart): boolean =>
+  topic !== eventsTopic("visit") || type === "VisitMoved" || !apart.visits.has(record.key);
 
 /** Whether what is sealed in an event is of somebody who is no longer among a patient's records. */
 function isApart({ event }: PlacedEvent, apart: ReadonlySet<string>): boolean {
@@ -198,12 +216,8 @@ export async function trailOf(source: TrailSource, kind: TrailKind, id: string):
   const { places, patients: found, apart } = await placesOf(find, source, kind, id);
   const patients = new Set(found);
   if (places.length === 0) throw await nothingAbout(pool, kind, id);
-  const about: PlacedEvent[] = [];
-  for (const record of await readPlaces(log, places)) about.push(await placedEvent(codec, record));
-  const isTold = ({ record, type, topic }: PlacedEvent) =>
-    topic !== eventsTopic("visit") || type === "VisitMoved" || !apart.visits.has(record.key);
-  const lives = await livesAround(source, about);
-  const told = (life: KeyLife) => ordered(life).filter(({ event }) => isTold(event));
+  const lives = await livesTold(source, places);
+  const told = (life: KeyLife) => ordered(life).filter(({ event }) => isTold(event, apart));
   const events = lives.flatMap(told).map(({ event }) => event);
   const journal = await readPlaces(log, events.flatMap(journalPlaces));
   const takenAt = new Map(journal.map((placed) => [placeName(placed), placed.record.timestamp]));
@@ -256,7 +270,11 @@ export async function trailOf(source: TrailSource, kind: TrailKind, id: string):
     trail: {
       subject: { kind, id },
       patients: [...patients].sort(),
-      apart: { patients: [...apart.patients].sort(), visits: [...apart.visits].sort() },
+      apart: {
+        patients: [...apart.patients].sort(),
+        visits: [...apart.visits].sort(),
+        claims: [...apart.claims].sort(),
+      },
       held: held.map(({ projection, topic, partition, offset, key, code, reason }) => {
         return { projection, place: placeName({ topic, partition, offset: Number(offset) }), key, code, reason };
       }),

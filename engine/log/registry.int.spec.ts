@@ -69,7 +69,7 @@ describe.skipIf(!registry)("schema registry", () => {
 
   it("gives a codec whose ids are the registry's, and learns others by id", async () => {
     const codec = await connectCodec(settings);
-    const details = { visitNumber: "V1" };
+    const details = { visitNumber: "V1", identifierValues: ["T-1"] };
     const bytes = codec.encodeSealed("VisitEnded", details);
     const written = (await (await fetch(`${registry}/schemas/ids/${schemaIdOf(bytes)}`)).json()) as { schema: string };
     expect(JSON.parse(written.schema)).toMatchObject({ name: "VisitDetails" });

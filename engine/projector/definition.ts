@@ -222,7 +222,8 @@ export interface View {
    * One `select`. `$build.x` is table `x` of this build (hidden tables and columns included; a summed table is there
    * split by source), `$schema.x` is the view `x` in the schema the view is made in (`projections` or
    * `projections_restricted`), also of another projection, `$now` is the time of the question (of an as-of, its instant:
-   * no other clock may be asked). It must give exactly the columns named in `columns`, by name.
+   * no other clock may be asked), `$setting(x)` is the setting `tributary.x` as text, null where it is not set (and in an
+   * as-of: no other may be asked). It must give exactly the columns named in `columns`, by name.
    */
   readonly sql: string;
   /** Only in `projections_restricted`. */

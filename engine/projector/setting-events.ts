@@ -3,7 +3,8 @@ import type { LaneEvent } from "./events.js";
 import type { ProjectionLayout, TableLayout } from "./layout.js";
 import { valuesEqual } from "./values.js";
 import type { Vector } from "./vector.js";
-import { type FoldSource, type RefusedEvents, type RowChanged, recount } from "./verify-fold.js";
+import { type FoldSource, type RefusedEvents, recount } from "./verify-fold.js";
+import type { RowChanged } from "./verify-rows.js";
 
 /** An event of the log, as who looks for it needs it. */
 export interface SettingEvent {

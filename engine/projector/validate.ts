@@ -122,6 +122,8 @@ function* viewMistakes(projection: AnyProjection): Generator<string> {
       )
     )
       yield `${place}: asks a clock; the time of the question is $now`;
+    if (/\bcurrent_setting\b/i.test(view.sql))
+      yield `${place}: asks a setting; that of the installation is $setting(name)`;
     if (/;/.test(view.sql)) yield `${place}: is more than one select`;
   }
 }

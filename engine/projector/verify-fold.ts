@@ -7,7 +7,7 @@ import type { Decoder, Opener } from "./ports.js";
 import { openSealed } from "./sealed-content.js";
 import { type Additions, KeyFold, type KeyState } from "./verify-key.js";
 import { type Standing, standingAfter } from "./verify-order.js";
-import { RowTrail } from "./verify-rows.js";
+import { type RowChanged, RowTrail } from "./verify-rows.js";
 
 /** What a projection is recomputed from. */
 export interface FoldSource {
@@ -21,15 +21,6 @@ export interface FoldSource {
 
 /** Events that Postgres itself refused in the build, `topic/partition/offset`: no fold can know. */
 export type RefusedEvents = ReadonlySet<string>;
-
-/** A row changed by an event of its key. */
-export interface RowChanged {
-  readonly event: LaneEvent;
-  readonly table: TableLayout;
-  /** The key's own column and those of the rest. */
-  readonly before: Row | undefined;
-  readonly after: Row | undefined;
-}
 
 export interface RecountedPartition {
   readonly topic: string;

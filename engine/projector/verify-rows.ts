@@ -2,8 +2,16 @@ import type { Row } from "./definition.js";
 import type { LaneEvent } from "./events.js";
 import type { ColumnLayout, ProjectionLayout, TableLayout } from "./layout.js";
 import { valuesEqual } from "./values.js";
-import type { RowChanged } from "./verify-fold.js";
 import type { RowsOfKey } from "./verify-key.js";
+
+/** A row changed by an event of its key. */
+export interface RowChanged {
+  readonly event: LaneEvent;
+  readonly table: TableLayout;
+  /** The key's own column and those of the rest. */
+  readonly before: Row | undefined;
+  readonly after: Row | undefined;
+}
 
 /** The event that changed a row last. */
 export interface RowSource {

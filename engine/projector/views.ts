@@ -125,13 +125,20 @@ interface ViewPlace {
   readonly target: string;
   /** SQL. */
   readonly now: string;
+  /** A setting of the installation's own by its name, as SQL: text, null where it is not set. */
+  readonly setting: (name: string) => string;
 }
+
+const live = {
+  now: "now()",
+  setting: (name: string) => `nullif(current_setting(${literal(`tributary.${name}`)}, true), '')`,
+} as const;
 
 function viewsIn(
   projection: AnyProjection,
   buildSchema: string,
   schema: ViewSchema,
-  { target, now }: ViewPlace,
+  { target, now, setting }: ViewPlace,
 ): ViewText[] {
   const build = quoted(buildSchema);
   const shown = (part: { readonly restricted?: boolean; readonly hidden?: boolean }) =>
@@ -158,7 +165,8 @@ function viewsIn(
     const sql = view.sql
       .replaceAll("$build", () => build)
       .replaceAll("$schema", () => target)
-      .replaceAll("$now", () => now);
+      .replaceAll("$now", () => now)
+      .replaceAll(/\$setting\((\w+)\)/g, (_, setName: string) => setting(setName));
     const select = `SELECT ${columns.map((column) => `v.${quoted(column.name)}`).join(", ")} FROM (${sql}) v`;
     views.push({ name, select, comment: view.comment, columns });
   }
@@ -207,7 +215,7 @@ function made(views: readonly ViewText[], schema: string, readers: string, more:
 
 export function viewsOf(projection: AnyProjection, buildSchema: string): MadeViews {
   const all = viewSchemas.map((schema) =>
-    made(viewsIn(projection, buildSchema, schema, { target: schema, now: "now()" }), schema, readers[schema]),
+    made(viewsIn(projection, buildSchema, schema, { target: schema, ...live }), schema, readers[schema]),
   );
   return {
     names: all.flatMap(({ names }) => names),
@@ -229,11 +237,13 @@ export interface AsOfViews extends MadeViews {
 }
 
 /**
- * The views of an as-of: named as in `projections_restricted`, in a schema of their own, their clock stopped.
+ * The views of an as-of: named as in `projections_restricted`, in a schema of their own, their clock stopped, and without
+ * the settings of a database or a session: what was known is the same everywhere.
  * @param at epoch milliseconds.
  */
 export function viewsAsOf(projection: AnyProjection, buildSchema: string, schema: string, at: number): AsOfViews {
-  const place = { target: quoted(schema), now: `${literal(new Date(at).toISOString())}::timestamptz` };
+  const now = `${literal(new Date(at).toISOString())}::timestamptz`;
+  const place = { target: quoted(schema), now, setting: () => "NULL::text" };
   const all = viewsIn(projection, buildSchema, "projections_restricted", place);
   const clear = new Map(
     viewsIn(projection, buildSchema, "projections", place).map(({ name, columns }) => [name, columns] as const),

@@ -1,6 +1,7 @@
 import { constants } from "node:fs";
 import { access, mkdir, readdir, rename, stat } from "node:fs/promises";
 import { join } from "node:path";
+import { setImmediate as turn } from "node:timers/promises";
 import type { Logger } from "pino";
 import { errorDefinitions } from "../service/error-definitions.js";
 import { TributaryError } from "../service/errors.js";
@@ -44,7 +45,7 @@ export interface DropFolderOptions {
    */
   readonly take: (file: DroppedFile) => Promise<TakenFile>;
   readonly logger: Logger;
-  /** Milliseconds for which a file must stand still, and between two looks where nothing is told of. Default 500. */
+  /** Milliseconds for which a file must stand still (`CONNECTOR_STILL_SECONDS`); default 500. */
   readonly interval?: number;
   /** Milliseconds before a file that could not be made durable is tried again. Default 2000. */
   readonly retryAfter?: number;
@@ -59,8 +60,12 @@ export interface DropFolder {
 const problemEnding = ".problem.json";
 /** How often a file is tried that fails by an error nobody foresaw. */
 const mostTries = 3;
-/** Milliseconds after which all that happened to a file that was moved in whole has been told. */
-const wholeInterval = 100;
+/** Milliseconds for which a file that was moved in whole has lain there at least. */
+const wholeInterval = 20;
+/** Milliseconds between two looks at files that wait until they stand still. */
+const lookInterval = 100;
+/** Milliseconds between two looks where nothing is told of. */
+const mostPause = 500;
 /** Milliseconds between two looks at least, however much happens. */
 const leastPause = 20;
 
@@ -72,7 +77,8 @@ const FOLDERS = ["in", "working", "done", "failed", "out"] as const;
  * A file is taken when its size and time have not changed for some time and its name is not hidden, `.tmp` or `.part`; one
  * that was seen to be moved in whole is taken sooner. It is claimed by a rename into `working/`, journalled, answered by
  * files in `out/` and beside the file, and moved to `done/` when everything in it was accepted, else to `failed/`. Nothing
- * is ever overwritten: a name that was used before gets a number. A file found in `working/` at the start is taken in again;
+ * is ever overwritten: a name that was used before gets a number. One that still grows while it is in hand is taken anew
+ * when it has stood still for as long again, and answered once. A file found in `working/` at the start is taken in again;
  * the answer that it may have beside its next place already stays as it is. Where the log can't be reached the file waits
  * in `working/`, without an answer. One that fails for a final reason goes to `failed/` with that reason, and holds up none
  * behind it.
@@ -100,6 +106,8 @@ class Lane {
   readonly #stop: AbortSignal;
   readonly #interval: number;
   readonly #arrivals = new Arrivals();
+  /** Whether a file that seems to have been moved in whole waits until it may be taken. */
+  #isMovedIn = false;
   /** Size and time of the files that wait, and since when they are the same. */
   readonly #seen = new Map<string, { readonly state: string; readonly since: number }>();
 
@@ -130,10 +138,8 @@ class Lane {
         left = await this.#names("working").catch(() => []);
       }
       await this.#pause(Math.min(leastPause, this.#interval));
-      await this.#arrivals.next(
-        this.#seen.size > 0 ? Math.min(wholeInterval, this.#interval) : this.#interval,
-        this.#stop,
-      );
+      const pause = this.#isMovedIn ? wholeInterval : this.#seen.size > 0 ? lookInterval : mostPause;
+      await this.#arrivals.next(Math.min(pause, this.#interval), this.#stop);
     }
     this.#arrivals.close();
   }
@@ -152,7 +158,8 @@ class Lane {
 
   /** Files in `in/` whose size and time have not changed for the interval; for less where they were moved in whole. */
   async #settled(): Promise<string[]> {
-    const settled: string[] = [];
+    const settled: { readonly name: string; readonly moved: boolean }[] = [];
+    this.#isMovedIn = false;
     const names = await this.#names("in");
     for (const name of names) {
       const found = await stat(this.#path("in", name)).catch(() => null);
@@ -164,11 +171,18 @@ class Lane {
       this.#seen.set(name, { state, since });
       // A file that was just made is empty, and one with another name may be written to under that.
       const wholeFor = found.size > 0 && found.nlink === 1 ? this.#arrivals.wholeFor(name) : 0;
-      if (wholeFor >= wholeInterval || now - since >= this.#interval) settled.push(name);
+      if (now - since >= this.#interval) settled.push({ name, moved: false });
+      else if (wholeFor >= wholeInterval) settled.push({ name, moved: true });
+      else if (wholeFor > 0) this.#isMovedIn = true;
+    }
+    // Whatever was written before its size was seen has been told of when the event loop has gone round.
+    if (settled.some(({ moved }) => moved)) {
+      await turn();
+      await turn();
     }
     for (const name of this.#seen.keys()) if (!names.includes(name)) this.#seen.delete(name);
     this.#arrivals.keepOnly(names);
-    return settled;
+    return settled.filter(({ name, moved }) => !moved || this.#arrivals.wholeFor(name) > 0).map(({ name }) => name);
   }
 
   /** Moves a file to `working/` under a name that nothing of this partner has had. Null when it is gone. */
@@ -212,6 +226,12 @@ class Lane {
           if (!isPassing(error)) tries += 1;
           throw error;
         });
+        if ((await stat(path).catch(() => null))?.size !== file.size) {
+          await taken.release?.();
+          this.#options.logger.warn({ partner: this.#partner }, "A dropped file grew while it was in hand: taken anew");
+          await this.#pause(this.#interval);
+          continue;
+        }
         try {
           await this.#answer(name, taken);
         } finally {

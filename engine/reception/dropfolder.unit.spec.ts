@@ -106,4 +106,17 @@ describe("a file that arrives", () => {
     }
     await until(() => expect(sizes).toEqual(["onetwothree".length]));
   });
+
+  it("from a sender that pauses, and goes on while it is in hand, is taken anew and answered once, for all of it", async () => {
+    const sizes: number[] = [];
+    folder = await start(async ({ size, path }) => {
+      sizes.push(size);
+      if (sizes.length === 1) appendFileSync(path, " and the rest");
+      return { accepted: true, answers: [{ ending: ".ack", content: Buffer.from(readFileSync(path)) }] };
+    });
+    writeFileSync(join(inbox, "north", "in", "a"), "the head");
+    await until(() => expect(names("done")).toEqual(["a", "a.ack"]));
+    expect(sizes).toEqual([8, 21]);
+    expect(readFileSync(join(inbox, "north", "out", "a.ack"), "utf8")).toBe("the head and the rest");
+  });
 });

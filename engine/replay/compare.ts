@@ -76,9 +76,16 @@ function digestText(table: TableLayout, build: Build): string {
     summed: [],
     appended: ["source_offset", "source_ordinal"],
   }[table.kind].map((name) => `t.${name}`);
+  const restricted = expressions(true);
+  // With the row's key: what is another row's is no sign of equality.
+  const own =
+    table.kind === "appended"
+      ? engine
+      : table.columns.filter(({ inKey }) => inKey).map(({ name, column }) => hashed(name, column));
   // A keyed table has one topic, and its rows don't say which.
   const topic = table.kind === "keyed" ? "" : "t.source_topic = $1 AND ";
-  return `SELECT count(*) AS rows, ${sumOf([...expressions(false), ...engine])} AS clear, ${sumOf(expressions(true))} AS restricted
+  return `SELECT count(*) AS rows, ${sumOf([...expressions(false), ...engine])} AS clear,
+      ${sumOf(restricted.length > 0 ? [...own, ...restricted] : [])} AS restricted
     FROM ${quoted(build.schema)}.${quoted(table.name)} t
     WHERE ${topic}t.source_partition = $2 AND $1::text IS NOT NULL`;
 }
@@ -94,12 +101,15 @@ function versionsText(table: TableLayout, history: HistoryLayout, build: Build):
 const parkedText = `SELECT count(*) AS rows, ${sumOf(["t.log_offset", "t.key", "t.code", "t.event_id", "t.event_type"])} AS clear, '0' AS restricted
   FROM engine.parked_keys t WHERE topic = $1 AND partition = $2 AND projection = $3 AND build = $4 AND state <> 'done'`;
 
-function derivedText({ columns, restricted: whole }: DerivedTable, name: string, build: Build): string {
+function derivedText({ columns, key, restricted: whole }: DerivedTable, name: string, build: Build): string {
   const expressions = (restricted: boolean) =>
     Object.entries(columns)
       .filter(([, column]) => (whole === true || column.restricted === true) === restricted)
       .map(([columnName, column]) => hashed(columnName, column));
-  return `SELECT count(*) AS rows, ${sumOf(expressions(false))} AS clear, ${sumOf(expressions(true))} AS restricted
+  const restricted = expressions(true);
+  const own = key.map((column) => hashed(column, columns[column]));
+  return `SELECT count(*) AS rows, ${sumOf(expressions(false))} AS clear,
+      ${sumOf(restricted.length > 0 ? [...own, ...restricted] : [])} AS restricted
     FROM ${quoted(build.schema)}.${quoted(name)} t`;
 }
 

@@ -33,6 +33,12 @@ export const receptionErrorDefinitions = {
     remedy: "Use gzip, deflate, br or none.",
     ...final(70, 415),
   },
+  TRIB_RECEPTION_HISTORY_TOO_LARGE: {
+    summary: "What a partner's server lists newest first is more than may wait until its oldest is reached.",
+    remedy:
+      "Nothing of it was taken in. Raise `pull.historyLimit` of the partner's profile, with room in the temporary folder; or take in what is old by export, and name in `pull.from` the time of the export.",
+    ...final(70, 500),
+  },
   TRIB_RECEPTION_KEYS_UNREACHABLE: {
     summary: "The partner's key set can't be fetched.",
     remedy: "Check the address `jwksUrl` of its profile, and the way to it.",

@@ -242,6 +242,12 @@ export const settingsSchema = z.object({
     .min(1)
     .default(60)
     .describe("Longest time in seconds that a request may take to arrive."),
+  CONNECTOR_STILL_SECONDS: z.coerce
+    .number()
+    .min(0.01)
+    .max(3_600)
+    .default(0.5)
+    .describe("How long in seconds a dropped file must stand still before it is taken: longer than its sender pauses."),
   HL7V2_HOST: z.string().default("127.0.0.1").describe("Address of the MLLP server."),
   HL7V2_PORT: port.default(0).describe("Port of the MLLP server; 0 takes a free one."),
   HL7V2_TLS_CERT_FILE: z

@@ -108,7 +108,8 @@ function plainRecord(record: AvroRecord, sealed: AvroRecord | null): AvroRecord 
     else if (!ours.has(field.name) && field.name !== "sealed")
       fields.push({ ...field, type: plain(field.type, sealed) });
   }
-  if (record.name === "Identifier") fields.push({ name: "value", doc: "The identifier.", type: "string" });
+  if (record.name === "Identifier" || record.name === "VisitIdentifier")
+    fields.push({ name: "value", doc: "The identifier.", type: "string" });
   return { ...record, fields };
 }
 

@@ -2,7 +2,7 @@ import { isOverlong } from "../../engine/intake/surrogate.js";
 import { speaksFor } from "./profile.js";
 import type { Data } from "./read-form.js";
 import type { Sender } from "./telling.js";
-import { neededText, ValueProblem } from "./values.js";
+import { neededText, textOf, ValueProblem } from "./values.js";
 
 /** An identifier as a partner gives it. */
 export interface GivenIdentifier {
@@ -37,6 +37,15 @@ export function patientOf(data: Data, sender: Sender): string | null {
   const { authority, identifierId } = identifierOf(data.patient as Data, "data.patient", sender);
   mustSpeakFor(sender.profile.authorities, authority, "data.patient.authority");
   return identifierId;
+}
+
+/** An alternate identifier of a visit. Of whichever assigner: it names nobody. */
+export function visitIdentifierOf(data: Data, place: string, { surrogate }: Sender) {
+  const authority = neededText(data, "authority", place);
+  const type = textOf(data, "type") ?? "";
+  const value = neededText(data, "value", place).trim();
+  if (isOverlong({ authority, type, value })) throw new ValueProblem("FIELD_INVALID", `${place}.value`);
+  return { identifierId: surrogate("visit", authority, type, value), authority, type, value };
 }
 
 /** The visit that a claim names; it must be one that the partner speaks for. */

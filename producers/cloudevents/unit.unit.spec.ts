@@ -40,6 +40,21 @@ describe("an event", () => {
     expect(patient?.sealed).toMatchObject({ identifierValues: ["L-4711", "990017"], familyName: "Okafor" });
   });
 
+  it("may give a visit further identifiers, and tell that one has left", () => {
+    const identifiers = [{ authority: "EAST", type: "XX", value: "T-1" }];
+    const clear = { identifierId: surrogate("visit", "EAST", "XX", "T-1"), authority: "EAST", type: "XX" };
+    const wanted = {
+      subject: surrogate("visit", "LAKE", "", "V-900"),
+      fields: { identifiers: [clear] },
+      sealed: { visitNumber: "V-900", identifierValues: ["T-1"] },
+    };
+    expect(take(withData("v-1", { identifiers })).unit.events).toMatchObject([wanted]);
+    const left = withData("v-1", { identifiers });
+    const { authority, details } = left.data as { authority: string; details: object };
+    const event = { ...left, type: "health.visit.VisitIdentifiersLeft", data: { authority, details, identifiers } };
+    expect(take(event).unit.events).toMatchObject([{ ...wanted, type: "VisitIdentifiersLeft" }]);
+  });
+
   it("of a merge tells both patients", () => {
     const { unit } = take(samples.get("m-1")!);
     const [surviving, retired] = [

@@ -28,6 +28,8 @@ export interface FileAnswer {
   readonly accepted: number;
   readonly rejected: number;
   readonly duplicates: number;
+  /** Rows with nothing in them, which are no units. */
+  readonly blank: number;
   readonly totals: readonly ControlTotal[];
   /** Why the whole file was rejected. */
   readonly code?: string;
@@ -53,6 +55,7 @@ export class AnswerWriter {
   #rows = 0;
   #accepted = 0;
   #duplicates = 0;
+  #blank = 0;
 
   constructor(charset: Charset) {
     this.#charset = charset;
@@ -73,6 +76,11 @@ export class AnswerWriter {
     if (bad.length > none) await this.rejected.append(Buffer.from(bad));
   }
 
+  /** Counts a row with nothing in it. */
+  addBlank(): void {
+    this.#blank += 1;
+  }
+
   #rejectedLine({ line, column, row }: ToldRow, { code }: Verdict & { accepted: false }): string {
     const written = this.#charset === "utf-16le" ? row.toString("utf16le") : readable(row);
     return `${line},${cell(column ?? "")},${code},${cell(written)}\r\n`;
@@ -84,6 +92,7 @@ export class AnswerWriter {
       accepted: this.#accepted,
       rejected: this.#rows - this.#accepted,
       duplicates: this.#duplicates,
+      blank: this.#blank,
       totals,
       ...(problem && { code: problem.code, location: problem.location }),
     };

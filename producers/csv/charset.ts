@@ -1,7 +1,6 @@
 import { isUtf8 } from "node:buffer";
 import { TextDecoder } from "node:util";
 import { decodeWindows1252 } from "../../engine/reception/windows-1252.js";
-import { fieldNumbers, type Row } from "./row-reader.js";
 
 /** Character sets that a partner can agree on. */
 export const charsets = ["utf-8", "ascii", "iso-8859-1", "iso-8859-15", "windows-1252", "utf-16le"] as const;
@@ -9,8 +8,8 @@ export type Charset = (typeof charsets)[number];
 
 const iso885915 = new TextDecoder("iso-8859-15");
 
-/** @returns null when the bytes are not of the character set. */
-function decode(bytes: Buffer, charset: Charset): string | null {
+/** The text of bytes. @returns null when they are not of the character set. */
+export function decode(bytes: Buffer, charset: Charset): string | null {
   switch (charset) {
     case "utf-8":
       return isUtf8(bytes) ? bytes.toString("utf8") : null;
@@ -27,35 +26,6 @@ function decode(bytes: Buffer, charset: Charset): string | null {
     case "iso-8859-15":
       return iso885915.decode(bytes);
   }
-}
-
-/** How escapes inside a quoted field are undone. */
-export interface Escapes {
-  readonly quote: string;
-  readonly escape: "doubled" | "backslash";
-}
-
-/**
- * The texts of a row's fields.
- * @returns the ordinal of the first field that is not of the character set, from 1, in place of texts.
- */
-export function textsOf(row: Row, charset: Charset, escapes: Escapes): readonly string[] | number {
-  // Most rows are ASCII, which every character set here but UTF-16 agrees on.
-  const plain = row.ascii && charset !== "utf-16le" ? row.bytes.toString("latin1", 0, row.length) : null;
-  const { fields } = row;
-  const texts: string[] = [];
-  for (let at = 0; at < fields.length; at += fieldNumbers) {
-    const [start, end] = [fields[at], fields[at + 1]];
-    const text = plain !== null ? plain.slice(start, end) : decode(row.bytes.subarray(start, end), charset);
-    if (text === null) return texts.length + 1;
-    texts.push(fields[at + 2] === 1 ? undone(text, escapes) : text);
-  }
-  return texts;
-}
-
-function undone(text: string, escapes: Escapes): string {
-  if (escapes.escape === "backslash") return text.replace(/\\([\s\S])/g, "$1");
-  return text.replaceAll(escapes.quote + escapes.quote, escapes.quote);
 }
 
 const marks: readonly { readonly charset: Charset | "utf-16be"; readonly bytes: Buffer }[] = [

@@ -11,7 +11,7 @@ async function listen(context: ReceiveContext<Profile>): Promise<Receiver> {
   const { intake, settings, profiles, logger, now = Date.now } = context;
   const desk: Desk = { intake, profiles, now };
   const inbox = resolve(settings.CSV_INBOX ?? join(settings.TRIBUTARY_HOME, "csv"));
-  const folder = await startDroppedFiles(desk, { inbox, logger });
+  const folder = await startDroppedFiles(desk, { inbox, logger, interval: settings.CONNECTOR_STILL_SECONDS * 1000 });
   const server = await openServer(desk, context);
   const dropped: Address[] = [...profiles.keys()].map((partner) => ({
     protocol: "file",

@@ -32,7 +32,14 @@ describe.skipIf(corpus === null)("the sample files", () => {
     const facts = expectedFacts()["journeys/remit.csv"].remit;
     const bytes = sample("csv", "journeys", "remit.csv");
     const taken = await take(bytes, remit);
-    expect(taken.summary).toEqual({ rows: facts.rows, accepted: facts.rows, rejected: 0, duplicates: 0, totals: [] });
+    expect(taken.summary).toEqual({
+      rows: facts.rows,
+      accepted: facts.rows,
+      rejected: 0,
+      duplicates: 0,
+      blank: 0,
+      totals: [],
+    });
     expect(bytesOf(taken.entries).equals(bytes)).toBe(true);
     const payments = [...fieldsOf(taken, "ClaimAdjudicated"), ...fieldsOf(taken, "ClaimPaymentReversed")];
     const paid = payments.reduce((sum, { paidAmount }) => sum + (paidAmount as number), 0);
@@ -177,7 +184,7 @@ describe.skipIf(corpus === null)("the malformed sample files", () => {
     const none = await take(sample("malformed", "csv", "made-header-only.csv"), remit);
     expect([none.accepted, none.summary]).toEqual([
       true,
-      { rows: 0, accepted: 0, rejected: 0, duplicates: 0, totals: [] },
+      { rows: 0, accepted: 0, rejected: 0, duplicates: 0, blank: 0, totals: [] },
     ]);
   });
 

@@ -46,7 +46,7 @@ describe("dropped files", () => {
         .map((line) => line && JSON.parse(line)),
     ).toEqual([
       { line: 2, controlId: "P1", accepted: true },
-      { rows: 1, accepted: 1, rejected: 0, duplicates: 0, totals: [] },
+      { rows: 1, accepted: 1, rejected: 0, duplicates: 0, blank: 0, totals: [] },
       "",
     ]);
     expect(text("failed", "b.csv.rejected.csv")).toBe(
@@ -69,7 +69,7 @@ describe("dropped files", () => {
   it("that a killed process left are answered as the first sending should have been", async () => {
     mkdirSync(path("working"), { recursive: true });
     mkdirSync(path("failed"), { recursive: true });
-    writeFileSync(path("working", "a.csv"), lines("patient_id", "P1", ","));
+    writeFileSync(path("working", "a.csv"), lines("patient_id", "P1", "P2,"));
     // Killed between the file of bad rows and the answer.
     writeFileSync(path("failed", "a.csv.rejected.csv"), "as far as it came");
     await start();

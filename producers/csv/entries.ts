@@ -1,13 +1,14 @@
 import { createHash } from "node:crypto";
 import type { ReceivedUnit, Surrogate, Verdict } from "../../engine/intake/connector.js";
-import { textsOf } from "./charset.js";
 import type { FileReader, Piece } from "./file-reader.js";
 import { columnName, type FileProblem } from "./layout.js";
 import { Occurrences } from "./occurrences.js";
 import type { Profile } from "./profile.js";
 import { type Formats, formatsOf, Reading } from "./reading.js";
 import { fieldNumbers, type Row } from "./row-reader.js";
-import { type Translation, translateRow } from "./translate.js";
+import { textsOf } from "./row-texts.js";
+import { translateRow } from "./translate.js";
+import type { Translation } from "./translation.js";
 
 export interface EntryOptions {
   readonly partner: string;

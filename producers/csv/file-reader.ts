@@ -1,10 +1,22 @@
-import { byteOrderMark, textsOf } from "./charset.js";
+import { byteOrderMark } from "./charset.js";
+import { EndMark } from "./end-mark.js";
 import { type FileProblem, type Layout, layoutOf } from "./layout.js";
 import type { Profile } from "./profile.js";
-import { fieldNumbers, isBlank, type Row, RowReader } from "./row-reader.js";
+import { fieldNumbers, type Row, RowReader } from "./row-reader.js";
+import { textsOf } from "./row-texts.js";
 
 /** What a piece of a file is; only rows are units. */
-export type PieceKind = "row" | "mark" | "preamble" | "comment" | "blank" | "header" | "trailer" | "remainder";
+export type PieceKind =
+  | "row"
+  | "mark"
+  | "separator"
+  | "preamble"
+  | "comment"
+  | "blank"
+  | "header"
+  | "trailer"
+  | "remainder"
+  | "end";
 
 /** A piece of a file. Every byte is in exactly one. */
 export interface Piece {
@@ -18,8 +30,10 @@ export interface Piece {
 
 /** Bytes of the longest byte order mark. */
 const longestMark = 3;
+/** First line by which a spreadsheet is told the delimiter. */
+const separator = /^("?)sep=([\s\S])\1$/i;
 
-/** Tells the pieces of a file apart: what stands before the header, the header, rows, the trailer. */
+/** Tells the pieces of a file apart: what stands before the header, the header, rows, the trailer, what ends it. */
 export class FileReader {
   /** Known after the header; without a header from the first row on. */
   layout: Layout | null = null;
@@ -27,22 +41,29 @@ export class FileReader {
   readonly #profile: Profile;
   readonly #rows: RowReader;
   readonly #comment: Buffer;
+  readonly #encoding: "utf16le" | "latin1";
+  readonly #end: EndMark;
   #start: Buffer | null = Buffer.alloc(0);
   #mark = 0;
   #markPiece: Piece | null = null;
   #finished = false;
   #skip: number;
+  #isFirst = true;
+  #endPiece: Buffer | null = null;
+  #offset = 0;
 
   constructor(profile: Profile) {
     this.#profile = profile;
     this.#rows = new RowReader(profile.writing);
-    this.#comment = Buffer.from(profile.writing.comment, profile.writing.charset === "utf-16le" ? "utf16le" : "latin1");
+    this.#encoding = profile.writing.charset === "utf-16le" ? "utf16le" : "latin1";
+    this.#end = new EndMark(profile.writing.charset);
+    this.#comment = Buffer.from(profile.writing.comment, this.#encoding);
     this.#skip = profile.writing.skipLines;
   }
 
   /** Takes the next bytes; {@link next} then gives the pieces that are complete with them. */
   feed(chunk: Buffer): void {
-    if (this.#start === null) this.#rows.feed(chunk);
+    if (this.#start === null) this.#rows.feed(this.#end.before(chunk));
     else {
       this.#start = Buffer.concat([this.#start, chunk]);
       if (this.#start.length >= longestMark) this.#begin(this.#start);
@@ -52,6 +73,9 @@ export class FileReader {
   /** No more bytes come: {@link next} gives what is left too. */
   finish(): void {
     if (this.#start !== null) this.#begin(this.#start);
+    const { row, mark } = this.#end.split();
+    this.#rows.feed(row);
+    if (mark.length > 0) this.#endPiece = mark;
     this.#rows.finish();
     this.#finished = true;
   }
@@ -65,7 +89,15 @@ export class FileReader {
     }
     const row = this.#start === null ? this.#rows.next() : null;
     if (row) {
-      return { kind: this.#kindOf(row), bytes: row.bytes, offset: row.offset + this.#mark, line: row.line, row };
+      const kind = this.#kindOf(row);
+      this.#isFirst = false;
+      this.#offset = row.offset + this.#mark + row.bytes.length;
+      return { kind, bytes: row.bytes, offset: row.offset + this.#mark, line: row.line, row };
+    }
+    const end = this.#endPiece;
+    if (end) {
+      this.#endPiece = null;
+      return { kind: "end", bytes: end, offset: this.#offset, line: this.#rows.line, row: null };
     }
     if (this.#finished && !this.layout && !this.problem && this.#profile.writing.header) {
       this.problem = { code: "CSV_EMPTY", location: "line 1" };
@@ -81,22 +113,33 @@ export class FileReader {
       const agreed = mark.charset === charset || (mark.charset === "utf-8" && charset === "ascii");
       if (!agreed) this.problem = { code: "CSV_OTHER_CHARSET", location: "line 1" };
       this.#mark = mark.length;
+      this.#offset = mark.length;
       this.#markPiece = { kind: "mark", bytes: start.subarray(0, mark.length), offset: 0, line: 1, row: null };
     }
-    this.#rows.feed(start.subarray(this.#mark));
+    this.#rows.feed(this.#end.before(start.subarray(this.#mark)));
   }
 
   #kindOf(row: Row): PieceKind {
     if (row.continued) return "remainder";
-    if (this.problem) return isBlank(row) ? "blank" : "row";
+    if (this.problem) return row.blank ? "blank" : "row";
     if (this.#skip > 0) {
       this.#skip -= 1;
       return "preamble";
     }
-    if (isBlank(row)) return "blank";
+    if (row.blank) return "blank";
+    if (this.#isFirst && this.#isSeparator(row)) return "separator";
     if (this.#comment.length > 0 && row.bytes.subarray(0, this.#comment.length).equals(this.#comment)) return "comment";
     if (!this.layout) return this.#first(row);
     return this.#isTrailer(row) ? "trailer" : "row";
+  }
+
+  /** Whether a line tells the delimiter to a spreadsheet. One that tells another than was agreed is no file of the partner's. */
+  #isSeparator({ bytes, length }: Row): boolean {
+    if (length > 16) return false;
+    const told = separator.exec(bytes.toString(this.#encoding, 0, length))?.[2];
+    if (told === undefined) return false;
+    if (told !== this.#profile.writing.delimiter) this.problem = { code: "CSV_OTHER_DELIMITER", location: "line 1" };
+    return true;
   }
 
   /** The header, or the first row of a file without one. A header that can't be used is rejected like a row. */
@@ -123,10 +166,9 @@ export class FileReader {
   }
 
   #isTrailer(row: Row): boolean {
-    const { totals, writing } = this.#profile;
+    const { totals } = this.#profile;
     const [start, end] = row.fields;
     if (!totals || end === undefined || row.problem) return false;
-    const encoding = writing.charset === "utf-16le" ? "utf16le" : "latin1";
-    return row.bytes.toString(encoding, start, end).trim() === totals.marker;
+    return row.bytes.toString(this.#encoding, start, end).trim() === totals.marker;
   }
 }

@@ -11,26 +11,23 @@ export interface RowIdentifier {
   readonly value: string;
 }
 
-/** A long number as a spreadsheet shows it: what it was is lost, and the next one may look the same. */
-const rounded = /^\d(?:[.,]\d+)?E\+\d{2,}$/;
-
 /** The identifiers of a row, each once, in the order of the profile: the first names the patient. */
 export function identifiersOf(
   reading: Reading,
   { identifiers }: Layout,
   surrogate: Surrogate,
 ): readonly RowIdentifier[] {
-  const found: RowIdentifier[] = [];
+  const found = new Map<string, RowIdentifier>();
   for (const { at, authority, type, strong, separator, name } of identifiers) {
     const cell = at < 0 ? "" : reading.at(at);
     for (const part of separator === null ? [cell] : cell.split(separator)) {
       const value = part.trim();
       if (value === "") continue;
-      if (rounded.test(value)) reading.refuse("CSV_NUMBER_ROUNDED", name);
+      reading.refuseRounded(value, name);
       if (value.length > 200) reading.refuse("CSV_VALUE_TOO_LONG", name);
       const id = surrogate("patient", authority, type, value);
-      if (!found.some((other) => other.id === id)) found.push({ id, authority, type, strong, value });
+      if (!found.has(id)) found.set(id, { id, authority, type, strong, value });
     }
   }
-  return found;
+  return [...found.values()];
 }

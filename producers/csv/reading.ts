@@ -12,6 +12,9 @@ export interface ValueProblem {
 /** Longest value taken. */
 const longestValue = 10_000;
 
+/** A long number as a spreadsheet shows it: what it was is lost, and the next one may look the same. */
+const rounded = /^\d(?:[.,]\d+)?E\+\d{2,}$/i;
+
 /** Whether a text begins and ends with what is printed: asked before the library, which most texts have no need of. */
 function isTrimmed(text: string): boolean {
   const [first, last] = [text.charCodeAt(0), text.charCodeAt(text.length - 1)];
@@ -76,6 +79,18 @@ export class Reading {
     if (text === "" && source.required) this.refuse("CSV_VALUE_MISSING", source.name);
     if (text.length > longestValue) this.refuse("CSV_VALUE_TOO_LONG", source.name);
     return text;
+  }
+
+  /** Text by which something is known: a number of a claim, a visit, a member. Empty when the row doesn't say it. */
+  identifier(field: FieldName): string {
+    const text = this.text(field);
+    this.refuseRounded(text, this.#nameOf(field));
+    return text;
+  }
+
+  /** Refuses what a spreadsheet has rounded: two things would be one. */
+  refuseRounded(text: string, column: string): void {
+    if (text.includes("+") && rounded.test(text)) this.refuse("CSV_NUMBER_ROUNDED", column);
   }
 
   #translated(said: string, source: Source): string {

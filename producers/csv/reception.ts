@@ -2,7 +2,7 @@ import type { Intake, ReceivedUnit, SubmittedUnit } from "../../engine/intake/co
 import type { ByteSource } from "../../engine/reception/byte-source.js";
 import { AnswerWriter, type FileAnswer, type JudgedRow } from "./answer.js";
 import { FileEntries, type RowEntry, type ToldRow } from "./entries.js";
-import { FileReader } from "./file-reader.js";
+import { FileReader, type Piece } from "./file-reader.js";
 import type { Profile } from "./profile.js";
 import { checkTotals, type TotalsCheck } from "./totals.js";
 
@@ -54,16 +54,20 @@ export async function receive(source: ByteSource, partner: string, desk: Desk): 
   const answer = new AnswerWriter(profile.writing.charset);
   try {
     const journal = new Journal(desk.intake, answer);
+    const take = (piece: Piece) => {
+      if (piece.kind === "blank") answer.addBlank();
+      journal.add(entries.entry(piece));
+    };
     for await (const chunk of source.chunks()) {
       entries.saw(chunk);
       file.feed(chunk);
       for (let piece = file.next(); piece; piece = file.next()) {
-        journal.add(entries.entry(piece));
+        take(piece);
         if (journal.isFull) await journal.flush();
       }
     }
     file.finish();
-    for (let piece = file.next(); piece; piece = file.next()) journal.add(entries.entry(piece));
+    for (let piece = file.next(); piece; piece = file.next()) take(piece);
     journal.add(entries.closing());
     await journal.end();
     const problem = rejecting ?? file.problem;

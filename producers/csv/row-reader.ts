@@ -42,6 +42,8 @@ export interface Row {
   readonly problem: RowProblem | null;
   /** A further piece of a row that was over the limit. */
   readonly continued: boolean;
+  /** Nothing but delimiters in it, or nothing at all: its fields are empty, and none is quoted. */
+  readonly blank: boolean;
 }
 
 const CR = 13;
@@ -99,6 +101,11 @@ export class RowReader {
     this.#last = true;
   }
 
+  /** Line on which the next row begins, from 1. */
+  get line(): number {
+    return this.#line;
+  }
+
   /** The next row; null when it is not there yet, or none is left. One at a time: rows that wait are moved by the collector. */
   next(): Row | null {
     if (this.#at >= this.#held.length) return null;
@@ -125,7 +132,8 @@ export class RowReader {
     lines = linesIn(bytes, this.#width),
   ): Row {
     const continued = this.#continued;
-    const row = { bytes, length, offset: this.#offset, line: this.#line, fields, ascii, problem, continued };
+    const blank = length === (fields.length / fieldNumbers - 1) * this.#width;
+    const row = { bytes, length, offset: this.#offset, line: this.#line, fields, ascii, problem, continued, blank };
     this.#offset += bytes.length;
     this.#line += lines;
     return row;
@@ -247,6 +255,3 @@ function linesIn(bytes: Buffer, width: 1 | 2): number {
   for (let at = bytes.indexOf(CR); at >= 0; at = bytes.indexOf(CR, at + 1)) if (bytes[at + width] !== LF) lines += 1;
   return lines;
 }
-
-/** Whether there is nothing in a row but its line end. */
-export const isBlank = (row: Row): boolean => row.length === 0;

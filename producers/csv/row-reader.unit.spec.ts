@@ -1,8 +1,8 @@
 import { parse } from "csv-parse/sync";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { textsOf } from "./charset.js";
 import { type Dialect, type Row, RowReader } from "./row-reader.js";
+import { textsOf } from "./row-texts.js";
 
 const usual: Dialect = { delimiter: ",", quote: '"', escape: "doubled", charset: "utf-8", rowLimit: 1_000_000 };
 

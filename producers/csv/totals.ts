@@ -1,10 +1,10 @@
 import type { ByteSource } from "../../engine/reception/byte-source.js";
-import { textsOf } from "./charset.js";
 import { FileReader } from "./file-reader.js";
 import type { FileProblem } from "./layout.js";
 import type { Profile } from "./profile.js";
 import { formatsOf, Reading } from "./reading.js";
 import type { Row } from "./row-reader.js";
+import { textsOf } from "./row-texts.js";
 
 /** One control total of a file, as told by its trailer and as found. */
 export interface ControlTotal {
@@ -57,7 +57,8 @@ class Sums {
     }
     const found: ControlTotal[] = [];
     if (totals.count !== undefined) {
-      found.push({ name: "count", agrees: reading.at(totals.count - 1) === String(this.#rows) });
+      const told = reading.at(totals.count - 1);
+      found.push({ name: "count", agrees: /^\d{1,15}$/.test(told) && Number(told) === this.#rows });
     }
     for (const [index, { name, position }] of layout.sums.entries()) {
       const told = reading.centsAt(position - 1);

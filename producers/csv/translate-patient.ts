@@ -1,7 +1,7 @@
 import { identifiersOf } from "./identifiers.js";
 import type { Layout } from "./layout.js";
 import type { Reading } from "./reading.js";
-import type { Sender, Translation } from "./translate.js";
+import type { Sender, Translation } from "./translation.js";
 
 const none: readonly string[] = [];
 const noTime: readonly string[] = ["NO_TIME"];

@@ -1,7 +1,7 @@
 import { contentHash } from "../../engine/intake/content-hash.js";
 import type { EventInputs } from "../../schemas/events.generated.js";
 import type { Reading } from "./reading.js";
-import type { Sender, Translation } from "./translate.js";
+import type { Sender, Translation } from "./translation.js";
 
 type Facts = EventInputs["ClaimAdjudicated"];
 /** Facts before their hash is known; what is undefined is no part of it. */
@@ -20,10 +20,11 @@ const reversal = "22";
  * the same payment through another channel.
  */
 export function translatePayment(reading: Reading, { surrogate }: Sender): Translation | null {
-  const [claim, payer, provider] = [reading.text("claim"), reading.text("payer"), reading.text("provider")];
-  const [trace, status, member] = [reading.text("trace"), reading.text("status"), reading.text("member")];
+  const [claim, payer] = [reading.identifier("claim"), reading.identifier("payer")];
+  const [provider, trace] = [reading.identifier("provider"), reading.identifier("trace")];
+  const [status, member] = [reading.text("status"), reading.identifier("member")];
   const paidOn = reading.moment("paidOn");
-  const payerClaim = reading.text("payerClaim");
+  const payerClaim = reading.identifier("payerClaim");
   const chargeAmount = reading.cents("charge") ?? 0;
   const paidAmount = reading.cents("paid") ?? 0;
   const patientAmount = reading.cents("patientShare") ?? 0;

@@ -2,12 +2,12 @@ import type { EventDraft } from "../../engine/intake/connector.js";
 import { identifiersOf } from "./identifiers.js";
 import type { Layout } from "./layout.js";
 import type { Reading } from "./reading.js";
-import type { Sender, Translation } from "./translate.js";
+import type { Sender, Translation } from "./translation.js";
 
 /** A row about a visit: VisitStarted, and VisitEnded where it has an end. */
 export function translateVisit(reading: Reading, layout: Layout, sender: Sender): Translation | null {
   const { profile, surrogate } = sender;
-  const number = reading.text("visit");
+  const number = reading.identifier("visit");
   const started = reading.moment("startedAt");
   const ended = reading.moment("endedAt");
   if (number === "" || !started) return null;

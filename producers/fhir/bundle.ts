@@ -3,8 +3,9 @@ import { parseJson } from "../../engine/reception/json.js";
 import { readMoment } from "./datetime.js";
 import { isResourceType } from "./definitions.js";
 import { deletionOf } from "./deletion.js";
-import { child, type Element, isElement, text, typeOf } from "./element.js";
+import { child, children, type Element, isElement, text, typeOf } from "./element.js";
 import type { Problem } from "./problem.js";
+import type { Addressed } from "./reference.js";
 import type { Arrival } from "./unit.js";
 import { problemsOf } from "./validate.js";
 
@@ -84,11 +85,11 @@ export function readEntry(bytes: Buffer, { start, end }: JsonSpan): BundleEntry 
 }
 
 /**
- * `fullUrl` -> `Type/id`, and the entries whose fullUrl stands twice (bdl-7): one address can't be two resources.
- * In a history several versions share one.
+ * `fullUrl` -> what its entry is named by, and the entries whose fullUrl stands twice (bdl-7): one address can't be two
+ * resources. In a history several versions share one.
  */
 export class FullUrls {
-  readonly urls = new Map<string, string>();
+  readonly urls = new Map<string, Addressed>();
   readonly #type: BundleType;
   readonly #seen = new Set<string>();
 
@@ -101,13 +102,27 @@ export class FullUrls {
     const url = text(entry, "fullUrl");
     // What is no absolute address (a bare id, as some senders write) addresses nothing.
     if (url === undefined || !resource || !/^[a-z][a-z0-9+.-]*:/i.test(url)) return true;
-    const id = text(resource, "id") ?? /^urn:uuid:(.+)$/.exec(url)?.[1];
-    if (id !== undefined) this.urls.set(url, `${typeOf(resource)}/${id}`);
+    const addressed = addressedBy(url, resource);
+    if (addressed !== undefined) this.urls.set(url, addressed);
     const key = `${url} ${text(child(resource, "meta"), "versionId") ?? ""}`;
     const fresh = !this.#seen.has(key);
     this.#seen.add(key);
     return fresh || this.#type === "history";
   }
+}
+
+/** The uuid of an address `urn:uuid:…`. */
+const uuidOf = (url: string | undefined): string | undefined => /^urn:uuid:(.+)$/.exec(url ?? "")?.[1];
+
+/** A resource that is stored nowhere yet goes by its own identifiers, so whoever refers to it means these. */
+function addressedBy(url: string, resource: Element): Addressed | undefined {
+  const { resourceType, identifier, name } = resource;
+  const id = text(resource, "id");
+  const isNamed = children(resource, "identifier").some((one) => text(one, "value") !== undefined);
+  if (id === undefined && isNamed)
+    return { resourceType, identifier, ...(resourceType === "Organization" && { name }) };
+  const own = id ?? uuidOf(url);
+  return own === undefined ? undefined : `${typeOf(resource)}/${own}`;
 }
 
 /** Bundles whose entries say what to do. */
@@ -140,10 +155,11 @@ export function arrivalOf(
   } else if (!resource && (request !== undefined || entry.response !== undefined)) return undefined;
   if (!resource) return rejected("required", `${place}.resource`);
   const stored = method === "PUT";
-  if (!asks(type) || target === undefined) return { resource, stored };
+  const uuid = uuidOf(text(entry, "fullUrl"));
+  if (!asks(type) || target === undefined) return { resource, uuid, stored };
   const condition = { ifMatch: request?.ifMatch !== undefined, ifNoneExist: request?.ifNoneExist !== undefined };
   const [, named, id] = /^\/?([A-Za-z]+)(?:\/([A-Za-z0-9\-.]{1,64}))?(?:\?.*)?$/.exec(target) ?? [];
   if (named === undefined || !isResourceType(named)) return rejected("not-supported", `${place}.request.url`);
   if (stored && id === undefined && !target.includes("?")) return rejected("value", `${place}.request.url`);
-  return { resource, stored, condition, place: { type: named, ...(stored && id !== undefined && { id }) } };
+  return { resource, uuid, stored, condition, place: { type: named, ...(stored && id !== undefined && { id }) } };
 }

@@ -3,7 +3,7 @@ import { type Asking, Refusal } from "./asking.js";
 import type { BundleHead } from "./bundle.js";
 import type { Desk } from "./desk.js";
 import { children, type Element, isElement, text } from "./element.js";
-import { inOrder } from "./history-order.js";
+import { asSorted, inOrder, OutOfOrder } from "./history-order.js";
 import { openBody } from "./open-body.js";
 import { PageSpool } from "./page-spool.js";
 import type { Profile } from "./profile.js";
@@ -45,6 +45,8 @@ export class Changes {
   readonly #options: ChangesOptions;
   /** Types of whose versions the server keeps a history, as it says; undefined until it was asked. */
   #histories: Set<string> | undefined;
+  /** Types whose histories the server does not sort as it is asked to. */
+  readonly #unsorted = new Set<string>();
 
   constructor(options: ChangesOptions) {
     this.#options = options;
@@ -90,23 +92,65 @@ export class Changes {
     }
   }
 
-  /**
-   * Every version made since, and every deletion. A server gives the newest first, so all pages are read before the first
-   * is taken; then the oldest come first, and the cursor moves with them.
-   */
+  /** Every version made since, and every deletion, the oldest first. */
   async #history(type: string): Promise<void> {
-    const spool = new PageSpool();
+    if (!this.#unsorted.has(type) && (await this.#sortedHistory(type))) return;
+    this.#unsorted.add(type);
+    await this.#spooledHistory(type);
+  }
+
+  /**
+   * A history from a server that sorts it as it is asked to: a page is taken when the next has begun.
+   * @returns whether the server does; else the cursor is where it was.
+   */
+  async #sortedHistory(type: string): Promise<boolean> {
+    const { cursor, logger, partner } = this.#options;
+    const [since, latest] = [await cursor.since(type), await cursor.latest(type)];
+    const pages = this.#pages(this.#historyOf(type, since, { _sort: "_lastUpdated" }));
+    const read = async function* (this: Changes) {
+      for await (const bytes of pages) {
+        const { bundle, entries } = this.#read(bytes);
+        if (!saysSorted(bundle)) throw new OutOfOrder();
+        yield entries;
+      }
+    }.bind(this);
+    try {
+      for await (const entries of asSorted(read()))
+        await this.#journal(type, { as: "history", entries, since, moves: true });
+      return true;
+    } catch (error) {
+      // A server may refuse a parameter that it doesn't know (FHIR R4, 3.1.1.1).
+      const isRefused = error instanceof Refusal && error.status === 400;
+      if (!isRefused && !(error instanceof OutOfOrder)) throw error;
+      if ((await cursor.latest(type)) !== latest) {
+        await cursor.goBack(type, latest);
+        logger.warn({ partner, type }, "A partner's server does not sort a history as it says: it is read once more");
+      }
+      return false;
+    }
+  }
+
+  /**
+   * A history from a server that gives the newest first: all pages are read before the first is taken, for nothing tells
+   * where the oldest begin. Pages go to a file, and their bytes have a limit.
+   */
+  async #spooledHistory(type: string): Promise<void> {
+    const spool = new PageSpool(this.#options.pull.historyLimit);
     try {
       const since = await this.#options.cursor.since(type);
-      const query = new URLSearchParams({ _count: String(this.#options.pull.count) });
-      if (since !== undefined) query.set("_since", since);
-      for await (const bytes of this.#pages(`${type}/_history?${query}`)) await spool.add(bytes);
+      for await (const bytes of this.#pages(this.#historyOf(type, since))) await spool.add(bytes);
       const page = async (index: number) => this.#read(await spool.page(index)).entries;
       for await (const entries of inOrder(spool.count, page))
         await this.#journal(type, { as: "history", entries, since, moves: true });
     } finally {
       await spool.release();
     }
+  }
+
+  #historyOf(type: string, since: string | undefined, more: Record<string, string> = {}): string {
+    const query = new URLSearchParams({ _count: String(this.#options.pull.count), ...more });
+    if (since !== undefined) query.set("_since", since);
+    return `${type}/_history?${query}`;
   }
 
   /**

@@ -25,7 +25,10 @@ async function listen(context: ReceiveContext<Profile>): Promise<Receiver> {
     onFailure: (error) => logger.error({ err: error }, "A resource could not be translated; it is kept as rejected"),
   };
   const inbox = resolve(settings.FHIR_INBOX ?? join(settings.TRIBUTARY_HOME, "fhir"));
-  const folder = await startDroppedFiles(desk, { inbox, logger, lineLimit: settings.INTAKE_UNIT_LIMIT });
+  const folder = await startDroppedFiles(desk, {
+    ...{ inbox, logger, lineLimit: settings.INTAKE_UNIT_LIMIT },
+    interval: settings.CONNECTOR_STILL_SECONDS * 1000,
+  });
   const server = await openServer(desk, context, version).catch(async (error: unknown) => {
     await folder.close();
     throw error;

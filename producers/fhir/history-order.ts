@@ -3,6 +3,13 @@ import type { PulledEntry } from "./pulled-entry.js";
 /** Most entries of one instant that wait for those of the next page. */
 const mostHeld = 20_000;
 
+/** Entries of a server that says that it gives the oldest first come in another order. */
+export class OutOfOrder extends Error {
+  constructor() {
+    super("the server says that it gives the oldest first, and does not");
+  }
+}
+
 /**
  * Puts the versions of a history in the order in which they were made. A server lists the newest first (FHIR R4, 3.1.0.6),
  * or the oldest where it is asked to; of one instant in any order.
@@ -15,17 +22,44 @@ export async function* inOrder(
   page: (index: number) => Promise<readonly PulledEntry[]>,
 ): AsyncGenerator<readonly PulledEntry[]> {
   const oldestFirst = await isOldestFirst(count, page);
-  let held: PulledEntry[] = [];
-  for (let step = 0; step < count; step++) {
-    const sent = await page(oldestFirst ? step : count - 1 - step);
-    const entries = arranged([...held, ...(oldestFirst ? sent : [...sent].reverse())]);
+  async function* fromTheOldest() {
+    for (let step = 0; step < count; step++) {
+      if (oldestFirst) yield await page(step);
+      else yield [...(await page(count - 1 - step))].reverse();
+    }
+  }
+  yield* byInstant(fromTheOldest());
+}
+
+/**
+ * Versions as a server gives them that sorts a history by their time: each page is ready when the next has begun.
+ * @throws {OutOfOrder} when one is older than the one before it.
+ */
+export async function* asSorted(pages: AsyncIterable<readonly PulledEntry[]>): AsyncGenerator<readonly PulledEntry[]> {
+  let latest = Number.NEGATIVE_INFINITY;
+  async function* checked() {
+    for await (const entries of pages) {
+      for (const { time } of entries) {
+        if (time < latest) throw new OutOfOrder();
+        latest = time;
+      }
+      yield entries;
+    }
+  }
+  yield* byInstant(checked());
+}
+
+/** The versions of one instant together, and in their order: the next page may begin with some that belong before others. */
+async function* byInstant(pages: AsyncIterable<readonly PulledEntry[]>): AsyncGenerator<readonly PulledEntry[]> {
+  let held: readonly PulledEntry[] = [];
+  for await (const sent of pages) {
+    const entries = arranged([...held, ...sent]);
     const last = entries.at(-1)?.time;
-    // The next page may begin with versions of the same instant, which belong before some of these.
-    const isLast = step === count - 1 || entries.length > mostHeld;
-    const ready = isLast ? entries.length : entries.findIndex(({ time }) => time === last);
-    held = entries.slice(ready);
+    const ready = entries.length > mostHeld ? entries.length : entries.findIndex(({ time }) => time === last);
+    held = entries.slice(Math.max(ready, 0));
     if (ready > 0) yield entries.slice(0, ready);
   }
+  if (held.length > 0) yield held;
 }
 
 async function isOldestFirst(count: number, page: (index: number) => Promise<readonly PulledEntry[]>) {

@@ -1,6 +1,7 @@
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { TributaryError } from "../../engine/service/errors.js";
 
 /** Bytes of pages that stay in memory. */
 const inMemory = 8_000_000;
@@ -8,14 +9,29 @@ const inMemory = 8_000_000;
 /** Pages that are read in another order than they came: the first few in memory, the rest in files that only this user can read. */
 export class PageSpool {
   readonly #pages: (Buffer | string)[] = [];
+  readonly #limit: number;
   #held = 0;
+  #bytes = 0;
   #folder: string | undefined;
+
+  /** @param limit most bytes of all pages together. */
+  constructor(limit: number) {
+    this.#limit = limit;
+  }
 
   get count(): number {
     return this.#pages.length;
   }
 
+  /** @throws TRIB_RECEPTION_HISTORY_TOO_LARGE when they are more than may wait. */
   async add(page: Buffer): Promise<void> {
+    this.#bytes += page.length;
+    if (this.#bytes > this.#limit) {
+      throw new TributaryError("TRIB_RECEPTION_HISTORY_TOO_LARGE", undefined, {
+        limit: this.#limit,
+        pages: this.#pages.length,
+      });
+    }
     if (this.#held + page.length <= inMemory) {
       this.#held += page.length;
       this.#pages.push(page);

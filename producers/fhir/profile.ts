@@ -71,6 +71,12 @@ export const profileSchema = z.strictObject({
         .min(1)
         .optional()
         .describe("System of the identifier that names a patient, instead of the resource's id."),
+      PatientType: z
+        .string()
+        .min(1)
+        .max(20)
+        .optional()
+        .describe("Type (HL7 table 0203) of that identifier where the sender leaves it out, as in references."),
       Encounter: z.string().min(1).optional().describe("The same of a visit."),
       Claim: z.string().min(1).optional().describe("The same of a claim."),
     })
@@ -155,6 +161,17 @@ export const profileSchema = z.strictObject({
         .default(60)
         .describe(
           "How far behind the last change each time begins, by the server's own clock: a change may become visible later than its time says.",
+        ),
+      from: z.iso
+        .datetime({ offset: true })
+        .optional()
+        .describe("Instant from which it is read the first time; default: from the beginning."),
+      historyLimit: z
+        .int()
+        .min(1_000_000)
+        .default(10_000_000_000)
+        .describe(
+          "Most bytes of a history that may wait in the temporary folder, from a server that lists the newest first: the oldest comes last, and is taken first.",
         ),
       everySeconds: z.number().min(0.05).max(86_400).default(60).describe("Seconds between two times."),
       token: credential.optional().describe("File with its bearer token, in the folder `CONNECTOR_CREDENTIALS`."),

@@ -25,10 +25,16 @@ export class PullCursor {
   readonly #overlap: number;
   #known: Cursor | undefined;
 
-  /** @param overlap milliseconds before the last change at which the next time begins. */
-  constructor(inbox: string, partner: string, overlap: number) {
+  readonly #from: string | undefined;
+
+  /**
+   * @param overlap milliseconds before the last change at which the next time begins.
+   * @param from instant from which the first time begins; undefined: from the beginning.
+   */
+  constructor(inbox: string, partner: string, overlap: number, from: string | undefined) {
     this.#file = join(inbox, partner, "cursor.json");
     this.#overlap = overlap;
+    this.#from = from;
   }
 
   async #read(): Promise<Cursor> {
@@ -56,10 +62,23 @@ export class PullCursor {
     await this.#keep({ ...(await this.#read()), exported, running });
   }
 
+  /** `meta.lastUpdated` of the last version of a type that the journal has, as far as nothing before it is missing. */
+  async latest(type: string): Promise<string | undefined> {
+    return (await this.#read()).updated[type];
+  }
+
+  /** Goes back to where it was: versions before what was taken since are still to come. */
+  async goBack(type: string, latest: string | undefined): Promise<void> {
+    const cursor = await this.#read();
+    const { [type]: _later, ...others } = cursor.updated;
+    await this.#keep({ ...cursor, updated: latest === undefined ? others : { ...others, [type]: latest } });
+  }
+
   /** The instant from which a type is asked for; undefined: from the beginning. */
   async since(type: string): Promise<string | undefined> {
-    const updated = (await this.#read()).updated[type];
-    if (updated === undefined || this.#overlap === 0) return updated;
+    const updated = await this.latest(type);
+    if (updated === undefined) return this.#from;
+    if (this.#overlap === 0) return updated;
     return new Date((readMoment(updated)?.time ?? 0) - this.#overlap).toISOString();
   }
 

@@ -95,7 +95,7 @@ class Lane {
         return granted !== undefined;
       },
     });
-    this.#cursor = new PullCursor(options.inbox, partner, pull.overlapSeconds * 1000);
+    this.#cursor = new PullCursor(options.inbox, partner, pull.overlapSeconds * 1000, pull.from);
     this.#changes = new Changes({
       ...{ partner, pull, desk, stop, asking: this.#asking, cursor: this.#cursor },
       ...{ logger: options.logger, pageLimit: options.pageLimit },

@@ -73,12 +73,17 @@ class Pass {
   }
 
   async look(): Promise<void> {
+    const put = new Set<string>();
     for (const [index, span] of this.#bundle.spans.entries()) {
       if (index % batchEntries === batchEntries - 1) await breathe();
       const entry = readEntry(this.#bytes, span);
       if (this.#keeps) this.#parsed[index] = entry;
       if (!this.#addresses.add(entry))
         this.problems.push({ code: "invariant", place: `Bundle.entry[${index}].fullUrl` });
+      const place = this.#bundle.type === "transaction" ? putTo(entry) : undefined;
+      if (place !== undefined && put.has(place))
+        this.problems.push({ code: "invariant", place: `Bundle.entry[${index}].request.url` });
+      if (place !== undefined) put.add(place);
       if (index === 0 && this.#bundle.type === "message" && typeOf(entry.resource ?? {}) !== "MessageHeader")
         this.problems.push({ code: "invariant", place: "Bundle.entry[0].resource" });
     }
@@ -200,6 +205,12 @@ class Pass {
       closing: { entries: units + 1, units, bytes: this.#bytes.length, content },
     };
   }
+}
+
+/** Where an entry is put: in a transaction, whose entries have no order, two are never put to one place (FHIR R4, 3.1.0.11.2). */
+function putTo({ entry }: BundleEntry): string | undefined {
+  const request = child(entry, "request");
+  return text(request, "method") === "PUT" ? text(request, "url")?.replace(/^\//, "") : undefined;
 }
 
 /** `Patient.birthDate` of an entry, as a place in its bundle. */

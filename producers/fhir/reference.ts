@@ -6,15 +6,19 @@ export type Target =
   | { readonly kind: "id"; readonly type: string; readonly id: string }
   /** Whatever has this identifier. */
   | { readonly kind: "identifier"; readonly type: string; readonly system: string; readonly value: string }
+  /** A resource without a place of its own: within the one that refers, or beside it in the bundle. */
   | { readonly kind: "contained"; readonly resource: Element }
   | { readonly kind: "none" };
+
+/** What an entry of a bundle is named by: `Type/id`, or of one without an id its identifiers. */
+export type Addressed = string | Element;
 
 /** What references are looked up in. */
 export interface ReferenceScope {
   /** The resource that refers. */
   readonly resource: Element;
-  /** `fullUrl` -> `Type/id` of the entries of the same bundle. */
-  readonly urls: ReadonlyMap<string, string>;
+  /** `fullUrl` -> what the entry of the same bundle is named by. */
+  readonly urls: ReadonlyMap<string, Addressed>;
 }
 
 const none: Target = { kind: "none" };
@@ -31,7 +35,9 @@ export function targetOf(reference: Element | undefined, scope: ReferenceScope):
   }
   const [path = "", query] = to.split("?", 2);
   if (query !== undefined) return conditional(path, new URLSearchParams(query));
-  const [, type, id] = local.exec(scope.urls.get(to) ?? to) ?? [];
+  const beside = scope.urls.get(to);
+  if (typeof beside === "object") return { kind: "contained", resource: beside };
+  const [, type, id] = local.exec(beside ?? to) ?? [];
   if (type !== undefined && id !== undefined) return { kind: "id", type, id };
   const uuid = /^urn:(?:uuid|oid):([A-Za-z0-9\-.]{1,64})$/.exec(to)?.[1];
   if (uuid !== undefined) return { kind: "id", type: "", id: uuid };

@@ -24,6 +24,10 @@ const resourceTypes = new Set(["application/fhir+json", "application/json", "tex
 /** Media types of a resource a line. */
 const lineTypes = new Set(["application/fhir+ndjson", "application/ndjson", "application/x-ndjson"]);
 
+/** A sender that says which version it writes (FHIR R4, 3.1.0.1.11) is believed: another one has other meanings. */
+const isOtherVersion = ({ headers }: Request): boolean =>
+  /;\s*fhirVersion\s*=\s*"?(?!4\.0)/i.test(headers["content-type"] ?? "");
+
 const fhir = (status: number, body: object, headers?: Record<string, string>): Answer => ({
   status,
   type: fhirJson,
@@ -55,7 +59,9 @@ export function openServer(desk: Desk, context: ReceiveContext<Profile>, version
     method,
     path,
     take: async (request: Request, body: Buffer) =>
-      resourceTypes.has(request.mediaType) ? take(request, body, deskFor(desk, request)) : notSupported("Content-Type"),
+      resourceTypes.has(request.mediaType) && !isOtherVersion(request)
+        ? take(request, body, deskFor(desk, request))
+        : notSupported("Content-Type"),
     ...more,
   });
   return openReception<Profile>({

@@ -40,6 +40,9 @@ describe("resources over HTTP", () => {
     const other = await call("PUT", "/Patient/p2", patient("p1"));
     expect([other.status, other.body.issue[0].expression]).toEqual([400, ["Patient.id"]]);
     expect((await call("PUT", "/Encounter/p1", patient("p1"))).status).toBe(400);
+    const inVersion = (version: string) => `application/fhir+json; fhirVersion=${version}`;
+    expect((await call("POST", "/Patient", patient("p1"), inVersion("4.0"))).status).toBe(201);
+    expect((await call("POST", "/Patient", patient("p1"), inVersion("5.0"))).status).toBe(415);
   });
 
   it("on the condition of a version are refused, since none can be compared here, but for a sender that agreed", async () => {
@@ -63,6 +66,24 @@ describe("resources over HTTP", () => {
     const created = await call("POST", "/Patient", patient("p9"), undefined, { "if-none-exist": "identifier=x|1" });
     expect(created.status).toBe(201);
     expect(units().map(({ flags }) => flags)).toEqual([["IF_MATCH_IGNORED"], ["IF_NONE_EXIST_IGNORED"]]);
+  });
+
+  it("of a transaction go to one place each: in it nobody could say which is the last", async () => {
+    const entries = [put(patient("p1")), put(patient("p1", { gender: "male" }))];
+    const refused = await call("POST", "", bundle("transaction", entries));
+    expect([refused.status, refused.body.issue[0].expression]).toEqual([422, ["Bundle.entry[1].request.url"]]);
+    expect(units().map(({ events }) => events)).toEqual([[], []]);
+    expect((await call("POST", "", bundle("batch", entries))).status).toBe(200);
+  });
+
+  it("are bounded in number: a bundle of more entries is refused before any is read", async () => {
+    const entries = Array.from({ length: 100_001 }, () => ({}));
+    const refused = await call("POST", "", bundle("batch", entries));
+    expect([refused.status, refused.body.issue]).toEqual([
+      413,
+      [expect.objectContaining({ code: "too-costly", expression: ["Bundle.entry"] })],
+    ]);
+    expect(units().map(({ events }) => events)).toEqual([[]]);
   });
 
   it("that only tell that something changed are taken where the partner's server is asked for it", async () => {

@@ -10,6 +10,8 @@ export interface Speaker extends ReferenceScope {
   readonly partner: string;
   readonly profile: Profile;
   readonly surrogate: Surrogate;
+  /** Uuid of its address in a bundle (`urn:uuid:…`). */
+  readonly uuid?: string | undefined;
   /** Epoch milliseconds: when we had it; the clock of a resource that has none. */
   readonly receivedAt: number;
   /** Epoch milliseconds: `Bundle.timestamp`, where it came in one. */
@@ -55,8 +57,15 @@ function naming(named: Named, authority: string, type: string, value: string, { 
 
 /** An entity that goes by a business identifier. Visits and claims have no type of identifier in their names. */
 function byIdentifier(named: Named, identifier: Element, speaker: Speaker): Naming {
-  const type = named === "Patient" ? identifierType(identifier) : "";
+  const type = named === "Patient" ? typeOfIdentifier(identifier, speaker) : "";
   return naming(named, authorityOf(text(identifier, "system"), speaker), type, text(identifier, "value")!, speaker);
+}
+
+/** Its type; of a patient's business identifier, which references mostly give without, the one that the profile says. */
+export function typeOfIdentifier(identifier: Element, { profile: { naming } }: Speaker): string {
+  const said = identifierType(identifier);
+  const isNaming = naming.Patient !== undefined && identifier.system === naming.Patient;
+  return said === "" && isNaming ? (naming.PatientType ?? "") : said;
 }
 
 function byId(named: Named, id: string, speaker: Speaker): Naming {
@@ -65,7 +74,8 @@ function byId(named: Named, id: string, speaker: Speaker): Naming {
 
 /**
  * What names a resource: the identifier of the system that the profile says, else its own id on the sender's server,
- * else (a resource not yet stored anywhere) its own identifier. A reference to it gives the same, whichever way it goes.
+ * else (a resource not yet stored anywhere) its own identifier, or its address in the bundle. A reference to it gives the
+ * same, whichever way it goes.
  */
 export function namingOf(named: Named, resource: Element, speaker: Speaker): Naming | undefined {
   const identifiers = children(resource, "identifier").filter((one) => text(one, "value") !== undefined);
@@ -80,7 +90,9 @@ export function namingOf(named: Named, resource: Element, speaker: Speaker): Nam
     );
     if (found && named === "Patient") return byIdentifier(named, found, speaker);
   }
-  return identifiers[0] && byIdentifier(named, identifiers[0], speaker);
+  if (identifiers[0]) return byIdentifier(named, identifiers[0], speaker);
+  // Stored nowhere yet and without a number of its own, it is what the bundle calls it.
+  return speaker.uuid !== undefined && resource === speaker.resource ? byId(named, speaker.uuid, speaker) : undefined;
 }
 
 /** What names the target of a reference; undefined when it names none, or one that is of another type. */
@@ -94,10 +106,8 @@ export function namingOfReference(named: Named, reference: Element | undefined, 
   }
   if (target.kind === "none" || (target.type !== "" && target.type !== named)) return undefined;
   if (target.kind === "id") return byId(named, target.id, speaker);
-  const type = identifierType(child(reference, "identifier") ?? {});
-  const identifier = { system: target.system, value: target.value };
-  const known = byIdentifier(named, identifier, speaker);
-  return type === "" || named !== "Patient" ? known : naming(named, known.authority, type, known.value, speaker);
+  const { type } = child(reference, "identifier") ?? {};
+  return byIdentifier(named, { type, system: target.system, value: target.value }, speaker);
 }
 
 /**
@@ -120,10 +130,13 @@ export function statedTime(
   return moment && { time: moment.time, timePrecision: moment.precision };
 }
 
+/** What `decimal(14,2)` holds, as all our amounts. */
+export const largestAmount = 999_999_999_999.99;
+
 /** Amount in whole cents; undefined when there is none. A fraction of a cent is rounded half up. */
 export function centsOf(money: Element | undefined): number | undefined {
   const value = money?.value;
-  if (typeof value !== "number" || !Number.isFinite(value) || Math.abs(value) > 9_999_999_999.99) return undefined;
+  if (typeof value !== "number" || Math.abs(value) > largestAmount) return undefined;
   // The shortest text that reads back as the same number is what was sent; times 100 it would not be exact.
   const [whole = "0", fraction = ""] = plain(Math.abs(value)).split(".");
   const cents =

@@ -119,6 +119,11 @@ function replacedNumber(resource: Element): string | undefined {
   return text(child(prior, "reference"), "value");
 }
 
+/** Whether a prior claim is named only by its resource: without the payer's number nobody can say that it is replaced. */
+const namesPriorOnly = (resource: Element): boolean =>
+  replacedNumber(resource) === undefined &&
+  children(resource, "related").some((related) => codeOf(child(related, "relationship")) === "prior");
+
 /** What people the claim names within itself. */
 export function detailsOf(resource: Element, speaker: Speaker) {
   const patient = targetOf(child(resource, "patient"), speaker);
@@ -153,6 +158,7 @@ export function translateClaim(resource: Element, speaker: Speaker): Meaning {
   if (stated === undefined) flags.push("TOTAL_MISSING");
   if (hasFraction(child(resource, "total"))) flags.push("AMOUNT_ROUNDED");
   if (!patient) flags.push("PATIENT_UNIDENTIFIED");
+  if (namesPriorOnly(resource)) flags.push("PRIOR_CLAIM_NOT_FOLLOWED");
 
   const voids = status === "cancelled" || status === "entered-in-error";
   const replaces = voids ? own.value : replacedNumber(resource);

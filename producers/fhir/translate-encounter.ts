@@ -1,9 +1,11 @@
 import type { EventDraft } from "../../engine/intake/connector.js";
 import { child, children, type Element, text } from "./element.js";
-import { targetOf } from "./reference.js";
+import { identifierType, targetOf } from "./reference.js";
 import {
+  authorityOf,
   facilityOf,
   type Meaning,
+  type Naming,
   namingOf,
   namingOfReference,
   type Speaker,
@@ -35,11 +37,20 @@ export function translateEncounter(resource: Element, speaker: Speaker): Meaning
   const status = text(resource, "status") ?? "unknown";
   const period = child(resource, "period");
   const owner = patient?.id ?? own.id;
-  const about = { patientId: patient?.id ?? null, facility: facilityOf(speaker), authority: own.authority };
+  const others = alternatesOf(resource, own, speaker);
+  const about = {
+    ...{ patientId: patient?.id ?? null, facility: facilityOf(speaker), authority: own.authority },
+    ...(others.length > 0 && {
+      identifiers: others.map(({ id, authority, type }) => ({ identifierId: id, authority, type })),
+    }),
+  };
   const draft = {
     subject: own.id,
     ...versionTime(resource, speaker),
-    sealed: { visitNumber: visitNumberOf(resource) ?? own.value },
+    sealed: {
+      visitNumber: visitNumberOf(resource) ?? own.value,
+      ...(others.length > 0 && { identifierValues: others.map(({ value }) => value) }),
+    },
     sealFor: owner,
   };
   const code = text(child(resource, "class"), "code") ?? null;
@@ -76,6 +87,20 @@ export function translateEncounter(resource: Element, speaker: Speaker): Meaning
 function endedBefore(resource: Element, { profile }: Speaker): boolean {
   if (profile.reopened === "always") return true;
   return children(resource, "statusHistory").some(({ status }) => status === "finished");
+}
+
+/** What identifies the visit beside what names it, each once. */
+function alternatesOf(resource: Element, own: Naming, speaker: Speaker): readonly Naming[] {
+  const found = new Map<string, Naming>();
+  for (const identifier of children(resource, "identifier")) {
+    const value = text(identifier, "value");
+    const authority = authorityOf(text(identifier, "system"), speaker);
+    if (value === undefined || (authority === own.authority && value === own.value)) continue;
+    const type = identifierType(identifier);
+    const id = speaker.surrogate("visit", authority, type, value);
+    found.set(id, { id, authority, type, value });
+  }
+  return [...found.values()];
 }
 
 /** The number that the facility gave the visit (type VN), if any. */

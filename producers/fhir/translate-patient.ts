@@ -1,7 +1,7 @@
 import type { EventDraft } from "../../engine/intake/connector.js";
 import { dayOf } from "./datetime.js";
-import { child, children, type Element, text, texts } from "./element.js";
-import { identifierType, organizationOf } from "./reference.js";
+import { child, children, codeOf, type Element, text, texts } from "./element.js";
+import { organizationOf } from "./reference.js";
 import {
   authorityOf,
   facilityOf,
@@ -10,6 +10,7 @@ import {
   namingOf,
   namingOfReference,
   type Speaker,
+  typeOfIdentifier,
   versionTime,
 } from "./speaker.js";
 
@@ -22,18 +23,21 @@ const sexes: Readonly<Record<string, string>> = { male: "M", female: "F", other:
 
 /** The patient's identifiers, the one that names it first. */
 function identifiersOf(resource: Element, own: Naming, speaker: Speaker): readonly PatientIdentifier[] {
-  const found: PatientIdentifier[] = [{ ...own, strong: isStrong(own.authority, own.type, speaker) }];
+  const found = new Map<string, PatientIdentifier>([
+    [own.id, { ...own, strong: isStrong(own.authority, own.type, speaker) }],
+  ]);
   for (const identifier of children(resource, "identifier")) {
     const value = text(identifier, "value");
     if (value === undefined) continue;
     const system = text(identifier, "system");
     const authority = authorityOf(system, speaker);
-    const type = identifierType(identifier);
+    const type = typeOfIdentifier(identifier, speaker);
     const id = speaker.surrogate("patient", authority, type, value);
-    if (found.some((one) => one.id === id)) continue;
-    found.push({ id, authority, type, value, strong: isStrong(system, type, speaker) });
+    // A number that is no longer the person's own may by now be another's.
+    const strong = identifier.use !== "old" && isStrong(system, type, speaker);
+    if (!found.has(id)) found.set(id, { id, authority, type, value, strong });
   }
-  return found;
+  return [...found.values()];
 }
 
 function isStrong(system: string | undefined, type: string, { profile }: Speaker): boolean {
@@ -108,13 +112,34 @@ export function translatePatient(resource: Element, speaker: Speaker, stored: bo
   return { events: [event, ...mergesOf(resource, identifiers[0]!, speaker)], sealFor: [own.id], flags: [] };
 }
 
-/** `Patient.link` of type replaced-by: this record is retired in favour of another. */
+/** `Patient.link`: this record is retired in favour of another (replaced-by), or others in its favour (replaces). */
 function mergesOf(resource: Element, own: PatientIdentifier, speaker: Speaker): readonly EventDraft[] {
-  const link = children(resource, "link").find(({ type }) => type === "replaced-by");
-  const surviving = link && namingOfReference("Patient", child(link, "other"), speaker);
-  if (!surviving || surviving.id === own.id) return [];
-  const merges = [{ retired: clear(own), surviving: clear({ ...surviving, strong: false }) }];
-  const both = { facility: facilityOf(speaker), survivingPatientId: surviving.id, retiredPatientId: own.id, merges };
+  const linked = (kind: string): readonly PatientIdentifier[] =>
+    children(resource, "link").flatMap(({ type, other }) => {
+      const found = type === kind ? namingOfReference("Patient", other as Element, speaker) : undefined;
+      return found && found.id !== own.id ? [{ ...found, strong: false }] : [];
+    });
+  return [
+    ...linked("replaced-by")
+      .slice(0, 1)
+      .flatMap((surviving) => mergeOf(own, surviving, resource, speaker)),
+    ...linked("replaces").flatMap((retired) => mergeOf(retired, own, resource, speaker)),
+  ];
+}
+
+function mergeOf(
+  retired: PatientIdentifier,
+  surviving: PatientIdentifier,
+  resource: Element,
+  speaker: Speaker,
+): readonly EventDraft[] {
+  const merges = [{ retired: clear(retired), surviving: clear(surviving) }];
+  const both = {
+    facility: facilityOf(speaker),
+    survivingPatientId: surviving.id,
+    retiredPatientId: retired.id,
+    merges,
+  };
   const told = versionTime(resource, speaker);
   const side = (role: "RETIRED" | "SURVIVING", { id, value }: Naming): EventDraft => ({
     type: "PatientsMerged",
@@ -124,7 +149,7 @@ function mergesOf(resource: Element, own: PatientIdentifier, speaker: Speaker): 
     sealed: { values: [value] },
     sealFor: id,
   });
-  return [side("RETIRED", own), side("SURVIVING", surviving)];
+  return [side("RETIRED", retired), side("SURVIVING", surviving)];
 }
 
 /** A Coverage: the number that a payer knows its member by is one more identifier of the patient. */
@@ -136,7 +161,9 @@ export function translateCoverage(resource: Element, speaker: Speaker): Meaning 
   const value = text(resource, "subscriberId");
   const payer = organizationOf(children(resource, "payor")[0], speaker);
   // A dependent shares the subscriber's number, which would make one of the two.
-  const isOwn = subscriber === undefined ? text(resource, "dependent") === undefined : subscriber.id === patient.id;
+  const isSelf = ["self", undefined].includes(codeOf(child(resource, "relationship")));
+  const isOwn =
+    subscriber === undefined ? isSelf && text(resource, "dependent") === undefined : subscriber.id === patient.id;
   if (value === undefined || payer === "" || !isOwn)
     return { events: [], sealFor: [patient.id], flags: ["NO_MEMBER_NUMBER"] };
   const authority = speaker.profile.payers[payer] ?? payer;

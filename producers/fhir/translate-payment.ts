@@ -3,7 +3,7 @@ import type { EventInputs } from "../../schemas/events.generated.js";
 import { startOfDay } from "./datetime.js";
 import { child, children, codings, type Element, number, text, typeOf } from "./element.js";
 import type { AmountRole } from "./profile.js";
-import { npiOf } from "./reference.js";
+import { npiOf, targetOf } from "./reference.js";
 import {
   centsOf,
   contentHash,
@@ -110,8 +110,10 @@ export function translateDecision(resource: Element, speaker: Speaker): Meaning 
   if (!named) flags.push("CLAIM_UNIDENTIFIED");
   const told = {
     subject: claim.id,
-    time: facts.paidAt,
-    timePrecision: "DAY" as const,
+    // Versions of one decision mostly have one day of payment: the server's clock says which is the last.
+    ...(text(child(resource, "meta"), "lastUpdated") === undefined
+      ? { time: facts.paidAt, timePrecision: "DAY" as const }
+      : versionTime(resource, speaker)),
     sealed: {
       patientControlNumber: claim.value,
       payerControlNumber: payerNumber ?? null,
@@ -149,11 +151,12 @@ function factsOf(resource: Element, claim: Naming, patientId: string | null, spe
   const patientAmount = (totals.deductible ?? 0) + (totals.coinsurance ?? 0) + (totals.copay ?? 0);
   const balanced = charge - adjustments.reduce((sum, { amount }) => sum + amount, 0) === paidAmount;
   const named = text(resource, "id") ?? text(first, "value") ?? claim.value;
+  const decision = decidedBy(resource, speaker) ?? `${typeOf(resource)}/${named}`;
   const told =
     statedTime(text(payment, "date") ?? text(resource, "created"), speaker) ?? versionTime(resource, speaker);
   const facts: Facts = {
     patientId,
-    remittanceId: remittanceId(payerId, trace, `${typeOf(resource)}/${named}`, speaker),
+    remittanceId: remittanceId(payerId, trace, decision, speaker),
     payerId,
     providerNpi: npiOf(child(resource, "provider") ?? child(resource, "requestor"), speaker),
     traceNumber: trace ?? "",
@@ -174,6 +177,12 @@ function factsOf(resource: Element, claim: Naming, patientId: string | null, spe
   if (hasFraction(child(payment, "amount"))) flags.push("AMOUNT_ROUNDED");
   if (patientId === null) flags.push("PATIENT_UNIDENTIFIED");
   return { facts, flags, number };
+}
+
+/** The ClaimResponse that an ExplanationOfBenefit tells again: the two are one decision, whose money counts once. */
+function decidedBy(resource: Element, speaker: Speaker): string | undefined {
+  const target = targetOf(child(resource, "claimResponse"), speaker);
+  return target.kind === "id" ? `ClaimResponse/${target.id}` : undefined;
 }
 
 /**

@@ -30,5 +30,7 @@ export function translate(resource: Element, speaker: Speaker, stored: boolean):
   const patient =
     namingOfReference("Patient", child(resource, "subject"), speaker) ??
     namingOfReference("Patient", child(resource, "patient"), speaker);
-  return { events: [], sealFor: patient ? [patient.id] : [], flags: [] };
+  // In a line, or put to a place, a bundle is a document to be kept: nobody asks for its entries to be taken.
+  const flags = typeOf(resource) === "Bundle" ? ["BUNDLE_NOT_OPENED"] : [];
+  return { events: [], sealFor: patient ? [patient.id] : [], flags };
 }

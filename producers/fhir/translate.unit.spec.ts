@@ -67,6 +67,38 @@ describe("an Encounter", () => {
   });
 });
 
+describe("what else identifies an Encounter", () => {
+  const type = { coding: [{ system: "http://terminology.hl7.org/CodeSystem/v2-0203", code: "VN" }] };
+  const identifier = [
+    { system: "urn:visits", value: "V-900", type },
+    { system: "urn:visits", value: "V-900", type },
+    { value: "T-1" },
+    { system: "urn:none" },
+  ];
+  const told = async (more: object, profile: object = {}) =>
+    (await eventsOf(encounter({ status: "finished", identifier, ...more }), profile)).map(({ fields, sealed }) => [
+      (fields as { identifiers?: readonly { authority: string; type: string }[] }).identifiers?.map(
+        ({ authority, type }) => `${authority} ${type}`,
+      ),
+      (sealed as { identifierValues?: readonly string[] }).identifierValues,
+    ]);
+
+  it("is told with each of its events, the values sealed, and what names it is not among them", async () => {
+    const systems = { systems: { "urn:visits": "LAKE" } };
+    const both = [
+      ["LAKE VN", "@generic "],
+      ["V-900", "T-1"],
+    ];
+    expect(await told({}, systems)).toEqual([both, both]);
+    const one = [["@generic "], ["T-1"]];
+    expect(await told({}, { ...systems, naming: { Encounter: "urn:visits" } })).toEqual([one, one]);
+    expect(await told({ identifier: undefined })).toEqual([
+      [undefined, undefined],
+      [undefined, undefined],
+    ]);
+  });
+});
+
 describe("a patient", () => {
   const patient = { resourceType: "Patient", id: "p1", gender: "female", identifier: [{ system: "s", value: "A1" }] };
 
@@ -103,6 +135,32 @@ describe("a patient", () => {
     }
   });
 
+  it("goes by it also where only the record says of what type it is, as the profile says too", async () => {
+    const profile = { naming: { Patient: "s", PatientType: "MR" }, systems: { s: "LAKE" } };
+    const type = { coding: [{ system: "http://terminology.hl7.org/CodeSystem/v2-0203", code: "MR" }] };
+    const typed = { system: "s", value: "A1", type };
+    const [own] = await eventsOf({ ...patient, identifier: [typed] }, profile);
+    expect(own).toMatchObject({ fields: { identifiers: [{ authority: "LAKE", type: "MR" }] } });
+    expect((await eventsOf(patient, profile))[0]?.subject).toBe(own?.subject);
+    for (const subject of [
+      { identifier: typed },
+      { identifier: { system: "s", value: "A1" } },
+      { reference: "Patient?identifier=s|A1" },
+    ]) {
+      const [visit] = await eventsOf(encounter({ status: "finished", subject }), profile);
+      expect(visit).toMatchObject({ fields: { patientId: own!.subject } });
+    }
+  });
+
+  it("is linked by no number that it no longer has", async () => {
+    const number = { system: "s", value: "A2", type: { coding: [{ code: "SS" }] } };
+    const strong = async (use?: string) => {
+      const [own] = await eventsOf({ ...patient, identifier: [{ ...number, ...(use && { use }) }] });
+      return own?.type === "PatientUpdated" && own.fields.identifiers?.[1]?.strong;
+    };
+    expect([await strong(), await strong("official"), await strong("old")]).toEqual([true, true, false]);
+  });
+
   it("is cleared of what its record leaves out, unless the profile keeps it", async () => {
     const [cleared] = await eventsOf(patient);
     expect(cleared).toMatchObject({
@@ -121,6 +179,22 @@ describe("a patient", () => {
     expect(surviving?.subject).not.toBe(retired?.subject);
   });
 
+  it("that replaces others is what they are merged into, whichever of them says so", async () => {
+    const link = (type: string, ...others: string[]) =>
+      others.map((other) => ({ type, other: { reference: `Patient/${other}` } }));
+    const merges = (events: readonly EventDraft[]) =>
+      events.flatMap((event) =>
+        event.type === "PatientsMerged"
+          ? [[event.subject, event.fields.role, event.fields.retiredPatientId, event.fields.survivingPatientId]]
+          : [],
+      );
+    const told = await eventsOf({ ...patient, id: "p2", link: link("replaces", "p1", "p0") });
+    const retired = await eventsOf({ ...patient, link: link("replaced-by", "p2") });
+    expect(merges(told).slice(0, 2)).toEqual(merges(retired));
+    expect(merges(told).map(([, role]) => role)).toEqual(["RETIRED", "SURVIVING", "RETIRED", "SURVIVING"]);
+    expect(new Set(merges(told).map(([, , , surviving]) => surviving))).toEqual(new Set([told[0]?.subject]));
+  });
+
   it("gets the number of its coverage, not that of the subscriber it depends on", async () => {
     const coverage = {
       resourceType: "Coverage",
@@ -136,6 +210,9 @@ describe("a patient", () => {
       sealed: { identifierValues: ["p1", "M-77120"] },
     });
     expect(await eventsOf({ ...coverage, subscriber: { reference: "Patient/p9" } })).toEqual([]);
+    const related = (code: string) => ({ ...coverage, relationship: { coding: [{ code }] } });
+    expect((await eventsOf(related("self"))).length).toBe(1);
+    expect(await eventsOf(related("child"))).toEqual([]);
   });
 });
 
@@ -168,6 +245,41 @@ describe("claims and decisions", () => {
     });
   });
 
+  it("that one ClaimResponse and one ExplanationOfBenefit tell are one payment", async () => {
+    const { claim: request, provider: _, insurance: __, ...rest } = decision();
+    const payment = { ...rest.payment, type: { coding: [{ code: "complete" }] } };
+    const [response] = await eventsOf({ ...rest, payment, resourceType: "ClaimResponse", id: "r1", request });
+    const [same] = await eventsOf(decision({ claimResponse: { reference: "ClaimResponse/r1" } }));
+    const [other] = await eventsOf(decision({ id: "e2", claimResponse: { reference: "ClaimResponse/r2" } }));
+    const place = (event?: EventDraft) =>
+      event?.type === "ClaimAdjudicated" && [event.subject, event.fields.remittanceId, event.fields.occurrence];
+    expect(place(same)).toEqual(place(response));
+    expect(place(other)).not.toEqual(place(response));
+  });
+
+  it("are told at the time that their server changed them, else on the day of payment", async () => {
+    const meta = { lastUpdated: "2026-03-09T10:00:00Z" };
+    const [dated] = await eventsOf(decision({ meta }));
+    expect(dated).toMatchObject({ time: Date.UTC(2026, 2, 9, 10), fields: { paidAt: Date.UTC(2026, 2, 5) } });
+    expect((await eventsOf(decision()))[0]).toMatchObject({ time: Date.UTC(2026, 2, 5), timePrecision: "DAY" });
+  });
+
+  it("that name a prior claim without the payer's number replace none, flagged", async () => {
+    const related = (more: object) => [{ relationship: { coding: [{ code: "prior" }] }, ...more }];
+    const taken = async (more: object) =>
+      (await unitsOf(Buffer.from(JSON.stringify({ ...claim, related: related(more) })), false))[0];
+    const unnumbered = await taken({ claim: { reference: "Claim/c0" } });
+    expect([unnumbered?.events[0]?.type, unnumbered?.flags]).toEqual([
+      "ClaimSubmitted",
+      expect.arrayContaining(["PRIOR_CLAIM_NOT_FOLLOWED"]),
+    ]);
+    const numbered = await taken({ reference: { value: "ICN1" } });
+    expect([numbered?.events[0]?.type, numbered?.flags]).toEqual([
+      "ClaimReplaced",
+      expect.not.arrayContaining(["PRIOR_CLAIM_NOT_FOLLOWED"]),
+    ]);
+  });
+
   it("of other uses, drafts and what is queued make no event", async () => {
     expect(await eventsOf({ ...claim, use: "preauthorization" })).toEqual([]);
     expect(await eventsOf({ ...claim, status: "draft" })).toEqual([]);
@@ -188,6 +300,13 @@ describe("claims and decisions", () => {
     expect(unit?.events).toMatchObject([{ fields: { paidAmount: 10_000 } }]);
   });
 
+  it("are exact up to what an amount may be, and refused beyond it", async () => {
+    const [event] = await eventsOf({ ...claim, total: { value: 999_999_999_999.99 } });
+    expect(event).toMatchObject({ fields: { billedAmount: 99_999_999_999_999 } });
+    const [unit] = await unitsOf(Buffer.from(JSON.stringify({ ...claim, total: { value: 1_000_000_000_000 } })), false);
+    expect(unit?.verdict).toEqual({ accepted: false, code: "FHIR_VALUE", location: "Claim.total.value" });
+  });
+
   it("a reconciliation that does not add up is kept, and says by how much", async () => {
     const detail = [
       { type: { coding: [{ code: "payment" }] }, amount: { value: 500 } },
@@ -206,4 +325,72 @@ describe("claims and decisions", () => {
       fields: { claimsAmount: 50_000, providerAdjustmentAmount: 2_000, balanced: false, difference: -50 },
     });
   });
+});
+
+describe("a transaction of resources that are stored nowhere yet", () => {
+  const entry = (resource: { resourceType: string }, uuid: string) => ({
+    fullUrl: `urn:uuid:${uuid}`,
+    resource,
+    request: { method: "POST", url: resource.resourceType },
+  });
+  const bundleOf = (patient: object, insurer: object) => {
+    const claim = {
+      ...{ resourceType: "Claim", status: "active", use: "claim", created: "2026-03-01" },
+      type: { coding: [{ code: "professional" }] },
+      patient: { reference: "urn:uuid:p" },
+      provider: { reference: "urn:uuid:d" },
+      insurer: { reference: "urn:uuid:i" },
+      priority: { coding: [{ code: "normal" }] },
+      insurance: [{ sequence: 1, focal: true, coverage: { display: "x" } }],
+      item: [
+        {
+          ...{ sequence: 1, encounter: [{ reference: "urn:uuid:v" }] },
+          productOrService: { coding: [{ code: "99213" }] },
+        },
+      ],
+      identifier: [{ system: "claims", value: "C1" }],
+      total: { value: 10 },
+    };
+    const { id: _, ...visit } = encounter({ status: "finished", subject: { reference: "urn:uuid:p" } });
+    const doctor = { resourceType: "Practitioner", identifier: [{ system: npi, value: "1234567893" }] };
+    const entries = [
+      entry({ resourceType: "Patient", ...patient }, "p"),
+      entry(visit, "v"),
+      entry(claim, "c"),
+      entry(doctor, "d"),
+      entry({ resourceType: "Organization", ...insurer }, "i"),
+    ];
+    return Buffer.from(JSON.stringify({ resourceType: "Bundle", type: "transaction", entry: entries }));
+  };
+  const npi = "http://hl7.org/fhir/sid/us-npi";
+
+  it.each([
+    ["by its identifiers", { identifier: [{ system: "s", value: "A1" }] }],
+    ["by its address, for want of a better name", { gender: "female" }],
+  ])("is held together: who is referred to goes %s", async (_, patient) => {
+    const units = await unitsOf(bundleOf(patient, { identifier: [{ system: "p", value: "PLAN1" }] }), false);
+    const [person, visit, claim] = units.map(({ events }) => events[0]);
+    expect(units.map(({ verdict }) => verdict.accepted)).toEqual([true, true, true, true, true]);
+    expect(person?.type).toBe("PatientRegistered");
+    expect(visit).toMatchObject({ type: "VisitStarted", fields: { patientId: person!.subject } });
+    expect(claim).toMatchObject({
+      type: "ClaimSubmitted",
+      fields: {
+        patientId: person!.subject,
+        visitId: visit!.subject,
+        providerNpi: "1234567893",
+        payerId: "PLAN1",
+      },
+    });
+  });
+});
+
+it("a bundle that nobody asks to open is kept as it is, flagged", async () => {
+  const bundle = {
+    resourceType: "Bundle",
+    type: "collection",
+    entry: [{ resource: encounter({ status: "planned" }) }],
+  };
+  const [unit] = await unitsOf(Buffer.from(JSON.stringify(bundle)), true);
+  expect(unit).toMatchObject({ verdict: { accepted: true }, events: [], flags: ["BUNDLE_NOT_OPENED"] });
 });

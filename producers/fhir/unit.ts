@@ -5,6 +5,7 @@ import { type Deletion, translateDeletion } from "./deletion.js";
 import { child, type Element, isElement, text, typeOf } from "./element.js";
 import { type Problem, statusOf, tellable, verdictCodeOf } from "./problem.js";
 import { type Profile, versionsCountOnce } from "./profile.js";
+import type { Addressed } from "./reference.js";
 import type { Meaning, Speaker } from "./speaker.js";
 import { translate } from "./translate.js";
 import { problemsOf } from "./validate.js";
@@ -17,8 +18,8 @@ export interface ReadingContext {
   /** Epoch milliseconds. */
   readonly receivedAt: number;
   readonly sentAt?: number | undefined;
-  /** `fullUrl` -> `Type/id` of the entries of its bundle. */
-  readonly urls?: ReadonlyMap<string, string>;
+  /** `fullUrl` -> what the entries of its bundle are named by. */
+  readonly urls?: ReadonlyMap<string, Addressed>;
   /** Scopes that the sender was granted (SMART Backend Services); undefined where it needs none. */
   readonly scopes?: readonly string[] | undefined;
   /** Told of a failure of the translation itself: the resource is rejected and kept, and others go on. */
@@ -34,6 +35,8 @@ export interface Arrival {
   readonly problems?: readonly Problem[];
   /** Type and id of the place it is sent to, where these are said. */
   readonly place?: { readonly type: string; readonly id?: string };
+  /** Uuid of its address in the bundle: what it goes by where nothing else names it. */
+  readonly uuid?: string | undefined;
   /** Sent to the place it is stored at (PUT), rather than for the first time (POST). */
   readonly stored: boolean;
   /** What it is sent on condition of, where its sender says such a thing. */
@@ -103,7 +106,7 @@ function read(arrival: Arrival, resource: Element, early: readonly Problem[], co
       flags.push(problem.code === "invariant" ? "INVARIANT_BROKEN" : "CODE_OUTSIDE_VALUE_SET");
     else problems.push(problem);
   }
-  const speaker: Speaker = { ...context, resource, urls: context.urls ?? new Map() };
+  const speaker: Speaker = { ...context, resource, urls: context.urls ?? new Map(), uuid: arrival.uuid };
   const meaning = problems.length === 0 ? translate(resource, speaker, arrival.stored) : ownersOnly(resource, speaker);
   return assemble(arrival, context, problems, { ...meaning, flags: [...flags, ...meaning.flags] });
 }

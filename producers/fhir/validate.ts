@@ -2,9 +2,10 @@ import { isOperationOutcome, OperationOutcomeError, validateResource } from "@me
 import { isOverlong } from "../../engine/intake/surrogate.js";
 import { isTemporal } from "./datetime.js";
 import { type Constraint, isResourceType, type Member, type Shape, shapeOfType } from "./definitions.js";
-import { children, type Element, isElement, text, typeOf } from "./element.js";
+import { children, type Element, isElement, number, text, typeOf } from "./element.js";
 import { holds, isExtension, isPlainMarkup, type Scene } from "./invariants.js";
 import { type IssueCode, issueCodeOf, type Problem } from "./problem.js";
+import { largestAmount } from "./speaker.js";
 
 export interface ValidationOptions {
   /** URLs of modifier extensions that are understood. */
@@ -105,6 +106,9 @@ class Walk {
     }
     if (shape.type === "Identifier" && isOverlong({ authority: text(value, "system"), value: text(value, "value") }))
       this.#add("too-long", `${path}.value`);
+    // It would be no amount at all, and count as nothing.
+    if (shape.type === "Money" && Math.abs(number(value, "value") ?? 0) > largestAmount)
+      this.#add("value", `${path}.value`);
     this.#constraints(shape.constraints, shape.type, value, path);
   }
 

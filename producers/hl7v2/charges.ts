@@ -14,6 +14,8 @@ import {
   repetitions,
   type Segment,
   segmentNamed,
+  subcomponent,
+  triggerOf,
 } from "./message.js";
 import { type EventTime, timeStamp } from "./time.js";
 import type { Problem } from "./validate.js";
@@ -24,13 +26,12 @@ type Line = NonNullable<Facts["lines"]>[number];
 /** Messages that may carry an account's charges. */
 const charging = new Set(["DFT^P03", "DFT^P11", "BAR^P01", "BAR^P05"]);
 /** FT1-6 (table 0017): a charge, and a credit, which lowers it. Payments and adjustments are the ledger's, not the claim's. */
-const signs: Readonly<Record<string, 1 | -1>> = { CG: 1, CD: -1 };
+const kinds: ReadonlySet<string> = new Set(["CG", "CD"]);
 
 /** FT1 segments that are charges of a claim; none where the profile doesn't say that they are. */
 function chargesOf(message: Message, { profile }: Speaker): readonly Segment[] {
-  if (!profile.charges || !charging.has(`${component(message.header, 9, 1)}^${component(message.header, 9, 2)}`))
-    return [];
-  return message.segments.filter((segment) => segment.name === "FT1" && Object.hasOwn(signs, component(segment, 6, 1)));
+  if (!profile.charges || !charging.has(`${component(message.header, 9, 1)}^${triggerOf(message)}`)) return [];
+  return message.segments.filter((segment) => segment.name === "FT1" && kinds.has(component(segment, 6, 1)));
 }
 
 /** Amount in cents of a text with at most two places; undefined of any other. */
@@ -42,18 +43,23 @@ function centsOf(text: string): number | undefined {
 }
 
 /** FT1-11, the extended amount; else the unit's (FT1-12, FT1-22) as often as FT1-10 says. Undefined when that is no amount. */
-function amountOf(ft1: Segment): number | undefined {
-  const price = (field: number) => component(ft1, field, 1).split("&", 1)[0] ?? "";
+function amountOf({ delimiters }: Message, ft1: Segment): number | undefined {
+  const price = (field: number) => subcomponent(component(ft1, field, 1), 1, delimiters);
   if (price(11) !== "") return centsOf(price(11));
   const [unit, times] = [centsOf(price(12) || price(22)), component(ft1, 10, 1) || "1"];
   return unit === undefined || !/^\d{1,6}$/.test(times) ? undefined : unit * Number(times);
 }
 
+/** A credit lowers the claim, also where its sender has written the sign too. */
+function chargeOf(message: Message, ft1: Segment): number {
+  const amount = amountOf(message, ft1) ?? 0;
+  return component(ft1, 6, 1) === "CD" && amount !== 0 ? -Math.abs(amount) : amount;
+}
+
 /** Charges whose amount can't be read: a claim without them would be another. */
 export function chargeProblems(message: Message, speaker: Speaker): Problem[] {
-  return chargesOf(message, speaker)
-    .filter((ft1) => amountOf(ft1) === undefined)
-    .map((ft1) => ({ reason: "BAD_AMOUNT", place: placeOf(message, ft1, 11) }));
+  const first = chargesOf(message, speaker).find((ft1) => amountOf(message, ft1) === undefined);
+  return first ? [{ reason: "BAD_AMOUNT", place: placeOf(message, first, 11) }] : [];
 }
 
 const dayIn = (segment: Segment, field: number): string | null => {
@@ -74,7 +80,7 @@ function lineOf(message: Message, ft1: Segment, lineNumber: number): Line {
       .map((one) => partOf(one, 1))
       .filter((one) => one !== "" && one !== NULL_VALUE),
     revenueCode: null,
-    chargeAmount: (signs[component(ft1, 6, 1)] ?? 1) * (amountOf(ft1) ?? 0),
+    chargeAmount: chargeOf(message, ft1),
     units: text(10) || null,
     serviceDate: dayIn(ft1, 4),
     serviceDateEnd: /^\d{8}/.test(end) ? `${end.slice(0, 4)}-${end.slice(4, 6)}-${end.slice(6, 8)}` : null,

@@ -9,6 +9,8 @@ interface Charset {
 }
 
 const NOT_ASCII = /[\u0080-\uffff]/;
+/** Control characters of ISO 8859-1 beyond ASCII. */
+const C1 = /[\u0080-\u009f]/;
 const bytesOf = (raw: string) => Buffer.from(raw, "latin1");
 
 function decoder(label: string): Charset["decode"] {
@@ -125,12 +127,23 @@ export function decodeSegments(
   }
   // Escape sequences of ISO 2022 are seven bits wide.
   if (ascii && charset?.name.startsWith("ISO IR") !== true) return { segments, charset: "ASCII", flags: [] };
+  // ISO 8859-1 has no letters there: who sends them means windows-1252, where they are quotes, dashes and the euro sign.
+  if (charset === latin1 && segments.some((segment) => C1.test(segment))) {
+    return {
+      segments: segments.map(windows1252.decode) as string[],
+      charset: windows1252.name,
+      flags: ["WINDOWS_1252"],
+    };
+  }
   const decoded = decodeAll(segments, charset ?? utf8);
   if (decoded !== undefined) {
     const flags = tableName(declared) === "ASCII" ? ["CHARSET_MISMATCH"] : [];
     return { segments: decoded, charset: (charset ?? utf8).name, flags };
   }
-  if (charset === undefined) return { segments, charset: latin1.name, flags: ["UNDECLARED_8BIT"] };
+  if (charset === undefined) {
+    const meant = segments.some((segment) => C1.test(segment)) ? windows1252 : latin1;
+    return { segments: segments.map(meant.decode) as string[], charset: meant.name, flags: ["UNDECLARED_8BIT"] };
+  }
   return {
     segments,
     charset: latin1.name,

@@ -31,6 +31,7 @@ export function parseTimeStamp(text: string): TimeStamp | undefined {
   const [, year, month, day, hour, minute, second, fraction, sign, zone] = match;
   if (fraction !== undefined && second === undefined) return undefined;
   if ((sign === undefined) !== (zone === undefined)) return undefined;
+  if (zone !== undefined && !isOffset(zone)) return undefined;
   const parts = {
     year: Number(year),
     month: Number(month ?? 1),
@@ -54,6 +55,9 @@ export function parseTimeStamp(text: string): TimeStamp | undefined {
   };
 }
 
+/** No clock on earth is more than 14 hours from UTC. */
+const isOffset = (zone: string): boolean => Number(zone.slice(0, 2)) <= 14 && Number(zone.slice(2)) <= 59;
+
 function offsetOf(sign: string, zone: string): number {
   const minutes = Number(zone.slice(0, 2)) * 60 + Number(zone.slice(2));
   return (sign === "-" ? -minutes : minutes) * 60_000;
@@ -75,13 +79,18 @@ function precisionOf(
   return month === undefined ? "YEAR" : "MONTH";
 }
 
+/** What a time without an offset is read by: the zone of its sender, or the offset that its message states for all. */
+export type Zone = string | number;
+
 /**
  * The instant of a time stamp, epoch milliseconds: by its own offset, else on the wall clock of the sender's zone. What
  * it leaves out counts as its beginning (a year is its first of January, 00:00).
+ * @param zone IANA name, or milliseconds ahead of UTC.
  */
-export function instantOf(stamp: TimeStamp, zone: string): number {
+export function instantOf(stamp: TimeStamp, zone: Zone): number {
   const wall = utc(stamp.year, stamp.month, stamp.day) + stamp.clock;
-  return stamp.offset === undefined ? instantInZone(wall, zone) : withinYears(wall - stamp.offset);
+  const offset = stamp.offset ?? (typeof zone === "number" ? zone : undefined);
+  return offset === undefined ? instantInZone(wall, zone as string) : withinYears(wall - offset);
 }
 
 /** The date of a time stamp at the precision given: "YYYY", "YYYY-MM" or "YYYY-MM-DD". */

@@ -6,11 +6,23 @@ import {
   startDropFolder,
   type TakenFile,
 } from "../../engine/reception/dropfolder.js";
-import { MllpFramer } from "./mllp.js";
+import { MllpFramer, START_BLOCK } from "./mllp.js";
 import type { Profile } from "./profile.js";
+import { type Remainder, readNoise } from "./remainder.js";
 import { sliceTransmission } from "./split.js";
 import { type BatchEntry, readEntries } from "./transmission.js";
 import type { ReadMessage } from "./unit.js";
+
+/** Most messages and envelopes of a file: the answers to all of them are in memory. */
+const mostMessages = 500_000;
+
+function tooLarge(limit: object): TakenFile {
+  const problem = { code: "TRIB_HL7V2_FILE_TOO_LARGE", ...limit };
+  return {
+    accepted: false,
+    answers: [{ ending: ".problem.json", content: Buffer.from(`${JSON.stringify(problem)}\n`) }],
+  };
+}
 
 /** Entries journalled in one go. */
 const STRETCH = 500;
@@ -49,15 +61,11 @@ async function take(
   context: ReceiveContext<Profile>,
   limit: number,
 ): Promise<TakenFile> {
-  if (size > limit) {
-    const problem = { code: "TRIB_HL7V2_FILE_TOO_LARGE", limit };
-    return {
-      accepted: false,
-      answers: [{ ending: ".problem.json", content: Buffer.from(`${JSON.stringify(problem)}\n`) }],
-    };
-  }
+  if (size > limit) return tooLarge({ limit });
   const { intake, profiles, logger } = context;
-  const bytes = contentOf(await readFile(path));
+  const { bytes, remains } = contentOf(await readFile(path));
+  const slices = sliceTransmission(bytes.toString("latin1"), mostMessages);
+  if (slices.length > mostMessages) return tooLarge({ messages: mostMessages });
   const reading = {
     profiles,
     surrogate: intake.surrogate,
@@ -78,24 +86,30 @@ async function take(
     }
   };
   let stretch: BatchEntry[] = [];
-  for (const entry of readEntries(bytes, sliceTransmission(bytes.toString("latin1")), reading, intake.newReceiptId())) {
+  for (const entry of readEntries(bytes, slices, reading, intake.newReceiptId())) {
     stretch.push(entry);
     if (stretch.length < STRETCH) continue;
     await journal(stretch);
     stretch = [];
   }
   await journal(stretch);
+  // What is no message is evidence, as on a connection; nobody is told AA of a file that was cut off.
+  if (remains.length > 0) await intake.submit(remains.map((piece) => readNoise(piece, reading)));
   return {
-    accepted: messages > 0 && accepted === messages,
+    accepted: messages > 0 && accepted === messages && remains.length === 0,
     answers: [{ ending: ".ack", content: Buffer.concat(answers) }],
   };
 }
 
-/** The messages of a file: as they stand, or taken out of the blocks in which they were sent. */
-function contentOf(file: Buffer): Buffer {
-  if (file[0] !== 0x0b) return file;
+/** The messages of a file: as they stand, or taken out of the blocks in which they were sent, and what is in no block. */
+function contentOf(file: Buffer): { readonly bytes: Buffer; readonly remains: readonly Remainder[] } {
+  if (file[0] !== START_BLOCK) return { bytes: file, remains: [] };
   const framer = new MllpFramer(Number.MAX_SAFE_INTEGER);
-  return Buffer.concat(
-    framer.push(file).flatMap((piece) => (piece.kind === "block" ? [piece.bytes, Buffer.from("\r")] : [])),
-  );
+  const blocks: Buffer[] = [];
+  const remains: Remainder[] = [];
+  for (const piece of [...framer.push(file), ...framer.end()]) {
+    if (piece.kind === "block") blocks.push(piece.bytes, Buffer.from("\r"));
+    else if (piece.kind !== "oversized") remains.push(piece);
+  }
+  return { bytes: Buffer.concat(blocks), remains };
 }

@@ -6,9 +6,10 @@ import {
   type PatientIdentifier,
   patientIdentifiers,
   type Speaker,
+  typedAs,
 } from "./identify.js";
 import { changesId, type Merge } from "./merge.js";
-import { component, type Message, type Segment } from "./message.js";
+import { component, type Message, type Segment, triggerOf } from "./message.js";
 import type { EventTime } from "./time.js";
 
 /** A PID and the MRG after it, of a message that moves identifiers. */
@@ -29,7 +30,7 @@ interface Leave {
 
 /** Whether a message moves identifiers from one record to another (A43), which merges nobody. */
 export const movesIdentifiers = (message: Message): boolean =>
-  component(message.header, 9, 1) === "ADT" && component(message.header, 9, 2) === "A43";
+  component(message.header, 9, 1) === "ADT" && triggerOf(message) === "A43";
 
 /** The moves of a message: every MRG belongs to the PID before it. */
 export function readIdentifierMoves(message: Message, speaker: Speaker): readonly Move[] {
@@ -40,7 +41,7 @@ export function readIdentifierMoves(message: Message, speaker: Speaker): readonl
     if (segment.name === "PID") pid = segment;
     if (segment.name !== "MRG" || pid === undefined) continue;
     const now = ownFirst(patientIdentifiers(message, pid, speaker), speaker.profile);
-    const before = ownFirst(identifiersOf(message, segment, 1, speaker), speaker.profile);
+    const before = ownFirst(typedAs(now, identifiersOf(message, segment, 1, speaker), speaker), speaker.profile);
     moves.push({ pid, now, leaves: leaving(now, before) });
   }
   return moves;

@@ -42,25 +42,46 @@ export function authorityOf(text: string, message: Message, facility: string): {
 
 /**
  * The identifiers of a field (data type CX), each once, in the order sent.
+ * @param of whom or what they identify.
  */
 export function identifiersOf(
   message: Message,
   segment: Segment,
   field: number,
   speaker: Speaker,
+  of: "patient" | "visit" = "patient",
 ): readonly PatientIdentifier[] {
-  const found: PatientIdentifier[] = [];
+  const found = new Map<string, PatientIdentifier>();
   for (const repetition of repetitions(segment, field)) {
     const sent = partOf(repetition, 1);
     if (sent === "" || sent === NULL_VALUE) continue;
     const authority = authorityOf(partOf(repetition, 4), message, speaker.facility);
     const type = undoEscapes(orNull(partOf(repetition, 5)) ?? "", message.delimiters);
     const value = undoEscapes(sent, message.delimiters);
-    const id = speaker.surrogate("patient", authority.name, type, value);
-    if (found.some((other) => other.id === id)) continue;
-    found.push({ id, authority: authority.name, type, value, fromFacility: authority.fromFacility });
+    const id = speaker.surrogate(of, authority.name, type, value);
+    if (!found.has(id))
+      found.set(id, { id, authority: authority.name, type, value, fromFacility: authority.fromFacility });
   }
-  return found;
+  return [...found.values()];
+}
+
+/**
+ * Identifiers with the type that the sender left out: that of the others of the same authority, where these have one. A
+ * merge that names its record by number and authority alone means the record that PID names with its type too.
+ * @param others identifiers that the same message gives of the same kind of record.
+ */
+export function typedAs(
+  others: readonly PatientIdentifier[],
+  given: readonly PatientIdentifier[],
+  { surrogate }: Speaker,
+): readonly PatientIdentifier[] {
+  return given.map((one) => {
+    if (one.type !== "") return one;
+    const types = new Set(others.filter(({ authority }) => authority === one.authority).map(({ type }) => type));
+    const [type = ""] = types;
+    if (types.size !== 1 || type === "") return one;
+    return { ...one, type, id: surrogate("patient", one.authority, type, one.value) };
+  });
 }
 
 /** The patient identifiers of a PID as sent: PID-3, and PID-2 where the profile reads it and PID-3 is empty. */

@@ -1,6 +1,6 @@
 import type { EventDraft } from "../../engine/intake/connector.js";
 import { ownFirst, type PatientIdentifier, patientIdentifiers, type Speaker } from "./identify.js";
-import { component, type Message, type Segment } from "./message.js";
+import { component, type Message, type Segment, triggerOf } from "./message.js";
 import type { EventTime } from "./time.js";
 
 /** A patient segment and its identifiers, the facility's own first. */
@@ -34,7 +34,7 @@ export function linkEvents(
   time: EventTime,
   flags: readonly string[],
 ): EventDraft[] {
-  const type = LINKING[component(message.header, 9, 2)];
+  const type = LINKING[triggerOf(message)];
   const [first, ...others] = patients.map(({ identifiers }) => (identifiers[0] as PatientIdentifier).id);
   if (type === undefined || component(message.header, 9, 1) !== "ADT" || first === undefined) return [];
   return others

@@ -7,8 +7,9 @@ import {
   type PatientIdentifier,
   patientIdentifiers,
   type Speaker,
+  typedAs,
 } from "./identify.js";
-import { component, type Message, placeOf, type Segment } from "./message.js";
+import { type Message, placeOf, type Segment, triggerOf } from "./message.js";
 import type { ReasonName } from "./reasons.js";
 import { mergeTriggers } from "./tables.js";
 import type { EventTime } from "./time.js";
@@ -36,7 +37,7 @@ export interface Merges {
 }
 
 /** Whether a message is one that merges patients. */
-export const isMerge = (message: Message): boolean => mergeTriggers.has(component(message.header, 9, 2));
+export const isMerge = (message: Message): boolean => mergeTriggers.has(triggerOf(message));
 
 /**
  * Reads the merges of a message: every MRG belongs to the PID before it, and each identifier in MRG-1 goes to the one in
@@ -50,7 +51,7 @@ export function readMerges(message: Message, speaker: Speaker): Merges {
     if (segment.name === "PID") pid = segment;
     if (segment.name !== "MRG" || pid === undefined) continue;
     const surviving = patientIdentifiers(message, pid, speaker);
-    const given = identifiersOf(message, segment, 1, speaker);
+    const given = typedAs(surviving, identifiersOf(message, segment, 1, speaker), speaker);
     if (surviving.length === 0) problems.push({ reason: "NO_PID3", place: placeOf(message, pid, 3) });
     else if (given.length === 0) problems.push({ reason: "NO_MRG1", place: placeOf(message, segment, 1) });
     else {
@@ -71,7 +72,7 @@ const typesDiffer = ({ retired, surviving }: Pair): boolean =>
 
 /** Triggers that put another identifier, maybe of another type, in the place of one. */
 const CHANGES_OF_ID = new Set(["A46", "A47"]);
-export const changesId = (message: Message): boolean => CHANGES_OF_ID.has(component(message.header, 9, 2));
+export const changesId = (message: Message): boolean => CHANGES_OF_ID.has(triggerOf(message));
 
 /** @returns undefined when nothing would change: the retired patient is the surviving one. */
 function pairUp(

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { testSurrogate } from "../../engine/testing/recording-intake.js";
 import { eventsOf, only, patient, unitOf, visit } from "./testing/events.js";
 import type { Sketch } from "./testing/messages.js";
 
@@ -55,6 +56,22 @@ describe("a merge", () => {
       ["OTHER", "NORTH"],
     ]);
     expect(merged.sealed).toEqual({ values: ["N1", "E1", "N1"] });
+  });
+
+  it("retires the record that a number without a type means, of the type that PID has of its authority", () => {
+    const retired = (pid: string, mrg: string) => {
+      const unit = unitOf(merge(pid, mrg));
+      const merged = unit.events.find((event) => event.type === "PatientsMerged");
+      return [merged?.type === "PatientsMerged" && merged.fields.retiredPatientId, unit.flags, unit.verdict.accepted];
+    };
+    expect(retired("N1^^^NORTH^MR~E1^^^MPI^PI", "N2^^^NORTH")).toEqual([patient("NORTH", "MR", "N2"), [], true]);
+    // Of two types nobody can say which; and a bare number is the sending facility's, whoever that is.
+    const two = "N1^^^NORTH^MR~A1^^^NORTH^AN";
+    expect(retired(two, "N2^^^NORTH")).toEqual([patient("NORTH", "", "N2"), [], true]);
+    const bare = [patient("@NORTH", "", "N2"), ["MERGE_AUTHORITY_FROM_FACILITY"], true];
+    expect(retired("N1^^^NORTH^MR", "N2")).toEqual(bare);
+    expect(retired("N1", "N2")).toEqual([patient("@NORTH", "", "N2"), ["AUTHORITY_FROM_FACILITY"], true]);
+    expect(retired("N1^^^NORTH^MR", "N1^^^NORTH")).toEqual([false, ["SELF_MERGE"], false]);
   });
 
   it("falls back to the first identifier as sent, also where it is not the facility's own", () => {
@@ -285,7 +302,77 @@ describe("a visit that changes its patient or number", () => {
     expect(told(changed(trigger, "N1^^^NORTH^MR||||V1^^^NORTH^VN"))).toEqual([]);
   });
 
+  it("that is named by no number is flagged and kept: an alternate id alone names no visit", () => {
+    const unnamed = {
+      pv1: null,
+      more: ["MRG|N2^^^NORTH^MR|||||OLD^^^NORTH^XX", `PV1|1|I${"|".repeat(48)}NEW^^^NORTH^XX`],
+    };
+    for (const trigger of ["A45", "A50", "A51"]) {
+      const unit = unitOf({ type: `ADT^${trigger}`, ...unnamed });
+      expect(unit.verdict).toEqual({ accepted: true });
+      expect(unit.flags).toEqual(expect.arrayContaining(["VISIT_UNIDENTIFIED", "CONTENT_KEPT"]));
+      expect(unit.events.map(({ type }) => type)).toEqual(["PatientUpdated"]);
+    }
+    expect(unitOf(changed("A50", "N1^^^NORTH^MR||||V0^^^NORTH^VN")).flags).not.toContain("VISIT_UNIDENTIFIED");
+  });
+
   it("is deleted by A23", () => {
     expect(only({ type: "ADT^A23" }, "VisitCancelled").fields.cancels).toBe("VISIT");
+  });
+});
+
+describe("alternate identifiers of a visit", () => {
+  const alternate = (value: string, type = "XX") => testSurrogate("visit", "EAST", type, value);
+  const pv1 = (...ids: string[]) => `PV1|1|I|ICU||||||||||||||||V1^^^NORTH^VN${"|".repeat(31)}${ids.join("~")}`;
+  const sent = (trigger: string, ids: string[], mrg?: string): Sketch => ({
+    type: trigger,
+    pv1: null,
+    more: [...(mrg === undefined ? [] : [`MRG|N1^^^NORTH^MR|||||${mrg}`]), pv1(...ids)],
+  });
+  const [visitId, patientId] = [visit("NORTH", "V1"), patient("NORTH", "MR", "N1")];
+
+  it.each(["ADT^A01", "ADT^A05", "ADT^A02", "ADT^A03", "ADT^A08", "ADT^A11", "ADT^A12", "ADT^A13", "ORU^R01"])(
+    "come with %s, their values sealed",
+    (trigger) => {
+      const events = eventsOf(sent(trigger, ["T-1^^^EAST^XX", "T-2^^^EAST"])).filter(
+        ({ subject }) => subject === visitId,
+      );
+      const clear = [
+        { identifierId: alternate("T-1"), authority: "EAST", type: "XX" },
+        { identifierId: alternate("T-2", ""), authority: "EAST", type: "" },
+      ];
+      expect(events).toMatchObject([
+        { fields: { identifiers: clear }, sealed: { visitNumber: "V1", identifierValues: ["T-1", "T-2"] } },
+      ]);
+      expect(JSON.stringify(events.map(({ fields }) => fields))).not.toContain("T-1");
+    },
+  );
+
+  it("change by A51: the one of MRG-6 leaves, the one of PV1-50 is told", () => {
+    const unit = unitOf(sent("ADT^A51", ["T-1^^^EAST^XX"], "T-0^^^EAST^XX"));
+    const common = { subject: visitId, sealFor: patientId };
+    expect(unit.events.slice(1)).toMatchObject([
+      { type: "VisitUpdated", ...common, fields: { identifiers: [{ identifierId: alternate("T-1") }] } },
+      {
+        type: "VisitIdentifiersLeft",
+        ...common,
+        fields: { patientId, authority: "NORTH", identifiers: [{ identifierId: alternate("T-0"), type: "XX" }] },
+        sealed: { visitNumber: "V1", identifierValues: ["T-0"] },
+      },
+    ]);
+    expect(unit.flags).not.toContain("CONTENT_KEPT");
+    // Deleted, and nothing in its place.
+    const deleted = eventsOf(sent("ADT^A51", ['""'], "T-0^^^EAST^XX"));
+    expect(deleted.slice(1).map(({ fields }) => (fields as { identifiers?: unknown[] }).identifiers?.length)).toEqual([
+      undefined,
+      1,
+    ]);
+  });
+
+  it("that MRG-6 and PV1-50 both name stay, and only A51 takes any away", () => {
+    const left = (sketch: Sketch) => eventsOf(sketch).filter(({ type }) => type === "VisitIdentifiersLeft");
+    expect(left(sent("ADT^A51", ["T-0^^^EAST^XX"], "T-0^^^EAST^XX"))).toEqual([]);
+    expect(left(sent("ADT^A51", ["T-0^^^EAST^XX"]))).toEqual([]);
+    expect(left(sent("ADT^A50", ["T-1^^^EAST^XX"], "T-0^^^EAST^XX"))).toEqual([]);
   });
 });

@@ -53,6 +53,18 @@ export function parseMessage(segments: readonly string[], delimiters: Delimiters
   return { delimiters, segments: parsed, header: parsed[0] as Segment };
 }
 
+/** Most segments of a message, of those that name patients, and repetitions in these: beyond any real one, and soon read. */
+const most = { segments: 100_000, naming: 1_000, repetitions: 10_000 };
+
+/** Whether a message has more segments, or names more patients or identifiers, than are read. */
+export function hasTooMuch({ segments, delimiters }: Message): boolean {
+  if (segments.length > most.segments) return true;
+  const naming = segments.filter(({ name }) => name === "PID" || name === "MRG");
+  if (naming.length > most.naming) return true;
+  const repetitions = naming.reduce((count, { text }) => count + text.split(delimiters.repetition).length - 1, 0);
+  return repetitions > most.repetitions;
+}
+
 export const segmentNamed = (message: Message, name: string): Segment | undefined =>
   message.segments.find((segment) => segment.name === name);
 
@@ -88,6 +100,13 @@ export function subcomponent(text: string, part: number, delimiters: Delimiters)
 
 /** HL7's explicit null: two quotes, which delete a value instead of leaving it as it is. */
 export const NULL_VALUE = '""';
+
+/**
+ * The trigger event of a message: MSH-9.2; where that is empty EVN-1, as v2.1 has it. (Where both are there they may
+ * differ, and MSH-9 counts.)
+ */
+export const triggerOf = (message: Message): string =>
+  component(message.header, 9, 2) || component(segmentNamed(message, "EVN"), 1, 1);
 
 /** Empty and null are both no value. */
 export const orNull = (text: string): string | null => (text === "" || text === NULL_VALUE ? null : text);

@@ -1,6 +1,6 @@
 import type { EventDraft } from "../../engine/intake/connector.js";
 import { identifiersOf, ownFirst, priorVisitOf, type Speaker, type VisitIdentity, visitOf } from "./identify.js";
-import { component, type Message, type Segment } from "./message.js";
+import { component, type Message, type Segment, triggerOf } from "./message.js";
 import type { EventTime } from "./time.js";
 
 /** Triggers by which a visit changes its patient (A45), or its number (A42 of two that are one, A50). */
@@ -26,6 +26,20 @@ function changesOf(message: Message): Change[] {
 }
 
 /**
+ * Whether a message about the numbers or the patient of visits (A42, A45, A50, A51) names none by its number. An alternate
+ * id alone names no visit here: which one has it, only a look-up could tell.
+ */
+export function namesNoVisit(message: Message, speaker: Speaker): boolean {
+  const trigger = triggerOf(message);
+  if (component(message.header, 9, 1) !== "ADT" || !(MOVING.has(trigger) || trigger === "A51")) return false;
+  return message.segments.every(
+    (segment) =>
+      (segment.name !== "PV1" || visitOf(message, segment, speaker) === undefined) &&
+      (segment.name !== "MRG" || trigger === "A51" || priorVisitOf(message, segment, speaker) === undefined),
+  );
+}
+
+/**
  * What a message says of visits that change their patient or number: VisitMoved on the visit, and VisitsMerged on both
  * numbers where there are two.
  * @param patientId the patient of the message, to whom the visits now belong.
@@ -37,7 +51,7 @@ export function moveEvents(
   time: EventTime,
   flags: readonly string[],
 ): EventDraft[] {
-  const trigger = component(message.header, 9, 2);
+  const trigger = triggerOf(message);
   if (component(message.header, 9, 1) !== "ADT" || !MOVING.has(trigger)) return [];
   const draft = (visit: VisitIdentity) => ({
     subject: visit.id,

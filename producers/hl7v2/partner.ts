@@ -24,8 +24,20 @@ export type Sender =
   | { readonly partner: Partner; readonly problem: "SENDER_MISMATCH" }
   | { readonly partner: undefined; readonly problem: "UNKNOWN_SENDER" | "CREDENTIAL_MISSING" };
 
-/** Whether a partner comes in by its own certificate or port only. */
-const isBound = ({ certificate, port }: Profile): boolean => certificate !== undefined || port !== undefined;
+/** Whether a partner comes in by what it proves, or by its own port, only. */
+const isBound = ({ certificate, port, authentication }: Profile): boolean =>
+  certificate !== undefined || port !== undefined || authentication.length > 0;
+
+/** Whether a header is one that another partner's profile names. */
+function isAnothers(
+  profiles: ReadonlyMap<string, Profile>,
+  application: string,
+  facility: string,
+  partner: string,
+): boolean {
+  const best = bestMatch(profiles, application, facility);
+  return best !== undefined && best.name !== partner;
+}
 
 function bestMatch(
   profiles: ReadonlyMap<string, Profile>,
@@ -44,8 +56,9 @@ function bestMatch(
  * Whose message it is: the connection's partner where it has one (client certificate, own port), else the profile that
  * matches MSH-3 and MSH-4 most exactly, else `generic`.
  *
- * A connection's partner speaks only for the senders that its profile matches, where it names any; and nobody is taken
- * for a partner that has a certificate or a port of its own by the header alone.
+ * A connection's partner speaks only for the senders that its profile matches, where it names any, and else for none that
+ * another's profile names; but what comes in by a port of its own can't be told from others by its header. Nobody is taken
+ * by the header alone for a partner that has a certificate, a port or another proof of its own.
  */
 export function senderOf(
   profiles: ReadonlyMap<string, Profile>,
@@ -56,7 +69,11 @@ export function senderOf(
   const profile = bound === undefined ? undefined : profiles.get(bound);
   if (bound !== undefined && profile !== undefined) {
     const partner = { name: bound, profile };
-    const speaks = profile.match.length === 0 || exactness(profile, application, facility) !== undefined;
+    const isOpen = bound === "generic" || profile.port !== undefined;
+    const speaks =
+      profile.match.length === 0
+        ? isOpen || !isAnothers(profiles, application, facility, bound)
+        : exactness(profile, application, facility) !== undefined;
     return speaks ? { partner } : { partner, problem: "SENDER_MISMATCH" };
   }
   const best = bestMatch(profiles, application, facility);

@@ -13,6 +13,7 @@ import {
   repetitions,
   type Segment,
   subcomponent,
+  triggerOf,
 } from "./message.js";
 import { type EventTime, timeStamp } from "./time.js";
 
@@ -32,7 +33,7 @@ export function patientEvent(
   flags: readonly string[],
 ): EventDraft {
   const own = identifiers[0] as PatientIdentifier;
-  const registers = component(message.header, 9, 1) === "ADT" && REGISTERING.has(component(message.header, 9, 2));
+  const registers = component(message.header, 9, 1) === "ADT" && REGISTERING.has(triggerOf(message));
   const cleared: string[] = [];
   const clear = (field: number, ...names: string[]) => {
     if (rawField(pid, field).trim() === NULL_VALUE) cleared.push(...names);
@@ -40,14 +41,14 @@ export function patientEvent(
   clear(8, "sex");
   clear(7, "birthYear", "birthDate");
   clear(30, "deceased");
-  clear(11, "address");
+  const address = addressOf(pid, message.delimiters);
+  if (address === null && isNulled(pid, 11, [1])) cleared.push("address");
   const name = nameOf(pid);
   const familyName = nullable(message, partOf(name, 1), "familyName", cleared);
   const givenNames = givenNamesOf(name, message.delimiters);
   if (rawField(pid, 5).trim() === NULL_VALUE || partOf(name, 2) === NULL_VALUE) cleared.push("givenNames");
   const telecom = telecomOf(pid, message.delimiters);
-  if (telecom.length === 0 && [13, 14].some((field) => rawField(pid, field).trim() === NULL_VALUE))
-    cleared.push("telecom");
+  if (telecom.length === 0 && [13, 14].some((field) => isNulled(pid, field, [1, 7, 12]))) cleared.push("telecom");
   const birth = timeStamp(pid, 7);
   return {
     type: registers ? "PatientRegistered" : "PatientUpdated",
@@ -67,13 +68,17 @@ export function patientEvent(
       familyName,
       givenNames,
       birthDate: birth === undefined ? null : dateOf(birth),
-      address: addressOf(pid, message.delimiters),
+      address,
       telecom,
       extensions: extensionsOf(message, speaker),
     },
     sealFor: own.id,
   };
 }
+
+/** Whether a field is sent as null, as a whole or part by part, as many senders do; told by the parts that carry it. */
+const isNulled = (pid: Segment, field: number, parts: readonly number[]): boolean =>
+  repetitions(pid, field).some((repetition) => parts.some((part) => partOf(repetition, part) === NULL_VALUE));
 
 /** Fields of the sender's own segments, under the names that its profile gives them. */
 function extensionsOf(message: Message, speaker: Speaker): { name: string; value: string }[] {
@@ -145,6 +150,8 @@ function telecomOf(pid: Segment, delimiters: Delimiters): string[] {
 function contactOf(xtn: readonly string[]): string {
   const whole = [1, 4, 12].map((part) => orNull(partOf(xtn, part))).find((text) => text !== null);
   if (whole !== undefined && whole !== null) return whole;
+  // A country and an area without a number reach nobody.
+  if (orNull(partOf(xtn, 7)) === null) return "";
   return [5, 6, 7]
     .map((part) => orNull(partOf(xtn, part)) ?? "")
     .filter((text) => text !== "")

@@ -26,7 +26,7 @@ export const reasons = {
     answer: "AR",
     code: "204",
     negotiable: false,
-    summary: "This sender comes in by its own certificate or port only.",
+    summary: "This sender comes in by its own certificate, proof or port only.",
   },
   SENDER_MISMATCH: {
     answer: "AR",

@@ -17,7 +17,12 @@ export async function receiveHl7(context: ReceiveContext<Profile>): Promise<Rece
   try {
     const http = await openHl7Reception(context);
     opened.push(http);
-    opened.push(await startDroppedFiles(context, { inbox, limit: settings.HL7V2_FILE_LIMIT }));
+    opened.push(
+      await startDroppedFiles(context, {
+        ...{ inbox, limit: settings.HL7V2_FILE_LIMIT },
+        interval: settings.CONNECTOR_STILL_SECONDS * 1000,
+      }),
+    );
     return { addresses: [...mllp.addresses, ...http.addresses], close };
   } catch (error) {
     await close();

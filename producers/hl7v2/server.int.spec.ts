@@ -241,6 +241,8 @@ describe("dropped files of HL7 v2", () => {
       ...["ENVELOPE", "ENVELOPE", "UNIT", "UNIT", "UNIT", "ENVELOPE", "ENVELOPE", "CLOSING"],
     ]);
     expect(intake.units.at(-1)).toMatchObject({ flags: [], closing: { units: 3 } });
+    const cut = await drop(`FHS|^~\\&|A\rBHS|^~\\&|A\r${messageOf()}`, "cut.hl7");
+    await expect.poll(() => cut.intake.units.at(-1)?.flags).toEqual(["BATCH_NOT_CLOSED"]);
   });
 
   it("may be blocks of MLLP, and belong in done/ when all of them were accepted", async () => {
@@ -250,6 +252,18 @@ describe("dropped files of HL7 v2", () => {
     );
     await expect.poll(() => existsSync(path("done")), { timeout: 5000 }).toBe(true);
     expect(readFileSync(path("done", "a.hl7.ack"), "latin1").match(/MSA\|AA/g)?.length).toBe(2);
+  });
+
+  it("in blocks of which the last was cut off are kept to the byte, and don't count as accepted", async () => {
+    const half = Buffer.from(messageOf({ controlId: "2" })).subarray(0, 90);
+    const { intake, path } = await drop(
+      Buffer.concat([frame(Buffer.from(messageOf())), Buffer.from("\x0b"), half]),
+      "half.hl7",
+    );
+    await expect.poll(() => existsSync(path("failed")), { timeout: 5000 }).toBe(true);
+    expect(readFileSync(path("out", "half.hl7.ack"), "latin1").match(/MSA\|AA/g)?.length).toBe(1);
+    const rest = intake.units.find(({ flags }) => flags?.includes("MLLP_FRAME_NOT_CLOSED"));
+    expect(Buffer.from(rest?.bytes ?? [])).toEqual(half);
   });
 
   it("over the limit are refused by name of the limit", async () => {
@@ -278,6 +292,7 @@ describe("MLLP over TLS", () => {
     for (const [name, subject] of [
       ["server", "/CN=127.0.0.1"],
       ["client", "/CN=north-engine"],
+      ["other", "/CN=west-engine"],
     ] as const) {
       const files = ["-keyout", `${name}.key`, "-out", `${name}.pem`];
       openssl(
@@ -293,19 +308,27 @@ describe("MLLP over TLS", () => {
         ...files,
       );
     }
+    writeFileSync(path("ca.pem"), Buffer.concat(["client.pem", "other.pem"].map((name) => readFileSync(path(name)))));
+    const free = await start();
+    const port = portOf(free.receiver);
+    await free.receiver.close();
     const { intake, receiver } = await start(
       {
         HL7V2_TLS_CERT_FILE: path("server.pem"),
         HL7V2_TLS_KEY_FILE: path("server.key"),
-        HL7V2_TLS_CA_FILE: path("client.pem"),
+        HL7V2_TLS_CA_FILE: path("ca.pem"),
       },
-      { generic: {}, north: { certificate: ["old-engine", "north-engine"], match: [{ facility: "NORTH" }] } },
+      {
+        generic: {},
+        north: { certificate: ["old-engine", "north-engine"], match: [{ facility: "NORTH" }], port },
+        west: { certificate: "west-engine" },
+      },
     );
     expect(receiver.addresses[0]?.url).toMatch(/^mllps:/);
-    const dial = (certificate: object, message = messageOf()) =>
+    const dial = (certificate: object, message = messageOf(), to = portOf(receiver)) =>
       new Promise<string>((resolve, reject) => {
         const socket = connectTls({
-          port: portOf(receiver),
+          port: to,
           host: "127.0.0.1",
           rejectUnauthorized: false,
           ...certificate,
@@ -324,6 +347,13 @@ describe("MLLP over TLS", () => {
     expect(await dial(own, messageOf({ facility: "SOUTH" }))).toContain(
       "|204^Unknown key identifier^HL70357|E|SENDER_MISMATCH",
     );
+    // Another partner's certificate is no proof of this one, on its port or with its header.
+    const west = { cert: readFileSync(path("other.pem")), key: readFileSync(path("other.key")) };
+    for (const to of [port, portOf(receiver)]) {
+      expect(await dial(west, messageOf(), to)).toContain("|SENDER_MISMATCH");
+      expect(intake.units.at(-1)).toMatchObject({ partner: "west", events: [] });
+    }
+    expect(await dial(own, messageOf(), port)).toContain("MSA|AA");
     intake.units.splice(1);
     await dial({}).catch(() => {});
     expect(intake.units.length).toBe(1);

@@ -31,6 +31,16 @@ function certified(socket: Socket, profiles: ReadonlyMap<string, Profile>): stri
 }
 
 /**
+ * The partner that a connection belongs to. A certificate tells more than a port: whoever shows a partner's is that one
+ * on any port, and the port of a partner that has a certificate proves nothing without it.
+ */
+function ownerOf(socket: Socket, portOwner: string | undefined, profiles: ReadonlyMap<string, Profile>) {
+  const named = certified(socket, profiles);
+  if (named !== undefined || portOwner === undefined) return named;
+  return profiles.get(portOwner)?.certificate === undefined ? portOwner : undefined;
+}
+
+/**
  * Listens for MLLP, over TLS where the settings name a certificate: one port for all partners, and one more for each
  * profile that names its own.
  * @returns when partners can connect.
@@ -54,7 +64,7 @@ export async function receiveMllp(context: ReceiveContext<Profile>): Promise<Rec
       intake,
       profiles,
       logger,
-      bound: portOwner ?? certified(socket, profiles),
+      bound: ownerOf(socket, portOwner, profiles),
       blockLimit: Math.min(blockLimit, settings.INTAKE_UNIT_LIMIT),
       blockTime: settings.HL7V2_BLOCK_SECONDS * 1000,
       allowance,

@@ -35,12 +35,13 @@ const LINE = /([^\r\n]*)(\r\n|\r|\n|$)/y;
 /**
  * Cuts a transmission into messages and batch envelopes: a line that starts with MSH begins a message.
  * @param raw the bytes, one character a byte ("latin1").
+ * @param most slices that are cut: of a transmission with more, these and the next one.
  */
-export function sliceTransmission(raw: string): Slice[] {
+export function sliceTransmission(raw: string, most = Number.POSITIVE_INFINITY): Slice[] {
   const slices: { kind: Slice["kind"]; start: number; end: number }[] = [];
   const { header, envelope } = marksFor(separatorOf(raw));
   let at = 0;
-  while (at < raw.length) {
+  while (at < raw.length && slices.length <= most) {
     LINE.lastIndex = at;
     const match = LINE.exec(raw);
     const text = match?.[1] ?? "";

@@ -1,4 +1,5 @@
 import type { EventDraft } from "../../engine/intake/connector.js";
+import { alternateChange } from "./alternate-visit.js";
 import { chargeProblems, claimEvents } from "./charges.js";
 import { changedIdentifiers, moveAwayEvents, readIdentifierMoves } from "./identifier-moves.js";
 import {
@@ -7,14 +8,15 @@ import {
   type PatientIdentifier,
   patientIdentifiers,
   type Speaker,
+  typedAs,
   visitOf,
 } from "./identify.js";
 import { linkEvents, type NamedPatient, patientsNamed } from "./link.js";
-import { changesId, isMerge, mergeEvents, readMerges } from "./merge.js";
-import { component, type Message, segmentNamed } from "./message.js";
-import { moveEvents } from "./move.js";
+import { changesId, isMerge, type Merge, mergeEvents, readMerges } from "./merge.js";
+import { component, type Message, segmentNamed, triggerOf } from "./message.js";
+import { moveEvents, namesNoVisit } from "./move.js";
 import { patientEvent } from "./patient.js";
-import { type EventTime, eventTime } from "./time.js";
+import { type EventTime, eventTime, zoneOf } from "./time.js";
 import { bodyProblems, type Problem, warnings } from "./validate.js";
 import { visitEvent } from "./visit.js";
 
@@ -38,7 +40,6 @@ const SEVERAL_PATIENTS = new Set(["A17", "A24", "A37", "A43"]);
  */
 export function interpret(message: Message, speaker: Speaker, receivedAt: number, flags: readonly string[]): Meaning {
   const pid = segmentNamed(message, "PID");
-  const pv1 = segmentNamed(message, "PV1");
   const identifiers = pid === undefined ? [] : ownFirst(patientIdentifiers(message, pid, speaker), speaker.profile);
   const merges = isMerge(message) ? readMerges(message, speaker) : undefined;
   const problems = [
@@ -46,19 +47,25 @@ export function interpret(message: Message, speaker: Speaker, receivedAt: number
     ...chargeProblems(message, speaker),
   ];
   const notes = [...flags, ...warnings(message, identifiers)];
-  const trigger = component(message.header, 9, 2);
+  const trigger = triggerOf(message);
   if (merges && changesId(message)) notes.push("CHANGE_OF_ID");
   for (const { reason } of problems) notes.push(reason);
 
-  const time = eventTime(message, speaker.profile.timezone, receivedAt);
+  const time = eventTime(message, zoneOf(message, speaker.profile.timezone), receivedAt);
   const named = patientsNamed(message, speaker);
   const moves = readIdentifierMoves(message, speaker);
   if (moves.some(({ leaves }) => leaves === undefined)) notes.push("MOVE_UNCLEAR");
   if (merges?.merges.some(({ held }) => held)) notes.push("MERGE_HELD");
+  // Whose number it is only the message's facility says: where PID names an authority, it may be another record's.
+  const isBare = ({ retired, surviving }: Merge) =>
+    retired[0]?.fromFacility === true && surviving[0]?.fromFacility === false;
+  if (merges?.merges.some(isBare)) notes.push("MERGE_AUTHORITY_FROM_FACILITY");
   if (named.length > 1 && !merges && !SEVERAL_PATIENTS.has(trigger)) notes.push("FURTHER_PATIENTS");
+  if (namesNoVisit(message, speaker)) notes.push("VISIT_UNIDENTIFIED");
   const events: EventDraft[] = [];
   const patients = new Set<string>();
   const own = identifiers[0];
+  const pv1 = ownVisit(message, named, own);
   if (pid !== undefined && own !== undefined) {
     patients.add(own.id);
     events.push(patientEvent(message, pid, identifiers, speaker, time, notes));
@@ -80,6 +87,7 @@ export function interpret(message: Message, speaker: Speaker, receivedAt: number
   const visit = visitOf(message, pv1, speaker);
   if (pv1 !== undefined && visit !== undefined) {
     events.push(visitEvent(message, pv1, visit, own?.id ?? null, speaker, time, notes));
+    events.push(...alternateChange(message, pv1, visit, own?.id ?? null, speaker, time, notes));
   }
   const claim = claimEvents(message, own?.id ?? null, visit, speaker, time, notes);
   events.push(...claim.events);
@@ -89,12 +97,20 @@ export function interpret(message: Message, speaker: Speaker, receivedAt: number
   for (const one of named) patients.add((one.identifiers[0] as PatientIdentifier).id);
   for (const mrg of message.segments) {
     if (mrg.name !== "MRG") continue;
-    const [before] = ownFirst(identifiersOf(message, mrg, 1, speaker), speaker.profile);
+    const given = typedAs(identifiers, identifiersOf(message, mrg, 1, speaker), speaker);
+    const [before] = ownFirst(given, speaker.profile);
     if (before) patients.add(before.id);
   }
   if (patients.size === 0 && visit !== undefined) patients.add(visit.id);
-  const all = [...notes, ...claim.flags, ...keptOnly(message, claim.events.length > 0)];
+  const all = [...notes, ...claim.flags, ...keptOnly(message, notes, claim.events.length > 0)];
   return { events, patients: [...patients], problems, flags: all };
+}
+
+/** The PV1 of the message's own patient: what stands with another patient is that one's visit. */
+function ownVisit(message: Message, named: readonly NamedPatient[], own: PatientIdentifier | undefined) {
+  const other = named.find(({ identifiers }) => identifiers[0]?.id !== own?.id);
+  const end = other && message.segments.indexOf(other.pid);
+  return message.segments.slice(0, end).find(({ name }) => name === "PV1");
 }
 
 /** The second of two patients who change places (A17), with the visit of the PV1 after it. */
@@ -116,13 +132,16 @@ function swappedWith(
   return events;
 }
 
-/** Triggers that are about accounts and alternate visit numbers, of which nothing is made. */
-const ACCOUNTS = new Set(["A35", "A41", "A44", "A49", "A51", "A60"]);
+/** Triggers that are about accounts and allergies, of which nothing is made. */
+const UNUSED = new Set(["A35", "A41", "A44", "A49", "A60"]);
 
 /** What of a message is kept in the journal and makes no event: a flag, so that it is counted. */
-function keptOnly(message: Message, isClaim: boolean): string[] {
+function keptOnly(message: Message, notes: readonly string[], isClaim: boolean): string[] {
   const type = component(message.header, 9, 1);
-  if (type === "ADT") return ACCOUNTS.has(component(message.header, 9, 2)) ? ["CONTENT_KEPT"] : [];
+  if (type === "ADT") {
+    const isUnused = UNUSED.has(triggerOf(message)) || notes.includes("VISIT_UNIDENTIFIED");
+    return isUnused ? ["CONTENT_KEPT"] : [];
+  }
   if (type === "ACK") return [];
   if (isClaim) return [];
   return segmentNamed(message, "FT1") ? ["CONTENT_KEPT", "CHARGES_KEPT"] : ["CONTENT_KEPT"];

@@ -42,6 +42,19 @@ describe("the visit of a message", () => {
     if (trigger === "A10") expect(events[0]?.fields).not.toHaveProperty("location");
   });
 
+  it("is told by EVN-1 where MSH-9 has no trigger, as in v2.1", () => {
+    const sketch = { type: "ADT", version: "2.1", evn: null };
+    const told = (event: string) => eventsOf({ ...sketch, more: [`EVN|${event}|20240102`] }).map(({ type }) => type);
+    expect(told("A03")).toEqual(["PatientUpdated", "VisitEnded"]);
+    expect(told("A04")).toEqual(["PatientRegistered", "VisitStarted"]);
+    const merge = { ...sketch, more: ["EVN|A34|20240102", "MRG|N2^^^NORTH^MR"] };
+    expect(eventsOf(merge).map(({ type }) => type)).toContain("PatientsMerged");
+    expect(unitOf(merge).flags).toContain("NO_TRIGGER");
+    expect(eventsOf({ ...sketch, type: "ADT^A08", more: ["EVN|A03|20240102"] }).map(({ type }) => type)).toEqual([
+      ...["PatientUpdated", "VisitUpdated"],
+    ]);
+  });
+
   it("is only mentioned by messages of other types", () => {
     for (const type of ["ORU^R01", "DFT^P03", "MDM^T02"]) {
       expect(only({ type }, "VisitUpdated").fields).toMatchObject({ referenceOnly: true });
@@ -59,6 +72,23 @@ describe("the visit of a message", () => {
     const profile = { timezone: "America/New_York" };
     expect(only({ pv1 }, "VisitStarted", profile).fields.startedAt).toBe(Date.UTC(2024, 0, 2, 8, 4));
     expect(only({ type: "ADT^A03", pv1 }, "VisitEnded", profile).fields.endedAt).toBe(Date.UTC(2024, 0, 5, 5));
+  });
+
+  it("is that of its own patient, never the one that stands with another", () => {
+    const [others, visits] = ["PID|2||N9^^^NORTH^MR", "PV1|1|I|ICU||||||||||||||||V9^^^NORTH^VN"];
+    const patientOf = (sketch: Sketch, number: string) =>
+      eventsOf(sketch).flatMap(({ subject, fields }) =>
+        subject === visit("NORTH", number) && "patientId" in fields ? [fields.patientId] : [],
+      );
+    for (const type of ["ORU^R01", "ADT^A40", "ADT^A24"]) {
+      const more = [...(type === "ADT^A40" ? ["MRG|N2^^^NORTH^MR"] : []), others, "MRG|N8^^^NORTH^MR", visits];
+      expect(patientOf({ type, pv1: null, more }, "V9")).toEqual([]);
+      expect(patientOf({ type, more }, "V1")).toEqual([patient("NORTH", "MR", "N1")]);
+    }
+    // The same patient told twice is no other.
+    expect(patientOf({ pv1: null, more: ["PID|1||N1^^^NORTH^MR", visits] }, "V9")).toEqual([
+      patient("NORTH", "MR", "N1"),
+    ]);
   });
 
   it("is none without PV1-19, and the facility's where no authority is named", () => {
@@ -106,6 +136,16 @@ describe("the patient of a message", () => {
     const kept = only({ type: "ADT^A08", pid: "1||N1^^^NORTH^MR" }, "PatientUpdated");
     expect(kept.fields.cleared).toEqual([]);
     expect(kept.sealed).toMatchObject({ familyName: null, givenNames: [], telecom: [], address: null });
+  });
+
+  it.each([
+    ['||||||||""^""^""^""^""||""^PRN^PH^""', ["address", "telecom"]],
+    ['||||||||^^""||^PRN^PH^^1^""^""', ["telecom"]],
+    ['||||||||1 Main St^""^Boston||^NET^Internet^j@x.org~""', []],
+    ['||||||||||^PRN^PH^""', []],
+  ])("clears a field whose parts are null one by one: %s", (fields, cleared) => {
+    const event = only({ type: "ADT^A08", pid: `1||N1^^^NORTH^MR${fields}` }, "PatientUpdated");
+    expect(event.fields.cleared).toEqual(cleared);
   });
 
   it("is the facility's own identifier, by the profile's order, whatever the order in PID-3", () => {
@@ -209,6 +249,8 @@ describe("charges", () => {
     });
     expect(unitOf(sketch, { charges }).flags).toEqual([]);
     expect(eventsOf({ ...sketch, type: "BAR^P05" }, { charges }).map(({ type }) => type)).toContain("ClaimSubmitted");
+    const signed = [charge("70.10"), charge("-20", "CD"), charge("-1")];
+    expect(only({ ...sketch, more: signed }, "ClaimSubmitted", { charges }).fields.billedAmount).toBe(4_910);
     const unit = charge("").replace("|2|", "|3|").replace("||||||||||||||99213", "|7.05|||||||||||||99213");
     expect(only({ ...sketch, more: [unit] }, "ClaimSubmitted", { charges }).fields.billedAmount).toBe(2_115);
   });
@@ -261,6 +303,18 @@ describe("the time of an event", () => {
     expect(at({ evn: null, time: "20240102" })[1]).toEqual(["2024-01-02T00:00:00.000Z", "DAY"]);
     expect(at({ evn: null, time: "" })[0]).toEqual(["2030-01-01T00:00:00.000Z", "MILLISECOND"]);
     expect(unitOf({ evn: null, time: "" }).flags).toContain("NO_MESSAGE_TIME");
+  });
+
+  it("without an offset has that of MSH-7, else the sender's zone", () => {
+    const profile = { timezone: "Europe/Berlin" };
+    const pv1 = ["I", "", "V1", "202401020304"] as const;
+    const at = (time: string, evn: string) => {
+      const event = only({ time, evn, pv1 }, "VisitStarted", profile);
+      return [event.time, event.fields.startedAt].map((one) => new Date(one as number).toISOString().slice(0, 16));
+    };
+    expect(at("20240102031000-0500", "202401020305")).toEqual(["2024-01-02T08:05", "2024-01-02T08:04"]);
+    expect(at("20240102031000-0500", "202401020305+0000")).toEqual(["2024-01-02T03:05", "2024-01-02T08:04"]);
+    expect(at("20240102031000", "202401020305")).toEqual(["2024-01-02T02:05", "2024-01-02T02:04"]);
   });
 });
 

@@ -1,6 +1,11 @@
 import type { ReceivedUnit, SubmittedUnit, Verdict } from "../../engine/intake/connector.js";
+import { KEPT_BYTES } from "./mllp.js";
+import { readCutOff } from "./remainder.js";
 import { type Slice, sliceTransmission } from "./split.js";
 import { type ReadingContext, type ReadMessage, readMessage } from "./unit.js";
+
+/** Most messages and envelopes that are taken together, from a block or a body: each is in memory until all are durable. */
+const mostTogether = 10_000;
 
 /** The content of one block, ready for the journal. */
 export interface Transmission {
@@ -14,13 +19,16 @@ export interface Transmission {
  * acknowledgment, the batch's own segments (FHS, BHS, BTS, FTS) are envelopes, and a closing entry tells what there was.
  */
 export function readTransmission(bytes: Buffer, context: ReadingContext, newReceiptId: () => string): Transmission {
-  const slices = sliceTransmission(bytes.toString("latin1"));
-  if (slices.length <= 1) {
-    const only = readMessage(bytes, context);
-    return { units: [only.unit], answer: (journalled) => answerOf(only, journalled?.[0]) };
-  }
+  const slices = sliceTransmission(bytes.toString("latin1"), mostTogether);
+  if (slices.length <= 1) return readOnly(readMessage(bytes, context));
+  if (slices.length > mostTogether) return readOnly(readCutOff(bytes.subarray(0, KEPT_BYTES), context));
   return readBatch(bytes, slices, context, newReceiptId());
 }
+
+const readOnly = (only: ReadMessage): Transmission => ({
+  units: [only.unit],
+  answer: (journalled) => answerOf(only, journalled?.[0]),
+});
 
 function answerOf(message: ReadMessage, journalled: SubmittedUnit | undefined): readonly Buffer[] {
   return journalled === undefined ? message.tryAgain() : message.answer(journalled.verdict);
@@ -99,14 +107,21 @@ function entry(partner: string, feed: string, flags: readonly string[]) {
   return { partner, feed, verdict, flags, answer: () => "", sealFor: [], events: [] };
 }
 
-/** BTS-1 tells how many messages the batch has. */
+/** BTS-1 tells how many messages the batch has; a batch that was opened has an end, or it was cut off. */
 function countFlags(bytes: Buffer, slices: readonly Slice[]): string[] {
   const messages = slices.filter(({ kind }) => kind === "message").length;
   let told: number | undefined;
+  const open = { FHS: 0, BHS: 0 };
   for (const { kind, start, end } of slices) {
     if (kind !== "envelope") continue;
+    const id = bytes.toString("latin1", start, end).trimStart().slice(0, 3);
+    if (id === "FHS" || id === "BHS") open[id] += 1;
+    else open[id === "FTS" ? "FHS" : "BHS"] -= 1;
     const count = /^BTS[^A-Za-z0-9](\d+)/.exec(bytes.toString("latin1", start, end))?.[1];
     if (count !== undefined) told = (told ?? 0) + Number(count);
   }
-  return told === undefined || told === messages ? [] : ["BATCH_COUNT_MISMATCH"];
+  return [
+    ...(told === undefined || told === messages ? [] : ["BATCH_COUNT_MISMATCH"]),
+    ...(open.FHS > 0 || open.BHS > 0 ? ["BATCH_NOT_CLOSED"] : []),
+  ];
 }

@@ -3,7 +3,7 @@ import { type AcknowledgmentCode, acknowledgmentsFor, wantedAcknowledgments } fr
 import { type Addressed, addressOf, unaddressed, writeAnswer } from "./answer.js";
 import { decodeSegments } from "./charset.js";
 import { readDelimiters } from "./delimiters.js";
-import { component, type Message, parseMessage, placeOf, rawField } from "./message.js";
+import { component, hasTooMuch, type Message, parseMessage, placeOf, rawField } from "./message.js";
 import { type Partner, partnerOfConnection, senderOf } from "./partner.js";
 import type { Profile } from "./profile.js";
 import { type AnswerCode, type ReasonName, reasonNames, reasons } from "./reasons.js";
@@ -106,6 +106,7 @@ function read(bytes: Uint8Array, context: ReadingContext): ReadMessage {
   const fallback = partner?.profile.charset ?? "detect";
   const decoded = decodeSegments(split.segments, name(18), fallback, delimiters.field);
   const message = parseMessage(decoded.segments, delimiters);
+  const isTooMuch = hasTooMuch(message);
   const flags = [...split.flags, ...declared.flags, ...decoded.flags];
   const findings = { bytes, content, message, charset: decoded.charset, partner, flags };
   if (partner === undefined) {
@@ -115,7 +116,7 @@ function read(bytes: Uint8Array, context: ReadingContext): ReadMessage {
 
   const problems: Problem[] = headerProblems(message, partner.profile);
   if (sender.problem) problems.push({ reason: sender.problem, place: "MSH-4" });
-  if (context.cutOff || bytes.byteLength > partner.profile.messageLimit)
+  if (context.cutOff || isTooMuch || bytes.byteLength > partner.profile.messageLimit)
     problems.push({ reason: "TOO_LARGE", place: "MSH" });
   if (decoded.problem) {
     const { reason, segment, field } = decoded.problem;
@@ -123,6 +124,8 @@ function read(bytes: Uint8Array, context: ReadingContext): ReadMessage {
     const number = at === message.header ? field + 1 : field;
     problems.push({ reason, place: reason === "UNKNOWN_CHARSET" ? "MSH-18" : placeOf(message, at, number) });
   }
+  // What has too many segments is not read further: that would be the very work that the limit is for.
+  if (isTooMuch) return assemble(context, { ...findings, problems, sealFor: [], events: [] });
   const facility = component(message.header, 4, 1);
   const speaker = { facility, profile: partner.profile, surrogate: context.surrogate };
   const meaning = interpret(message, speaker, context.receivedAt, flags);

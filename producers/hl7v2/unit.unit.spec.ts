@@ -59,6 +59,8 @@ describe("character sets", () => {
     ["ISO-8859-1", "fc", "ü"],
     ["iso8859-15", "a4", "€"],
     ["WINDOWS-1252", "80", "€"],
+    // As many programs call windows-1252.
+    ["8859/1", "92", "’"],
     // Its second byte is a backslash elsewhere.
     ["BIG-5", "a55c", "功"],
     ["KS X 1001", "b0a1", "가"],
@@ -271,6 +273,8 @@ describe("partners", () => {
       exact: { match: [{ application: "NADT", facility: "NORTH" }] },
       own: { port: 2600, match: [{ application: "X" }] },
       free: { certificate: "free-engine" },
+      ported: { port: 2601 },
+      proven: { match: [{ facility: "EAST" }], authentication: [{ method: "basic", user: "east", password: "east" }] },
     }).map(([name, profile]) => [name, profileSchema.parse(profile)]),
   );
   const sender = (application: string, facility: string, bound?: string) => {
@@ -299,14 +303,18 @@ describe("partners", () => {
     }
   });
 
-  it("that a connection belongs to speak for the senders their profile names, or for any where it names none", () => {
+  it("that a connection belongs to speak for the senders their profile names, or for any that no other's names", () => {
     expect(sender("X", "NORTH", "own")).toEqual(["own", undefined]);
     expect(sender("NADT", "NORTH", "own")).toEqual(["own", "SENDER_MISMATCH"]);
-    expect(sender("NADT", "NORTH", "free")).toEqual(["free", undefined]);
+    expect(sender("NEW", "WEST", "free")).toEqual(["free", undefined]);
+    expect(sender("NADT", "NORTH", "free")).toEqual(["free", "SENDER_MISMATCH"]);
+    // Who comes in by a port of its own may be one that can't be told from others by its header.
+    expect(sender("NADT", "NORTH", "ported")).toEqual(["ported", undefined]);
   });
 
-  it("with a certificate or port of their own are not believed by the header", () => {
+  it("with a certificate, port or proof of their own are not believed by the header", () => {
     expect(sender("X", "SOUTH")).toEqual([undefined, "CREDENTIAL_MISSING"]);
+    expect(sender("ANY", "EAST")).toEqual([undefined, "CREDENTIAL_MISSING"]);
     const { unit } = readMessage(Buffer.from(messageOf({ application: "X", facility: "SOUTH" })), {
       ...contextOf(),
       profiles,

@@ -12,6 +12,7 @@ import {
   rawField,
   type Segment,
   segmentNamed,
+  triggerOf,
 } from "./message.js";
 import type { Profile } from "./profile.js";
 import type { ReasonName } from "./reasons.js";
@@ -55,34 +56,40 @@ export function bodyProblems(
   merges: Merges | undefined,
 ): Problem[] {
   const problems: Problem[] = [];
-  const report = (reason: ReasonName, place: string) => problems.push({ reason, place });
+  const reported = new Set<ReasonName>();
+  // The first of a kind decides and flags: to find the places of all would take the square of their number.
+  const report = (reason: ReasonName, place: () => string) => {
+    if (!reported.has(reason)) problems.push({ reason, place: place() });
+    reported.add(reason);
+  };
   const pid = segmentNamed(message, "PID");
   const type = component(message.header, 9, 1);
-  const trigger = component(message.header, 9, 2);
+  const trigger = triggerOf(message);
   for (const segment of message.segments) {
     // A malformed id is not repeated: its characters may be a value that a raw line break cut off.
-    if (!SEGMENT_ID.test(segment.name)) report("BAD_SEGMENT_ID", `segment ${message.segments.indexOf(segment) + 1}`);
+    if (!SEGMENT_ID.test(segment.name))
+      report("BAD_SEGMENT_ID", () => `segment ${message.segments.indexOf(segment) + 1}`);
     const long = longField(message, segment, profile.fieldLimit);
-    if (long !== undefined) report("OVERSIZED_FIELD", placeOf(message, segment, long));
+    if (long !== undefined) report("OVERSIZED_FIELD", () => placeOf(message, segment, long));
     for (const field of dateFields[segment.name] ?? []) {
       const text = component(segment, field, 1);
       if (text !== "" && text !== NULL_VALUE && parseTimeStamp(text) === undefined) {
-        report("BAD_DATE", placeOf(message, segment, field));
+        report("BAD_DATE", () => placeOf(message, segment, field));
       }
     }
   }
   if (pid === undefined) {
     // A20 is about a bed, and names no patient.
-    if (patientMessageTypes.has(type) && trigger !== "A20") report("NO_PID", "PID");
+    if (patientMessageTypes.has(type) && trigger !== "A20") report("NO_PID", () => "PID");
   } else {
-    if (identifiers.length === 0) report("NO_PID3", "PID-3");
-    else if (identifiers.some(isOverlong)) report("OVERSIZED_FIELD", placeOf(message, pid, 3));
+    if (identifiers.length === 0) report("NO_PID3", () => "PID-3");
+    else if (identifiers.some(isOverlong)) report("OVERSIZED_FIELD", () => placeOf(message, pid, 3));
     // An ADT that stops before the required PID-5, with nothing after: the rest was lost on the way.
     if (type === "ADT" && !isMerge(message) && message.segments.at(-1) === pid && pid.fieldText(5) === undefined) {
-      report("TRUNCATED", "PID");
+      report("TRUNCATED", () => "PID");
     }
   }
-  if (mergeSegmentTriggers.has(trigger) && segmentNamed(message, "MRG") === undefined) report("NO_MRG", "MRG");
+  if (mergeSegmentTriggers.has(trigger) && segmentNamed(message, "MRG") === undefined) report("NO_MRG", () => "MRG");
   else if (merges) problems.push(...merges.problems);
   return problems;
 }

@@ -1,8 +1,9 @@
 import type { EventDraft } from "../../engine/intake/connector.js";
+import { alternateIds } from "./alternate-visit.js";
 import type { Speaker, VisitIdentity } from "./identify.js";
-import { component, type Message, orNull, rawField, type Segment, subcomponent } from "./message.js";
+import { component, type Message, orNull, rawField, type Segment, subcomponent, triggerOf } from "./message.js";
 import { mergeTriggers } from "./tables.js";
-import { type EventTime, instantField } from "./time.js";
+import { type EventTime, instantField, zoneOf } from "./time.js";
 
 /** Identity events and undone ones of other kinds: they mention the visit, and say nothing of it. */
 const REFERRING = new Set([...mergeTriggers, "A24", "A25", "A26", "A28", "A29", "A31", "A37", "A42", "A43", "A50"]);
@@ -20,18 +21,22 @@ export function visitEvent(
   time: EventTime,
   flags: readonly string[],
 ): EventDraft {
-  const fields = { patientId, facility: speaker.facility, authority: visit.authority, flags };
+  const alternates = alternateIds(message, pv1, speaker);
+  const fields = {
+    ...{ patientId, facility: speaker.facility, authority: visit.authority, flags },
+    ...(alternates && { identifiers: alternates.clear }),
+  };
   const draft = {
     subject: visit.id,
     ...time,
-    sealed: { visitNumber: visit.number },
+    sealed: { visitNumber: visit.number, ...(alternates && { identifierValues: alternates.values }) },
     sealFor: patientId ?? visit.id,
   };
-  const trigger = component(message.header, 9, 2);
+  const trigger = triggerOf(message);
   if (component(message.header, 9, 1) !== "ADT" || REFERRING.has(trigger)) {
     return { ...draft, type: "VisitUpdated", fields: { ...fields, referenceOnly: true } };
   }
-  const zone = speaker.profile.timezone;
+  const zone = zoneOf(message, speaker.profile.timezone);
   const visitClass = orNull(subcomponent(component(pv1, 2, 1), 1, message.delimiters));
   const location = orNull(rawField(pv1, 3));
   switch (trigger) {

@@ -1,4 +1,6 @@
+import { isUtf8 } from "node:buffer";
 import { createHash, type Hash } from "node:crypto";
+import { TributaryError } from "../../engine/service/errors.js";
 import { readDate } from "./element.js";
 import {
   countIs,
@@ -9,8 +11,9 @@ import {
   type SetHeader,
   setHeaderOf,
 } from "./envelope.js";
+import type { Profile } from "./profile.js";
 import { addToTotals, emptyTotals, type RemittanceTotals } from "./remittance-totals.js";
-import { type SegmentError, SetCheck } from "./set-check.js";
+import { type Illegal, type SegmentError, SetCheck } from "./set-check.js";
 import { isKnownVersion, setSyntax } from "./syntax.js";
 import { isSegment, type Segment, type Token, type TokenizerProblem } from "./tokenizer.js";
 
@@ -59,13 +62,31 @@ export interface FileReport {
   problem: { readonly code: TokenizerProblem | "EMPTY"; readonly offset: number } | null;
 }
 
+/** Most interchanges, groups and sets of a file or body. */
+const mostEnvelopes = 500_000;
+/** Errors of a file after which of each set only the first is told. */
+const manyErrors = 10_000;
+
 export interface CheckOptions {
-  /** Whether bytes outside printable ASCII are agreed with this sender. */
-  extended(header: InterchangeHeader): boolean;
+  /** Most interchanges, groups and sets; default 500,000. */
+  readonly envelopes?: number;
+  /** The character set agreed with this sender. */
+  characters(header: InterchangeHeader): Profile["characters"];
 }
 
 function literally(byte: number | null): string {
   return byte === null ? "" : `\\x${byte.toString(16).padStart(2, "0")}`;
+}
+
+const beyondAscii = /[\x80-\xff]/;
+
+/** What no element may hold in a character set; null where any byte is a character. */
+function illegalFor(characters: Profile["characters"], { delimiters }: InterchangeHeader): Illegal | null {
+  if (characters === "latin-1") return null;
+  if (characters === "utf-8") return (text) => beyondAscii.test(text) && !isUtf8(Buffer.from(text, "latin1"));
+  const { element, component, repetition } = delimiters;
+  const other = new RegExp(`[^\\x20-\\x7e${literally(element)}${literally(component)}${literally(repetition)}]`);
+  return (text) => other.test(text);
 }
 
 /**
@@ -82,8 +103,12 @@ export class InterchangeCheck {
   #group: GroupReport | null = null;
   #set: SetReport | null = null;
   #check: SetCheck | null = null;
-  #illegal: RegExp | null = null;
+  #illegal: Illegal | null = null;
   readonly #controls = new Set<string>();
+  /** Interchanges, groups and sets so far. */
+  #envelopes = 0;
+  /** Errors of the sets so far. */
+  #errors = 0;
 
   constructor(options: CheckOptions) {
     this.#options = options;
@@ -156,13 +181,19 @@ export class InterchangeCheck {
     if (this.#interchange && this.#interchange.note === "000") this.#interchange.note = code;
   }
 
+  /** What is kept of each envelope until the end is little, and of a million all the same too much. */
+  #count(): void {
+    this.#envelopes += 1;
+    const limit = this.#options.envelopes ?? mostEnvelopes;
+    if (this.#envelopes > limit)
+      throw new TributaryError("TRIB_RECEPTION_BODY_TOO_LARGE", undefined, { envelopes: limit });
+  }
+
   #begin(segment: Segment, byteOrderMark: boolean): void {
+    this.#count();
     this.#cut();
     const header = interchangeHeaderOf(segment);
-    const { element, component, repetition } = header.delimiters;
-    this.#illegal = this.#options.extended(header)
-      ? null
-      : new RegExp(`[^\\x20-\\x7e${literally(element)}${literally(component)}${literally(repetition)}]`);
+    this.#illegal = illegalFor(this.#options.characters(header), header);
     this.#interchange = {
       header,
       note: "000",
@@ -205,6 +236,7 @@ export class InterchangeCheck {
 
   #closeSet(): void {
     if (this.#set && this.#set.errors.length > 0 && !this.#set.codes.includes("5")) this.#set.codes.push("5");
+    this.#errors += this.#set?.errors.length ?? 0;
     this.#set = null;
     this.#check = null;
   }
@@ -219,6 +251,7 @@ export class InterchangeCheck {
 
   #beginGroup(segment: Segment): void {
     if (!this.#interchange) return;
+    this.#count();
     this.#cutGroup();
     const header = groupHeaderOf(segment);
     if (header.functionalId === "" || header.control === "" || header.version === "") this.#note("024");
@@ -245,6 +278,7 @@ export class InterchangeCheck {
       this.#note("024");
       return;
     }
+    this.#count();
     this.#cutSet();
     const header = setHeaderOf(segment);
     const syntax = setSyntax[header.set];
@@ -265,7 +299,7 @@ export class InterchangeCheck {
     this.#set = set;
     this.#group.sets.push(set);
     if (syntax) {
-      this.#check = new SetCheck(syntax, this.#illegal);
+      this.#check = new SetCheck(syntax, this.#illegal, this.#errors > manyErrors ? 1 : undefined);
       // The checker's list is the report's, so that what it finds is seen while the set is still open.
       (set as { errors: SegmentError[] }).errors = this.#check.errors;
       this.#check.accept(segment, 1);

@@ -18,7 +18,7 @@ async function listen(context: ReceiveContext<Profile>): Promise<Receiver> {
     now: () => new Date(),
   };
   const inbox = resolve(settings.X12_INBOX ?? join(settings.TRIBUTARY_HOME, "x12"));
-  const folder = await startDroppedFiles(desk, { inbox, logger });
+  const folder = await startDroppedFiles(desk, { inbox, logger, interval: settings.CONNECTOR_STILL_SECONDS * 1000 });
   const server = await openServer(desk, context).catch(async (error: unknown) => {
     await folder.close();
     throw error;

@@ -24,7 +24,8 @@ export function partnerOf(
   if (here.senders.includes(header.sender)) return receiverChecked(addressed, here, header);
   if (!open) return { partner: addressed, profile: here, note: "006" };
   for (const [partner, profile] of profiles) {
-    if (profile.senders.includes(header.sender) && takes(profile, header)) return { partner, profile, note: "000" };
+    if (profile.senders.includes(header.sender) && takes(profile, header))
+      return receiverChecked(partner, profile, header);
   }
   return receiverChecked(addressed, here, header);
 }
@@ -34,5 +35,6 @@ function takes(profile: Profile, header: InterchangeHeader): boolean {
 }
 
 function receiverChecked(partner: string, profile: Profile, header: InterchangeHeader): PartnerChoice {
-  return { partner, profile, note: takes(profile, header) ? "000" : "008" };
+  if (!takes(profile, header)) return { partner, profile, note: "008" };
+  return { partner, profile, note: profile.usage.some((one) => one === header.usage) ? "000" : "020" };
 }

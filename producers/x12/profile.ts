@@ -11,6 +11,11 @@ export const profileSchema = z.strictObject({
     .default([])
     .describe("ISA06 values, without padding, that belong to this partner. Empty: any (only `generic`)."),
   receivers: z.array(z.string().min(1).max(15)).default([]).describe("ISA08 values it may address. Empty: any."),
+  usage: z
+    .array(z.enum(["P", "T"]))
+    .min(1)
+    .default(["P", "T"])
+    .describe('ISA15 values that are taken: production, test. `["P"]` keeps a sender\'s tests from becoming facts.'),
   timeZone: z
     .string()
     .refine(isZone, "a time zone of the IANA data base")

@@ -106,7 +106,7 @@ async function examine(
   const tokenizer = new Tokenizer();
   const splitter = new Splitter(sliceLimit(desk));
   const check = new InterchangeCheck({
-    extended: (header) => partnerOf(header, addressed, desk.profiles).profile.characters !== "ascii",
+    characters: (header) => partnerOf(header, addressed, desk.profiles).profile.characters,
   });
   let entries: InterchangeEntries | null = null;
   let next = 0;

@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { ByteSource } from "../../engine/reception/byte-source.js";
+import { InterchangeCheck } from "./check.js";
 import { profileSchema } from "./profile.js";
 import { receive } from "./reception.js";
 import { deskOf, type TestDesk, take } from "./testing/desk.js";
@@ -13,6 +14,7 @@ import {
   remittance835,
   subscriber,
 } from "./testing/interchange.js";
+import { Tokenizer } from "./tokenizer.js";
 
 const claimBody = [...heading837, ...subscriber, ...claim, ...claim.map((one) => one.replace("CLM*C1", "CLM*C2"))];
 const claimsOf = (control: string) => interchange([claims837(...claimBody)], { control });
@@ -194,5 +196,57 @@ describe("a reception", () => {
     const named = { ...desk, profiles: new Map([...desk.profiles, ["lake", profileSchema.parse({})] as const]) };
     const spoofed = await take(interchange([claims837(...claimBody)], { sender: "CLEARCO" }), named, "lake");
     expect(text(spoofed.answer)).toContain("*R*006~");
+  });
+});
+
+describe("a partner's profile", () => {
+  const withProfile = (profile: object) => {
+    const desk = deskOf();
+    return { ...desk, profiles: new Map([["generic", profileSchema.parse(profile)]]) };
+  };
+
+  it("may keep a sender's tests from becoming facts", async () => {
+    const test = Buffer.from(text(claimsOf("000000014")).replace("*0*P*:", "*0*T*:"), "latin1");
+    expect((await take(test, withProfile({}))).accepted).toBe(true);
+    const desk = withProfile({ usage: ["P"] });
+    expect(text((await take(test, desk)).answer)).toContain("*R*020~");
+    expect(events(desk)).toEqual([]);
+    expect((await take(claimsOf("000000015"), desk)).accepted).toBe(true);
+  });
+
+  it("with UTF-8 lets no byte in that is none: no name is ever half replaced", async () => {
+    const named = (name: Buffer) => {
+      const [before, after] = text(claimsOf("000000016")).split("DOE") as [string, string];
+      return Buffer.concat([Buffer.from(before, "latin1"), name, Buffer.from(after, "latin1")]);
+    };
+    const desk = withProfile({ characters: "utf-8" });
+    expect((await take(named(Buffer.from("MÜLLER")), desk)).accepted).toBe(true);
+    expect(events(desk)[0]).toMatchObject({ sealed: { patientName: "MÜLLER, JANE" } });
+    const broken = await take(named(Buffer.from("MÜLLER", "latin1")), withProfile({ characters: "utf-8" }));
+    expect(text(broken.answer)).toContain("IK3*NM1*12**8~IK4*3**6~IK5*R*5~");
+  });
+});
+
+describe("what an envelope costs", () => {
+  const check = (file: string, options: object) => {
+    const found = new InterchangeCheck({ characters: () => "ascii", ...options });
+    for (const token of new Tokenizer().push(Buffer.from(file))) found.accept(token);
+    return found.end(null);
+  };
+  const [head] = text(interchange([])).split("IEA") as [string, string];
+
+  it("bounds how many are taken: of a million little is kept, and all the same too much", () => {
+    const sets = (count: number) =>
+      `${head}GS*HC*A*B*20260301*1200*1*X*005010X222A1~${"ST*837*1~SE*2*1~".repeat(count)}`;
+    expect(check(sets(8), { envelopes: 10 }).interchanges[0]?.groups[0]?.sets.length).toBe(8);
+    expect(() => check(sets(9), { envelopes: 10 })).toThrow(expect.objectContaining({ facts: { envelopes: 10 } }));
+    expect(() => check(head.repeat(11), { envelopes: 10 })).toThrow();
+  });
+
+  it("is no more for its errors, which are told while they are few", () => {
+    const set = `ST*837*1~BHT*1*1*1*20260301~NM1*41*2~NM1*40*2~${"REF~".repeat(200)}SE*205*1~`;
+    const { sets } = check(`${head}GS*HC*A*B*20260301*1200*1*X*005010X222A1~${set.repeat(200)}`, {}).interchanges[0]!
+      .groups[0]!;
+    expect([sets[0]!.errors.length, sets.at(-1)!.errors.length, sets.at(-1)!.codes]).toEqual([100, 1, ["23", "5"]]);
   });
 });

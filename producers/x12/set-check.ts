@@ -20,8 +20,12 @@ export interface ElementError {
   readonly code: string;
 }
 
-/** Errors of a set that are kept; a set is rejected by the first, more only help its sender. */
+/** Whether a text (one character a byte) holds what is not of the character set agreed. */
+export type Illegal = (text: string) => boolean;
+
+/** Errors of a set that are kept, and of one segment; a set is rejected by the first, more only help its sender. */
 const MOST_ERRORS = 100;
+const mostOfSegment = 20;
 
 function matcher(written: string): (segment: Segment) => boolean {
   const alternatives = written.split("|").map((one) => one.split("*"));
@@ -73,15 +77,20 @@ export class SetCheck {
   readonly errors: SegmentError[] = [];
   readonly #syntax: SetSyntax;
   readonly #data: PreparedSyntax;
-  readonly #illegal: RegExp | null;
+  readonly #most: number;
+  readonly #illegal: Illegal | null;
   #loop: PreparedLoop;
   #have: Segment[] = [];
   /** Rank of the last segment after an N1 or NM1; -1 right after the name, null outside such a run. */
   #rank: number | null = null;
   #hierarchy = 0;
 
-  /** @param illegal characters that no element may hold; null where any is agreed. */
-  constructor(syntax: SetSyntax, illegal: RegExp | null) {
+  /**
+   * @param illegal null where any character is agreed.
+   * @param most errors that are kept; default 100.
+   */
+  constructor(syntax: SetSyntax, illegal: Illegal | null, most = MOST_ERRORS) {
+    this.#most = most;
     this.#syntax = syntax;
     this.#data = prepare(syntax);
     this.#illegal = illegal;
@@ -106,7 +115,7 @@ export class SetCheck {
   }
 
   #add(segment: string, position: number, code: string, elements: readonly ElementError[] = []): void {
-    if (this.errors.length < MOST_ERRORS) this.errors.push({ segment, position, code, elements });
+    if (this.errors.length < this.#most) this.errors.push({ segment, position, code, elements });
   }
 
   /** The loop ends at `position`; `next` opens there, or the set ends. */
@@ -163,9 +172,9 @@ export class SetCheck {
 
   #elements(segment: Segment): ElementError[] {
     const errors: ElementError[] = [];
-    if (this.#illegal?.test(segment.text)) {
-      for (let at = 1; at < segment.elements.length; at += 1) {
-        if (this.#illegal.test(segment.elements[at]!)) errors.push({ at, component: null, code: "6" });
+    if (this.#illegal?.(segment.text)) {
+      for (let at = 1; at < segment.elements.length && errors.length < mostOfSegment; at += 1) {
+        if (this.#illegal(segment.elements[at]!)) errors.push({ at, component: null, code: "6" });
       }
     }
     for (const rule of this.#syntax.elements[segment.id] ?? []) {

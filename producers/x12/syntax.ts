@@ -190,7 +190,13 @@ const remittanceSyntax: SetSyntax = {
 function keptWhole(...requires: readonly string[]): SetSyntax {
   return {
     loops: [{ name: "set", after: [], allowed: ["*"], requires }],
-    elements: { HL: [must(1, "number"), may(2, "number"), must(3)], DTP: [must(1), must(2), must(3, "dated")] },
+    elements: {
+      // When it was written decides which of two answers is the later one.
+      BHT: [must(4, "date"), may(5, "time")],
+      BGN: [must(3, "date"), may(4, "time")],
+      HL: [must(1, "number"), may(2, "number"), must(3)],
+      DTP: [must(1), must(2), must(3, "dated")],
+    },
     afterName: [],
   };
 }

@@ -11,6 +11,7 @@ type Fields = Omit<EventInputs["InterchangeAcknowledged"], "contentHash" | "flag
 type Verdict = NonNullable<Fields["verdict"]>;
 type SetAcknowledgment = NonNullable<Fields["sets"]>[number];
 type SegmentFault = NonNullable<SetAcknowledgment["errors"]>[number];
+type ElementFault = NonNullable<SegmentFault["elements"]>[number];
 
 /** What both a TA1 and a 999 are read with. */
 export type AcknowledgmentSurroundings = Pick<Surroundings, "interchange" | "profile" | "surrogate">;
@@ -109,20 +110,17 @@ function readSet(sets: SetAcknowledgment[], segment: Segment): void {
   const open = sets.at(-1);
   if (!open) return;
   const change = (changes: Partial<SetAcknowledgment>) => sets.splice(-1, 1, { ...open, ...changes });
-  const errors = open.errors ?? [];
+  // Lists made above, and added to in place: copied with each error, a long one would take the square of its length.
+  const errors = open.errors as SegmentFault[];
   switch (segment.id) {
     case "IK3":
     case "AK3":
-      change({
-        errors: [...errors, { segment: at(1), position: whole(at(2)) ?? 0, code: at(4), elements: [] }],
-      });
+      errors.push({ segment: at(1), position: whole(at(2)) ?? 0, code: at(4), elements: [] });
       return;
     case "IK4":
-    case "AK4": {
-      const last = errors.at(-1);
-      if (last) change({ errors: [...errors.slice(0, -1), withElement(last, segment)] });
+    case "AK4":
+      (errors.at(-1)?.elements as ElementFault[] | undefined)?.push(elementOf(segment));
       return;
-    }
     case "IK5":
     case "AK5":
       change({ verdict: verdicts[at(1)] ?? "UNKNOWN", codes: given(segment.elements.slice(2)) });
@@ -130,8 +128,7 @@ function readSet(sets: SetAcknowledgment[], segment: Segment): void {
 }
 
 /** IK404, the bad value, is left out: it may name a person. */
-function withElement(fault: SegmentFault, segment: Segment): SegmentFault {
+function elementOf(segment: Segment): ElementFault {
   const [at, component] = text(segment, 1).split(String.fromCharCode(segment.delimiters.component));
-  const element = { at: whole(at ?? "") ?? 0, component: whole(component ?? ""), code: text(segment, 3) };
-  return { ...fault, elements: [...(fault.elements ?? []), element] };
+  return { at: whole(at ?? "") ?? 0, component: whole(component ?? ""), code: text(segment, 3) };
 }

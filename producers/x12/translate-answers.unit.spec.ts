@@ -109,6 +109,23 @@ describe("a 277CA", () => {
     });
   });
 
+  it("says nothing of a claim whose number is a zero, the word for none", async () => {
+    const zero = patient(4, "TRN*2*0", "STC*A1:19:PR*20260302*WQ*100.5");
+    const units = await unitsOf([claimAcknowledgment(...zero)]);
+    expect(eventsOf(units).map(({ type }) => type)).toEqual(["InterchangeAcknowledged"]);
+    expect(units.at(-1)).toMatchObject({ flags: ["CLAIM_UNIDENTIFIED"] });
+  });
+
+  it("is refused without a day on which it was written: it would be older than all others", async () => {
+    const { body, ...rest } = claimAcknowledgment(...patient(4, "TRN*2*C1", "STC*A1:19:PR*20260302*WQ*100.5"));
+    const undated = body.map((one) => one.replace("A77*20260302", "A77*260302"));
+    const { accepted, answer } = await take(interchange([{ ...rest, body: undated }]), deskOf());
+    expect([accepted, answer.toString("latin1")]).toEqual([
+      false,
+      expect.stringContaining("IK3*BHT*2**8~IK4*4**8~IK5*R*5~"),
+    ]);
+  });
+
   it("names the batch that an 837 sent the other way has", async () => {
     const desk = deskOf();
     const claims = claims837(...heading837.map((one) => one.replace("*B1*", "*B77*")), ...subscriber, ...claim);

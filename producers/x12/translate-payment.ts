@@ -48,9 +48,11 @@ export function translatePayment(
     } else if (body) readPayment(body, segment, remittance, surroundings);
   }
   const at = (index: number): string => (body?.clp.elements[index] ?? "").trim();
-  const claimId = surrogate("claim", remittance.payee, "", at(1));
-  const occurrence = (remittance.occurrences.get(claimId) ?? 0) + 1;
-  remittance.occurrences.set(claimId, occurrence);
+  const isNumbered = !noNumber.test(at(1));
+  const claimId = isNumbered
+    ? surrogate("claim", remittance.payee, "", at(1))
+    : unnumberedClaim(at(7), remittance, surroundings);
+  const occurrence = countOf(claimId, remittance);
   if (!body) return { events: [], flags: [], sealFor: [claimId], number: "" };
 
   const patientId = subscriberId(surrogate, remittance.payerId, patientOf(body));
@@ -59,6 +61,7 @@ export function translatePayment(
   const flags = facts.balanced ? [] : ["PAYMENT_UNBALANCED"];
   if (!body.lines.every((one) => isLineBalanced(one, body.adjustments))) flags.push("LINE_UNBALANCED");
   if (patientId === null) flags.push("PATIENT_UNIDENTIFIED");
+  if (!isNumbered) flags.push("CLAIM_UNIDENTIFIED");
   const event: EventDraft = {
     type: at(2) === "22" ? "ClaimPaymentReversed" : "ClaimAdjudicated",
     subject: claimId,
@@ -66,7 +69,7 @@ export function translatePayment(
     timePrecision: "DAY",
     fields: { ...facts, contentHash: contentHash(facts), flags },
     sealed: {
-      patientControlNumber: decodeText(profile, at(1)) || null,
+      patientControlNumber: isNumbered ? decodeText(profile, at(1)) || null : null,
       payerControlNumber: decodeText(profile, at(7)) || null,
       memberId: (body.insured ?? body.patient)?.memberId || null,
       patientName: body.patient?.name ?? null,
@@ -76,6 +79,23 @@ export function translatePayment(
     sealFor: owner,
   };
   return { events: [event], flags, sealFor: [owner], number: at(1) };
+}
+
+/** A payer that was told no number of the provider's writes a zero (005010X221, CLP01): it is no number. */
+export const noNumber = /^0+$/;
+
+/** Counts a claim of the remittance. */
+function countOf(claimId: string, { occurrences }: Remittance): number {
+  const occurrence = (occurrences.get(claimId) ?? 0) + 1;
+  occurrences.set(claimId, occurrence);
+  return occurrence;
+}
+
+/** A claim of which only the payer's number is known; without that it is one of its own. */
+function unnumberedClaim(payerNumber: string, remittance: Remittance, { surrogate }: Surroundings): string {
+  const { payee, remittanceId } = remittance;
+  if (payerNumber !== "") return surrogate("claim", payee, "payer", payerNumber);
+  return surrogate("claim", payee, "unnumbered", `${remittanceId}/${countOf(remittanceId, remittance)}`);
 }
 
 function bodyOf(clp: Segment): PaymentBody {

@@ -108,6 +108,9 @@ describe("an 837", () => {
         flags: ["MISSING_PAYER_CONTROL_NUMBER"],
       });
     }
+    const [first, ...rest] = claim;
+    const open = await only(claims837(...heading837, ...subscriber, first!.replace("11:B:1", "11:B"), ...rest));
+    expect([open.events[0]?.type, open.flags]).toEqual(["ClaimSubmitted", ["FREQUENCY_MISSING"]]);
   });
 
   it("does not take the number or the people of another payer for the claim's", async () => {
@@ -155,6 +158,21 @@ describe("an 837", () => {
       subject: surrogate("claim", "999888777", "", "C1"),
       fields: { providerNpi: null },
     });
+  });
+
+  it("keeps claims of providers that nothing names apart by their submitter, flagged", async () => {
+    const heading = heading837
+      .map((segment) => segment.replace("*****XX*1234567893", ""))
+      .filter((segment) => !segment.startsWith("REF*EI"));
+    const subjects = new Set<string>();
+    for (const sender of ["ONE", "OTHER"]) {
+      const desk = deskOf();
+      await take(interchange([claims837(...heading, ...subscriber, ...claim)], { sender }), desk);
+      const unit = desk.intake.units.find(({ entry }) => entry === "UNIT");
+      expect(unit?.flags).toContain("BILLING_PROVIDER_UNIDENTIFIED");
+      subjects.add(unit!.events[0]!.subject);
+    }
+    expect(subjects.size).toBe(2);
   });
 
   it("reads institutional and dental lines", async () => {
@@ -307,6 +325,31 @@ describe("an 835", () => {
       { scope: ["SENDER", "RECEIVER"], value: "000000001/1/0001/C1" },
       { scope: ["SENDER", "RECEIVER", "2"], value: "000000001/1/0001/C1" },
     ]);
+  });
+
+  it("takes a zero for no number of a claim: each is the payer's own, and none is paid for another", async () => {
+    const zero = (payerNumber: string) => [`CLP*0*1*100*80*0*12*${payerNumber}`, "CAS*CO*45*20"];
+    const units = await unitsOf(
+      remittance835(...heading835, "LX*1", ...zero("ICN1"), ...zero("ICN2"), ...zero(""), ...zero(""), ...zero("ICN1")),
+    );
+    const payments = units.slice(1);
+    expect(payments.map(({ flags }) => flags?.includes("CLAIM_UNIDENTIFIED"))).toEqual(payments.map(() => true));
+    const subjects = payments.map(({ events }) => events[0]!.subject);
+    expect([new Set(subjects).size, subjects[4]]).toEqual([4, subjects[0]]);
+    expect(payments[4]!.events[0]).toMatchObject({
+      fields: { occurrence: 2 },
+      sealed: { patientControlNumber: null, payerControlNumber: "ICN1" },
+    });
+    expect(subjects).not.toContain(surrogate("claim", NPI, "", "0"));
+  });
+
+  it("without a name of its payee tells of that receiver's claims only", async () => {
+    const nameless = heading835
+      .map((segment) => segment.replace("*XX*1234567893", ""))
+      .filter((segment) => !segment.startsWith("REF*TJ"));
+    const [head, paid] = await unitsOf(remittance835(...nameless, "LX*1", "CLP*C1*1*80*80"));
+    expect(head!.flags).toContain("PAYEE_UNIDENTIFIED");
+    expect(paid!.events[0]!.subject).toBe(surrogate("claim", "@RECEIVER", "", "C1"));
   });
 
   it("takes a debit as negative and tells the difference", async () => {

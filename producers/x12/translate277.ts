@@ -9,6 +9,7 @@ import { decodeText } from "./profile.js";
 import { payerControlNumberHash, payerId, type Surroundings, type Translation } from "./surroundings.js";
 import type { Segment } from "./tokenizer.js";
 import { acknowledged, answered } from "./translate-acknowledgment.js";
+import { noNumber } from "./translate-payment.js";
 import { batchId } from "./transmission.js";
 
 type StatusCode = NonNullable<EventInputs["ClaimAcknowledged"]["statuses"]>[number];
@@ -86,7 +87,7 @@ export function translateStatus(
   const sealFor = new Set<string>(patientId ? [patientId] : []);
   for (const claim of claims) {
     const number = isClaimAcknowledgment(surroundings) ? claim.trace : claim.account;
-    if (number === "" || context.provider === "") {
+    if (number === "" || noNumber.test(number) || context.provider === "") {
       flags.add("CLAIM_UNIDENTIFIED");
       continue;
     }

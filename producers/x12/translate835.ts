@@ -9,7 +9,7 @@ import type { Segment } from "./tokenizer.js";
 export interface Remittance {
   readonly remittanceId: string;
   readonly payerId: string;
-  /** NPI, else tax id of the payee. */
+  /** NPI, else tax id of the payee, else `@` and the receiver. */
   readonly payee: string;
   readonly payeeNpi: string | null;
   readonly traceNumber: string;
@@ -92,16 +92,17 @@ export function translateRemittance(
   const payeeNpi = header.payeeQualifier === "XX" && header.payeeIdentifier !== "" ? header.payeeIdentifier : null;
   const given = readDate(header.bpr?.elements[16]);
   const day = given ?? readDate(header.productionDate) ?? readDate(group.date) ?? "1970-01-01";
+  const payee = payeeNpi ?? (header.payeeTaxId || header.payeeIdentifier);
   const remittance: Remittance = {
     remittanceId: surrogate("remittance", payer, "", header.trace),
     payerId: payer,
-    payee: payeeNpi ?? (header.payeeTaxId || header.payeeIdentifier),
+    payee: payee || `@${interchange.receiver}`,
     payeeNpi,
     traceNumber: header.trace,
     paidAt: startOfDay(day),
     occurrences: new Map(),
   };
-  const flags = given === null ? ["PAYMENT_DATE_INVALID"] : [];
+  const flags = [...(given === null ? ["PAYMENT_DATE_INVALID"] : []), ...(payee === "" ? ["PAYEE_UNIDENTIFIED"] : [])];
   const fields = remittanceFields(header, remittance, surroundings.totals ?? emptyTotals(), flags);
   return {
     remittance,

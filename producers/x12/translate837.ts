@@ -113,13 +113,15 @@ function claimTranslation(
   subscriberHere: boolean,
 ): Translation {
   const { profile, surrogate, interchange } = surroundings;
-  const provider = providerId(context.provider);
+  const named = providerId(context.provider);
+  // A provider that nothing names is another one with every submitter: its numbers are no other provider's.
+  const provider = named || `@${interchange.sender}`;
   const claimId = surrogate("claim", provider, "", claim.number);
   const payer = payerId(profile, context.payer, interchange.receiver);
   const subscriber = subscriberId(surrogate, payer, context.subscriber);
   const patient = context.dependent ? dependentId(surrogate, payer, context.subscriber, context.dependent) : subscriber;
   const owner = patient ?? claimId;
-  const flags = flagsOf(claim, provider, patient);
+  const flags = flagsOf(claim, named, patient);
   const sealFor = subscriberHere && subscriber && subscriber !== owner ? [subscriber, owner] : [owner];
   if (flags.includes("MISSING_PAYER_CONTROL_NUMBER")) return { events: [], flags, sealFor, number: claim.number };
 
@@ -153,6 +155,8 @@ function flagsOf(claim: ClaimBody, provider: string, patient: string | null): st
   if ((claim.frequency === "7" || claim.frequency === "8") && claim.payerControlNumber === "") {
     flags.push("MISSING_PAYER_CONTROL_NUMBER");
   }
+  // Many senders leave it out of a first submission; whether it is one, only they know.
+  if (claim.frequency === "") flags.push("FREQUENCY_MISSING");
   if (claim.lines.reduce((sum, line) => sum + line.chargeAmount, 0) !== claim.charge) {
     flags.push("CHARGE_DIFFERS_FROM_LINES");
   }

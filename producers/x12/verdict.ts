@@ -36,6 +36,7 @@ const INTERCHANGE_PLACES: Readonly<Record<string, string>> = {
   "014": "ISA09",
   "017": "ISA12",
   "018": "ISA13",
+  "020": "ISA15",
   "021": "IEA01",
   "023": "IEA",
   "024": "GS",

@@ -17,7 +17,7 @@ export const deadlineView: View = {
     SELECT d.*, round((extract(epoch FROM d.ended_at - d.due_at) / 86400)::numeric, 1) AS days_over, d.met_at IS NULL AS open
     FROM (
       SELECT s.claim_id, s.submission_id, s.submitted_at, s.partner, s.payer_id, s.billed_amount, x.deadline,
-        s.submitted_at + make_interval(days => x.days) AS due_at, x.met_at,
+        s.submitted_at + x.days * interval '24 hours' AS due_at, x.met_at,
         coalesce(x.met_at, s.next_submitted_at, $now) AS ended_at
       FROM (
         SELECT *, lead(submitted_at) OVER (PARTITION BY claim_id ORDER BY submitted_at, content_hash, submission_id)

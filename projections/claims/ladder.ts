@@ -3,15 +3,12 @@ import type { View } from "../../engine/projector/definition.js";
 /**
  * How many hours a rung of the ladder may take before it counts as overdue: what operating rules and payers' companion
  * guides commonly promise (CAQH CORE: a 999 within an hour of a batch, at the latest the next day). Whoever has other
- * promises sets `tributary.patience_999` and the like on the database, or for a session.
+ * promises sets `tributary.patience_999` and the like on the database, or for a session. An as-of has these.
  */
 const patience = { TA1: 24, "999": 24, "277CA": 72, "835": 30 * 24 } as const;
 
 const overdue = Object.entries(patience)
-  .map(([rung, hours]) => {
-    const setting = `current_setting('tributary.patience_${rung.toLowerCase()}', true)`;
-    return `WHEN '${rung}' THEN coalesce(nullif(${setting}, '')::numeric, ${hours})`;
-  })
+  .map(([rung, hours]) => `WHEN '${rung}' THEN coalesce($setting(patience_${rung.toLowerCase()})::numeric, ${hours})`)
   .join(" ");
 
 /**
@@ -19,7 +16,8 @@ const overdue = Object.entries(patience)
  * question's: no fold reads one.
  *
  * An acknowledgment counts for the last submission under its control numbers that came before it (a day's difference
- * between two clocks allowed), since senders use their numbers again.
+ * between two clocks allowed), since senders use their numbers again. Of two of one minute the content decides, as it does
+ * among payments: so the ladder is the same in every build.
  */
 export const ladderView: View = {
   comment:
@@ -54,19 +52,19 @@ export const ladderView: View = {
       ) s
       LEFT JOIN LATERAL (
         SELECT a.acknowledged_at, a.verdict FROM $build.interchange_acknowledgments a
-        WHERE a.transmission_id = s.interchange_id AND a.acknowledged_at >= s.submitted_at - interval '1 day'
+        WHERE a.transmission_id = s.interchange_id AND a.acknowledged_at >= s.submitted_at - interval '24 hours'
           AND NOT EXISTS (SELECT FROM $build.claim_submissions n WHERE n.interchange_id = s.interchange_id
-            AND n.submitted_at > s.submitted_at + interval '1 day' AND n.submitted_at <= a.acknowledged_at)
-        ORDER BY a.acknowledged_at LIMIT 1
+            AND n.submitted_at > s.submitted_at + interval '24 hours' AND n.submitted_at <= a.acknowledged_at)
+        ORDER BY a.acknowledged_at, a.answer_id COLLATE "C" LIMIT 1
       ) t ON true
       LEFT JOIN LATERAL (
         SELECT a.acknowledged_at, coalesce(k.verdict, a.verdict) AS verdict FROM $build.interchange_acknowledgments a
         LEFT JOIN $build.set_acknowledgments k ON k.transmission_id = a.transmission_id AND k.answer_id = a.answer_id
           AND k.set_control = s.set_control
-        WHERE a.transmission_id = s.group_id AND a.acknowledged_at >= s.submitted_at - interval '1 day'
+        WHERE a.transmission_id = s.group_id AND a.acknowledged_at >= s.submitted_at - interval '24 hours'
           AND NOT EXISTS (SELECT FROM $build.claim_submissions n WHERE n.group_id = s.group_id
-            AND n.submitted_at > s.submitted_at + interval '1 day' AND n.submitted_at <= a.acknowledged_at)
-        ORDER BY a.acknowledged_at LIMIT 1
+            AND n.submitted_at > s.submitted_at + interval '24 hours' AND n.submitted_at <= a.acknowledged_at)
+        ORDER BY a.acknowledged_at, a.answer_id COLLATE "C" LIMIT 1
       ) g ON true
       LEFT JOIN LATERAL (
         SELECT a.acknowledged_at, a.verdict FROM $build.claim_acknowledgments a

@@ -11,8 +11,9 @@ type PaymentContext = FoldContext<typeof claimTables, "ClaimAdjudicated" | "Clai
  *
  * A payment is known by payer and trace (the remittance), claim and occurrence, not by its amounts: the insurer's other
  * channel (a remittance CSV beside the 835) tells the same payment with less, and a remittance put right is sent again
- * under its trace number. Of several tellings the most detailed counts, then the latest day, then the content: so none
- * is paid twice, and the row is the same whichever came first.
+ * under its trace number. Of several tellings the most detailed counts, then the latest day, then the one told last by
+ * its sender's clock (versions of a FHIR decision), then the content: so none is paid twice, and the row is the same
+ * whichever came first.
  */
 export function pay(context: PaymentContext): undefined {
   const { event, tables } = context;
@@ -59,6 +60,7 @@ function paymentRow({ type, event, sealed }: PaymentContext): Row {
     remark_codes: event.remarkCodes,
     adjudication: Object.fromEntries(event.adjudication.map(({ element, value }) => [element, value])),
     content_hash: event.contentHash,
+    told_at: event.meta.time,
     detail: event.lines.length + event.adjustments.length,
     patient_control_number: openedText(sealed?.patientControlNumber),
     payer_control_number: openedText(sealed?.payerControlNumber),
@@ -68,7 +70,7 @@ function paymentRow({ type, event, sealed }: PaymentContext): Row {
 
 /** Positive when `left` tells the payment better. */
 function compareTellings(left: Row, right: Row): number {
-  for (const column of ["detail", "paid_at", "content_hash", "partner"]) {
+  for (const column of ["detail", "paid_at", "told_at", "content_hash", "partner"]) {
     const [one, other] = [left[column] as number | string, right[column] as number | string];
     if (one !== other) return one > other ? 1 : -1;
   }

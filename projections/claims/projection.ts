@@ -11,7 +11,7 @@ import { unbalancedView } from "./unbalanced.js";
 
 export default projection({
   name: "claims",
-  version: 3,
+  version: 4,
   tables: { ...claimTables, ...remittanceTables },
   fold: {
     ClaimSubmitted: submit,

@@ -209,6 +209,12 @@ describe("a claim", () => {
     });
   });
 
+  it("is paid as the last version of a decision says, by its sender's clock, in whatever order they come", () => {
+    const versions = [8_000, 9_000, 7_000].map((amount, at) => ({ ...paid(2, "1", amount), time: noon(3 + at) }));
+    for (const events of [versions, [...versions].reverse()])
+      expect(rowOf(first, ...events)).toMatchObject({ paid_amount: 7_000 });
+  });
+
   it("takes back the patient's part of a reversal that states none", () => {
     const share = (amount: number) => ({ adjustments: [{ group: "PR", reason: "1", amount }] });
     const events = [first, paid(2, "1", 8_000, { patientAmount: 2_000, allowedAmount: 10_000, ...share(2_000) })];

@@ -135,6 +135,7 @@ const claim_payments = table({
     remark_codes: texts("Remittance advice remark codes of the claim (MIA, MOA)."),
     adjudication: json("Days, rates and amounts of MIA and MOA by their place, as sent."),
     content_hash: hidden(text("Decides between payments of equal day.")),
+    told_at: hidden(instant("When its sender told it, by its own clock: decides between versions of one decision.")),
     detail: hidden(integer("How many lines and adjustments it came with.")),
     ...details,
   },

@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { viewsAsOf } from "../../engine/projector/views.js";
 import { openPool } from "../../engine/store/pool.js";
 import { type FreshDatabase, freshDatabase } from "../../engine/testing/database.js";
 import { recorded } from "../../engine/testing/events.js";
@@ -95,6 +96,68 @@ async function rowsOf(events: readonly Given[], sql: string): Promise<Record<str
 }
 
 describe("the acknowledgment ladder", () => {
+  it("of an as-of is the same on every database; else its hours are those that are set", async () => {
+    const [build] = await rowsOf([sent(1, { hoursAgo: 30 })], "SELECT schema_name AS schema FROM engine.builds");
+    const { statements } = viewsAsOf(claims, String(build?.schema), "as_of_spec", ago(0));
+    await database.pool.query(["CREATE SCHEMA as_of_spec", ...statements].join(";\n"));
+    const client = await database.pool.connect();
+    try {
+      const overdue = async (schema: string) =>
+        (await client.query(`SELECT overdue FROM ${schema}.acknowledgment_ladder`)).rows[0]?.overdue;
+      expect([await overdue("projections"), await overdue("as_of_spec")]).toEqual([true, true]);
+      await client.query("SET tributary.patience_999 = '1000'");
+      expect([await overdue("projections"), await overdue("as_of_spec")]).toEqual([false, true]);
+    } finally {
+      client.release(true);
+    }
+  });
+
+  it.each(["TA1", "999"] as const)("has one of two %s of a minute, whichever came first", async (form) => {
+    const answers = ["ACCEPTED", "REJECTED"].map((verdict) => {
+      const answer = transmissionAnswered(form, 1, 1, verdict);
+      return { ...answer, fields: { ...answer.fields, contentHash: verdict } } as Given;
+    });
+    const sql = "SELECT interchange_verdict, set_verdict, refused_by FROM projections.acknowledgment_ladder";
+    const seen = async (given: readonly Given[]) => {
+      await rowsOf([sent(1, { hoursAgo: 2, acknowledge: true }), ...given], "SELECT");
+      const client = await database.pool.connect();
+      try {
+        // As where there are few rows, or no statistics: in the order in which they lie.
+        for (const scan of ["indexscan", "indexonlyscan", "bitmapscan"]) await client.query(`SET enable_${scan} = off`);
+        return (await client.query(sql)).rows;
+      } finally {
+        client.release(true);
+      }
+    };
+    const rows = await seen(answers);
+    await database.drop();
+    database = await freshDatabase();
+    expect(await seen(answers.reverse())).toEqual(rows);
+  });
+
+  it("and the deadlines are the same in every session's zone, also where clocks were changed", async () => {
+    // In Berlin on 29 March 2026, at 01:00 UTC.
+    const at = (event: Given, day: number, hour: number) => ({ ...event, time: Date.UTC(2026, 2, day, hour) }) as Given;
+    const sql = `SELECT s.claim_id, s.interchange_verdict, d.deadline, extract(epoch FROM d.due_at)::bigint AS due
+      FROM projections.acknowledgment_ladder s JOIN projections.deadline_breaches d USING (claim_id) ORDER BY 1, 3`;
+    const rows = await rowsOf(
+      [
+        at(sent(1, { hoursAgo: 0 }), 27, 12),
+        at(sent(2, { hoursAgo: 0 }), 29, 12),
+        at(transmissionAnswered("TA1", 2, 0, "ACCEPTED"), 28, 12),
+      ],
+      sql,
+    );
+    expect(rows.length).toBeGreaterThan(3);
+    const client = await database.pool.connect();
+    try {
+      await client.query("SET TimeZone = 'Europe/Berlin'");
+      expect((await client.query(sql)).rows).toEqual(rows);
+    } finally {
+      client.release(true);
+    }
+  });
+
   it("tells of every submission what it waits for, since when, and whether that is too long", async () => {
     const set = (setControl: string, verdict: string) => ({ setType: "837", setControl, verdict });
     const rows = await rowsOf(

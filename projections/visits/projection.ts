@@ -14,6 +14,7 @@ import {
 } from "../../engine/projector/definition.js";
 import { type Clock, clockOf, isLatest } from "../clock.js";
 import { openedText } from "../opened.js";
+import { identifierTables, identify } from "./identifiers.js";
 import { type VisitStep, visitState, visitStatuses, withStep } from "./visit-state.js";
 
 const tables = {
@@ -44,6 +45,7 @@ const tables = {
       clocks: hidden(json("When class, patient and sender were last told.")),
     },
   }),
+  ...identifierTables,
 } as const;
 
 type VisitType =
@@ -56,6 +58,7 @@ type VisitType =
   | "TransferCancelled"
   | "EndCancelled"
   | "VisitMoved"
+  | "VisitIdentifiersLeft"
   | "VisitsMerged";
 type VisitContext = FoldContext<typeof tables, VisitType>;
 
@@ -74,6 +77,8 @@ interface Told {
   readonly mention?: boolean;
   /** The visit that stands for this one from now on. */
   readonly replacedBy?: string;
+  /** Its identifiers are no longer the visit's. */
+  readonly left?: boolean;
 }
 
 /** Leaves out what wasn't given, since a hidden column is paid for with every write. */
@@ -125,12 +130,15 @@ function tell(context: VisitContext, told: Told): undefined {
       ...(replaces ? { replaced: at } : {}),
     },
   });
+  if ("identifiers" in event && event.identifiers.length > 0) {
+    identify(rows.visit_identifiers, event.identifiers, sealed?.identifierValues, told.left ? "gone" : "told", at);
+  }
   return undefined;
 }
 
 export default projection({
   name: "visits",
-  version: 3,
+  version: 4,
   tables,
   fold: {
     VisitPreAdmitted: (context) => {
@@ -163,6 +171,7 @@ export default projection({
     },
     // Whose visit it is changes with the patient that every message names; the step is that somebody says so.
     VisitMoved: (context) => tell(context, {}),
+    VisitIdentifiersLeft: (context) => tell(context, { mention: true, left: true }),
     VisitsMerged: (context) => {
       const { event } = context;
       const retired = event.role === "RETIRED" && event.survivingVisitId !== event.retiredVisitId;

@@ -173,3 +173,58 @@ describe("any events of a visit", () => {
     );
   });
 });
+
+describe("alternate identifiers of a visit", () => {
+  const [first, second] = ["00000000-0000-0000-0000-0000000000d1", "00000000-0000-0000-0000-0000000000d2"];
+  const clear = (identifierId: string) => [{ identifierId, authority: "EAST", type: "XX" }];
+  const said = (
+    type: "VisitStarted" | "VisitUpdated" | "VisitIdentifiersLeft",
+    time: number,
+    id: string,
+    value: string,
+  ) =>
+    ({
+      ...told(type, time, { identifiers: clear(id), ...(type === "VisitUpdated" && { referenceOnly: true }) }),
+      sealed: { visitNumber: "V000001", identifierValues: [value] },
+    }) as Given;
+  const history = [
+    said("VisitStarted", 10, first, "T-1"),
+    said("VisitUpdated", 20, second, "T-2"),
+    said("VisitIdentifiersLeft", 21, first, "T-1"),
+  ];
+  const standing = (...events: readonly Given[]) =>
+    foldAll(visits, recorded(events)).visit_identifiers?.map((row) => [row.identifier_id, row.in_use, row.value]);
+
+  it("stay but for the one that was assigned in error, in whatever order it is told", () => {
+    const wanted = [
+      [first, false, "T-1"],
+      [second, true, "T-2"],
+    ];
+    for (const order of [
+      [0, 1, 2],
+      [2, 1, 0],
+      [1, 2, 0],
+      [2, 0, 1],
+    ]) {
+      expect(standing(...order.map((index) => history[index]!))).toEqual(wanted);
+    }
+    expect(rowOf(...history)).toMatchObject({ status: "in_progress", visit_number: "V000001" });
+  });
+
+  it("come back with a later message that gives them again, and are told by no more than their clear part once sealed", () => {
+    expect(standing(...history, said("VisitUpdated", 30, first, "T-1"))?.[0]).toEqual([first, true, "T-1"]);
+    expect(standing(...history, said("VisitUpdated", 15, first, "T-1"))?.[0]).toEqual([first, false, "T-1"]);
+    const late = [said("VisitUpdated", 30, first, "T-1"), said("VisitUpdated", 15, first, "T-1")];
+    expect(standing(...history, ...late)?.[0]).toEqual([first, true, "T-1"]);
+    const closed = history.map(({ sealed: _sealed, ...event }) => event as Given);
+    expect(standing(...closed)).toEqual([
+      [first, false, null],
+      [second, true, null],
+    ]);
+  });
+
+  it("that are only told to have left are known as that", () => {
+    expect(standing(said("VisitIdentifiersLeft", 21, first, "T-1"))).toEqual([[first, false, "T-1"]]);
+    expect(rowOf(said("VisitIdentifiersLeft", 21, first, "T-1"))).toMatchObject({ status: "referenced" });
+  });
+});

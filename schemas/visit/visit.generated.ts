@@ -11,6 +11,8 @@ export interface EndCancelled {
   readonly facility: string;
   /** Assigning authority of the visit number. */
   readonly authority: string;
+  /** Alternate identifiers of the visit, beside its number (PV1-50). */
+  readonly identifiers: readonly VisitIdentifier[];
   /** What was unusual about the source, as stable upper-case codes. */
   readonly flags: readonly string[];
   /** A health.visit.VisitDetails record, encrypted under the subject's data key; null when nothing in it identifies a person. */
@@ -25,6 +27,8 @@ export interface EndCancelledInput {
   readonly facility: string;
   /** Assigning authority of the visit number. */
   readonly authority: string;
+  /** Alternate identifiers of the visit, beside its number (PV1-50). */
+  readonly identifiers?: readonly VisitIdentifierInput[] | undefined;
   /** What was unusual about the source, as stable upper-case codes. */
   readonly flags?: readonly string[] | undefined;
 }
@@ -39,6 +43,8 @@ export interface TransferCancelled {
   readonly facility: string;
   /** Assigning authority of the visit number. */
   readonly authority: string;
+  /** Alternate identifiers of the visit, beside its number (PV1-50). */
+  readonly identifiers: readonly VisitIdentifier[];
   /** What was unusual about the source, as stable upper-case codes. */
   readonly flags: readonly string[];
   /** A health.visit.VisitDetails record, encrypted under the subject's data key; null when nothing in it identifies a person. */
@@ -53,6 +59,8 @@ export interface TransferCancelledInput {
   readonly facility: string;
   /** Assigning authority of the visit number. */
   readonly authority: string;
+  /** Alternate identifiers of the visit, beside its number (PV1-50). */
+  readonly identifiers?: readonly VisitIdentifierInput[] | undefined;
   /** What was unusual about the source, as stable upper-case codes. */
   readonly flags?: readonly string[] | undefined;
 }
@@ -72,6 +80,8 @@ export interface VisitCancelled {
   readonly authority: string;
   /** START (A11), PRE_ADMISSION (A38, A27) or VISIT, whatever its state (A23). */
   readonly cancels: CancelledStep;
+  /** Alternate identifiers of the visit, beside its number (PV1-50). */
+  readonly identifiers: readonly VisitIdentifier[];
   /** What was unusual about the source, as stable upper-case codes. */
   readonly flags: readonly string[];
   /** A health.visit.VisitDetails record, encrypted under the subject's data key; null when nothing in it identifies a person. */
@@ -88,6 +98,8 @@ export interface VisitCancelledInput {
   readonly authority: string;
   /** START (A11), PRE_ADMISSION (A38, A27) or VISIT, whatever its state (A23). */
   readonly cancels?: CancelledStep | undefined;
+  /** Alternate identifiers of the visit, beside its number (PV1-50). */
+  readonly identifiers?: readonly VisitIdentifierInput[] | undefined;
   /** What was unusual about the source, as stable upper-case codes. */
   readonly flags?: readonly string[] | undefined;
 }
@@ -96,12 +108,16 @@ export interface VisitCancelledInput {
 export interface VisitDetails {
   /** Visit number as the facility writes it. */
   readonly visitNumber: string | null;
+  /** Values of the event's alternate identifiers, in their order. */
+  readonly identifierValues: readonly string[];
 }
 
 /** Input form of {@link VisitDetails}: fields with a default may be left out. */
 export interface VisitDetailsInput {
   /** Visit number as the facility writes it. */
   readonly visitNumber?: string | null | undefined;
+  /** Values of the event's alternate identifiers, in their order. */
+  readonly identifierValues?: readonly string[] | undefined;
 }
 
 /** The patient was discharged. */
@@ -118,6 +134,8 @@ export interface VisitEnded {
   readonly class: string | null;
   /** Stated end (PV1-45); else the event's time counts. Epoch milliseconds, UTC. */
   readonly endedAt: number | null;
+  /** Alternate identifiers of the visit, beside its number (PV1-50). */
+  readonly identifiers: readonly VisitIdentifier[];
   /** What was unusual about the source, as stable upper-case codes. */
   readonly flags: readonly string[];
   /** A health.visit.VisitDetails record, encrypted under the subject's data key; null when nothing in it identifies a person. */
@@ -136,6 +154,60 @@ export interface VisitEndedInput {
   readonly class?: string | null | undefined;
   /** Stated end (PV1-45); else the event's time counts. Epoch milliseconds, UTC. */
   readonly endedAt?: number | null | undefined;
+  /** Alternate identifiers of the visit, beside its number (PV1-50). */
+  readonly identifiers?: readonly VisitIdentifierInput[] | undefined;
+  /** What was unusual about the source, as stable upper-case codes. */
+  readonly flags?: readonly string[] | undefined;
+}
+
+/** An alternate identifier of a visit without its value. */
+export interface VisitIdentifier {
+  /** Surrogate id of (authority, type, value). */
+  readonly identifierId: string;
+  /** Assigning authority. */
+  readonly authority: string;
+  /** Identifier type code (HL7 table 0203); empty when none was given. */
+  readonly type: string;
+}
+
+/** Input form of {@link VisitIdentifier}: fields with a default may be left out. */
+export interface VisitIdentifierInput {
+  /** Surrogate id of (authority, type, value). */
+  readonly identifierId: string;
+  /** Assigning authority. */
+  readonly authority: string;
+  /** Identifier type code (HL7 table 0203); empty when none was given. */
+  readonly type: string;
+}
+
+/** Alternate identifiers are no longer this visit's: they were assigned in error, and others took their place (A51). */
+export interface VisitIdentifiersLeft {
+  /** Where the event comes from and when it happened. */
+  readonly meta: EventMeta;
+  /** The patient, when the message named one. */
+  readonly patientId: string | null;
+  /** Sending facility. */
+  readonly facility: string;
+  /** Assigning authority of the visit number. */
+  readonly authority: string;
+  /** The identifiers that left. */
+  readonly identifiers: readonly VisitIdentifier[];
+  /** What was unusual about the source, as stable upper-case codes. */
+  readonly flags: readonly string[];
+  /** A health.visit.VisitDetails record, encrypted under the subject's data key; null when nothing in it identifies a person. */
+  readonly sealed: Buffer | null;
+}
+
+/** Input form of {@link VisitIdentifiersLeft}: fields with a default may be left out. */
+export interface VisitIdentifiersLeftInput {
+  /** The patient, when the message named one. */
+  readonly patientId?: string | null | undefined;
+  /** Sending facility. */
+  readonly facility: string;
+  /** Assigning authority of the visit number. */
+  readonly authority: string;
+  /** The identifiers that left. */
+  readonly identifiers?: readonly VisitIdentifierInput[] | undefined;
   /** What was unusual about the source, as stable upper-case codes. */
   readonly flags?: readonly string[] | undefined;
 }
@@ -190,6 +262,8 @@ export interface VisitPreAdmitted {
   readonly location: string | null;
   /** Expected or stated start (PV1-44). Epoch milliseconds, UTC. */
   readonly startsAt: number | null;
+  /** Alternate identifiers of the visit, beside its number (PV1-50). */
+  readonly identifiers: readonly VisitIdentifier[];
   /** What was unusual about the source, as stable upper-case codes. */
   readonly flags: readonly string[];
   /** A health.visit.VisitDetails record, encrypted under the subject's data key; null when nothing in it identifies a person. */
@@ -212,6 +286,8 @@ export interface VisitPreAdmittedInput {
   readonly location?: string | null | undefined;
   /** Expected or stated start (PV1-44). Epoch milliseconds, UTC. */
   readonly startsAt?: number | null | undefined;
+  /** Alternate identifiers of the visit, beside its number (PV1-50). */
+  readonly identifiers?: readonly VisitIdentifierInput[] | undefined;
   /** What was unusual about the source, as stable upper-case codes. */
   readonly flags?: readonly string[] | undefined;
 }
@@ -237,6 +313,8 @@ export interface VisitStarted {
   readonly location: string | null;
   /** Stated start (PV1-44); else the event's time counts. Epoch milliseconds, UTC. */
   readonly startedAt: number | null;
+  /** Alternate identifiers of the visit, beside its number (PV1-50). */
+  readonly identifiers: readonly VisitIdentifier[];
   /** What was unusual about the source, as stable upper-case codes. */
   readonly flags: readonly string[];
   /** A health.visit.VisitDetails record, encrypted under the subject's data key; null when nothing in it identifies a person. */
@@ -259,6 +337,8 @@ export interface VisitStartedInput {
   readonly location?: string | null | undefined;
   /** Stated start (PV1-44); else the event's time counts. Epoch milliseconds, UTC. */
   readonly startedAt?: number | null | undefined;
+  /** Alternate identifiers of the visit, beside its number (PV1-50). */
+  readonly identifiers?: readonly VisitIdentifierInput[] | undefined;
   /** What was unusual about the source, as stable upper-case codes. */
   readonly flags?: readonly string[] | undefined;
 }
@@ -277,6 +357,8 @@ export interface VisitTransferred {
   readonly class: string | null;
   /** Assigned location (PV1-3) as sent. */
   readonly location: string | null;
+  /** Alternate identifiers of the visit, beside its number (PV1-50). */
+  readonly identifiers: readonly VisitIdentifier[];
   /** What was unusual about the source, as stable upper-case codes. */
   readonly flags: readonly string[];
   /** A health.visit.VisitDetails record, encrypted under the subject's data key; null when nothing in it identifies a person. */
@@ -295,6 +377,8 @@ export interface VisitTransferredInput {
   readonly class?: string | null | undefined;
   /** Assigned location (PV1-3) as sent. */
   readonly location?: string | null | undefined;
+  /** Alternate identifiers of the visit, beside its number (PV1-50). */
+  readonly identifiers?: readonly VisitIdentifierInput[] | undefined;
   /** What was unusual about the source, as stable upper-case codes. */
   readonly flags?: readonly string[] | undefined;
 }
@@ -315,6 +399,8 @@ export interface VisitUpdated {
   readonly class: string | null;
   /** Assigned location (PV1-3) as sent. */
   readonly location: string | null;
+  /** Alternate identifiers of the visit, beside its number (PV1-50). */
+  readonly identifiers: readonly VisitIdentifier[];
   /** What was unusual about the source, as stable upper-case codes. */
   readonly flags: readonly string[];
   /** A health.visit.VisitDetails record, encrypted under the subject's data key; null when nothing in it identifies a person. */
@@ -335,6 +421,8 @@ export interface VisitUpdatedInput {
   readonly class?: string | null | undefined;
   /** Assigned location (PV1-3) as sent. */
   readonly location?: string | null | undefined;
+  /** Alternate identifiers of the visit, beside its number (PV1-50). */
+  readonly identifiers?: readonly VisitIdentifierInput[] | undefined;
   /** What was unusual about the source, as stable upper-case codes. */
   readonly flags?: readonly string[] | undefined;
 }

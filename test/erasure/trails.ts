@@ -6,17 +6,9 @@ import { formatPosition, positionHeader } from "../../engine/log/position.js";
 import type { EventPlace, RequestedAction } from "../../engine/projector/decisions.js";
 import { requestDecisions, requestOutcomes } from "../../engine/projector/requests.js";
 import { sealedOpener } from "../../engine/service/sealed-opener.js";
-import { projections, type Region } from "../region.js";
-
-export interface Parts {
-  readonly region: Region;
-  readonly unit: (text: string, sealFor: readonly string[], events: readonly EventDraft[]) => ReceivedUnit;
-  /** Registered, admitted, claimed. */
-  readonly told: (name: string, time: number) => readonly ReceivedUnit[];
-  readonly patientOf: (name: string) => string;
-  readonly visitOf: (name: string) => string;
-  readonly claimOf: (name: string) => string;
-}
+import { projections } from "../region.js";
+import { claimsOfOthers } from "./claims-of-others.js";
+import type { Parts } from "./parts.js";
 
 const north = { facility: "NORTH", authority: "NORTH" };
 
@@ -94,7 +86,7 @@ export function trailsOfParted(parts: () => Parts): void {
     ]);
     await region.settle();
     const parted = await trail("patient", ida, { opens: true, scanned: true });
-    expect(parted.trail.apart).toEqual({ patients: [joe], visits: [visitOf("Away")] });
+    expect(parted.trail.apart).toEqual({ patients: [joe], visits: [visitOf("Away")], claims: [] });
     expect(placesOf(parted)).toEqual(
       [
         ...alone.filter((event) => event !== `VisitStarted ${visitOf("Away").slice(0, 8)}`),
@@ -108,7 +100,7 @@ export function trailsOfParted(parts: () => Parts): void {
     expect(parted.trail.units.filter(({ bytes }) => bytes !== null).length).toBe(3);
     // The other one has the visit, all of it.
     const other = await trail("patient", joe);
-    expect(other.trail.apart).toEqual({ patients: [ida], visits: [] });
+    expect(other.trail.apart).toEqual({ patients: [ida], visits: [], claims: [] });
     const keys = other.trail.events.map(({ key }) => key);
     const visits = ["Joe", "Joe's", "Away"].map(visitOf);
     expect(new Set(keys)).toEqual(new Set([joe, ...visits, claimOf("Joe"), claimOf("Joe's")]));
@@ -117,7 +109,7 @@ export function trailsOfParted(parts: () => Parts): void {
     await region.intake.submit([both("PatientsMerged", 9_200)]);
     await region.settle();
     const again = await trail("patient", ida);
-    expect(again.trail.apart).toEqual({ patients: [], visits: [] });
+    expect(again.trail.apart).toEqual({ patients: [], visits: [], claims: [] });
     expect(placesOf(again)).toEqual(placesOf(await trail("patient", joe)));
   });
 
@@ -232,6 +224,8 @@ export function trailsOfParted(parts: () => Parts): void {
       /no event about visit \S+ that can be read\. .*visits holds the key back from (\S+) on \(TRIB_PROJECT_EVENT_UNDECODABLE\): `tributary parked show visits \1`/,
     );
   });
+
+  claimsOfOthers(parts, trail);
 
   it("that was opened is not handed out once a patient in it is erased", async () => {
     const { region, patientOf } = parts();

@@ -18,8 +18,8 @@ async function check(): Promise<void> {
   verdict.className = "";
   verdict.textContent = "Checking …";
   const trusted = field("key").value.trim();
-  const { ok, lines } = await checkFile(new Uint8Array(await file.arrayBuffer()), trusted || undefined);
-  verdict.className = ok ? "yes" : "no";
+  const { ok, unable, lines } = await checkFile(new Uint8Array(await file.arrayBuffer()), trusted || undefined);
+  verdict.className = ok ? "yes" : unable ? "" : "no";
   verdict.textContent = lines.join("\n");
 }
 

@@ -13,7 +13,7 @@ function contentOf(path: string): Uint8Array | undefined {
 
 /**
  * `node verify.mjs PACKAGE|PROOF|MANIFEST [PUBLIC-KEY]`: prints the verdict.
- * @returns the exit code: 0 for yes, 1 for no, 64 for a wrong call, 66 when the file can't be read.
+ * @returns the exit code: 0 for yes, 1 for no, 64 for a wrong call, 66 when the file can't be read, 69 when this Node can't check it.
  */
 async function verify(path: string | undefined, trusted: string | undefined): Promise<number> {
   if (path === undefined) {
@@ -28,8 +28,9 @@ async function verify(path: string | undefined, trusted: string | undefined): Pr
   }
   const content = contentOf(path);
   if (!content) return 66;
-  const { ok, lines } = await checkFile(content, trusted);
+  const { ok, unable, lines } = await checkFile(content, trusted);
   process.stdout.write(`${lines.join("\n")}\n`);
+  if (unable) return 69;
   return ok ? 0 : 1;
 }
 

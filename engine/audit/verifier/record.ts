@@ -41,9 +41,16 @@ function recordParts({ offset, timestamp, key, value, headers }: PackedRecord): 
   ];
 }
 
-/** Leaf of a record in its partition's tree. @param before chain before the record, in base64. */
-export const leafOfRecord = async (record: PackedRecord, before: string): Promise<Uint8Array> =>
-  leafOf(await sha256(base64(before), ...recordParts(record)));
+/** Bytes of a hash of the chain. */
+const hashBytes = 32;
+
+/** Leaf of a record in its partition's tree. @param before chain before the record, in base64. @throws Error when that is no hash. */
+export async function leafOfRecord(record: PackedRecord, before: string): Promise<Uint8Array> {
+  const head = base64(before);
+  // A longer one could hold the beginning of a record that was written, and what is told be cut out of its value.
+  if (head.length !== hashBytes) broken(`what is told to come before the record at ${placeOf(record)} is no hash`);
+  return leafOf(await sha256(head, ...recordParts(record)));
+}
 
 /** The schema of an id; null where who made the package found that the registry has none. */
 function schemaIn(files: ReadonlyMap<string, Uint8Array>, id: number): Record<string, unknown> | null {

@@ -1,6 +1,10 @@
+import { Unable } from "./bytes.js";
+
 /** What a verifier says. */
 export interface Verdict {
   readonly ok: boolean;
+  /** It could not look: neither yes nor no. */
+  readonly unable?: boolean;
   /** In plain words: the verdict first. */
   readonly lines: readonly string[];
 }
@@ -16,7 +20,8 @@ export const yes = (words: readonly string[], key: string, trusted: string | und
   ],
 });
 
-export const no = (what: string, error: unknown): Verdict => ({
-  ok: false,
-  lines: [`NO: ${what}.`, `First thing found: ${error instanceof Error ? error.message : String(error)}.`],
-});
+export function no(what: string, error: unknown): Verdict {
+  const found = error instanceof Error ? error.message : String(error);
+  if (error instanceof Unable) return { ok: false, unable: true, lines: [`NOT CHECKED: ${found}.`] };
+  return { ok: false, lines: [`NO: ${what}.`, `First thing found: ${found}.`] };
+}

@@ -22,6 +22,11 @@ export class HistoryServer {
   forgetful = false;
   /** Searches come as they were written, and it says of no parameter that it used it. */
   unsorted = false;
+  /**
+   * What it does when a history is asked for in the order of time: it overlooks it, does it, refuses it, or says that it
+   * does and lists as is, or as written.
+   */
+  sorting: "overlooked" | "done" | "refused" | "claimed" | "claimed as written" = "overlooked";
   /** Called before each answer. */
   before: (path: string) => Promise<void> | void = () => {};
   #server: FastifyInstance | undefined;
@@ -66,11 +71,16 @@ export class HistoryServer {
 
   #history(parameters: unknown, query: unknown) {
     const { type } = parameters as { type: string };
-    const { _since, ...asked } = query as Record<string, string>;
+    const { _since, _sort, ...asked } = query as Record<string, string>;
+    if (_sort && this.sorting === "refused") throw Object.assign(new Error("unknown parameter"), { statusCode: 400 });
     const found = this.versions.filter((one) => one.type === type && (this.forgetful || !_since || one.at >= _since));
     // Newest first; of one instant, as they come.
-    const listed = [...found].sort((one, other) => (one.at < other.at ? 1 : one.at > other.at ? -1 : 0));
-    return page("history", listed.map(historyEntry), `/${type}/_history`, { ...(_since && { _since }), ...asked });
+    const newest = [...found].sort((one, other) => (one.at < other.at ? 1 : one.at > other.at ? -1 : 0));
+    const sorted = _sort && this.sorting === "done" ? newest.reverse() : newest;
+    const listed = this.sorting === "claimed as written" ? found : sorted;
+    const sort = _sort && this.sorting !== "overlooked" ? { _sort } : {};
+    const used = { ...(_since && { _since }), ...sort, ...asked };
+    return page("history", listed.map(historyEntry), `/${type}/_history`, used);
   }
 
   #search(parameters: unknown, query: unknown) {
