@@ -4,7 +4,8 @@ module.exports = {
     {
       name: "no-cycles",
       severity: "error",
-      comment: "A cycle of imports has no first room to read. Two files that need each other's types are one, or lack a third.",
+      comment:
+        "A cycle of imports has no first room to read. Two files that need each other's types are one, or lack a third.",
       from: {},
       to: { circular: true },
     },
