@@ -27,6 +27,7 @@ export interface LaneBatch {
 export class Lane {
   readonly topic: string;
   readonly partition: number;
+  readonly #partitions: number | undefined;
   readonly #handler: LaneHandler;
   readonly #reading: LaneReading;
   readonly #now: () => number;
@@ -38,13 +39,14 @@ export class Lane {
   #closed: Promise<void> | undefined;
 
   constructor(
-    place: { readonly topic: string; readonly partition: number },
+    place: { readonly topic: string; readonly partition: number; readonly partitions?: number | undefined },
     handler: LaneHandler,
     reading: LaneReading,
     now: () => number = Date.now,
   ) {
     this.topic = place.topic;
     this.partition = place.partition;
+    this.#partitions = place.partitions;
     this.#handler = handler;
     this.#reading = reading;
     this.#now = now;
@@ -65,7 +67,9 @@ export class Lane {
     return this.#run(async () => {
       await previous;
       if (!this.#owned) return;
-      const offset = await this.#whileOwned(this.#handler.open({ isOwned: () => this.#owned }));
+      const offset = await this.#whileOwned(
+        this.#handler.open({ isOwned: () => this.#owned, partitions: this.#partitions }),
+      );
       if (!this.#owned || offset === undefined) return;
       await this.#reading.assertReadable(offset);
       if (!this.#owned) return;

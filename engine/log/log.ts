@@ -89,6 +89,8 @@ export interface LaneHandler {
 export interface Ownership {
   /** False once the partition was given to another member: work not yet written is to be dropped. */
   isOwned(): boolean;
+  /** How many partitions the topic has; told when a lane is opened. */
+  readonly partitions?: number | undefined;
 }
 
 export interface LaneContext extends Ownership {

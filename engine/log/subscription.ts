@@ -168,7 +168,8 @@ class RunningSubscription implements Subscription {
   #openLane(fullTopic: string, partition: number): void {
     const topic = fullTopic.slice(this.#parts.prefix.length);
     const key = laneKey(topic, partition);
-    const lane = new Lane({ topic, partition }, this.#options.lane(topic, partition), {
+    const place = { topic, partition, partitions: this.#counts.get(fullTopic) };
+    const lane = new Lane(place, this.#options.lane(topic, partition), {
       seek: (offset) => this.#consumer.seek({ topic: fullTopic, partition, offset: String(offset) }),
       resume: () => this.#consumer.resume([{ topic: fullTopic, partitions: [partition] }]),
       assertReadable: async (offset) => {

@@ -61,27 +61,54 @@ interface Standing {
   readonly owner: string;
 }
 
-async function standing(pool: Pool, { build, topic, partition }: LanePlace): Promise<Standing | undefined> {
-  const { rows } = await pool.query<Standing>(
-    "SELECT epoch, owner FROM engine.checkpoints WHERE projection = $1 AND build = $2 AND topic = $3 AND partition = $4",
-    [build.projection, build.build, topic, partition],
+/**
+ * @param partitions of the topic, where that is known.
+ * @throws TRIB_LOG_PARTITIONS_CHANGED when lanes of the build were opened over another number of them: a key's events are
+ *   then in two partitions, in no order.
+ */
+async function standing(
+  pool: Pool,
+  { build, topic, partition }: LanePlace,
+  partitions?: number,
+): Promise<Standing | undefined> {
+  const { rows } = await pool.query<{ epoch: number | null; owner: string; before: number | null }>(
+    `SELECT c.epoch, c.owner, o.before
+     FROM (SELECT max(partitions) AS before FROM engine.checkpoints
+           WHERE projection = $1 AND build = $2 AND topic = $3 AND partitions <> $5) AS o
+     LEFT JOIN engine.checkpoints AS c
+       ON c.projection = $1 AND c.build = $2 AND c.topic = $3 AND c.partition = $4`,
+    [build.projection, build.build, topic, partition, partitions ?? null],
   );
   const row = rows[0];
-  return row && { epoch: Number(row.epoch), owner: row.owner };
+  if (row?.before) throw partitionsChanged(topic, row.before, partitions);
+  return row && row.epoch !== null ? { epoch: Number(row.epoch), owner: row.owner } : undefined;
 }
+
+const partitionsChanged = (topic: string, before: number, count: number | undefined) =>
+  new TributaryError("TRIB_LOG_PARTITIONS_CHANGED", `${topic} had ${before} partitions and now has ${count}.`, {
+    topic,
+    before,
+    count: count ?? 0,
+  });
 
 /**
  * Raises the epoch, if it still is the one seen. So a statement that arrives late, when its sender has long asked again
  * or is gone, takes nothing from whoever came meanwhile. It waits for a statement of the former owner that is under way:
  * what it reads is after that.
  */
-async function raise(pool: Pool, place: LanePlace, owner: string, seen: number): Promise<Row | undefined> {
+async function raise(
+  pool: Pool,
+  place: LanePlace,
+  owner: string,
+  seen: number,
+  partitions?: number,
+): Promise<Row | undefined> {
   const { build, topic, partition } = place;
   const { rows } = await pool.query<Row>(
-    `UPDATE engine.checkpoints SET epoch = epoch + 1, owner = $5, updated_at = now()
+    `UPDATE engine.checkpoints SET epoch = epoch + 1, owner = $5, partitions = coalesce($7, partitions), updated_at = now()
      WHERE projection = $1 AND build = $2 AND topic = $3 AND partition = $4 AND epoch = $6
      RETURNING epoch, next_offset, journal, positions::text, last_record`,
-    [build.projection, build.build, topic, partition, owner, seen],
+    [build.projection, build.build, topic, partition, owner, seen, partitions ?? null],
   );
   return rows[0];
 }
@@ -89,19 +116,20 @@ async function raise(pool: Pool, place: LanePlace, owner: string, seen: number):
 /**
  * Takes a lane over: raises the epoch, so that whoever had it can write no more, and reads the checkpoint.
  * @param owner of this opening alone.
- * @throws TRIB_PROJECT_FENCE_LOST when the partition was given away meanwhile: nothing is taken from who has it now.
+ * @throws TRIB_PROJECT_FENCE_LOST when the partition was given away meanwhile: nothing is taken from who has it now;
+ *   TRIB_LOG_PARTITIONS_CHANGED when the topic has another number of partitions than lanes of the build were opened over.
  */
 export async function takeOver(
   pool: Pool,
   place: LanePlace,
   owner: string,
-  { isOwned }: Ownership = { isOwned: () => true },
+  { isOwned, partitions }: Ownership = { isOwned: () => true },
 ): Promise<Checkpoint> {
   const { build, topic, partition } = place;
   for (;;) {
-    const before = await standing(pool, place);
+    const before = await standing(pool, place, partitions);
     if (!isOwned()) throw new TributaryError("TRIB_PROJECT_FENCE_LOST", undefined, { topic, partition });
-    const raised = before && (await raise(pool, place, owner, before.epoch));
+    const raised = before && (await raise(pool, place, owner, before.epoch, partitions));
     if (raised) {
       await adoptRefusals(pool, build, topic, partition);
       return found(pool, place, raised);

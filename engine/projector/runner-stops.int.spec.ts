@@ -225,6 +225,16 @@ describe("a projecting consumer stops loudly and moves nothing", () => {
     await stopsWith("TRIB_LOG_PARTITIONS_CHANGED", consumer, unmoved);
   });
 
+  it("when partitions were added while it was down", async () => {
+    await append(3);
+    const before = await start();
+    await reaches(3);
+    await before.close();
+    const unmoved = await state();
+    await own.admin.createPartitions({ topicPartitions: [{ topic: fullTopic(), count: 2 }] });
+    await stopsWith("TRIB_LOG_PARTITIONS_CHANGED", await start(), unmoved);
+  });
+
   it.each([
     ["shorter than what it has read", 4, "TRIB_LOG_TRUNCATED"],
     ["longer than what it has read", 15, "TRIB_LOG_REPLACED"],

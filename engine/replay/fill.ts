@@ -72,6 +72,8 @@ export interface Filled {
 interface Partition {
   readonly place: LanePlace;
   readonly end: number;
+  /** How many the topic has. */
+  readonly partitions: number;
 }
 
 class Filling {
@@ -101,8 +103,10 @@ class Filling {
     const { projection, progress } = this.#options;
     const partitions: Partition[] = [];
     for (const topic of topicsOfProjections([projection])) {
-      for (const { partition, high } of await this.#options.log.watermarks(topic)) {
-        partitions.push({ place: { build: this.#options.build, topic, partition }, end: high });
+      const marks = await this.#options.log.watermarks(topic);
+      for (const { partition, high } of marks) {
+        const place = { build: this.#options.build, topic, partition };
+        partitions.push({ place, end: high, partitions: marks.length });
       }
     }
     const total = partitions.reduce((sum, { end }) => sum + end, 0);
@@ -124,9 +128,11 @@ class Filling {
     return this.#layout.tables.every(({ kind }) => kind === "appended");
   }
 
-  async #fill({ place, end }: Partition, progress: (events: number) => void): Promise<void> {
+  async #fill({ place, end, partitions }: Partition, progress: (events: number) => void): Promise<void> {
     const { pool, log } = this.#options;
-    const checkpoint = await this.#patience.until("take over a partition", () => takeOver(pool, place, this.#owner));
+    const checkpoint = await this.#patience.until("take over a partition", () =>
+      takeOver(pool, place, this.#owner, { isOwned: () => true, partitions }),
+    );
     if (checkpoint.nextOffset > 0 && !this.#isStreamed) {
       progress(Math.min(end, checkpoint.nextOffset));
       return;

@@ -102,7 +102,7 @@ export const errorDefinitions = {
     ...final(69, 503),
   },
   TRIB_LOG_PARTITIONS_CHANGED: {
-    summary: "The number of partitions of a topic changed while it was read.",
+    summary: "The number of partitions of a topic changed: what is read was begun with another.",
     remedy: "Partitions are fixed at birth: restore the topic, or rebuild from a new one.",
     ...final(74),
   },

@@ -65,7 +65,8 @@ CREATE TABLE engine.checkpoints (
   recorded_at timestamp with time zone,
   updated_at timestamp with time zone NOT NULL DEFAULT now(),
   consumer_role name NOT NULL,
-  last_record text
+  last_record text,
+  partitions integer
 );
 ALTER TABLE engine.checkpoints ADD CONSTRAINT checkpoints_pkey PRIMARY KEY (projection, build, topic, partition);
 ALTER TABLE engine.checkpoints ADD CONSTRAINT checkpoints_projection_build_fkey FOREIGN KEY (projection, build) REFERENCES engine.builds(projection, build) ON DELETE CASCADE;
@@ -73,6 +74,7 @@ ALTER TABLE engine.checkpoints ENABLE ROW LEVEL SECURITY;
 CREATE POLICY own_checkpoints ON engine.checkpoints FOR ALL TO PUBLIC USING ((consumer_role = CURRENT_USER)) WITH CHECK ((consumer_role = CURRENT_USER));
 COMMENT ON COLUMN engine.checkpoints.journal IS 'Journal whose positions these are; null before the first event.';
 COMMENT ON COLUMN engine.checkpoints.last_record IS 'Hash of the record before next_offset: tells a topic that was made anew from the one that was read. Null where it is not known.';
+COMMENT ON COLUMN engine.checkpoints.partitions IS 'How many partitions the topic had when the lane was opened; a topic with another number is refused. Null where nobody has looked yet.';
 COMMENT ON COLUMN engine.checkpoints.positions IS 'Highest position seen, by journal partition: [offset, index, event id]. What is not higher is a repetition.';
 COMMENT ON COLUMN engine.checkpoints.recorded_at IS 'Latest recorded time among the events applied.';
 COMMENT ON TABLE engine.checkpoints IS 'How far a build has come in a partition, in the same statement as its rows. epoch is the fence: who raised it last is the only writer.';
