@@ -242,7 +242,7 @@ describe("the audit of an installation", () => {
     }
     expect(await installation.query("SELECT FROM pg_namespace WHERE nspname LIKE 'as\\_of%'")).toEqual([]);
     const accesses = jsonLines((await call("audit", "access", "--json")).stdout);
-    expect(accesses.filter(({ action }) => action === "REPLAY").length).toBe(4);
+    expect(accesses.filter(({ action }) => action === "REPLAY").length).toBe(7);
     expect(accesses.filter(({ action }) => action === "DROP").length).toBe(5);
     const openings = jsonLines((await call("audit", "access", "--action", "OPEN", "--json")).stdout);
     expect(openings.filter(({ how }) => how === "audit as-of")).toHaveLength(2);
