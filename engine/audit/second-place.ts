@@ -1,4 +1,5 @@
-import { mkdir, open, readdir, readFile } from "node:fs/promises";
+import { randomUUID } from "node:crypto";
+import { link, mkdir, open, readdir, readFile, unlink } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
 import { TributaryError } from "../service/errors.js";
@@ -61,6 +62,39 @@ export async function readHead(path: string): Promise<ExportedHead | undefined> 
   const [, journal, topic, partition] = /"origin":"tributary\/([^/"]+)\/([^/"]+)\/(\d+)"/.exec(text) ?? [];
   if (journal === undefined || topic === undefined) return undefined;
   return headOf({ journal, topic, partition: Number(partition) }, text);
+}
+
+const codeOf = (error: unknown) => (error as NodeJS.ErrnoException).code;
+
+async function write(path: string, flag: "w" | "wx", text: string): Promise<void> {
+  const file = await open(path, flag, 0o444);
+  try {
+    await file.writeFile(text);
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+}
+
+/** What a file system says that knows no links, as buckets that are mounted. */
+const unlinkable: ReadonlySet<string | undefined> = new Set(["EPERM", "ENOTSUP", "EOPNOTSUPP", "ENOSYS", "EMLINK"]);
+
+/**
+ * Writes a file that is not there yet, whole or not at all whenever the process ends: under another name first, which a
+ * reader takes no notice of. @throws EEXIST
+ */
+async function writeWhole(path: string, text: string): Promise<void> {
+  const beside = `${path}.${randomUUID()}.part`;
+  await write(beside, "w", text);
+  try {
+    await link(beside, path);
+  } catch (error) {
+    if (!unlinkable.has(codeOf(error))) throw error;
+    await write(path, "wx", text);
+  } finally {
+    // In a place where nothing can be deleted it stays.
+    await unlink(beside).catch(() => {});
+  }
 }
 
 /** What is found in the second place about a partition. */
@@ -133,19 +167,12 @@ export class SecondPlace {
   async keep(head: ExportedHead): Promise<void> {
     const path = this.#pathOf(head, head.size);
     await mkdir(this.#folderOf(head), { recursive: true });
-    const text = textOf(head);
     try {
-      const file = await open(path, "wx", 0o444);
-      try {
-        await file.writeFile(text);
-        await file.sync();
-      } finally {
-        await file.close();
-      }
+      await writeWhole(path, textOf(head));
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
+      if (codeOf(error) !== "EEXIST") throw error;
       const there = await this.read(head, head.size);
-      // A file that a crash cut off stays as it is: the next head vouches for all that this one did.
+      // A file that a crash cut off, where there is no linking, stays as it is: the next head vouches for all that it did.
       if (there && !(there.root.equals(head.root) && there.previous === head.previous)) {
         const { topic, partition, size } = head;
         throw new TributaryError("TRIB_AUDIT_HISTORY_DIVERGED", undefined, { topic, partition, size });
