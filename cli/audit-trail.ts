@@ -68,16 +68,22 @@ function printTrail(trail: ReadableTrail): void {
   const places = new Set(events.map(({ place }) => place));
   for (const decision of decisions)
     if (!places.has(decision.place)) print(`${decision.key} at ${decision.place}: ${decisionText(decision)}`);
-  for (const unit of units) {
-    print();
-    printUnit(unit);
-    for (const event of events) {
-      if (event.unit !== unit.place) continue;
+  const printEventsOf = (told: ReadableTrail["events"]): void => {
+    for (const event of told) {
       printEvent(event);
       for (const decision of decisions) if (decision.place === event.place) print(`    ${decisionText(decision)}`);
       for (const delivery of deliveries) if (delivery.place === event.place) printDelivery(delivery);
     }
+  };
+  for (const unit of units) {
+    print();
+    printUnit(unit);
+    printEventsOf(events.filter((event) => event.unit === unit.place));
   }
+  const received = new Set(units.map(({ place }) => place));
+  const ofNone = events.filter(({ unit }) => !received.has(unit));
+  if (ofNone.length > 0) print("\nOF NO UNIT: the journal has nothing where these events say that they come from");
+  printEventsOf(ofNone);
   print();
   print(`deliveries to partners: ${deliveries.length}`);
 }

@@ -233,8 +233,16 @@ export async function dropInterchanges(
   sender: "clearing" | "insurer",
   folder: string,
 ): Promise<string[]> {
+  return dropFiles(region.deliveries(sender), folder);
+}
+
+/** Drops files into a folder in the order given. @returns the file names */
+export async function dropFiles(
+  files: Iterable<{ readonly bytes: Buffer; readonly fileName?: string | undefined }>,
+  folder: string,
+): Promise<string[]> {
   const names: string[] = [];
-  for (const { bytes, fileName } of region.deliveries(sender)) {
+  for (const { bytes, fileName } of files) {
     if (fileName === undefined) continue;
     await writeFile(join(folder, `.${fileName}.part`), bytes);
     await rename(join(folder, `.${fileName}.part`), join(folder, fileName));

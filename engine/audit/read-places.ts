@@ -11,6 +11,19 @@ export interface PlacedRecord extends RecordPlace {
   readonly record: IncomingRecord;
 }
 
+/** Those of some places at which a topic has a record. @throws TRIB_LOG_TOPIC_MISSING */
+export async function placesIn(
+  log: Pick<Log, "watermarks">,
+  topic: string,
+  places: readonly RecordPlace[],
+): Promise<RecordPlace[]> {
+  const marks = new Map((await log.watermarks(topic)).map((mark) => [mark.partition, mark]));
+  return places.filter(({ partition, offset }) => {
+    const { low = 0, high = 0 } = marks.get(partition) ?? {};
+    return offset >= low && offset < high;
+  });
+}
+
 export const placeName = ({ topic, partition, offset }: RecordPlace): string => `${topic}/${partition}/${offset}`;
 
 /** Records nearer to each other than this are read in one go. */
@@ -39,12 +52,20 @@ export async function readPlaces(log: Pick<Log, "read">, places: readonly Record
   }
   const found: PlacedRecord[][] = [];
   let next = 0;
+  let failed = false;
   const run = async () => {
-    for (let index = next++; index < stretches.length; index = next++) {
-      found[index] = await readStretch(log, stretches[index] as RecordPlace[]);
+    try {
+      for (let index = next++; index < stretches.length && !failed; index = next++) {
+        found[index] = await readStretch(log, stretches[index] as RecordPlace[]);
+      }
+    } catch (error) {
+      failed = true;
+      throw error;
     }
   };
-  await Promise.all(Array.from({ length: Math.min(lanes, stretches.length) }, run));
+  // None is left reading when the first has failed: the log may be closed then.
+  const ends = await Promise.allSettled(Array.from({ length: Math.min(lanes, stretches.length) }, run));
+  for (const end of ends) if (end.status === "rejected") throw end.reason;
   return found.flat();
 }
 

@@ -21,7 +21,7 @@ import {
 } from "./held-back.js";
 import { type Apart, eventsAboutPatient, type FoundPatient, idsOf, nothingApart } from "./patient-records.js";
 import { type KeyLife, type PlacedEvent, placedEvent } from "./placed-event.js";
-import { type PlacedRecord, placeName, type RecordPlace, readPlaces } from "./read-places.js";
+import { type PlacedRecord, placeName, placesIn, type RecordPlace, readPlaces } from "./read-places.js";
 import { type FoldedChanges, type HeldFrom, laneName, type RowChange } from "./row-changes.js";
 import { type OpenedUnder, vaultEpoch } from "./still-open.js";
 import { changesByPlace } from "./trail-changes.js";
@@ -219,7 +219,8 @@ export async function trailOf(source: TrailSource, kind: TrailKind, id: string):
   const lives = await livesTold(source, places);
   const told = (life: KeyLife) => ordered(life).filter(({ event }) => isTold(event, apart));
   const events = lives.flatMap(told).map(({ event }) => event);
-  const journal = await readPlaces(log, events.flatMap(journalPlaces));
+  // Of events that somebody appended past the journal, no unit tells.
+  const journal = await readPlaces(log, await placesIn(log, journalTopic, events.flatMap(journalPlaces)));
   const takenAt = new Map(journal.map((placed) => [placeName(placed), placed.record.timestamp]));
   const under = { epoch: open ? await vaultEpoch(pool) : 0, keys: new Set<string>() };
   const opening = { apart: apart.patients, under: under.keys };

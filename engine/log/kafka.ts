@@ -25,6 +25,7 @@ export function connectLog(settings: Settings, { clientId, logger }: LogConnecti
   const members = kafkaClient(settings, memberClientId(clientId), logger);
   const admin = kafka.admin();
   const producers = new Set<LogProducer>();
+  let closed = false;
   let connected: Promise<void> | undefined;
   let cluster: Promise<Cluster> | undefined;
 
@@ -74,10 +75,11 @@ export function connectLog(settings: Settings, { clientId, logger }: LogConnecti
     },
     async *read(topic, partition, from, to) {
       if (from >= to) return;
-      const parts = { admin: await connectedAdmin(), cluster: await connectedCluster() };
+      const parts = { admin: await connectedAdmin(), cluster: await connectedCluster(), isClosed: () => closed };
       yield* replay(`${prefix}${topic}`, partition, from, to, parts);
     },
     async close() {
+      closed = true;
       await Promise.allSettled([...producers].map((producer) => producer.close()));
       producers.clear();
       await (await cluster?.catch(() => undefined))?.disconnect();

@@ -44,6 +44,8 @@ function unreadable(topic: string, partition: number, offset: number, cause?: un
 export interface ReplayParts {
   readonly cluster: Cluster;
   readonly admin: Admin;
+  /** Whether the log was closed meanwhile: then nothing connects again. Default never. */
+  readonly isClosed?: () => boolean;
 }
 
 const fetchFrom = async (cluster: Cluster, topic: string, partition: number, offset: number): Promise<object> =>
@@ -78,7 +80,7 @@ export async function* replay(
   partition: number,
   from: number,
   to: number,
-  { cluster, admin }: ReplayParts,
+  { cluster, admin, isClosed = () => false }: ReplayParts,
 ): AsyncIterable<readonly IncomingRecord[]> {
   if (from >= to) return;
   const marks = await topicWatermarks(admin, topic);
@@ -101,10 +103,11 @@ export async function* replay(
         assertReadable(topic, partition, position, await topicWatermarks(admin, topic));
       }
       if (isUnreadable(type)) throw unreadable(topic, partition, position, error);
-      if (!passingTypes.has(type) || Date.now() - lastProgress > patienceMilliseconds) {
+      if (isClosed() || !passingTypes.has(type) || Date.now() - lastProgress > patienceMilliseconds) {
         throw logError(error, `read ${topic} partition ${partition}`);
       }
       await pause(waitMilliseconds);
+      if (isClosed()) throw logError(error, `read ${topic} partition ${partition}`);
       if (!cluster.isConnected()) await cluster.connect().catch(() => undefined);
       await cluster.refreshMetadata().catch(() => undefined);
     }

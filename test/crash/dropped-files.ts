@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { readX12 } from "../../demo/answers.js";
-import { dropInterchanges } from "../../demo/deliver.js";
+import { dropFiles } from "../../demo/deliver.js";
 import type { Expectation, Region } from "../../demo/region.js";
 
 const partners = ["clearing", "insurer"] as const;
@@ -18,11 +18,13 @@ export class DroppedFiles {
     this.#total = partners.reduce((sum, partner) => sum + [...region.expectations(partner)].length, 0);
   }
 
-  /** Drops all of them. */
+  /** Drops all of them in the order of their names: those that are there when the connector looks are taken in that order. */
   async drop(): Promise<void> {
     for (const partner of partners) {
       mkdirSync(this.#folder(partner, "in"), { recursive: true });
-      await dropInterchanges(this.#region, partner, this.#folder(partner, "in"));
+      const files = [...this.#region.deliveries(partner)];
+      files.sort(({ fileName: one = "" }, { fileName: other = "" }) => (one < other ? -1 : 1));
+      await dropFiles(files, this.#folder(partner, "in"));
     }
   }
 
