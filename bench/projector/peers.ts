@@ -53,7 +53,7 @@ function besideReport(compared: Compared, events: number): PartReport {
   });
   return {
     ...part,
-    how: `Measured beside ${others.join(", ")} by their own benchmark, one after the other on the same topic, schema, server and rows, each table compared there with an independent fold; the middle of three catch-ups in turn, live and killed once. A row without figures is a run that failed or gave a wrong table. Rates are from the first row, memory is the most resident in any, latency is from the send to the commit at 1,000 events/s, and the kill is a SIGKILL at two fifths. The topic's events have no journal position, so there are no repetitions to drop; every other guarantee is on.`,
+    how: `Measured beside ${others.join(", ")} by their own benchmark, one after the other on the same topic, schema, server and rows, each table compared there with an independent fold; the middle of three catch-ups in turn, live and killed once. A row without figures is a run that failed or gave a wrong table. Rates are from the first row, memory is the most resident in any, latency is from the send to the commit at 1,000 events/s, and the kill is a SIGKILL at two fifths; progress within a tenth of a second is a statement of the killed process that Postgres still had, a process started again needs two to three seconds to its own. The topic's events have no journal position, so there are no repetitions to drop; every other guarantee is on.`,
     tables: [
       { columns: ["visits interleaved", ...columns, "to the best peer"], rows: catchUps(compared.interleaved) },
       { columns: ["keys skewed", ...columns, "to the best peer"], rows: catchUps(compared.skewed) },
