@@ -30,6 +30,7 @@ function printEvent(event: ReadableTrail["events"][number]): void {
   const again = event.generation > 0 ? `  generation ${event.generation}, entry ${event.entry}` : "";
   const gone = event.supersededBy === null ? "" : `  SUPERSEDED by ${event.supersededBy}`;
   print(`  ${event.occurredAt}  ${event.type}  ${event.place}${again}${gone}`);
+  if (event.stray !== null) print(`    names ${event.entry}, BUT ${event.stray}`);
   for (const { projection, table, row, change, columns } of event.changes) {
     print(`    ${change} ${projection}.${table} ${row}`);
     for (const [column, [before, after]] of Object.entries(columns)) {
@@ -78,11 +79,11 @@ function printTrail(trail: ReadableTrail): void {
   for (const unit of units) {
     print();
     printUnit(unit);
-    printEventsOf(events.filter((event) => event.unit === unit.place));
+    printEventsOf(events.filter((event) => event.unit === unit.place && event.stray === null));
   }
   const received = new Set(units.map(({ place }) => place));
-  const ofNone = events.filter(({ unit }) => !received.has(unit));
-  if (ofNone.length > 0) print("\nOF NO UNIT: the journal has nothing where these events say that they come from");
+  const ofNone = events.filter(({ unit, stray }) => stray !== null || !received.has(unit));
+  if (ofNone.length > 0) print("\nOF NO UNIT: read models believe these events, and the journal does not have them");
   printEventsOf(ofNone);
   print();
   print(`deliveries to partners: ${deliveries.length}`);

@@ -4,8 +4,9 @@ import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { runInNewContext } from "node:vm";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
+import { journalTopic } from "../log/schemas.js";
 import { browserPath, startBrowser } from "../testing/browser.js";
-import { type MadePackage, madeBy, packageInTheMaking, undecodable } from "../testing/made-package.js";
+import { type MadePackage, madeBy, packageInTheMaking, stray, undecodable } from "../testing/made-package.js";
 import { notaryKey } from "./checkpoint.js";
 import { leafHash, provesConsistency, provesInclusion } from "./merkle.js";
 import { signedHeads } from "./notary-store.js";
@@ -109,7 +110,10 @@ describe("a package", () => {
   it("takes records along that nobody can decode, and says so", async () => {
     const placed = await readPlaces(
       made.log,
-      [...undecodable, 7].map((offset) => ({ topic, partition: 0, offset })),
+      [...undecodable, 7].flatMap((offset) => [
+        { topic, partition: 0, offset },
+        { topic: journalTopic, partition: 0, offset },
+      ]),
     );
     const odd = await made.packed(placed, new Map());
     expect(await checkPackage(odd, publicKey)).toMatchObject({ ok: true });
@@ -127,6 +131,27 @@ describe("a package", () => {
     expect(await checkPackage(without, publicKey)).toMatchObject({ ok: false });
   });
 
+  it("says no to an event that no unit holds, although it stands in the signed log", async () => {
+    const withUnits = async (offset: number, ...units: readonly number[]) => {
+      const places = [{ topic, offset }, ...units.map((unit) => ({ topic: journalTopic, offset: unit }))];
+      const placed = await readPlaces(
+        made.log,
+        places.map((one) => ({ ...one, partition: 0 })),
+      );
+      return checkPackage(await made.packed(placed, new Map()), publicKey);
+    };
+    const { ok, lines } = await withUnits(stray, stray, stray + 1);
+    expect(ok).toBe(false);
+    expect(lines).toEqual([
+      "NO: not all that this package tells was received from a partner.",
+      "First thing found: the event at health.claim.events, partition 0, offset 9 names the unit 0/10, which has another event of the index 0. Somebody else than the publisher wrote it.",
+      "The package itself is as it was made, and its 3 records stand in the log that was signed.",
+    ]);
+    expect((await withUnits(7, 8)).lines[1]).toMatch(/names the unit 0\/7, and this is not in the package/);
+    const { lines: held } = await withUnits(7, 7);
+    expect(held).toContain("Each of 1 events is what the unit that it names holds, byte for byte.");
+  });
+
   it("is made the same twice", async () => {
     const again = await made.packed(made.records, await made.furtherFiles());
     expect(again.equals(archive)).toBe(true);
@@ -134,7 +159,7 @@ describe("a package", () => {
 
   it("says no when a byte is changed in any of its files, the archive put together anew around it", async () => {
     const files = openArchive(archive);
-    expect(files.size).toBe(17);
+    expect(files.size).toBe(18);
     const again = (changed?: string, at = 0) =>
       zipped(
         new Map(

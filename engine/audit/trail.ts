@@ -1,4 +1,6 @@
 import { eventCatalog } from "../../schemas/events.generated.js";
+import type { JournalEntry } from "../../schemas/intake/intake.generated.js";
+import { decodeEntries } from "../intake/decode-entries.js";
 import type { Codec } from "../log/codec.js";
 import type { Log } from "../log/log.js";
 import { eventsTopic, journalTopic } from "../log/schemas.js";
@@ -24,6 +26,7 @@ import { type KeyLife, type PlacedEvent, placedEvent } from "./placed-event.js";
 import { type PlacedRecord, placeName, placesIn, type RecordPlace, readPlaces } from "./read-places.js";
 import { type FoldedChanges, type HeldFrom, laneName, type RowChange } from "./row-changes.js";
 import { type OpenedUnder, vaultEpoch } from "./still-open.js";
+import { strayFrom } from "./stray.js";
 import { changesByPlace } from "./trail-changes.js";
 import { inTrailOrder, livesAround, ordered } from "./trail-order.js";
 import { type OpeningUnits, type TrailUnit, unitsOf } from "./trail-units.js";
@@ -46,6 +49,11 @@ export interface TrailEvent {
   readonly unit: string;
   /** Place of the entry that brought it: another than the unit's where that was translated again. */
   readonly entry: string;
+  /**
+   * In what it is not the event that the entry holds, byte for byte: somebody else than the publisher wrote it into its
+   * topic, and no unit vouches for it. Null for what the publisher published.
+   */
+  readonly stray: string | null;
   /** Which translation of the unit says it: 0 as it was received. */
   readonly generation: number;
   /** Place of the event that a later translation of the unit says instead; null for a fact that stands. */
@@ -222,6 +230,15 @@ export async function trailOf(source: TrailSource, kind: TrailKind, id: string):
   // Of events that somebody appended past the journal, no unit tells.
   const journal = await readPlaces(log, await placesIn(log, journalTopic, events.flatMap(journalPlaces)));
   const takenAt = new Map(journal.map((placed) => [placeName(placed), placed.record.timestamp]));
+  const decoded = await decodeEntries(
+    codec,
+    journal.map(({ record }) => record),
+  );
+  const entries = new Map(
+    journal.map((placed, index) => {
+      return [placeName(placed), { entry: decoded[index] as JournalEntry, timestamp: placed.record.timestamp }];
+    }),
+  );
   const under = { epoch: open ? await vaultEpoch(pool) : 0, keys: new Set<string>() };
   const opening = { apart: apart.patients, under: under.keys };
   const opened = await openedOf(events, open?.opener, opening);
@@ -259,6 +276,7 @@ export async function trailOf(source: TrailSource, kind: TrailKind, id: string):
       recordedAt: position.recordedAt,
       unit: `${unit.partition}/${unit.offset}`,
       entry: `${position.partition}/${position.offset}`,
+      stray: strayFrom(placed, position, entries.get(placeName({ topic: journalTopic, ...position }))),
       generation: origin?.generation ?? 0,
       supersededBy: supersededBy ? placeName(supersededBy) : null,
       event: clear,
