@@ -8,8 +8,9 @@ import { readJournalId } from "../engine/log/topics.js";
 import { TributaryError } from "../engine/service/errors.js";
 import { notaryFolder } from "../engine/service/notary-process.js";
 import type { Settings } from "../engine/service/settings.js";
+import { comparedOrigins, printOrigins } from "./audit-origins.js";
 import { withLog } from "./log.js";
-import { assertFolder } from "./misuse.js";
+import { assertFolder, misuse } from "./misuse.js";
 import { print, printJson, printTable } from "./output.js";
 import { withProgress } from "./progress-line.js";
 import { watchedLog } from "./watched-log.js";
@@ -19,6 +20,7 @@ interface VerifyOptions {
   readonly segments?: string;
   readonly folder?: string;
   readonly publicKey?: Buffer;
+  readonly origins?: boolean;
   readonly json?: boolean;
 }
 
@@ -62,8 +64,14 @@ export function registerAuditVerify(command: Command): void {
     .option("--segments <folder>", "a copy of a broker's log folder in place of the brokers")
     .option("--folder <folder>", "the notary's second place; default NOTARY_FOLDER")
     .option("--public-key <hex>", "the key whose signatures count; default that of the installation", publicKeyOf)
+    .option(
+      "--origins",
+      "also compare every event with the unit that it names, and look for every event of every published unit",
+    )
     .option("--json", "one JSON object")
     .action(async (options: VerifyOptions) => {
+      if (options.origins && (options.segments !== undefined || options.topic !== undefined))
+        throw misuse("--origins compares all topics of the brokers: no --segments, no --topic.");
       assertFolder(options.segments);
       assertFolder(options.folder);
       await withLog(async ({ log, pool, settings }) => {
@@ -79,11 +87,15 @@ export function registerAuditVerify(command: Command): void {
             keys: [trustedKey(settings, options.publicKey)],
           }),
         );
-        if (!report.ok) process.exitCode = tamperedExitCode;
+        const origins = options.origins
+          ? await withProgress(!options.json, "records", ({ tell }) => comparedOrigins({ log, pool, settings }, tell))
+          : undefined;
+        if (!report.ok || origins?.ok === false) process.exitCode = tamperedExitCode;
         if (options.json) {
-          printJson(report);
+          printJson(origins ? { ...report, ok: report.ok && origins.ok, origins } : report);
           return;
         }
+        if (origins) printOrigins(origins);
         printTable(report.partitions.map(({ findings, ...row }) => ({ ...row, findings: findings.length })));
         print();
         print(`signatures of the key ${report.keys.join(", ")}`);

@@ -119,7 +119,7 @@ describe("a package", () => {
     expect(await checkPackage(odd, publicKey)).toMatchObject({ ok: true });
     const lines = Buffer.from(openArchive(odd).get("events.jsonl")!).toString().trim().split("\n");
     const unreadable = { record: null, content: null, unreadable: true };
-    expect(lines.map((line) => JSON.parse(line))).toMatchObject([
+    expect(lines.slice(0, 3).map((line) => JSON.parse(line))).toMatchObject([
       { offset: 5, schema: null, ...unreadable },
       { offset: 6, schema: 999, ...unreadable },
       { offset: 7, record: "health.claim.ClaimSubmitted" },
