@@ -53,6 +53,8 @@ function printDelivery(delivery: ReadableTrail["deliveries"][number]): void {
     `    ${status} to ${consumer} (${destination})  ${lastAttemptAt}  ${answer}${tried}${opened ? "  OPENED" : ""}`,
   );
   print(`      delivery ${delivery.deliveryId}  sha256 ${delivery.bodySha256}`);
+  if (delivery.evidence === "removed") print("      REMOVED from the database: only the log tells of it");
+  if (delivery.evidence === "changed") print("      CHANGED in the database: this is what the log tells");
 }
 
 /** Units in the order received, each with the events made of it, each with the rows it changed and who was sent it. */

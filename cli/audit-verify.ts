@@ -8,7 +8,7 @@ import { readJournalId } from "../engine/log/topics.js";
 import { TributaryError } from "../engine/service/errors.js";
 import { notaryFolder } from "../engine/service/notary-process.js";
 import type { Settings } from "../engine/service/settings.js";
-import { comparedOrigins, printOrigins } from "./audit-origins.js";
+import { comparedFurther, printFurther } from "./audit-further.js";
 import { withLog } from "./log.js";
 import { assertFolder, misuse } from "./misuse.js";
 import { print, printJson, printTable } from "./output.js";
@@ -21,6 +21,7 @@ interface VerifyOptions {
   readonly folder?: string;
   readonly publicKey?: Buffer;
   readonly origins?: boolean;
+  readonly deliveries?: boolean;
   readonly json?: boolean;
 }
 
@@ -68,10 +69,14 @@ export function registerAuditVerify(command: Command): void {
       "--origins",
       "also compare every event with the unit that it names, and look for every event of every published unit",
     )
+    .option(
+      "--deliveries",
+      "also look in the database for every delivery to a partner that consumers recorded in the log",
+    )
     .option("--json", "one JSON object")
     .action(async (options: VerifyOptions) => {
-      if (options.origins && (options.segments !== undefined || options.topic !== undefined))
-        throw misuse("--origins compares all topics of the brokers: no --segments, no --topic.");
+      if ((options.origins || options.deliveries) && (options.segments !== undefined || options.topic !== undefined))
+        throw misuse("--origins and --deliveries look at the brokers' topics as a whole: no --segments, no --topic.");
       assertFolder(options.segments);
       assertFolder(options.folder);
       await withLog(async ({ log, pool, settings }) => {
@@ -87,15 +92,16 @@ export function registerAuditVerify(command: Command): void {
             keys: [trustedKey(settings, options.publicKey)],
           }),
         );
-        const origins = options.origins
-          ? await withProgress(!options.json, "records", ({ tell }) => comparedOrigins({ log, pool, settings }, tell))
-          : undefined;
-        if (!report.ok || origins?.ok === false) process.exitCode = tamperedExitCode;
+        const further = await withProgress(!options.json, "records", ({ tell }) =>
+          comparedFurther({ log, pool, settings }, options, tell),
+        );
+        const ok = report.ok && further.origins?.ok !== false && further.deliveries?.ok !== false;
+        if (!ok) process.exitCode = tamperedExitCode;
         if (options.json) {
-          printJson(origins ? { ...report, ok: report.ok && origins.ok, origins } : report);
+          printJson({ ...report, ok, ...further });
           return;
         }
-        if (origins) printOrigins(origins);
+        printFurther(further);
         printTable(report.partitions.map(({ findings, ...row }) => ({ ...row, findings: findings.length })));
         print();
         print(`signatures of the key ${report.keys.join(", ")}`);

@@ -301,7 +301,7 @@ export async function trailOf(source: TrailSource, kind: TrailKind, id: string):
       by,
       units: await unitsOf(codec, journal, open && { ...opening, vault: open.vault }),
       events: shown,
-      deliveries: await deliveriesOf(pool, events),
+      deliveries: await deliveriesOf({ log, codec, pool }, events),
     },
     records: [...events, ...journal],
     opened: open && under,

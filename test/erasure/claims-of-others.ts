@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
 import { recordAccess } from "../../engine/audit/access.js";
-import { deliveryDisclosures } from "../../engine/audit/deliveries.js";
+import { deliveryDisclosures } from "../../engine/audit/delivery-disclosures.js";
 import { disclosuresOf } from "../../engine/audit/disclosures.js";
 import type { TrailKind, TrailRecords } from "../../engine/audit/trail.js";
 import { eventsOfPatient } from "../../engine/audit/trail.js";
@@ -108,7 +108,7 @@ export function claimsOfOthers(parts: () => Parts, trail: Told): void {
       const disclosed = await eventsOfPatient(source, patientOf("Again"));
       const [first] = disclosed.records;
       const [sent, shown] = [
-        await deliveryDisclosures(pool, disclosed, 0),
+        await deliveryDisclosures(source, disclosed, 0),
         await disclosuresOf(source, disclosed, since),
       ];
       return { first, told: [sent.length, shown.filter(({ value }) => value.command === "audit as-of").length] };

@@ -84,7 +84,9 @@ export function deliveriesOfErased(parts: () => Parts): void {
         [first?.event.id],
       );
       // The last attempt held no name any more; what was disclosed before was.
-      expect(await deliveriesOf(database.pool, rows)).toMatchObject([{ status: "delivered", opened: true }]);
+      expect(await deliveriesOf({ log: kafka.log, codec: kafka.codec, pool: database.pool }, rows)).toMatchObject([
+        { status: "delivered", opened: true },
+      ]);
       const visits = pool.query("SELECT FROM engine.vault_open('VisitStarted', '{}', '{}')");
       await expect(visits).rejects.toThrow("may not open sealed content of this event type");
     } finally {
