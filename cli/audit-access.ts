@@ -96,7 +96,7 @@ async function disclosures(patient: string, options: DisclosuresCommand): Promis
     const found = await withProgress(!json && !fhir, "records", async ({ tell }) => {
       const source = { ...given.source, log: watchedLog(given.log, tell) };
       const disclosed = await eventsOfPatient(source, patient);
-      if (disclosed.records.length === 0) throw await nothingAbout(pool, "patient", patient);
+      if (!disclosed.isKnown) throw await nothingAbout(pool, "patient", patient);
       const since = new Date();
       since.setUTCFullYear(since.getUTCFullYear() - years);
       const shown = await disclosuresOf(source, disclosed, since.getTime());

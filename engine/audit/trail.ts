@@ -147,15 +147,23 @@ async function placesOf(find: FindEvents, source: TrailSource, kind: TrailKind, 
 export async function eventsOfPatient(
   source: TrailSource,
   id: string,
-): Promise<{ readonly patients: ReadonlySet<string>; readonly records: readonly PlacedRecord[] }> {
+): Promise<{
+  readonly patients: ReadonlySet<string>;
+  readonly records: readonly PlacedRecord[];
+  /** Whether anything tells of the patient, also where all of it is another's. */
+  readonly isKnown: boolean;
+}> {
   const { log, codec, scan } = source;
   const decided = await decisionsOf(log, codec, [timeline]);
   const { find } = await eventIndex(source, { scan, decisions: decided.get(timeline) });
   const { patients, places, apart } = await placesOf(find, source, "patient", id);
   // What a later translation superseded was known, and may have been given away, until then.
   const records = (await livesTold(source, places)).flatMap(({ all }) => all);
-  return { patients, records: records.filter((event) => isTold(event, apart)) };
+  const isKnown = places.length > 0 || !isNothing(apart);
+  return { patients, records: records.filter((event) => isTold(event, apart)), isKnown };
 }
+
+const isNothing = ({ visits, claims }: Apart): boolean => visits.size === 0 && claims.size === 0;
 
 /** The events at some places by key, with those that they supersede. */
 async function livesTold({ log, codec }: TrailSource, places: readonly RecordPlace[]): Promise<readonly KeyLife[]> {
@@ -223,7 +231,8 @@ export async function trailOf(source: TrailSource, kind: TrailKind, id: string):
   const { find, by } = await eventIndex(source, { scan, decisions: decided.get(timeline) });
   const { places, patients: found, apart } = await placesOf(find, source, kind, id);
   const patients = new Set(found);
-  if (places.length === 0) throw await nothingAbout(pool, kind, id);
+  // Who is named by what is another's alone has a trail that says so.
+  if (places.length === 0 && isNothing(apart)) throw await nothingAbout(pool, kind, id);
   const lives = await livesTold(source, places);
   const told = (life: KeyLife) => ordered(life).filter(({ event }) => isTold(event, apart));
   const events = lives.flatMap(told).map(({ event }) => event);

@@ -32,6 +32,9 @@ export function claimsOfOthers(parts: () => Parts, trail: Told): void {
     await region.intake.submit([submitted("Mistaken", "Lea", 7_000), submitted("Mistaken", "Max", 8_000)]);
     await region.settle();
     const [lea, max] = [patientOf("Lea"), patientOf("Max")];
+    // Known from nothing else: that it is another's is all that there is to tell.
+    const { events, apart } = (await trail("patient", lea, { scanned: true })).trail;
+    expect([events, apart.claims]).toEqual([[], [claimOf("Mistaken")]]);
     await region.intake.submit([submitted("Lea's", "Lea", 7_100)]);
     await region.settle();
     const hers = await trail("patient", lea, { opens: true, scanned: true });
