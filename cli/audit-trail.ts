@@ -28,7 +28,8 @@ function printUnit(unit: ReadableTrail["units"][number]): void {
 
 function printEvent(event: ReadableTrail["events"][number]): void {
   const again = event.generation > 0 ? `  generation ${event.generation}, entry ${event.entry}` : "";
-  const gone = event.supersededBy === null ? "" : `  SUPERSEDED by ${event.supersededBy}`;
+  const standing = event.standsIn.length === 0 ? "" : `, but not in ${event.standsIn.join(", ")}`;
+  const gone = event.supersededBy === null ? "" : `  SUPERSEDED by ${event.supersededBy}${standing}`;
   print(`  ${event.occurredAt}  ${event.type}  ${event.place}${again}${gone}`);
   if (event.stray !== null) print(`    names ${event.entry}, BUT ${event.stray}`);
   for (const { projection, table, row, change, columns } of event.changes) {

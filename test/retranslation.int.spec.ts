@@ -127,7 +127,7 @@ describe("a translation that was mended", () => {
     expect(trail.units.at(-1)).toMatchObject({ again: { generation: 1, reason: "the location was read wrong" } });
     expect(records.length).toBe(trail.events.length + trail.units.length);
     const refused = await changesWhereRefused(region, source, visitOf("one"), again?.place ?? "");
-    expect(refused).toEqual(["WRONG A: null, WRONG A", "A: ", "FEBRUARY: WRONG A, FEBRUARY"]);
+    expect(refused).toEqual(["WRONG A: null, WRONG A (visits)", "A: ", "FEBRUARY: WRONG A, FEBRUARY"]);
     expect((await trailOf({ ...source, scan: true }, "visit", visitOf("one"))).trail.events).toEqual(trail.events);
     const opener = sealedOpener(database.pool, region.kek, kafka.codec);
     const opened = await trailOf({ ...source, open: { vault, opener } }, "visit", visitOf("three"));

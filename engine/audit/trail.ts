@@ -24,10 +24,10 @@ import {
 import { type Apart, eventsAboutPatient, type FoundPatient, idsOf, nothingApart } from "./patient-records.js";
 import { type KeyLife, type PlacedEvent, placedEvent } from "./placed-event.js";
 import { type PlacedRecord, placeName, placesIn, type RecordPlace, readPlaces } from "./read-places.js";
-import { type FoldedChanges, type HeldFrom, laneName, type RowChange } from "./row-changes.js";
+import { type HeldFrom, laneName, type RowChange } from "./row-changes.js";
 import { type OpenedUnder, vaultEpoch } from "./still-open.js";
 import { strayFrom } from "./stray.js";
-import { changesByPlace } from "./trail-changes.js";
+import { changesByPlace, type ToldChanges } from "./trail-changes.js";
 import { inTrailOrder, livesAround, ordered } from "./trail-order.js";
 import { type OpeningUnits, type TrailUnit, unitsOf } from "./trail-units.js";
 
@@ -58,6 +58,8 @@ export interface TrailEvent {
   readonly generation: number;
   /** Place of the event that a later translation of the unit says instead; null for a fact that stands. */
   readonly supersededBy: string | null;
+  /** Read models in which it stands all the same: Postgres refused there what would stand for it. */
+  readonly standsIn: readonly string[];
   /** The clear part of the event. */
   readonly event: Readonly<Record<string, unknown>>;
   /** What identifies a person; null when it isn't opened, is erased, or there is none. */
@@ -217,7 +219,7 @@ function heldFrom(held: readonly HeldKey[], projection: string, events: readonly
   );
 }
 
-const nothing: FoldedChanges = { changes: [], parked: [] };
+const nothing: ToldChanges = { changes: [], parked: [], standsIn: [] };
 
 /**
  * Everything that happened to a claim, a visit or a patient: units as received, events, what they changed. Whom an event is

@@ -24,6 +24,14 @@ export function claimsOfOthers(parts: () => Parts, trail: Told): void {
       [{ ...draft, subject: claimOf(name), fields } as EventDraft],
     );
   };
+  const remitted = (subject: string, claimsAmount: number) =>
+    ({
+      ...{ type: "RemittanceReceived", subject, time: 8_000 },
+      fields: {
+        ...{ payerId: "P", traceNumber: "T", paidAt: 8_000, paidAmount: 8_000, balanced: true },
+        ...{ claimsAmount, providerAdjustmentAmount: 0, claims: 1, difference: 0 },
+      },
+    }) as unknown as EventDraft;
   const shown = ({ trail: { events, units } }: TrailRecords) =>
     JSON.stringify([events.map(({ opened }) => opened), units.map(({ bytes }) => String(bytes))]);
 
@@ -66,6 +74,12 @@ export function claimsOfOthers(parts: () => Parts, trail: Told): void {
     await region.intake.submit([submitted("Sue's", "Sue", 7_000), submitted("Dan's", "Dan", 7_000)]);
     await region.intake.submit([unit("paid Dan's", [sue], [paid])]);
     await region.settle();
+    // Told by two channels, and not quite alike.
+    for (const claimsAmount of [8_000, 8_001])
+      await region.intake.submit([unit("remitted", [], [remitted(claimOf("none"), claimsAmount)])]);
+    await region.settle();
+    const { trail: ofClaim } = await trail("claim", claimOf("Dan's"), { scanned: true });
+    expect(ofClaim.events.filter(({ type }) => type === "RemittanceReceived")).toHaveLength(2);
     const hers = await trail("patient", sue, { opens: true, scanned: true });
     expect(hers.trail.apart).toEqual({ patients: [dan], visits: [], claims: [claimOf("Dan's")] });
     expect(shown(hers)).not.toMatch(/Dan/);
