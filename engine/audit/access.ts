@@ -9,7 +9,7 @@ import { isOfDeliveries } from "../delivery/delivery-log.js";
 import type { Codec } from "../log/codec.js";
 import type { Log } from "../log/log.js";
 import { auditTopic } from "../log/schemas.js";
-import { readable } from "./readable-record.js";
+import { type AuditValue, readable } from "./readable-record.js";
 
 export const accessActions = ["READ", "OPEN", "EXPORT", "REPLAY", "DROP"] as const;
 export type AccessKind = (typeof accessActions)[number];
@@ -85,9 +85,7 @@ export interface AuditRecord {
   readonly recordedAt: number;
   /** Short name, e.g. `AccessRecorded`, `EventSkipped`. */
   readonly type: string;
-  readonly value: { readonly meta: { readonly id: string; readonly time: number; readonly actor: string } } & Readonly<
-    Record<string, unknown>
-  >;
+  readonly value: AuditValue;
 }
 
 /** The log can't be mended: what nobody can read is told as such, and keeps nobody from the rest. */

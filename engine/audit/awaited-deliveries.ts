@@ -1,8 +1,8 @@
 import { storableText } from "../projector/checkpoint.js";
-import type { DeliveriesSource, DeliveryRow } from "./deliveries.js";
 import { placesIn, readPlaces } from "./read-places.js";
+import type { DeliveriesSource, KnownDelivery } from "./told-deliveries.js";
 
-const laneOf = ({ consumer, topic, partition }: Pick<DeliveryRow, "consumer" | "topic" | "partition">): string =>
+const laneOf = ({ consumer, topic, partition }: Pick<KnownDelivery, "consumer" | "topic" | "partition">): string =>
   `${consumer} ${topic}/${partition}`;
 
 /**
@@ -12,8 +12,8 @@ const laneOf = ({ consumer, topic, partition }: Pick<DeliveryRow, "consumer" | "
  */
 export async function awaitedAmong(
   { pool, log }: DeliveriesSource,
-  told: readonly DeliveryRow[],
-): Promise<(row: DeliveryRow) => "beyond" | "held" | "behind" | undefined> {
+  told: readonly KnownDelivery[],
+): Promise<(row: KnownDelivery) => "beyond" | "held" | "behind" | undefined> {
   if (told.length === 0) return () => undefined;
   const consumers = [...new Set(told.map(({ consumer }) => consumer))];
   const { rows: checkpoints } = await pool.query<{ lane: string; next: number }>(

@@ -1,32 +1,7 @@
 import type { Pool } from "../store/pool.js";
 import { awaitedAmong } from "./awaited-deliveries.js";
 import { placeName, type RecordPlace } from "./read-places.js";
-import { type DeliverySource, toldDeliveries } from "./told-deliveries.js";
-
-/** What was sent to a partner of an event, by the log or by the database. Instants are epoch milliseconds. */
-export interface DeliveryRow extends RecordPlace {
-  readonly eventId: string;
-  readonly eventType: string;
-  /** The consumer that delivers: whom it is for. */
-  readonly consumer: string;
-  /** Kind and origin of the address. */
-  readonly destination: string;
-  /** The same at every attempt. */
-  readonly deliveryId: string;
-  /** waiting: it is tried again. refused: the partner will not have it. unanswered: given up. In the first and last it may have it. */
-  readonly status: "delivered" | "waiting" | "refused" | "unanswered";
-  readonly attempts: number;
-  /** Whether content that identifies people was opened for it. */
-  readonly opened: boolean;
-  /** Whether the partner may have been sent any of it: false where no connection came about. */
-  readonly sent: boolean;
-  readonly firstAttemptAt: number;
-  readonly lastAttemptAt: number;
-  /** HTTP status of the last answer; null when there was none. */
-  readonly responseCode: number | null;
-  /** SHA-256 of the body as it was sent last, in hexadecimal: the partner can compute it of what it has. */
-  readonly bodySha256: string;
-}
+import { type DeliveriesSource, type DeliverySource, type KnownDelivery, toldDeliveries } from "./told-deliveries.js";
 
 /**
  * Where it stands that something was sent. both: in the audit topic and in the database, alike. database: there alone, as
@@ -37,14 +12,11 @@ export interface DeliveryRow extends RecordPlace {
 export type DeliveryEvidence = "both" | "database" | "removed" | "changed" | "awaited";
 
 /** What was sent to a partner of an event. */
-export interface TrailDelivery extends Omit<DeliveryRow, keyof RecordPlace> {
+export interface TrailDelivery extends Omit<KnownDelivery, keyof RecordPlace> {
   /** Place of the event, `topic/partition/offset`. */
   readonly place: string;
   readonly evidence: DeliveryEvidence;
 }
-
-/** Where deliveries are known from. @param pool as a role that sees those of all consumers. */
-export type DeliveriesSource = DeliverySource & { readonly pool: Pool };
 
 /** Consumers that deliver, or did. @param pool as a role that sees all of them. */
 export async function deliveringNames(pool: Pool): Promise<readonly string[]> {
@@ -60,9 +32,9 @@ const columns = `d.topic, d.partition, d.log_offset AS "offset", d.event_id AS "
        d.response_code AS "responseCode", pg_catalog.encode(d.body_sha256, 'hex') AS "bodySha256"`;
 
 /** Rows of some places. @param pool as a role that sees those of all consumers. */
-export async function rowsAt(pool: Pool, places: readonly RecordPlace[]): Promise<readonly DeliveryRow[]> {
+export async function rowsAt(pool: Pool, places: readonly RecordPlace[]): Promise<readonly KnownDelivery[]> {
   if (places.length === 0) return [];
-  const { rows } = await pool.query<DeliveryRow>(
+  const { rows } = await pool.query<KnownDelivery>(
     `SELECT ${columns}
      FROM unnest($1::text[], $2::integer[], $3::bigint[]) AS asked (topic, partition, log_offset)
      JOIN engine.deliveries AS d USING (topic, partition, log_offset)`,
@@ -71,15 +43,15 @@ export async function rowsAt(pool: Pool, places: readonly RecordPlace[]): Promis
   return rows;
 }
 
-const isGivenUp: ReadonlySet<DeliveryRow["status"]> = new Set(["refused", "unanswered"]);
-const nameOf = (row: DeliveryRow): string => `${placeName(row)} ${row.consumer}`;
+const isGivenUp: ReadonlySet<KnownDelivery["status"]> = new Set(["refused", "unanswered"]);
+const nameOf = (row: KnownDelivery): string => `${placeName(row)} ${row.consumer}`;
 
 /** By consumer and event, all that the log tells of some. */
-export type Told = ReadonlyMap<string, readonly DeliveryRow[]>;
+export type Told = ReadonlyMap<string, readonly KnownDelivery[]>;
 
 /** Reads what the log tells of the deliveries that are wanted. */
-export async function toldOf(source: DeliverySource, isWanted: (row: DeliveryRow) => boolean): Promise<Told> {
-  const told = new Map<string, DeliveryRow[]>();
+export async function toldOf(source: DeliverySource, isWanted: (row: KnownDelivery) => boolean): Promise<Told> {
+  const told = new Map<string, KnownDelivery[]>();
   for await (const batch of toldDeliveries(source)) {
     for (const row of batch) {
       if (!isWanted(row)) continue;
@@ -93,7 +65,7 @@ export async function toldOf(source: DeliverySource, isWanted: (row: DeliveryRow
 }
 
 /** Whether a row says what one record says, and that no less was done: of several attempts it tells together. */
-export const isAlike = (row: DeliveryRow, told: DeliveryRow): boolean =>
+export const isAlike = (row: KnownDelivery, told: KnownDelivery): boolean =>
   row.status === told.status &&
   row.lastAttemptAt === told.lastAttemptAt &&
   row.responseCode === told.responseCode &&
@@ -105,7 +77,7 @@ export const isAlike = (row: DeliveryRow, told: DeliveryRow): boolean =>
   row.eventId === told.eventId;
 
 /** Whether a row is what came of the records: as one of them says, and with no less than all of them say was done. */
-function isOf(row: DeliveryRow, told: readonly DeliveryRow[]): boolean {
+function isOf(row: KnownDelivery, told: readonly KnownDelivery[]): boolean {
   return (
     told.some((one) => isAlike(row, one)) &&
     (row.sent || !told.some(({ sent }) => sent)) &&
@@ -115,8 +87,8 @@ function isOf(row: DeliveryRow, told: readonly DeliveryRow[]): boolean {
 }
 
 /** What several records say: as the last one that tells most, and all that was done. */
-function summed(told: readonly DeliveryRow[]): DeliveryRow {
-  const tellsMore = (left: DeliveryRow, right: DeliveryRow): boolean =>
+function summed(told: readonly KnownDelivery[]): KnownDelivery {
+  const tellsMore = (left: KnownDelivery, right: KnownDelivery): boolean =>
     left.status === right.status
       ? right.lastAttemptAt > left.lastAttemptAt
       : right.status === "delivered" || (left.status !== "delivered" && right.lastAttemptAt > left.lastAttemptAt);
@@ -145,15 +117,15 @@ async function joined(
   const rows = new Map((await rowsAt(source.pool, places)).map((row) => [nameOf(row), row]));
   const found = [...new Set([...rows.keys(), ...told.keys()])].map((name) => {
     const [row, records] = [rows.get(name), told.get(name) ?? []];
-    if (records.length === 0) return { row: row as DeliveryRow, evidence: "database" as const };
+    if (records.length === 0) return { row: row as KnownDelivery, evidence: "database" as const };
     if (row && isOf(row, records)) return { row, evidence: "both" as const };
     const missing = row ? ("changed" as const) : ("removed" as const);
-    const where = waitsAt(records[0] as DeliveryRow);
+    const where = waitsAt(records[0] as KnownDelivery);
     // What holds a key is written by the statement that holds it.
     const isWritten = where === "held" && !row && records.some(({ status }) => isGivenUp.has(status));
     return { row: summed(records), evidence: where === undefined || isWritten ? missing : ("awaited" as const) };
   });
-  const order = (one: DeliveryRow): string => `${placeName(one)} ${one.consumer}`;
+  const order = (one: KnownDelivery): string => `${placeName(one)} ${one.consumer}`;
   return found
     .sort(
       ({ row: left }, { row: right }) =>
@@ -183,7 +155,7 @@ export async function deliveriesWithin(
   from: number,
   until: number,
 ): Promise<readonly TrailDelivery[]> {
-  const isWithin = ({ firstAttemptAt, lastAttemptAt }: Pick<DeliveryRow, "firstAttemptAt" | "lastAttemptAt">) =>
+  const isWithin = ({ firstAttemptAt, lastAttemptAt }: Pick<KnownDelivery, "firstAttemptAt" | "lastAttemptAt">) =>
     firstAttemptAt <= until && lastAttemptAt >= from;
   const near = await toldOf(source, isWithin);
   const { rows } = await source.pool.query<RecordPlace>(

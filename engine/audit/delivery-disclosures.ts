@@ -1,7 +1,8 @@
 import type { AccessRecorded } from "../../schemas/audit/audit.generated.js";
 import type { AuditRecord } from "./access.js";
-import { type DeliveriesSource, type DeliveryEvidence, deliveriesOf } from "./deliveries.js";
+import { type DeliveryEvidence, deliveriesOf } from "./deliveries.js";
 import type { Disclosed } from "./disclosures.js";
+import type { DeliveriesSource } from "./told-deliveries.js";
 
 /** A delivery as the record of an access. */
 export type DeliveryRecord = AuditRecord & {

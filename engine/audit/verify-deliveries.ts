@@ -1,13 +1,6 @@
-import {
-  type DeliveriesSource,
-  type DeliveryRow,
-  deliveriesOf,
-  isAlike,
-  rowsAt,
-  type TrailDelivery,
-} from "./deliveries.js";
+import { deliveriesOf, isAlike, rowsAt, type TrailDelivery } from "./deliveries.js";
 import { placeName } from "./read-places.js";
-import { toldDeliveries } from "./told-deliveries.js";
+import { type DeliveriesSource, type KnownDelivery, toldDeliveries } from "./told-deliveries.js";
 
 /** How what consumers recorded in the log of their deliveries and `engine.deliveries` agree. */
 export interface DeliveriesReport {
@@ -31,9 +24,9 @@ const most = 5_000;
  * once; only what is not alike is looked at again.
  */
 export async function verifyDeliveries(source: DeliveriesSource): Promise<DeliveriesReport> {
-  const doubted = new Map<string, DeliveryRow>();
+  const doubted = new Map<string, KnownDelivery>();
   let told = 0;
-  let batch: DeliveryRow[] = [];
+  let batch: KnownDelivery[] = [];
   const compare = async () => {
     const rows = new Map((await rowsAt(source.pool, batch)).map((row) => [`${placeName(row)} ${row.consumer}`, row]));
     for (const one of batch) {

@@ -21,15 +21,21 @@ async function recordsOf(log: Log, from: string) {
 export const originsOf = (region: Region, log: Pick<Log, "read" | "watermarks"> = region.kafka.log) =>
   verifyOrigins({ log, pool: region.database.pool, codec: region.kafka.codec, journal: region.kafka.journal });
 
-/** The same, where a visit's event is gone from its topic. */
-export function originsWithout(region: Region, key: string): Promise<OriginsReport> {
+/** The same, where the first event of a visit is gone from its topic, or is another one. */
+export function originsWhere(
+  region: Region,
+  key: string,
+  changed: (record: IncomingRecord) => readonly IncomingRecord[],
+): Promise<OriginsReport> {
   const { log } = region.kafka;
   let left = 1;
   return originsOf(region, {
     watermarks: (of) => log.watermarks(of),
     async *read(of, ...stretch) {
       for await (const records of log.read(of, ...stretch))
-        yield of === topic ? records.filter((record) => record.key !== key || left-- !== 1) : records;
+        yield of === topic
+          ? records.flatMap((record) => (record.key === key && left-- === 1 ? changed(record) : [record]))
+          : records;
     },
   });
 }
