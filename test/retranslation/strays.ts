@@ -25,16 +25,21 @@ export const originsOf = (region: Region, log: Pick<Log, "read" | "watermarks"> 
 export function originsWhere(
   region: Region,
   key: string,
-  changed: (record: IncomingRecord) => readonly IncomingRecord[],
+  changed: (record: IncomingRecord) => Partial<IncomingRecord> | undefined,
 ): Promise<OriginsReport> {
   const { log } = region.kafka;
   let left = 1;
+  const other = (record: IncomingRecord): IncomingRecord[] => {
+    const { offset, timestamp, value, headers } = record;
+    const changes = changed(record);
+    return changes ? [{ offset, timestamp, key, value, headers, ...changes }] : [];
+  };
   return originsOf(region, {
     watermarks: (of) => log.watermarks(of),
     async *read(of, ...stretch) {
       for await (const records of log.read(of, ...stretch))
         yield of === topic
-          ? records.flatMap((record) => (record.key === key && left-- === 1 ? changed(record) : [record]))
+          ? records.flatMap((record) => (record.key === key && left-- === 1 ? other(record) : [record]))
           : records;
     },
   });
