@@ -16,6 +16,7 @@ import { natureOf } from "./accounting.js";
 import { auditEventOf } from "./audit-event.js";
 import { disclosuresOf } from "./disclosures.js";
 import type { PlacedRecord } from "./read-places.js";
+import { toldDeliveries } from "./told-deliveries.js";
 
 const patient = "00000000-0000-4000-8000-000000000001";
 const visits = projection({
@@ -84,6 +85,9 @@ describe("what is recorded of accesses", () => {
     for (let time = 0; time < 2; time++) await auditDeliveries(log, codec).append(batch);
     const found: AuditRecord[] = [];
     for await (const each of auditRecords(log, codec, { deliveries: true })) found.push(each);
+    const told = [];
+    for await (const each of toldDeliveries({ log, codec })) told.push(each);
+    expect(told).toMatchObject([[{ eventId: "e", status: "delivered", consumer: "acme", responseCode: 204 }]]);
     // There may be more of them than of all else: they are told only where they are asked for.
     const others = [];
     for await (const each of auditRecords(log, codec)) others.push(each.value.meta.id);
