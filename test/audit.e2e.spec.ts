@@ -9,7 +9,6 @@ import type { AuditReport } from "../engine/audit/findings.js";
 import type { Trail } from "../engine/audit/trail.js";
 import { openArchive } from "../engine/audit/verifier/archive.js";
 import { checkPackage } from "../engine/audit/verifier/check.js";
-import type { OriginsReport } from "../engine/audit/verify-origins.js";
 import { rewritten, segmentAlterations, tamperedSegment } from "../engine/testing/segment-tampering.js";
 import { chanceOf } from "../engine/testing/tampering.js";
 import type { Differences, KnownThen } from "./audit/answers.js";
@@ -57,10 +56,12 @@ afterAll(() => installation?.stop());
 describe("the audit of an installation", () => {
   it("finds nothing wrong with a log that is as it was, and all of it signed in both places", async () => {
     await untilSigned();
-    const report = await json<AuditReport & { origins: OriginsReport }>("audit", "verify", "--origins", "--deliveries");
-    expect(report).toMatchObject({ ok: true, first: null, deliveries: { ok: true, told: 0 } });
-    expect(report.origins).toMatchObject({ ok: true, strays: 0, missing: 0 });
-    expect(report.origins.events).toBeGreaterThan(100);
+    const report = await json<AuditReport>("audit", "verify", "--origins", "--deliveries");
+    const [origins, deliveries] = [
+      { ok: true, strays: 0, missing: 0 },
+      { ok: true, told: 0 },
+    ];
+    expect(report).toMatchObject({ ok: true, first: null, origins, deliveries });
     expect(report.partitions.reduce((sum, { records }) => sum + records, 0)).toBeGreaterThan(100);
   });
 

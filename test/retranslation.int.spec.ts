@@ -12,7 +12,7 @@ import { visitDifferences } from "./retranslation/differences.js";
 import { harbor, registry, shore, unfinished } from "./retranslation/partners.js";
 import { changesWhereRefused } from "./retranslation/refused.js";
 import { february, january, type Said, sayings, takenFor, translations, untold } from "./retranslation/sayings.js";
-import { originsOf, originsWhere, writtenPastTheJournal } from "./retranslation/strays.js";
+import { topicsOfEvents } from "./retranslation/strays.js";
 
 let region: Region;
 beforeAll(async () => {
@@ -399,42 +399,4 @@ describe("the connectors as they are", () => {
   it("leave read models that are equal when built anew, and by the pure fold", equalEverywhere);
 });
 
-describe("topics of events", () => {
-  it("hold what the journal says, of units translated again, sent again, withdrawn and erased; what is gone is missed", async () => {
-    const report = await originsOf(region);
-    expect(report).toMatchObject({ ok: true, strays: 0, missing: 0, findings: [] });
-    expect(report.events).toBeGreaterThan(40);
-    expect(report.entries).toBe(await entries());
-    const gone = await originsWhere(region, visitOf("one"), () => undefined);
-    expect([gone.missing, gone.strays]).toEqual([1, 0]);
-    expect(gone.findings[0]?.detail).toMatch(/^its event of the index 0, VisitStarted, was published and is not in /);
-    const other = await originsWhere(region, visitOf("one"), () => ({ value: Buffer.from("other") }));
-    expect([other.missing, other.strays]).toEqual([1, 1]);
-    const later = await originsWhere(region, visitOf("one"), (record) => {
-      const position = (record.headers.position as string).replace(/\d+$/, (at) => String(Number(at) + 1));
-      return { headers: { position } };
-    });
-    expect(later.findings[0]?.detail).toBe("it says it was recorded at another time than the unit that it names");
-  });
-
-  it("tell what somebody wrote into them past the journal, and the trail does", async () => {
-    const { details, doubted, place } = await writtenPastTheJournal(region, visitOf("one"));
-    const none = expect.stringMatching(/^the unit that it names has \d events, and none of the index 50$/);
-    const nowhere = "the journal has no entry where it says that it comes from";
-    expect(details).toEqual([
-      none,
-      "the unit that it names has another event of the index 0",
-      "its key belongs into another partition",
-      "it names no unit",
-      nowhere,
-      "it says it was recorded before the unit that it names",
-      "the unit that it names is a resend, of which nothing is published",
-      null,
-    ]);
-    // The others read models drop, or hold back.
-    expect(doubted).toEqual([
-      { place, stray: none },
-      { place: expect.any(String), stray: nowhere },
-    ]);
-  });
-});
+topicsOfEvents(() => region, { visitOf, entries });

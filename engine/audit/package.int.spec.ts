@@ -4,7 +4,6 @@ import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { runInNewContext } from "node:vm";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
-import { journalTopic } from "../log/schemas.js";
 import { browserPath, startBrowser } from "../testing/browser.js";
 import { type MadePackage, madeBy, packageInTheMaking, stray, undecodable } from "../testing/made-package.js";
 import { notaryKey } from "./checkpoint.js";
@@ -13,7 +12,7 @@ import { signedHeads } from "./notary-store.js";
 import { zipped } from "./package.js";
 import { consistencyProofFile, contradictionOutside, headOver, inclusionProofFile } from "./proof-files.js";
 import { consistencyProof, inclusionProofs } from "./proofs.js";
-import { type PlacedRecord, readPlaces } from "./read-places.js";
+import type { PlacedRecord } from "./read-places.js";
 import { chained } from "./record-chain.js";
 import { readHead, SecondPlace } from "./second-place.js";
 import { openArchive } from "./verifier/archive.js";
@@ -108,14 +107,8 @@ describe("a package", () => {
   });
 
   it("takes records along that nobody can decode, and says so", async () => {
-    const placed = await readPlaces(
-      made.log,
-      [...undecodable, 7].flatMap((offset) => [
-        { topic, partition: 0, offset },
-        { topic: journalTopic, partition: 0, offset },
-      ]),
-    );
-    const odd = await made.packed(placed, new Map());
+    const offsets = [...undecodable, 7];
+    const odd = await made.packed(await made.placed(offsets, offsets), new Map());
     expect(await checkPackage(odd, publicKey)).toMatchObject({ ok: true });
     const lines = Buffer.from(openArchive(odd).get("events.jsonl")!).toString().trim().split("\n");
     const unreadable = { record: null, content: null, unreadable: true };
@@ -132,14 +125,8 @@ describe("a package", () => {
   });
 
   it("says no to an event that no unit holds, although it stands in the signed log", async () => {
-    const withUnits = async (offset: number, ...units: readonly number[]) => {
-      const places = [{ topic, offset }, ...units.map((unit) => ({ topic: journalTopic, offset: unit }))];
-      const placed = await readPlaces(
-        made.log,
-        places.map((one) => ({ ...one, partition: 0 })),
-      );
-      return checkPackage(await made.packed(placed, new Map()), publicKey);
-    };
+    const withUnits = async (offset: number, ...units: readonly number[]) =>
+      checkPackage(await made.packed(await made.placed([offset], units), new Map()), publicKey);
     const { ok, lines } = await withUnits(stray, stray, stray + 1);
     expect(ok).toBe(false);
     expect(lines).toEqual([

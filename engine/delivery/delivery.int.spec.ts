@@ -4,7 +4,6 @@ import { deliveriesOf } from "../audit/deliveries.js";
 import { deliveryDisclosures } from "../audit/delivery-disclosures.js";
 import { filesOfPeriod } from "../audit/package-files.js";
 import { type PlacedRecord, placeName, readPlaces } from "../audit/read-places.js";
-import { verifyDeliveries } from "../audit/verify-deliveries.js";
 import type { Codec } from "../log/codec.js";
 import type { LogProducer } from "../log/log.js";
 import { formatPosition, positionHeader } from "../log/position.js";
@@ -253,47 +252,6 @@ describe("a delivering consumer", () => {
     expect(access.join()).toMatch(/"recipient","valueString":"acme-health-plan"/);
     expect((await packed(now + 1_000, now + 2_000)).made).toEqual([]);
     expect((await packed(0, from - 1)).made).not.toContainEqual(expect.objectContaining(sent));
-  });
-
-  it("is told by the log where the database has no row of it any more, or one that says otherwise", async () => {
-    const places = await append([17, { number: 1 }], [18, { number: 1 }], [19, { number: 1 }]);
-    await start();
-    await allPassed();
-    const evidence = async () =>
-      new Map((await deliveriesOf(known(), places)).map(({ place, evidence: one }) => [place, one]));
-    const [gone, changed, whole] = places.map(placeName) as [string, string, string];
-    expect(await evidence()).toEqual(new Map([gone, changed, whole].map((place) => [place, "both"])));
-    expect(await verifyDeliveries(known())).toMatchObject({ ok: true, removed: 0, changed: 0 });
-    const owner = database.pool;
-    await owner.query("DELETE FROM engine.deliveries WHERE topic = $1 AND partition = 0 AND log_offset = $2", [
-      topic,
-      places[0]?.offset,
-    ]);
-    await owner.query(
-      "UPDATE engine.deliveries SET sent = false WHERE topic = $1 AND partition = 0 AND log_offset = $2",
-      [topic, places[1]?.offset],
-    );
-    expect(await evidence()).toEqual(
-      new Map([
-        [gone, "removed"],
-        [changed, "changed"],
-        [whole, "both"],
-      ]),
-    );
-    const told = await deliveryDisclosures(known(), { patients: new Set(), records: places as never }, 0);
-    expect(told.map(({ value }) => /: (.*)$/.exec(value.command)?.[1]).sort()).toEqual([
-      "delivered, answered 204",
-      "delivered, answered 204, CHANGED in the database",
-      "delivered, answered 204, REMOVED from the database",
-    ]);
-    const report = await verifyDeliveries(known());
-    expect(report).toMatchObject({ ok: false, removed: 1, changed: 1 });
-    expect(report.findings.map(({ place, evidence: one }) => [place, one]).sort()).toEqual(
-      [
-        [gone, "removed"],
-        [changed, "changed"],
-      ].sort(),
-    );
   });
 
   it("parks the key of what is refused, and delivers it in order once that is mended", async () => {

@@ -142,10 +142,15 @@ export class DeliveryBench {
     return new DeliveryLane(parts, place, (lane) => new ParkedDeliveries({ pool, place, decisions, logger }, lane));
   }
 
+  /** Where deliveries are known from. */
+  get source() {
+    return { log: this.log, codec, pool: this.#pool };
+  }
+
   /** What the log and the database know of the deliveries of the first so many events. */
   known(events: number): Promise<readonly TrailDelivery[]> {
     const places = Array.from({ length: events }, (_, offset) => ({ topic, partition: 0, offset }));
-    return deliveriesOf({ log: this.log, codec, pool: this.#pool }, places);
+    return deliveriesOf(this.source, places);
   }
 
   /** Opens a lane and gives it the log to its end. */

@@ -155,6 +155,12 @@ export async function packageInTheMaking() {
     log,
     /** Four of the claims, and then the units of which they were made. */
     records,
+    /** Some claims by their offsets, then some units. */
+    placed: (claims: readonly number[], units: readonly number[]): Promise<PlacedRecord[]> =>
+      readPlaces(log, [
+        ...claims.map((offset) => ({ topic, partition: 0, offset })),
+        ...units.map((offset) => ({ topic: journalTopic, partition: 0, offset })),
+      ]),
     packed: (placed: readonly PlacedRecord[], files: ReadonlyMap<string, Uint8Array>): Promise<Buffer> =>
       makePackage(
         { pool: database.pool, journal, key, schemaOf },

@@ -1,4 +1,4 @@
-import { expect } from "vitest";
+import { describe, expect, it } from "vitest";
 import { trailOf } from "../../engine/audit/trail.js";
 import { type OriginsReport, verifyOrigins } from "../../engine/audit/verify-origins.js";
 import { decodeEntries } from "../../engine/intake/decode-entries.js";
@@ -18,11 +18,11 @@ async function recordsOf(log: Log, from: string) {
 }
 
 /** Whether the topics of events hold what the journal says, whatever was translated again, withdrawn, erased or sent again. */
-export const originsOf = (region: Region, log: Pick<Log, "read" | "watermarks"> = region.kafka.log) =>
+const originsOf = (region: Region, log: Pick<Log, "read" | "watermarks"> = region.kafka.log) =>
   verifyOrigins({ log, pool: region.database.pool, codec: region.kafka.codec, journal: region.kafka.journal });
 
 /** The same, where the first event of a visit is gone from its topic, or is another one. */
-export function originsWhere(
+function originsWhere(
   region: Region,
   key: string,
   changed: (record: IncomingRecord) => Partial<IncomingRecord> | undefined,
@@ -46,7 +46,7 @@ export function originsWhere(
 }
 
 /** Writes past the journal what somebody may who may write to a topic of events, and looks who notices. */
-export async function writtenPastTheJournal(region: Region, visit: string) {
+async function writtenPastTheJournal(region: Region, visit: string) {
   const { log, codec } = region.kafka;
   const { partitions, sent } = await told(log, visit);
   const [first, other] = sent as [(typeof sent)[number], (typeof sent)[number]];
@@ -107,4 +107,50 @@ export async function writtenPastTheJournal(region: Region, visit: string) {
 async function told(log: Log, visit: string) {
   const partitions = (await log.watermarks(topic)).length;
   return { partitions, sent: (await recordsOf(log, topic)).filter(({ record }) => record.key === visit) };
+}
+
+/** Topics of events beside the journal, in a region that is there once a test runs. Afterwards nothing folds there any more. */
+export function topicsOfEvents(
+  region: () => Region,
+  { visitOf, entries }: { readonly visitOf: (name: string) => string; readonly entries: () => Promise<number> },
+): void {
+  describe("topics of events", () => {
+    it("hold what the journal says, of units translated again, sent again, withdrawn and erased; what is gone is missed", async () => {
+      const report = await originsOf(region());
+      expect(report).toMatchObject({ ok: true, strays: 0, missing: 0, findings: [] });
+      expect(report.events).toBeGreaterThan(40);
+      expect(report.entries).toBe(await entries());
+      const gone = await originsWhere(region(), visitOf("one"), () => undefined);
+      expect([gone.missing, gone.strays]).toEqual([1, 0]);
+      expect(gone.findings[0]?.detail).toMatch(/^its event of the index 0, VisitStarted, was published and is not in /);
+      const other = await originsWhere(region(), visitOf("one"), () => ({ value: Buffer.from("other") }));
+      expect([other.missing, other.strays]).toEqual([1, 1]);
+      const later = await originsWhere(region(), visitOf("one"), (record) => {
+        const position = (record.headers.position as string).replace(/\d+$/, (at) => String(Number(at) + 1));
+        return { headers: { position } };
+      });
+      expect(later.findings[0]?.detail).toBe("it says it was recorded at another time than the unit that it names");
+    });
+
+    it("tell what somebody wrote into them past the journal, and the trail does", async () => {
+      const { details, doubted, place } = await writtenPastTheJournal(region(), visitOf("one"));
+      const none = expect.stringMatching(/^the unit that it names has \d events, and none of the index 50$/);
+      const nowhere = "the journal has no entry where it says that it comes from";
+      expect(details).toEqual([
+        none,
+        "the unit that it names has another event of the index 0",
+        "its key belongs into another partition",
+        "it names no unit",
+        nowhere,
+        "it says it was recorded before the unit that it names",
+        "the unit that it names is a resend, of which nothing is published",
+        null,
+      ]);
+      // The others read models drop, or hold back.
+      expect(doubted).toEqual([
+        { place, stray: none },
+        { place: expect.any(String), stray: nowhere },
+      ]);
+    });
+  });
 }
