@@ -37,6 +37,8 @@ export interface KnownDelivery extends RecordPlace {
 export interface DeliverySource {
   readonly log: Pick<Log, "read" | "watermarks">;
   readonly codec: Pick<Codec, "decode">;
+  /** Partitions of the audit topic that are read; default all. */
+  readonly partitions?: ReadonlySet<number>;
 }
 
 /** Where deliveries are known from. @param pool as a role that sees those of all consumers. */
@@ -62,9 +64,14 @@ function rowOf(
  * Deliveries as consumers recorded them before they wrote them into the database, batch by batch: of one that was tried
  * again there may be several. A batch that was recorded again counts once.
  */
-export async function* toldDeliveries({ log, codec }: DeliverySource): AsyncIterable<readonly KnownDelivery[]> {
+export async function* toldDeliveries({
+  log,
+  codec,
+  partitions,
+}: DeliverySource): AsyncIterable<readonly KnownDelivery[]> {
   const seen = new Set<string>();
   for (const { partition, low, high } of await log.watermarks(auditTopic)) {
+    if (partitions && !partitions.has(partition)) continue;
     for await (const records of log.read(auditTopic, partition, low, high)) {
       for (const { key, value } of records) {
         if (!value || !isOfDeliveries(key)) continue;

@@ -156,7 +156,7 @@ export async function eventsOfPatient(
   readonly isKnown: boolean;
 }> {
   const { log, codec, scan } = source;
-  const decided = await decisionsOf(log, codec, [timeline]);
+  const { decided } = await decisionsOf(log, codec, [timeline]);
   const { find } = await eventIndex(source, { scan, decisions: decided.get(timeline) });
   const { patients, places, apart } = await placesOf(find, source, "patient", id);
   // What a later translation superseded was known, and may have been given away, until then.
@@ -229,7 +229,7 @@ const nothing: ToldChanges = { changes: [], parked: [], standsIn: [] };
 export async function trailOf(source: TrailSource, kind: TrailKind, id: string): Promise<TrailRecords> {
   const { log, pool, codec, projections, scan, open } = source;
   const keepers = [timeline, ...projections.map(({ name }) => name), ...(await deliveringNames(pool))];
-  const decided = await decisionsOf(log, codec, keepers);
+  const { decided, delivered } = await decisionsOf(log, codec, keepers);
   const { find, by } = await eventIndex(source, { scan, decisions: decided.get(timeline) });
   const { places, patients: found, apart } = await placesOf(find, source, kind, id);
   const patients = new Set(found);
@@ -312,7 +312,7 @@ export async function trailOf(source: TrailSource, kind: TrailKind, id: string):
       by,
       units: await unitsOf(codec, journal, open && { ...opening, vault: open.vault }),
       events: shown,
-      deliveries: await deliveriesOf({ log, codec, pool }, events),
+      deliveries: await deliveriesOf({ log, codec, pool, partitions: delivered }, events),
     },
     records: [...events, ...journal],
     opened: open && under,
