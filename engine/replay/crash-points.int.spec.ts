@@ -59,7 +59,7 @@ describe("a rebuild that is killed at a call", () => {
       const counted = await runChild(whole(first), log);
       if (!("calls" in counted)) throw new Error("a child without a fail point died");
       expect(counted.calls.length).toBeGreaterThan(10);
-      await inTurns(chosenPoints(counted.calls, seed, 6), places, async (point, place) => {
+      await inTurns(chosenPoints(counted.calls, seed, 4), places, async (point, place) => {
         const database = databases[place] as FreshDatabase;
         const where = `seed ${seed}, killed ${point.moment} call ${point.call} from the hand-over on`;
         const live = await madeByLanes(database, log);
