@@ -51,8 +51,10 @@ export interface Route<Profile> {
 
 /** A route that anybody may ask, e.g. what this server can do. Never with a body. */
 export interface PublicRoute {
+  /** As of a {@link Route}. */
   readonly path: string;
-  show(base: string): Answer;
+  /** @returns undefined where nothing is shown at these parts of the path. */
+  show(base: string, parameters: Readonly<Record<string, string>>): Answer | undefined;
 }
 
 export interface ReceptionOptions<Profile extends GuardedProfile> {
@@ -139,10 +141,13 @@ export async function openReception<Profile extends GuardedProfile>(
   }
   for (const { path, show } of options.shown ?? []) {
     app.get(`/partners/:partner${path}`, (request, reply) => {
-      const { partner } = request.params as { readonly partner: string };
-      return profiles.has(partner)
-        ? give(reply, show(desk.base(partner)))
-        : refuse(desk, request, reply, new TributaryError("TRIB_RECEPTION_PARTNER_UNKNOWN"));
+      const { partner, ...parameters } = request.params as Record<string, string> & { readonly partner: string };
+      if (!profiles.has(partner))
+        return refuse(desk, request, reply, new TributaryError("TRIB_RECEPTION_PARTNER_UNKNOWN"));
+      const answer = show(desk.base(partner), parameters);
+      return answer
+        ? give(reply, answer)
+        : refuse(desk, request, reply, new TributaryError("TRIB_RECEPTION_NO_SUCH_ADDRESS"));
     });
   }
   openTokenEndpoint(app, desk);
