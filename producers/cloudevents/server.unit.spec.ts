@@ -55,10 +55,7 @@ const inEveryWay: Readonly<Record<string, (event: Structured) => Promise<Exchang
       }),
     ),
   "structured, in the Avro format": (event) =>
-    post(
-      { "content-type": "application/cloudevents+avro" },
-      avroEnvelope(inAvro(event), avroData(event)),
-    ),
+    post({ "content-type": "application/cloudevents+avro" }, avroEnvelope(inAvro(event), avroData(event))),
   "structured, in the Avro format with the data as JSON": (event) =>
     post(
       { "content-type": "application/cloudevents+avro" },
@@ -66,7 +63,8 @@ const inEveryWay: Readonly<Record<string, (event: Structured) => Promise<Exchang
     ),
   "binary, as JSON": (event) =>
     post({ ...headersOf(event), "content-type": "application/json" }, JSON.stringify(event.data)),
-  "binary, in Avro": (event) => post({ ...headersOf(inAvro(event)), "content-type": "application/avro" }, avroData(event)),
+  "binary, in Avro": (event) =>
+    post({ ...headersOf(inAvro(event)), "content-type": "application/avro" }, avroData(event)),
 };
 
 describe("an event", () => {

@@ -182,7 +182,10 @@ describe("data in Avro", () => {
   it("written with any version of its schema is the same fact", () => {
     expect(older.length).toBeGreaterThan(0);
     for (const [fingerprint, schema] of older) {
-      const { verdict, events, identity } = taken(`https://other.example/x/schemas/${type}/${fingerprint}`, written(schema));
+      const { verdict, events, identity } = taken(
+        `https://other.example/x/schemas/${type}/${fingerprint}`,
+        written(schema),
+      );
       expect({ verdict, events, identity }).toEqual({
         verdict: { accepted: true },
         events: asJson.events,
