@@ -150,6 +150,7 @@ export async function openReception<Profile extends GuardedProfile>(
         : refuse(desk, request, reply, new TributaryError("TRIB_RECEPTION_NO_SUCH_ADDRESS"));
     });
   }
+  refuseOtherMethods(app, desk);
   openTokenEndpoint(app, desk);
   app.setNotFoundHandler((request, reply) =>
     refuse(desk, request, reply, new TributaryError("TRIB_RECEPTION_NO_SUCH_ADDRESS")),
@@ -174,6 +175,30 @@ export async function openReception<Profile extends GuardedProfile>(
       await app.close();
     },
   };
+}
+
+const methods = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"] as const;
+
+/** Answers every method that an address does not take with those that it does (RFC 9110, 15.5.6). */
+function refuseOtherMethods<Profile extends GuardedProfile>(app: FastifyInstance, desk: Desk<Profile>): void {
+  const taken = new Map<string, Set<string>>();
+  const take = (path: string, method: string) => taken.set(path, (taken.get(path) ?? new Set()).add(method));
+  for (const { path, method } of desk.routes) take(path, String(method));
+  for (const { path } of desk.shown ?? []) take(path, "GET");
+  for (const [path, allowed] of taken) {
+    const allow = [...allowed].sort().join(", ");
+    app.route({
+      method: methods.filter((method) => !allowed.has(method)),
+      url: `/partners/:partner${path}`,
+      handler: (request, reply) => {
+        const { partner } = request.params as { readonly partner: string };
+        if (!desk.profiles.has(partner))
+          return refuse(desk, request, reply, new TributaryError("TRIB_RECEPTION_PARTNER_UNKNOWN"));
+        reply.header("allow", allow);
+        return refuse(desk, request, reply, new TributaryError("TRIB_RECEPTION_METHOD_NOT_ALLOWED"));
+      },
+    });
+  }
 }
 
 function serverFor(settings: Settings): FastifyInstance {

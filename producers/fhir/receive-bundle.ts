@@ -176,7 +176,7 @@ class Pass {
       verdict: rejected
         ? { accepted: false, code: verdictCodeOf(rejected.code), location: "Bundle" }
         : { accepted: true },
-      answer: (given) => (given.accepted ? "200" : String(rejected ? statusOf(rejected.code) : 422)),
+      answer: (given) => (given.accepted ? "200" : String(rejected ? statusOf(rejected) : 422)),
       sealFor: [],
       events: [],
       ...(id !== undefined &&

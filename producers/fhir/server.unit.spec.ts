@@ -45,6 +45,21 @@ describe("resources over HTTP", () => {
     expect((await call("POST", "/Patient", patient("p1"), inVersion("5.0"))).status).toBe(415);
   });
 
+  it("by other methods are refused with those that the address takes", async () => {
+    const told = async (method: string, path: string) => {
+      const { status, headers, body } = await call(method, path, patient("p1"));
+      return [status, headers.get("allow"), body.issue[0].code];
+    };
+    for (const method of ["PATCH", "DELETE"])
+      expect(await told(method, "/Patient/p1")).toEqual([405, "PUT", "not-supported"]);
+    expect(await told("PUT", "/Patient")).toEqual([405, "POST", "not-supported"]);
+    expect(await told("DELETE", "/metadata")).toEqual([405, "GET", "not-supported"]);
+    expect(await told("PATCH", "/Patient/p1/x/y")).toEqual([404, null, "not-found"]);
+    const entry = { request: { method: "DELETE", url: "Patient/p1" } };
+    const { body } = await call("POST", "", bundle("batch", [entry]));
+    expect([body.entry[0].response.status, units().length]).toEqual(["405", 1]);
+  });
+
   it("on the condition of a version are refused, since none can be compared here, but for a sender that agreed", async () => {
     const conditional = { "if-match": 'W/"3"' };
     const refused = await call("PUT", "/Patient/p1", patient("p1"), undefined, conditional);

@@ -220,16 +220,18 @@ function takenBack(facts: Facts): Facts {
   };
 }
 
-/** A PaymentReconciliation: what a payer paid at once, and for what. */
+/** A PaymentReconciliation: what a payer paid at once, and for what. Of one that was taken back nothing was paid. */
 export function translateReconciliation(resource: Element, speaker: Speaker): Meaning {
-  if (text(resource, "status") !== "active") return { events: [], sealFor: [], flags: ["NOT_ACTIVE"] };
+  const status = text(resource, "status");
+  const isBack = status === "cancelled" || status === "entered-in-error";
+  if (status !== "active" && !isBack) return { events: [], sealFor: [], flags: ["NOT_ACTIVE"] };
   const payerId = payerOf(child(resource, "paymentIssuer"), speaker);
   const trace = text(child(resource, "paymentIdentifier"), "value");
   const named = text(resource, "id") ?? text(children(resource, "identifier")[0], "value");
   if (trace === undefined && named === undefined)
     return { events: [], sealFor: [], flags: ["REMITTANCE_UNIDENTIFIED"] };
   const subject = remittanceId(payerId, trace, `PaymentReconciliation/${named}`, speaker);
-  const details = children(resource, "detail").map((detail) => ({
+  const details = (isBack ? [] : children(resource, "detail")).map((detail) => ({
     type: codings(child(detail, "type"))[0]?.code ?? "payment",
     amount: centsOf(child(detail, "amount")) ?? 0,
     date: text(detail, "date"),
@@ -238,21 +240,22 @@ export function translateReconciliation(resource: Element, speaker: Speaker): Me
   const others = details.filter(({ type }) => type !== "payment");
   const claimsAmount = payments.reduce((sum, { amount }) => sum + amount, 0);
   const adjusted = others.reduce((sum, { amount }) => sum - amount, 0);
-  const paidAmount = centsOf(child(resource, "paymentAmount")) ?? 0;
+  const paidAmount = isBack ? 0 : (centsOf(child(resource, "paymentAmount")) ?? 0);
   const difference = paidAmount - (claimsAmount - adjusted);
-  const told = statedTime(text(resource, "paymentDate"), speaker) ?? versionTime(resource, speaker);
-  const flags = difference === 0 ? [] : ["REMITTANCE_UNBALANCED"];
+  const paid = statedTime(text(resource, "paymentDate"), speaker) ?? versionTime(resource, speaker);
+  const flags = isBack ? ["REMITTANCE_CANCELLED"] : difference === 0 ? [] : ["REMITTANCE_UNBALANCED"];
+  // Its server's clock says which version is the last. What takes a payment back comes after it, with a clock or without.
+  const isClocked = isBack || text(child(resource, "meta"), "lastUpdated") !== undefined;
   const event: EventDraft = {
     type: "RemittanceReceived",
     subject,
-    time: startOfDay(told.time),
-    timePrecision: "DAY",
+    ...(isClocked ? versionTime(resource, speaker) : { time: startOfDay(paid.time), timePrecision: "DAY" }),
     fields: {
       payerId,
       payeeNpi: npiOf(child(resource, "requestor"), speaker),
       traceNumber: trace ?? named ?? "",
       method: null,
-      paidAt: startOfDay(told.time),
+      paidAt: startOfDay(paid.time),
       paidAmount,
       claimsAmount,
       providerAdjustmentAmount: adjusted,

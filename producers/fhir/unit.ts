@@ -196,7 +196,7 @@ function unitOf(
     ? { accepted: false, code: verdictCodeOf(first.code), location: tellable(first.place) }
     : { accepted: true };
   const { type, id, version, content } = about;
-  const status = first ? statusOf(first.code) : about.stored ? 200 : 201;
+  const status = first ? statusOf(first) : about.stored ? 200 : 201;
   const unit: ReceivedUnit = {
     entry: "UNIT",
     partner,
