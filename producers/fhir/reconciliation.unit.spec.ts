@@ -41,9 +41,8 @@ describe("a PaymentReconciliation", () => {
       const nothing = { paidAmount: 0, claimsAmount: 0, providerAdjustmentAmount: 0, claims: 0, difference: 0 };
       expect(back.fields).toMatchObject({ ...nothing, providerAdjustments: [], balanced: true });
       expect([back.event.subject, back.flags]).toEqual([before.event.subject, ["REMITTANCE_CANCELLED"]]);
-      // The desk of the test has its clock on 2026-01-02, the payment's day is later: what a Bundle says stands over both.
-      const meta = { lastUpdated: "2026-03-06T00:00:00Z" };
-      expect((await unitOf({ status, meta })).event.time).toBeGreaterThan(before.event.time);
+      // The payment may be announced for a day to come.
+      expect(back.event.time).toBeGreaterThan(before.event.time);
     },
   );
 

@@ -3,7 +3,7 @@ import type { EventInputs } from "../../schemas/events.generated.js";
 import { startOfDay } from "./datetime.js";
 import { child, children, codings, type Element, number, text, typeOf } from "./element.js";
 import type { AmountRole } from "./profile.js";
-import { npiOf, targetOf } from "./reference.js";
+import { assignerOf, npiOf, targetOf } from "./reference.js";
 import {
   centsOf,
   contentHash,
@@ -151,7 +151,10 @@ function factsOf(resource: Element, claim: Naming, patientId: string | null, spe
   const patientAmount = (totals.deductible ?? 0) + (totals.coinsurance ?? 0) + (totals.copay ?? 0);
   const balanced = charge - adjustments.reduce((sum, { amount }) => sum + amount, 0) === paidAmount;
   const named = text(resource, "id") ?? text(first, "value") ?? claim.value;
-  const decision = decidedBy(resource, speaker) ?? `${typeOf(resource)}/${named}`;
+  const decision = decidedBy(resource, speaker) ?? {
+    server: serverOf(speaker),
+    name: `${typeOf(resource)}/${named}`,
+  };
   const told =
     statedTime(text(payment, "date") ?? text(resource, "created"), speaker) ?? versionTime(resource, speaker);
   const facts: Facts = {
@@ -180,23 +183,22 @@ function factsOf(resource: Element, claim: Naming, patientId: string | null, spe
 }
 
 /** The ClaimResponse that an ExplanationOfBenefit tells again: the two are one decision, whose money counts once. */
-function decidedBy(resource: Element, speaker: Speaker): string | undefined {
+function decidedBy(resource: Element, speaker: Speaker): Decided | undefined {
   const target = targetOf(child(resource, "claimResponse"), speaker);
-  return target.kind === "id" ? `ClaimResponse/${target.id}` : undefined;
+  if (target.kind !== "id") return undefined;
+  return { server: assignerOf(target.at, speaker.home, speaker), name: `ClaimResponse/${target.id}` };
 }
 
-/**
- * A payment is known by payer and trace, as in an 835. A decision that names no payment stands for itself.
- * @param own type and id of the decision.
- */
-function remittanceId(
-  payer: string,
-  trace: string | undefined,
-  own: string,
-  { surrogate, ...speaker }: Speaker,
-): string {
+/** What names a decision: who assigned its id, and type and id. */
+interface Decided {
+  readonly server: string;
+  readonly name: string;
+}
+
+/** A payment is known by payer and trace, as in an 835. A decision that names no payment stands for itself. */
+function remittanceId(payer: string, trace: string | undefined, own: Decided, { surrogate }: Speaker): string {
   if (trace !== undefined) return surrogate("remittance", payer, "", trace);
-  return surrogate("remittance", serverOf({ surrogate, ...speaker }), "decision", own);
+  return surrogate("remittance", own.server, "decision", own.name);
 }
 
 /** The same decision with all its money the other way. */
@@ -230,7 +232,8 @@ export function translateReconciliation(resource: Element, speaker: Speaker): Me
   const named = text(resource, "id") ?? text(children(resource, "identifier")[0], "value");
   if (trace === undefined && named === undefined)
     return { events: [], sealFor: [], flags: ["REMITTANCE_UNIDENTIFIED"] };
-  const subject = remittanceId(payerId, trace, `PaymentReconciliation/${named}`, speaker);
+  const own = { server: serverOf(speaker), name: `PaymentReconciliation/${named}` };
+  const subject = remittanceId(payerId, trace, own, speaker);
   const details = (isBack ? [] : children(resource, "detail")).map((detail) => ({
     type: codings(child(detail, "type"))[0]?.code ?? "payment",
     amount: centsOf(child(detail, "amount")) ?? 0,
@@ -244,12 +247,10 @@ export function translateReconciliation(resource: Element, speaker: Speaker): Me
   const difference = paidAmount - (claimsAmount - adjusted);
   const paid = statedTime(text(resource, "paymentDate"), speaker) ?? versionTime(resource, speaker);
   const flags = isBack ? ["REMITTANCE_CANCELLED"] : difference === 0 ? [] : ["REMITTANCE_UNBALANCED"];
-  // Its server's clock says which version is the last. What takes a payment back comes after it, with a clock or without.
-  const isClocked = isBack || text(child(resource, "meta"), "lastUpdated") !== undefined;
   const event: EventDraft = {
     type: "RemittanceReceived",
     subject,
-    ...(isClocked ? versionTime(resource, speaker) : { time: startOfDay(paid.time), timePrecision: "DAY" }),
+    ...remittanceTime(resource, startOfDay(paid.time), isBack, speaker),
     fields: {
       payerId,
       payeeNpi: npiOf(child(resource, "requestor"), speaker),
@@ -271,4 +272,19 @@ export function translateReconciliation(resource: Element, speaker: Speaker): Me
     },
   };
   return { events: [event], sealFor: [], flags };
+}
+
+/**
+ * When a version of a remittance was told: by its server's clock, which says which is the last; without one on the day of
+ * payment, as an 835 is. What takes a payment back comes after it, with a clock or without.
+ */
+function remittanceTime(
+  resource: Element,
+  paidAt: number,
+  isBack: boolean,
+  speaker: Speaker,
+): Pick<EventDraft, "time" | "timePrecision"> {
+  const version = versionTime(resource, speaker);
+  if (text(child(resource, "meta"), "lastUpdated") !== undefined) return version;
+  return isBack ? { ...version, time: Math.max(version.time, paidAt + 1) } : { time: paidAt, timePrecision: "DAY" };
 }
