@@ -165,6 +165,26 @@ describe("resources over HTTP", () => {
     expect((await call("POST", "/Patient", patient("p1"))).status).toBe(201);
   });
 
+  it("of a transaction that was cut off are completed when it is sent again, each with the verdict it had", async () => {
+    const many = Array.from({ length: 450 }, (_, index) => put(patient(`p${index}`)));
+    let goes = 0;
+    bench.intake.beforeSubmit = async () => {
+      if (++goes === 2) throw new TributaryError("TRIB_INTAKE_UNAVAILABLE");
+    };
+    expect((await call("POST", "", bundle("transaction", many))).status).toBe(503);
+    const cut = [...bench.intake.units];
+    expect([cut.length, cut.some(({ entry }) => entry === "CLOSING")]).toEqual([201, false]);
+    const { status, body } = await call("POST", "", bundle("transaction", many));
+    expect([status, body.entry.length]).toEqual([200, 450]);
+    const again = bench.intake.units.slice(cut.length);
+    expect(again.at(-1)).toMatchObject({ entry: "CLOSING", closing: { units: 450 } });
+    // What the journal has is the same unit, by which the ledger knows that it is a resend.
+    const about = ({ identity, verdict, events }: (typeof cut)[number]) => ({ identity, verdict, events });
+    const before = cut.slice(1).map(about);
+    expect(again.slice(1, 201).map(about)).toEqual(before);
+    expect(new Set(before.map(({ identity }) => JSON.stringify(identity))).size).toBe(200);
+  });
+
   it("are validated without being kept", async () => {
     const good = await call("POST", "/Patient/$validate", patient("p1"));
     expect([good.status, good.body.issue[0].severity]).toEqual([200, "information"]);

@@ -20,6 +20,7 @@ import {
 } from "../../engine/projector/definition.js";
 import { type Clock, clockOf, compareClocks, isLatest } from "../clock.js";
 import { openedText } from "../opened.js";
+import { byIdentifierView } from "./by-identifier.js";
 import { demographicsOf } from "./demographics.js";
 import { heldMergesOf } from "./held-merges.js";
 import { identifierSurvivorsOf } from "./identifier-survivors.js";
@@ -290,6 +291,7 @@ export default projection({
     PatientIdentifiersLeft: lose,
     PatientErased: erase,
   },
+  views: { patients_by_identifier: byIdentifierView },
   derived: {
     persons: {
       comment: "One row a person: patient records that were merged or share a strong identifier.",
