@@ -179,10 +179,10 @@ describe("resources over HTTP", () => {
     const again = bench.intake.units.slice(cut.length);
     expect(again.at(-1)).toMatchObject({ entry: "CLOSING", closing: { units: 450 } });
     // What the journal has is the same unit, by which the ledger knows that it is a resend.
-    const about = ({ identity, verdict, events }: (typeof cut)[number]) => ({ identity, verdict, events });
+    const about = ({ identity, verdict, events: [event] }: (typeof cut)[number]) => [identity, verdict, event?.subject];
     const before = cut.slice(1).map(about);
     expect(again.slice(1, 201).map(about)).toEqual(before);
-    expect(new Set(before.map(({ identity }) => JSON.stringify(identity))).size).toBe(200);
+    expect(new Set(before.map(([identity]) => JSON.stringify(identity))).size).toBe(200);
   });
 
   it("are validated without being kept", async () => {
