@@ -155,6 +155,14 @@ describe("whoever may send", () => {
     expect((await fetch(`${url()}/schemas/health.visit.VisitStarted/${"0".repeat(64)}`)).status).toBe(404);
   });
 
+  it("is let in by no profile that names a schema which nobody knows here", async () => {
+    const schemas = { "https://registry.lake.example/ids/1": "0".repeat(64) };
+    const started = startConnectorBench(connector as unknown as ConnectorDefinition<unknown>, undefined, {
+      lake: { schemas },
+    });
+    await expect(started).rejects.toMatchObject({ code: "TRIB_SERVICE_PROFILE_INVALID" });
+  });
+
   it("is told where to look when it doesn't say which schema its Avro was written with", async () => {
     const event = samples.get("p-1")!;
     const headers = { ...headersOf(event), "content-type": "application/avro" };
