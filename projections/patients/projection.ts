@@ -172,7 +172,7 @@ function tell(context: FoldContext<typeof tables, "PatientRegistered" | "Patient
       lists: Object.keys(lists).length > 0 ? (lists as unknown as JsonValue) : null,
     }),
   );
-  if (isNewest) keepUnnamed(rows, identifiersComplete ? [] : identifiers, named);
+  if (isNewest) keepUnnamed(rows, identifiers, named);
   if (identifiersComplete) {
     list(rows, identifiers, sealed?.identifierValues, { source, isLast }, named);
     return;
