@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import type { Profile } from "./profile.js";
 
 /** Whose servers' addresses a sender uses. */
@@ -20,8 +21,13 @@ export function baseIn(url: string | undefined, type: string): string | undefine
 /** A base as it is compared: http and https are one server, and so are a slash at the end and none. */
 function compared(base: string): string {
   const url = URL.canParse(base) ? new URL(base) : undefined;
-  return url ? `https://${url.host}${url.pathname.replace(/\/+$/, "")}` : base;
+  const whole = url ? `https://${url.host}${url.pathname.replace(/\/+$/, "")}` : base;
+  if (whole.length <= longestBase) return whole;
+  return `${whole.slice(0, longestBase / 2)}…${createHash("sha256").update(whole).digest("hex")}`;
 }
+
+/** Read models keyed by identifiers take no authority of any length: a longer base goes by its beginning and its hash. */
+const longestBase = 200;
 
 export const isSameBase = (one: string, other: string): boolean => one === other || compared(one) === compared(other);
 

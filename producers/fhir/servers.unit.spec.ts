@@ -50,6 +50,23 @@ describe("an absolute reference, where the profile says which server is the send
       expect((await told(encounter(`${base}/Patient/1`), profile))[0]?.patientId).not.toBe(patientOn("LAKE"));
   });
 
+  it("may be under a base of any length: what names the patient is one that read models take", async () => {
+    const long = (end: string) => `${there}/${"x".repeat(3_000)}${end}`;
+    const [one, other] = [
+      bundle("collection", beside(long("a"), patient)),
+      bundle("collection", beside(long("b"), patient)),
+    ];
+    const authorityOf = async (sent: object) => {
+      const [{ event } = { event: undefined }] = await told(sent, profile);
+      return event?.type === "PatientUpdated" || event?.type === "PatientRegistered"
+        ? event.fields.identifiers?.[0]
+        : undefined;
+    };
+    const [first, second] = [await authorityOf(one), await authorityOf(other)];
+    expect(first?.authority.length).toBeLessThan(300);
+    expect(second?.identifierId).not.toBe(first?.identifierId);
+  });
+
   it("names the patient of another partner only where the profile says whose server it is", async () => {
     const servers = { [`${there}/`]: "RIVER" };
     const [visit] = await told(encounter(`${there}/Patient/1`), { ...profile, servers });
