@@ -34,6 +34,8 @@ export const isSameBase = (one: string, other: string): boolean => one === other
 interface Known {
   readonly own: ReadonlySet<string>;
   readonly others: ReadonlyMap<string, string>;
+  /** What was last asked for: mostly every address of a bundle is under one base, and parsing it takes its time. */
+  last?: { readonly base: string; readonly partner: string; readonly server: Server };
 }
 
 const known = new WeakMap<Profile, Known>();
@@ -59,7 +61,15 @@ export type Server =
 
 /** Which server a base is. Where the profile names no base as the sender's own, every one is taken for it. */
 export function serverUnder(base: string, { partner, profile }: Sender): Server {
-  const { own, others } = knownTo(profile);
+  const found = knownTo(profile);
+  const { last } = found;
+  if (last?.base === base && last.partner === partner) return last.server;
+  const server = serverOf(base, partner, found);
+  found.last = { base, partner, server };
+  return server;
+}
+
+function serverOf(base: string, partner: string, { own, others }: Known): Server {
   const wanted = compared(base);
   const name = others.get(wanted);
   if (name !== undefined) return { kind: "named", name };
