@@ -33,6 +33,14 @@ describe("an event", () => {
     expect(factsOf("r-2")).toMatchObject({ subject: remittanceId });
   });
 
+  it("of a payment is told at its own time, so that what was put right on the day of payment counts", () => {
+    for (const id of ["r-1", "r-2"])
+      expect(factsOf(id)).toMatchObject({
+        time: Date.UTC(2026, 2, 1, 9, 30),
+        fields: { paidAt: Date.UTC(2026, 2, 20) },
+      });
+  });
+
   it("has amounts to the cent, sums made here, and what identifies people only where it is sealed", () => {
     const payment = factsOf("r-1");
     expect(payment?.fields).toMatchObject({ chargeAmount: 12_050, paidAmount: 10_050, balanced: true });
