@@ -1,5 +1,6 @@
 import { type Command, InvalidArgumentError } from "commander";
 import { fingerprint, notaryKey } from "../engine/audit/checkpoint.js";
+import type { AuditReport } from "../engine/audit/findings.js";
 import { SecondPlace } from "../engine/audit/second-place.js";
 import { verifyLog } from "../engine/audit/verify.js";
 import { ownTopics } from "../engine/log/schemas.js";
@@ -19,6 +20,7 @@ interface VerifyOptions {
   readonly segments?: string;
   readonly folder?: string;
   readonly publicKey?: Buffer;
+  readonly unseen: number;
   readonly json?: boolean;
 }
 
@@ -27,6 +29,13 @@ export function publicKeyOf(text: string): Buffer {
   if (!/^[0-9a-fA-F]{64}$/.test(text))
     throw new InvalidArgumentError("64 hexadecimal digits, as `audit key` prints them.");
   return Buffer.from(text, "hex");
+}
+
+/** @throws InvalidArgumentError */
+function minutesOf(text: string): number {
+  const minutes = Number(text);
+  if (text.trim() === "" || !(minutes >= 0)) throw new InvalidArgumentError("a number of minutes.");
+  return minutes;
 }
 
 /** A topic of the installation, by its name without prefix. @throws InvalidArgumentError */
@@ -51,17 +60,32 @@ export function trustedKey(settings: Settings | undefined, given: Buffer | undef
 
 /** Nothing is wrong, or something is: what a script looks at. */
 export const tamperedExitCode = 3;
+/** Nothing is wrong with what was compared, and the notary does not do its work. */
+const behindExitCode = 4;
+
+function printBehind({ topic, partition, offset, appendedAt }: NonNullable<AuditReport["behind"]>): void {
+  const since = new Date(appendedAt).toISOString();
+  print(`THE NOTARY IS BEHIND  topic ${topic}  partition ${partition}  offset ${offset}`);
+  print(`It has not seen this record, which is there since ${since}: nothing is known of it, nor of those after it.`);
+  print("Does its consumer run (`tributary status`, its log)?");
+}
 
 export function registerAuditVerify(command: Command): void {
   command
     .command("verify")
     .description(
-      "read the whole log again and compare it with the notary's hashes and signatures, in the database and outside of it; exit code 3 when a record was changed, left out, inserted or moved, or none could be compared",
+      "read the whole log again and compare it with the notary's hashes and signatures, in the database and outside of it; exit code 3 when a record was changed, left out, inserted or moved, or none could be compared, 4 when nothing of that is so, but the notary has not seen what it should have",
     )
     .option("--topic <topic>", "one topic; default all of the installation", topicOf)
     .option("--segments <folder>", "a copy of a broker's log folder in place of the brokers")
     .option("--folder <folder>", "the notary's second place; default NOTARY_FOLDER")
     .option("--public-key <hex>", "the key whose signatures count; default that of the installation", publicKeyOf)
+    .option(
+      "--unseen <minutes>",
+      "how long after it was appended a record may wait for the notary before that is exit code 4",
+      minutesOf,
+      10,
+    )
     .option("--json", "one JSON object")
     .action(async (options: VerifyOptions) => {
       assertFolder(options.segments);
@@ -77,14 +101,16 @@ export function registerAuditVerify(command: Command): void {
             journal: await readJournalId(log),
             topics: topic === undefined ? ownTopics : [topic],
             keys: [trustedKey(settings, options.publicKey)],
+            unseenMilliseconds: options.unseen * 60_000,
           }),
         );
         if (!report.ok) process.exitCode = tamperedExitCode;
+        else if (report.behind) process.exitCode = behindExitCode;
         if (options.json) {
           printJson(report);
           return;
         }
-        printTable(report.partitions.map(({ findings, ...row }) => ({ ...row, findings: findings.length })));
+        printTable(report.partitions.map(({ findings, unseen: _, ...row }) => ({ ...row, findings: findings.length })));
         print();
         print(`signatures of the key ${report.keys.join(", ")}`);
         const { first } = report;
@@ -96,6 +122,7 @@ export function registerAuditVerify(command: Command): void {
         if (!first) {
           print("Nothing was changed, left out, inserted or moved among the records that the notary has seen:");
           print(`${report.compared} of the ${report.records} in the log.`);
+          if (report.behind) printBehind(report.behind);
           return;
         }
         print(`FIRST BREAK  topic ${first.topic}  partition ${first.partition}  offset ${first.offset}`);

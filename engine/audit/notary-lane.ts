@@ -18,7 +18,7 @@ import {
   takeOver,
   writeStep,
 } from "./notary-store.js";
-import { type ChainPlace, chained } from "./record-chain.js";
+import { type ChainPlace, chained, chainedGap } from "./record-chain.js";
 import { exportHeads, type SecondPlace } from "./second-place.js";
 
 export interface NotaryLaneOptions {
@@ -119,15 +119,47 @@ export class NotaryLane implements LaneHandler {
       const records = standing ? given.filter(({ offset }) => offset >= standing.nextOffset) : [];
       const [first] = records;
       if (!standing || !first) return;
-      if (first.offset !== standing.nextOffset) {
-        const { topic, partition } = this.#options.place;
-        const facts = { topic, partition, expected: standing.nextOffset, found: first.offset };
-        throw new TributaryError("TRIB_LOG_TRUNCATED", undefined, facts);
-      }
-      const { frontier, ...added } = grown(standing, records);
+      const steps = await this.#steps(standing.nextOffset, records, context);
+      if (!steps) return;
+      const { frontier, ...added } = grown(standing, steps);
       const isEnd = frontier.size >= context.highWatermark;
       await this.#write(standing, added, frontier, this.#isDue(frontier.size, isEnd), context);
     }
+  }
+
+  /**
+   * What is chained next: records, and an undefined for each offset that has none. At most about as many as are written at
+   * once: what is left is asked for anew.
+   * @returns undefined when the lane has to read again from where it stands.
+   * @throws TRIB_LOG_TRUNCATED when offsets are left out by a log that leaves none out.
+   */
+  async #steps(
+    next: number,
+    records: readonly IncomingRecord[],
+    context: LaneContext,
+  ): Promise<readonly (IncomingRecord | undefined)[] | undefined> {
+    const { batchRecords = 10_000, place, logger } = this.#options;
+    const steps: (IncomingRecord | undefined)[] = [];
+    for (const record of records) {
+      const expected = next + steps.length;
+      if (record.offset > expected) {
+        const { topic, partition } = place;
+        const facts = { topic, partition, expected, found: record.offset };
+        if (!context.holdsRecords) throw new TributaryError("TRIB_LOG_TRUNCATED", undefined, facts);
+        if (await context.holdsRecords(expected, record.offset)) {
+          logger.warn(facts, "records were left out by the log's client; reading again from there");
+          // What came before is written first; a lane that comes back asks again.
+          if (steps.length > 0) return steps;
+          context.seek(expected);
+          return undefined;
+        }
+        const room = Math.min(record.offset - expected, batchRecords);
+        for (let index = 0; index < room; index++) steps.push(undefined);
+        if (expected + room < record.offset) return steps;
+      }
+      steps.push(record);
+    }
+    return steps;
   }
 
   #isDue(size: number, isEnd: boolean): boolean {
@@ -235,8 +267,11 @@ export class NotaryLane implements LaneHandler {
   }
 }
 
-/** The chain after each record, and the tree with them. The tree given stays as it is: the write may fail. */
-function grown(standing: LaneStanding, records: readonly IncomingRecord[]) {
+/**
+ * The chain after each offset, and the tree with them. The tree given stays as it is: the write may fail.
+ * @param steps a record each, or undefined for an offset that has none.
+ */
+function grown(standing: LaneStanding, steps: readonly (IncomingRecord | undefined)[]) {
   const frontier = new Frontier(standing.frontier.size, standing.frontier.bytes());
   const hashes: Buffer[] = [];
   const subtrees: FormedSubtree[] = [];
@@ -244,10 +279,8 @@ function grown(standing: LaneStanding, records: readonly IncomingRecord[]) {
     if (level >= keptFromLevel) subtrees.push({ level, index, hash });
   };
   let head = standing.head;
-  for (const [index, record] of records.entries()) {
-    // A gap inside of a batch is one as well: nothing of ours is compacted.
-    if (record.offset !== standing.nextOffset + index) break;
-    head = chained(head, record);
+  for (const [index, record] of steps.entries()) {
+    head = record ? chained(head, record) : chainedGap(head, standing.nextOffset + index);
     hashes.push(head);
     frontier.append(leafHash(head), formed);
   }
