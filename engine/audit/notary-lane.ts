@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
-import type { IncomingRecord, LaneContext, LaneHandler } from "../log/log.js";
+import type { IncomingRecord, LaneContext, LaneHandler, Log } from "../log/log.js";
 import { failureOf } from "../projector/failure.js";
+import { recordAt } from "../projector/last-record.js";
 import type { Patience } from "../projector/patience.js";
 import type { ProjectorLogger } from "../projector/ports.js";
 import { TributaryError } from "../service/errors.js";
@@ -10,6 +11,7 @@ import { type NotaryKey, signHead } from "./checkpoint.js";
 import { Frontier, leafHash } from "./merkle.js";
 import {
   type ChainStep,
+  chainHash,
   type FormedSubtree,
   keptFromLevel,
   type LaneStanding,
@@ -23,6 +25,7 @@ import { exportHeads, type SecondPlace } from "./second-place.js";
 
 export interface NotaryLaneOptions {
   readonly place: ChainPlace;
+  readonly log: Pick<Log, "read">;
   readonly pool: Pool;
   readonly key: NotaryKey;
   readonly second: SecondPlace;
@@ -59,19 +62,35 @@ export class NotaryLane implements LaneHandler {
     this.#options = options;
   }
 
-  /** @throws TRIB_AUDIT_HISTORY_DIVERGED when the second place knows of records that the database has lost. */
+  /**
+   * @throws TRIB_AUDIT_HISTORY_DIVERGED when the second place knows of records that the database has lost;
+   *   TRIB_LOG_REPLACED when another record stands where the last one was chained.
+   */
   async open(): Promise<number> {
     const { pool, place, owner, patience, second, signMilliseconds } = this.#options;
     this.#closed = false;
     this.#owner = `${owner}/${randomUUID()}`;
     const standing = await patience.until("take over a partition", () => takeOver(pool, place, this.#owner));
     this.#standing = standing;
+    await patience.until("read the last record again", () => this.#assertSameLog(standing));
     this.#exported = (await second.sizes(place)).at(-1) ?? 0;
     await patience.until("compare with the second place", () => this.#assertSameHistory(standing));
     await this.#export();
     this.#timer = setInterval(() => this.#signByClock(), Math.min(signMilliseconds, 60_000));
     this.#timer.unref();
     return standing.nextOffset;
+  }
+
+  /** A topic that was made anew, and has grown beyond what was chained, is to be noticed before anything is chained to it. */
+  async #assertSameLog({ nextOffset, head }: LaneStanding): Promise<void> {
+    if (nextOffset === 0) return;
+    const { log, pool, place } = this.#options;
+    const offset = nextOffset - 1;
+    const record = await recordAt(log, place, offset);
+    // An offset without a record, or one that retention took.
+    if (!record || head.equals(chained(await chainHash(pool, place, offset - 1), record))) return;
+    const { topic, partition } = place;
+    throw new TributaryError("TRIB_LOG_REPLACED", undefined, { topic, partition, offset });
   }
 
   /** What the second place knows must be what the database knows: else it was restored to an older state, or rewritten. */

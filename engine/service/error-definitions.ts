@@ -63,6 +63,12 @@ export const errorDefinitions = {
     remedy: "Make several packages of shorter periods.",
     ...final(64, 400),
   },
+  TRIB_AUDIT_SECOND_PLACE_GONE: {
+    summary: "The notary's second place (NOTARY_FOLDER) has nothing of this installation, although heads were signed.",
+    remedy:
+      "Mount it again, or set NOTARY_FOLDER to where it is: never go on in an empty one unawares. When it is lost for good, `tributary audit folder --begin --reason TEXT` begins another.",
+    ...final(74),
+  },
   ...commandErrorDefinitions,
   TRIB_CONFIG_INVALID: {
     summary: "One or more settings are missing or malformed.",
