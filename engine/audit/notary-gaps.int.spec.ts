@@ -181,6 +181,7 @@ it("fills no folder that isn't its own: one that is gone is told of, until someb
   await write("a");
   await notarize(log);
   await untilSigned(1);
+  await expect.poll(() => new SecondPlace(folder).sizes({ journal, topic, partition: 0 })).toEqual([1]);
   // Gone while it runs: the chain goes on, and nothing is written in the place where the folder was.
   renameSync(folder, `${folder}-elsewhere`);
   await write("b");
