@@ -61,7 +61,8 @@ async function notarize(log: Pick<Log, "subscribe" | "read">): Promise<void> {
 }
 
 const signed = async (): Promise<number> =>
-  (await database.pool.query("SELECT coalesce(max(signed_size), 0)::int AS size FROM engine.notary_lanes")).rows[0].size;
+  (await database.pool.query("SELECT coalesce(max(signed_size), 0)::int AS size FROM engine.notary_lanes")).rows[0]
+    .size;
 const untilSigned = (size: number) => expect.poll(signed, { timeout: 20_000, interval: 20 }).toBe(size);
 
 const verify = (log: VerifyOptions["log"], options: Partial<VerifyOptions> = {}) =>
@@ -158,7 +159,12 @@ it("chains nothing to a topic that was made anew, and is longer by now", async (
   const append = async (to: Log, count: number, text: string) => {
     const producer = await to.producer();
     await producer.append(
-      Array.from({ length: count }, (_, index) => ({ topic, partition: 0, key: "k", value: Buffer.from(text + index) })),
+      Array.from({ length: count }, (_, index) => ({
+        topic,
+        partition: 0,
+        key: "k",
+        value: Buffer.from(text + index),
+      })),
     );
   };
   await append(log, 5, "old");

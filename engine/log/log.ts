@@ -138,7 +138,8 @@ export interface Watermarks {
 }
 
 export interface Log {
-  producer(): Promise<LogProducer>;
+  /** @param keyed over how many partitions keys of a topic are spread; default all that it has when it is first appended to. */
+  producer(keyed?: ReadonlyMap<string, number>): Promise<LogProducer>;
   subscribe(options: SubscriptionOptions): Promise<Subscription>;
   /**
    * Of each partition the first record that was appended after an instant (epoch milliseconds), or where it ends when there

@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { hostname } from "node:os";
+import { assertPartitions } from "../intake/topic-partitions.js";
 import type { Log } from "../log/log.js";
 import type { Absence } from "../projector/absence.js";
 import { type Build, indexBuild } from "../projector/build.js";
@@ -54,6 +55,17 @@ export interface FillOptions {
   readonly claim?: Claim;
 }
 
+/** Of Postgres: two rows have one key. */
+const uniqueViolation = "23505";
+
+/** Rows of a key come from one partition: twice there are only those whose events are in two. */
+function keysInTwoPartitions(projection: AnyProjection, cause: unknown): TributaryError {
+  const { name } = projection;
+  const topics = topicsOfProjections([projection]).join(", ");
+  const detail = `Keys of ${name} have events in more than one partition, in no order: partitions were added to a topic.`;
+  return new TributaryError("TRIB_LOG_PARTITIONS_CHANGED", detail, { projection: name, topics }, { cause });
+}
+
 /** Where lanes go on: what was not, or not wholly, filled. */
 export interface Unfilled {
   readonly topic: string;
@@ -102,7 +114,9 @@ class Filling {
   async run(): Promise<void> {
     const { projection, progress } = this.#options;
     const partitions: Partition[] = [];
-    for (const topic of topicsOfProjections([projection])) {
+    const topics = topicsOfProjections([projection]);
+    await assertPartitions(this.#options.log, this.#options.pool, topics);
+    for (const topic of topics) {
       const marks = await this.#options.log.watermarks(topic);
       for (const { partition, high } of marks) {
         const place = { build: this.#options.build, topic, partition };
@@ -220,7 +234,7 @@ class Filling {
  * leaves whole partitions or nothing of them, and the next call fills what is missing.
  *
  * @throws TRIB_REPLAY_BUSY while another process fills it, or it is a consumer's; TRIB_PROJECT_FENCE_LOST when another
- *   owner came all the same; TRIB_PROJECT_TOO_MANY_PARKED; what a lane stops for.
+ *   owner came all the same; TRIB_PROJECT_TOO_MANY_PARKED; TRIB_LOG_PARTITIONS_CHANGED; what a lane stops for.
  */
 export async function fillBuild(options: FillOptions): Promise<Filled> {
   const { build, pool, projection } = options;
@@ -238,7 +252,9 @@ export async function fillBuild(options: FillOptions): Promise<Filled> {
   try {
     const filling = new Filling({ ...options, signal });
     if (!build.indexed) await filling.run();
-    await indexBuild(pool, projection, build);
+    await indexBuild(pool, projection, build).catch((error: unknown) => {
+      throw (error as { code?: unknown }).code === uniqueViolation ? keysInTwoPartitions(projection, error) : error;
+    });
     return { events: filling.events, unfilled: filling.unfilled };
   } finally {
     if (!options.claim) claim.release();

@@ -41,7 +41,7 @@ const handOverPart = 4;
 const stretchesPerTurn = 4;
 
 /** Kept of keys that are told again further on: one partition is folded at a time. */
-const historyBytes = 64 * 1024 * 1024;
+const historyBytes = 32 * 1024 * 1024;
 
 /** There is nothing to ask for: the tables have no row of the partition. */
 const nothing = { fill: async () => {} };

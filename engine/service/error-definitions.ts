@@ -109,7 +109,8 @@ export const errorDefinitions = {
   },
   TRIB_LOG_PARTITIONS_CHANGED: {
     summary: "The number of partitions of a topic changed: what is read was begun with another.",
-    remedy: "Partitions are fixed at birth: restore the topic, or rebuild from a new one.",
+    remedy:
+      "Partitions are fixed at birth: keys would move. Where none has moved yet, `tributary topics accept` goes on and leaves those added empty; else see docs/operations.md.",
     ...final(74),
   },
   TRIB_LOG_RECORD_TOO_LARGE: {
