@@ -360,6 +360,18 @@ BEGIN
 END
 $function$;
 COMMENT ON FUNCTION engine.vault_destroyed(since bigint) IS 'The epoch now, and the keys destroyed after the epoch given: what caches must forget. At least one row.';
+CREATE TABLE engine.topic_partitions (
+  topic text NOT NULL,
+  keyed integer NOT NULL,
+  present integer NOT NULL
+);
+ALTER TABLE engine.topic_partitions ADD CONSTRAINT topic_partitions_check CHECK ((present >= keyed));
+ALTER TABLE engine.topic_partitions ADD CONSTRAINT topic_partitions_keyed_check CHECK ((keyed > 0));
+ALTER TABLE engine.topic_partitions ADD CONSTRAINT topic_partitions_pkey PRIMARY KEY (topic);
+COMMENT ON COLUMN engine.topic_partitions.keyed IS 'Over how many of them keys are spread, since the topic was first written to.';
+COMMENT ON COLUMN engine.topic_partitions.present IS 'How many there are, as an operator last accepted it; those beyond keyed stay empty.';
+COMMENT ON TABLE engine.topic_partitions IS 'Partitions of a topic as its writers know them: a topic with another number is refused.';
+GRANT SELECT ON engine.topic_partitions TO tributary_auditor;
 CREATE TABLE engine.vault_epoch (
   one boolean NOT NULL DEFAULT true,
   epoch bigint NOT NULL
