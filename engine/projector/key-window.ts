@@ -1,5 +1,6 @@
 import type { IncomingRecord, Log } from "../log/log.js";
 import { parsePosition, positionHeader } from "../log/position.js";
+import { leavesToAnother } from "./erasures.js";
 import { type ReadContext, readEvents } from "./events.js";
 import { Positions } from "./positions.js";
 
@@ -59,8 +60,8 @@ async function keysAhead(
   let to = from;
   try {
     for await (const records of log.read(topic, partition, from, end)) {
-      for (const { key, offset, origin } of await readEvents(records, { ...context, wait })) {
-        if (origin) needed.set(key, offset);
+      for (const event of await readEvents(records, { ...context, wait })) {
+        if (event.origin || leavesToAnother(event)) needed.set(event.key, event.offset);
       }
       to = (records.at(-1)?.offset ?? to) + 1;
       if (needed.size >= most) break;
