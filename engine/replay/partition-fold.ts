@@ -40,7 +40,7 @@ const handOverPart = 4;
 /** Stretches of events between turns of the event loop, in which others' rows are sent and fetches arrive. */
 const stretchesPerTurn = 4;
 
-/** Kept of keys that are told again further on: one partition is folded at a time. */
+/** Kept of keys that are told again further on: a thread folds one partition at a time. */
 const historyBytes = 32 * 1024 * 1024;
 
 /** There is nothing to ask for: the tables have no row of the partition. */
