@@ -372,11 +372,8 @@ describe("an erasure", () => {
     }));
     const parking = { projection: "timeline", action: "park", places, reason: "told so", by: "operator" } as const;
     const asked = await requestDecisions(pool, parking);
-    await expect
-      .poll(async () => (await requestOutcomes(pool, asked)).every(({ state }) => state === "done"), {
-        timeout: 10_000,
-      })
-      .toBe(true);
+    const isDone = async () => (await requestOutcomes(pool, asked)).every(({ state }) => state === "done");
+    await expect.poll(isDone, { timeout: 10_000 }).toBe(true);
     await region.intake.submit(told("Fay", 6_000).slice(0, 2));
     await region.settle();
     const visit = () => region.rows("SELECT FROM projections.timeline WHERE visit_id = $1", [visitOf("Fay")]);
