@@ -4,8 +4,9 @@ import { SecondPlace } from "../engine/audit/second-place.js";
 import { connectCodec } from "../engine/log/registry.js";
 import { readJournalId } from "../engine/log/topics.js";
 import { notaryFolder } from "../engine/service/notary-process.js";
-import { type AccessOptions, actorOf, assertReason, withAccessOptions } from "./audit-options.js";
+import { type AccessOptions, actorOf, withAccessOptions } from "./audit-options.js";
 import { withLog } from "./log.js";
+import { misuse } from "./misuse.js";
 import { print, printJson } from "./output.js";
 
 interface FolderOptions extends AccessOptions {
@@ -23,7 +24,7 @@ export function registerAuditFolder(command: Command): void {
       "make it so although heads were signed and none is here: the notary exports them again, as the database has them; needs a reason and is recorded",
     );
   withAccessOptions(folder, { json: "one JSON object" }).action(async (options: FolderOptions) => {
-    assertReason({ ...options, open: options.begin === true });
+    if (options.begin && !options.reason) throw misuse("--begin is recorded with its reason: give --reason.");
     await withLog(async ({ log, settings }) => {
       const installation = await readJournalId(log);
       const second = new SecondPlace(notaryFolder(settings));
