@@ -23,9 +23,10 @@ function urlOf(text: string): string {
 
 /** One answer, for people. */
 export function lineOf(line: SendLine): string {
-  const verdict = line.accepted
-    ? "accepted"
-    : `REJECTED ${line.code ?? ""}${line.location ? ` at ${line.location}` : ""}`;
+  // Nobody has rejected what nobody has answered.
+  const refused = line.answer === null ? "NOT ACCEPTED" : "REJECTED";
+  const why = `${line.code ? ` ${line.code}` : ""}${line.location ? ` at ${line.location}` : ""}`;
+  const verdict = line.accepted ? "accepted" : refused + why;
   return `${line.file}#${line.index ?? "-"}  ${line.controlId ?? "-"}  ${line.answer ?? "no answer"}  ${verdict}  ${line.ms} ms`;
 }
 
