@@ -1,9 +1,11 @@
+import { spawn } from "node:child_process";
 import { createHash } from "node:crypto";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { metricDefinitions } from "../engine/service/metrics.js";
 import { registered } from "../engine/service/registration.js";
+import { repositoryRoot } from "../engine/service/root.js";
 import { claim, claims837, heading837, interchange, subscriber } from "../producers/x12/testing/interchange.js";
 import { tributary } from "./command.js";
 import { makePlace, type TestPlace } from "./installation.js";
@@ -68,6 +70,20 @@ describe("before anything runs", () => {
     expect(exitCode).toBe(64);
     expect(stderr).toMatch(/unknown command 'fly'/);
     expect((await call("send", files["good.hl7"]!)).exitCode).toBe(64);
+  });
+
+  it("ends quietly when whoever reads goes away, as `| head -1` does", async () => {
+    const many = join(place.home, "many.hl7");
+    writeFileSync(many, units.first.repeat(3_000));
+    const command = [join(repositoryRoot, "bin/tributary.mjs"), "validate", many, "--to", "hl7v2"];
+    const child = spawn(process.execPath, command, { env: place.environment, stdio: ["ignore", "pipe", "pipe"] });
+    let told = "";
+    child.stderr.setEncoding("utf8").on("data", (text: string) => {
+      told += text;
+    });
+    child.stdout.once("data", () => child.stdout.destroy());
+    const exitCode = await new Promise((resolve) => child.once("close", resolve));
+    expect({ told, exitCode }).toEqual({ told: "", exitCode: 141 });
   });
 
   it("shows first steps in its help", async () => {
