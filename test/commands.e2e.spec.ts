@@ -249,10 +249,20 @@ describe("while everything runs", () => {
       resendOf: { partition: first?.partition, offset: first?.offset },
       events: 0,
     });
-    expect(byHash(units.reused)).toMatchObject([{ controlId: "M1", accepted: true, resendOf: null }]);
+    expect(first).toMatchObject({ reusedId: false, journalledAgain: false });
+    expect(resend).toMatchObject({ reusedId: false, journalledAgain: false });
+    expect(byHash(units.reused)).toMatchObject([{ controlId: "M1", accepted: true, resendOf: null, reusedId: true }]);
     expect(byHash(units.refused)).toMatchObject([{ controlId: "M3", accepted: false, code: "201", events: 0 }]);
     const rejected = jsonLines((await call("intake", "list", "--rejected", "--json")).stdout);
     expect(rejected.every(({ accepted }) => accepted === false)).toBe(true);
+    // For people: when, which one, what became of it, and the beginning of its hash.
+    const shown = (await call("intake", "list", "--connector", "hl7v2")).stdout.trim().split("\n");
+    expect(shown).toHaveLength(7);
+    const reused = shown.find((line) => line.includes(`sha256 ${hash(units.reused).slice(0, 12)}…`));
+    expect(reused).toMatch(/^\d{4}-\d\d-\d\dT\S+Z  \d\/\d+  generic  \S+  M1  accepted  \d events  reused id  /);
+    expect(shown.filter((line) => line.includes(`resend of ${first?.partition}/${first?.offset}`))).toHaveLength(1);
+    const later = await call("intake", "list", "--connector", "hl7v2", "--since", String(Date.now() + 60_000));
+    expect(later).toMatchObject({ exitCode: 0, stdout: "" });
   });
 
   it("events tail finds events, events show one of them; what is sealed stays sealed", async () => {
