@@ -49,14 +49,24 @@ describe("the profile of a new partner", () => {
       }
     };
     expect(refusal(["facility=7"])).toMatch(/^facility is 7: .*expected string/);
-    expect(refusal(["Facility=LAKE"])).toMatch(/^Facility: there is no field of this name, but facility; there are .*\bdates,/);
-    expect(refusal(["writing.delimeter=;"])).toMatch(/^writing\.delimeter: .* there are charset, delimiter,/);
+    expect(refusal(["Facility=LAKE"])).toMatch(/^Facility: there is no field of this name, but facility \(there are: .*\bdates,/);
+    expect(refusal(["writing.delimeter=;"])).toMatch(/^writing\.delimeter: .*\(there are: delimiter, quote,/);
     expect(refusal(["timezone=Mars"])).toMatch(/^timezone is "Mars": wanted is a time zone/);
     expect(refusal(['authentication=[{"method":"basic","user":"lake","password":"no file name"}]'])).toMatch(
       /^authentication\.0\.password: wanted is a file name/,
     );
     expect(refusal(["facility"])).toMatch(/field=value/);
     expect(refusal(["dates=[DD.MM.YYYY]"])).toMatch(/^dates is no JSON: line 1, column 2: Unexpected token 'D'/);
+  });
+
+  it("is told what a map takes, where only some names are", async () => {
+    const profile = made(['ackPolicy.answers={"BAD_DAT":"AA"}']);
+    const refused = expect.objectContaining({
+      code: "TRIB_CLI_PROFILE_INVALID",
+      message: expect.stringMatching(/^ackPolicy\.answers\.BAD_DAT: there is no field of this name \(there are: .*\bBAD_DATE,/),
+    });
+    const hl7v2 = await loadConnector("hl7v2");
+    expect(() => checkProfile(hl7v2, profile)).toThrow(refused);
   });
 
   it("names its secrets, which are files that only their owner reads, and never writes one over", () => {

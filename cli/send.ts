@@ -26,7 +26,7 @@ export function lineOf(line: SendLine): string {
   // Nobody has rejected what nobody has answered.
   const refused = line.answer === null ? "NOT ACCEPTED" : "REJECTED";
   const why = `${line.code ? ` ${line.code}` : ""}${line.location ? ` at ${line.location}` : ""}`;
-  const verdict = line.accepted ? "accepted" : refused + why;
+  const verdict = line.accepted ? `accepted${line.duplicate ? " (duplicate)" : ""}` : refused + why;
   return `${line.file}#${line.index ?? "-"}  ${line.controlId ?? "-"}  ${line.answer ?? "no answer"}  ${verdict}  ${line.ms} ms`;
 }
 

@@ -25,6 +25,7 @@ export function profileMistakes(schema: z.ZodType, error: z.ZodError, content: u
     if (issue.code === "unrecognized_keys")
       return issue.keys.map((key) => unknownField([...place, key].join("."), key, namesIn(shape, issue.path, content)));
     const field = place.join(".") || "the profile";
+    if (issue.code === "invalid_key") return `${field}: the name is not right: ${issue.issues.map(({ message }) => message).join(", ")}`;
     // Where a partner proves itself nothing is repeated: what stands there by mistake may be the secret itself.
     const shown = place[0] === "authentication" || typeof value === "object" ? undefined : shortened(value);
     // The schemas' own words name what is wanted, the library's say so themselves.
@@ -43,9 +44,9 @@ const valueAt = (content: unknown, path: readonly PropertyKey[]): unknown =>
   path.reduce<unknown>((value, name) => (value as Record<PropertyKey, unknown> | null | undefined)?.[name], content);
 
 function unknownField(place: string, name: string, known: readonly string[]): string {
-  const there = known.length === 0 ? "there is none here" : `there are ${known.join(", ")}`;
+  const there = known.length === 0 ? "there is none here" : `there are: ${known.join(", ")}`;
   const near = known.find((one) => one.toLowerCase() === name.toLowerCase());
-  return `${place}: there is no field of this name${near ? `, but ${near}` : ""}; ${there}`;
+  return `${place}: there is no field of this name${near ? `, but ${near}` : ""} (${there})`;
 }
 
 /** Names that fields at a place may have. */
