@@ -90,7 +90,8 @@ function playAndCompare(home: string, options: DemoOptions): Promise<boolean> {
     const started = performance.now();
     const result = await play(region, home);
     print(`sent      ${result.units} units in ${seconds(started)}`);
-    if (!again) print(`counted   ${unitsCounted(region)} by the intake, to which each claim of a refused interchange is a unit`);
+    if (!again)
+      print(`counted   ${unitsCounted(region)} by the intake, to which each claim of a refused interchange is a unit`);
     await awaitProjections({ log, pool, projections: await allProjections(), timeout: 120_000 });
     print(`applied   ${seconds(started)} after the first was sent`);
     history.finish(region);

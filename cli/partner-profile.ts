@@ -50,7 +50,9 @@ export function setField(profile: Record<string, unknown>, assignment: string): 
   place[last] = parsedOrText(text);
   // A list in quotes that the shell took away would else be a text, and the fault the connector's to tell.
   if (typeof place[last] === "string" && /^[[{]/.test(text))
-    throw invalid(`${path} is no JSON: ${jsonMistake(text)}. Quotes inside need others around: --set 'field=["value"]'.`);
+    throw invalid(
+      `${path} is no JSON: ${jsonMistake(text)}. Quotes inside need others around: --set 'field=["value"]'.`,
+    );
 }
 
 function parsedOrText(text: string): unknown {

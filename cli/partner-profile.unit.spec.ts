@@ -49,9 +49,11 @@ describe("the profile of a new partner", () => {
       }
     };
     expect(refusal(["facility=7"])).toMatch(/^facility is 7: .*expected string/);
-    expect(refusal(["Facility=LAKE"])).toMatch(/^Facility: there is no field of this name, but facility \(there are: .*\bdates,/);
+    expect(refusal(["Facility=LAKE"])).toMatch(
+      /^Facility: there is no field of this name, but facility \(there are: .*\bdates,/,
+    );
     expect(refusal(["writing.delimeter=;"])).toMatch(/^writing\.delimeter: .*\(there are: delimiter, quote,/);
-    expect(refusal(["timezone=Mars"])).toMatch(/^timezone is "Mars": wanted is a time zone/);
+    expect(refusal(["timeZone=Mars"])).toMatch(/^timeZone is "Mars": wanted is a time zone/);
     expect(refusal(['authentication=[{"method":"basic","user":"lake","password":"no file name"}]'])).toMatch(
       /^authentication\.0\.password: wanted is a file name/,
     );
@@ -63,7 +65,9 @@ describe("the profile of a new partner", () => {
     const profile = made(['ackPolicy.answers={"BAD_DAT":"AA"}']);
     const refused = expect.objectContaining({
       code: "TRIB_CLI_PROFILE_INVALID",
-      message: expect.stringMatching(/^ackPolicy\.answers\.BAD_DAT: there is no field of this name \(there are: .*\bBAD_DATE,/),
+      message: expect.stringMatching(
+        /^ackPolicy\.answers\.BAD_DAT: there is no field of this name \(there are: .*\bBAD_DATE,/,
+      ),
     });
     const hl7v2 = await loadConnector("hl7v2");
     expect(() => checkProfile(hl7v2, profile)).toThrow(refused);

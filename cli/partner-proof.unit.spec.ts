@@ -27,7 +27,11 @@ describe.skipIf(!hasOpenssl)("what `send` is given to prove itself with", () => 
   });
 
   const given = (cert: string, certKey: string, ca?: string) =>
-    proofOf({}, { cert: join(folder, cert), certKey: join(folder, certKey), ...(ca && { ca: join(folder, ca) }) }, readSettings({}));
+    proofOf(
+      {},
+      { cert: join(folder, cert), certKey: join(folder, certKey), ...(ca && { ca: join(folder, ca) }) },
+      readSettings({}),
+    );
 
   it("is a certificate with its own key", () => {
     const cert = readFileSync(join(folder, "lake.pem"), "utf8");

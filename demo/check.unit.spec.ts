@@ -164,7 +164,13 @@ describe("comparing read models with the truth", () => {
     for (const name of ["visits", "claims"]) for (const one of tables[name] ?? []) one.partner = "north";
     for (const one of tables.patients ?? []) one.partners = JSON.stringify(["north"]);
     const first = row(tables, "claims");
-    tables.claims?.unshift({ ...first, claim_id: "own", partner: "lake", billed_amount: "1.00", replaces_claim_id: null });
+    tables.claims?.unshift({
+      ...first,
+      claim_id: "own",
+      partner: "lake",
+      billed_amount: "1.00",
+      replaces_claim_id: null,
+    });
     tables.visits?.push({ ...row(tables, "visits"), visit_number: "LV1", partner: "generic" });
     tables.visits?.push({ ...row(tables, "visits"), visit_number: "V0", partner: "south" });
     tables.patients?.push({ ...row(tables, "patients"), patient_id: "own", partners: '["lake"]' });

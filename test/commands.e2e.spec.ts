@@ -259,7 +259,9 @@ describe("while everything runs", () => {
     const shown = (await call("intake", "list", "--connector", "hl7v2")).stdout.trim().split("\n");
     expect(shown).toHaveLength(7);
     const reused = shown.find((line) => line.includes(`sha256 ${hash(units.reused).slice(0, 12)}…`));
-    expect(reused).toMatch(/^\d{4}-\d\d-\d\dT\S+Z  \d\/\d+  generic  \S+  M1  accepted  \d events  reused id  /);
+    expect(reused).toMatch(
+      /^\d{4}-\d\d-\d\dT\S+Z {2}\d\/\d+ {2}generic {2}\S+ {2}M1 {2}accepted {2}\d events {2}reused id {2}/,
+    );
     expect(shown.filter((line) => line.includes(`resend of ${first?.partition}/${first?.offset}`))).toHaveLength(1);
     const later = await call("intake", "list", "--connector", "hl7v2", "--since", String(Date.now() + 60_000));
     expect(later).toMatchObject({ exitCode: 0, stdout: "" });

@@ -42,7 +42,10 @@ export function watchTls(socket: Socket, url: string, shown: boolean): TlsWatch 
       const code = error?.code ?? "";
       if (socket.authorizationError) return told("TRIB_CLI_SERVER_UNTRUSTED", distrust(url, error));
       if (/ALERT.*(CERTIFICATE|UNKNOWN_CA|ACCESS_DENIED|HANDSHAKE_FAILURE|DECRYPT_ERROR)/.test(code))
-        return told("TRIB_CLI_CERTIFICATE_REFUSED", `${url} refuses ${shown ? "the" : "a sender without a"} client certificate (${code}).`);
+        return told(
+          "TRIB_CLI_CERTIFICATE_REFUSED",
+          `${url} refuses ${shown ? "the" : "a sender without a"} client certificate (${code}).`,
+        );
       if (asked && unanswered) {
         const given = shown ? "it seems not to take the one given" : "none was given";
         const why = `${url} asks for a client certificate, and closed the connection without an answer: ${given}.`;
@@ -56,7 +59,8 @@ export function watchTls(socket: Socket, url: string, shown: boolean): TlsWatch 
 }
 
 function distrust(url: string, error: Fault | undefined): string {
-  if (error?.code !== "ERR_TLS_CERT_ALTNAME_INVALID") return `The certificate of ${url} is not trusted (${error?.code}).`;
+  if (error?.code !== "ERR_TLS_CERT_ALTNAME_INVALID")
+    return `The certificate of ${url} is not trusted (${error?.code}).`;
   const names = error.cert?.subjectaltname || [error.cert?.subject?.CN ?? "nobody"].flat().join(", ");
   return `The certificate of ${url} is for another name: ${names}.`;
 }

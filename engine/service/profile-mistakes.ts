@@ -25,7 +25,8 @@ export function profileMistakes(schema: z.ZodType, error: z.ZodError, content: u
     if (issue.code === "unrecognized_keys")
       return issue.keys.map((key) => unknownField([...place, key].join("."), key, namesIn(shape, issue.path, content)));
     const field = place.join(".") || "the profile";
-    if (issue.code === "invalid_key") return `${field}: the name is not right: ${issue.issues.map(({ message }) => message).join(", ")}`;
+    if (issue.code === "invalid_key")
+      return `${field}: the name is not right: ${issue.issues.map(({ message }) => message).join(", ")}`;
     // Where a partner proves itself nothing is repeated: what stands there by mistake may be the secret itself.
     const shown = place[0] === "authentication" || typeof value === "object" ? undefined : shortened(value);
     // The schemas' own words name what is wanted, the library's say so themselves.
