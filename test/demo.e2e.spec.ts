@@ -59,8 +59,8 @@ describe("demo --once", () => {
     );
     // What somebody sent beside: no row of the region's senders.
     await pool.query(
-      `INSERT INTO ${schema}.visits SELECT (jsonb_populate_record(one,
-        jsonb_build_object('visit_id', gen_random_uuid(), 'partner', 'lake', 'visit_number', 'LV1'))).*
+      `INSERT INTO ${schema}.visits SELECT (jsonb_populate_record(NULL::${schema}.visits,
+        to_jsonb(one) || jsonb_build_object('visit_id', gen_random_uuid(), 'partner', 'lake', 'visit_number', 'LV1'))).*
       FROM (SELECT * FROM ${schema}.visits LIMIT 1) AS one`,
     );
     await pool.end();
