@@ -40,7 +40,7 @@ export function registerSend(command: Command): void {
     .option("--json", "one JSON object a unit")
     .addHelpText(
       "after",
-      "\nExit code 0: every unit accepted; 2: some were rejected; 1: the connector could not be reached.",
+      "\nExit code 0: every unit accepted; 2: some were rejected; 1: the connector could not be reached, or one side does not take the other's certificate.",
     )
     .action(
       async (
