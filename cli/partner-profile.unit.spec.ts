@@ -57,6 +57,7 @@ describe("the profile of a new partner", () => {
     expect(refusal(['authentication=[{"method":"basic","user":"lake","password":"no file name"}]'])).toMatch(
       /^authentication\.0\.password: wanted is a file name/,
     );
+    expect(refusal(['amounts={"decimal":",","grouping":","}'])).toBe("amounts: decimal and grouping must differ.");
     expect(refusal(["facility"])).toMatch(/field=value/);
     expect(refusal(["dates=[DD.MM.YYYY]"])).toMatch(/^dates is no JSON: line 1, column 2: Unexpected token 'D'/);
   });

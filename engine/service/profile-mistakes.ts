@@ -29,8 +29,9 @@ export function profileMistakes(schema: z.ZodType, error: z.ZodError, content: u
       return `${field}: the name is not right: ${issue.issues.map(({ message }) => message).join(", ")}`;
     // Where a partner proves itself nothing is repeated: what stands there by mistake may be the secret itself.
     const shown = place[0] === "authentication" || typeof value === "object" ? undefined : shortened(value);
-    // The schemas' own words name what is wanted, the library's say so themselves.
-    const wanted = /^(Invalid|Too|Unrecognized)/.test(issue.message) ? issue.message : `wanted is ${issue.message}`;
+    // The schemas' own words name what is wanted of a value, or say what is wrong with an object; the library's say all.
+    const isNamed = typeof value !== "object" && /^(an?|one) /.test(issue.message);
+    const wanted = isNamed ? `wanted is ${issue.message}` : issue.message;
     if (value === undefined) return `${field} is missing: ${wanted}`;
     return shown === undefined ? `${field}: ${wanted}` : `${field} is ${shown}: ${wanted}`;
   });
