@@ -17,7 +17,8 @@ import {
   subcomponent,
   triggerOf,
 } from "./message.js";
-import { type EventTime, timeStamp } from "./time.js";
+import type { Telling } from "./telling.js";
+import { timeStamp } from "./time.js";
 import type { Problem } from "./validate.js";
 
 type Facts = Omit<EventInputs["ClaimSubmitted"], "contentHash" | "flags">;
@@ -114,12 +115,9 @@ export interface ChargeMeaning {
  * system writes into CLM01: the same claim as that of an 837, and each message tells it anew.
  */
 export function claimEvents(
-  message: Message,
+  { message, speaker, time, flags }: Telling,
   patientId: string | null,
   visit: VisitIdentity | undefined,
-  speaker: Speaker,
-  time: EventTime,
-  notes: readonly string[],
 ): ChargeMeaning {
   const { charges } = speaker.profile;
   const billed = chargesOf(message, speaker);
@@ -147,7 +145,7 @@ export function claimEvents(
   const subject = speaker.surrogate("claim", charges.provider, "", number);
   const claim: EventDraft = {
     ...{ type: "ClaimSubmitted", subject, ...time },
-    fields: { ...facts, contentHash: contentHash(facts), flags: notes },
+    fields: { ...facts, contentHash: contentHash(facts), flags },
     sealed: {
       patientControlNumber: number,
       payerControlNumber: null,
