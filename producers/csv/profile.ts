@@ -116,6 +116,12 @@ export const profileSchema = z
           .max(1000)
           .default(0)
           .describe("Lines before the header, or before the first row."),
+        lastRow: z
+          .enum(["any", "ended"])
+          .default("any")
+          .describe(
+            "Whether the last row may come without a line end, flagged; `ended`: then it is cut off, and rejected.",
+          ),
         rowLimit: z.number().int().min(100).max(5_000_000).default(1_000_000).describe("Most bytes of a row."),
       })
       .prefault({}),

@@ -55,7 +55,7 @@ export async function receive(source: ByteSource, partner: string, desk: Desk): 
   try {
     const journal = new Journal(desk.intake, answer);
     const take = (piece: Piece) => {
-      if (piece.kind === "blank") answer.addBlank();
+      if (piece.kind === "blank") answer.addBlank(piece.rows);
       journal.add(entries.entry(piece));
     };
     for await (const chunk of source.chunks()) {
@@ -71,7 +71,7 @@ export async function receive(source: ByteSource, partner: string, desk: Desk): 
     journal.add(entries.closing());
     await journal.end();
     const problem = rejecting ?? file.problem;
-    const summary = await answer.end(problem ?? check.problem, check.totals);
+    const summary = await answer.end(problem ?? check.problem, check.totals, entries.isUnended);
     return { summary, accepted: problem === null && summary.rejected === 0, answer };
   } catch (error) {
     await answer.release();

@@ -77,6 +77,58 @@ describe("rows of one claim in one remittance", () => {
   });
 });
 
+describe("a last row without a line end", () => {
+  const header = "patient_id,family_name,sex";
+  const cut = (text: string) => Buffer.from(`${header}\r\nP1,Okafor,F\r\n${text}`);
+  const told = async (bytes: Buffer, profile = profileOf({})) => {
+    const { units, summary, rows } = await take(bytes, profile);
+    const codes = rows.map(({ accepted, code }) => accepted || code);
+    return {
+      codes,
+      flags: units.map(({ flags }) => flags?.includes("NO_LINE_END") === true),
+      unended: summary.unended,
+    };
+  };
+
+  it("is a row like any other, and flagged: the file may be cut off in its last value", async () => {
+    expect(await told(cut("P2,Berg,M"))).toEqual({ codes: [true, true], flags: [false, true], unended: true });
+    expect(await told(cut("P2,Be"))).toEqual({ codes: [true, "CSV_ROW_WIDTH"], flags: [false, true], unended: true });
+  });
+
+  it.each([
+    ["its line end", "P2,Berg,M\n"],
+    ["a line end and blank lines", "P2,Berg,M\n\n,,"],
+    ["Ctrl-Z, which says that the file ends there", "P2,Berg,M\x1a"],
+  ])("is none where it has %s", async (_, text) => {
+    expect(await told(cut(text))).toEqual({ codes: [true, true], flags: [false, false], unended: undefined });
+  });
+
+  it("is rejected where the partner ends every row, and comes again with the whole file", async () => {
+    const profile = profileOf({ writing: { lastRow: "ended" } });
+    expect((await told(cut("P2,Berg,M"), profile)).codes).toEqual([true, "CSV_ROW_UNENDED"]);
+    expect((await told(cut("P2,Berg,M\n"), profile)).codes).toEqual([true, true]);
+  });
+});
+
+describe("lines that say nothing", () => {
+  it("are a record of the log many together, none lost, however many there are and however they arrive", async () => {
+    const profile = profileOf({ writing: { comment: "#" } });
+    const many = ["\n".repeat(300_000), "#\r\n".repeat(5_000), ",,\n".repeat(10)].join("");
+    const bytes = Buffer.from(`patient_id,family_name,sex\n${many}P1,Okafor,F\n\n\nP2,Berg,M\n\n`);
+    for (const chunk of [bytes.length, 65_536]) {
+      const { entries, summary, rows } = await take(bytes, profile, recordingIntake(), chunk);
+      expect(entries.map(({ format }) => format)).toEqual([
+        ...["CSV header", "CSV blank", "CSV blank", "CSV comment", "CSV blank"],
+        ...["CSV patients", "CSV blank", "CSV patients", "CSV blank", "CSV"],
+      ]);
+      expect(summary).toMatchObject({ rows: 2, accepted: 2, blank: 300_013 });
+      expect(rows.map(({ line }) => line)).toEqual([305_012, 305_015]);
+      expect(bytesOf(entries).equals(bytes)).toBe(true);
+      expect(entries.slice(0, -1).map(({ transport }) => transport?.ordinal)).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8]);
+    }
+  });
+});
+
 describe("a profile", () => {
   it("may do without a header, count columns, skip lines and comments, and have its own words for nothing", async () => {
     const profile = profileOf({
