@@ -11,6 +11,7 @@ import {
   text,
   uuid,
 } from "../../engine/projector/definition.js";
+import { currency } from "./currency.js";
 
 const remittances = table({
   key: ["remittance_id"],
@@ -29,6 +30,7 @@ const remittances = table({
     claims: integer("How many claims it lists."),
     balanced: boolean("Whether the claims' sum less adjustments is what was paid."),
     difference: money("Paid less (claims less adjustments); 0 when balanced."),
+    currency: currency("of its amounts"),
   },
 });
 
@@ -77,6 +79,7 @@ export function receiveRemittance({
     claims: event.claims,
     balanced: event.balanced,
     difference: event.difference,
+    currency: event.currency,
   };
   const adjustments = event.providerAdjustments.map(({ reason, fiscalDate, amount }, index) => {
     return { ordinal: index + 1, reason_code: reason, fiscal_date: fiscalDate, amount };
