@@ -134,6 +134,11 @@ export const profileSchema = z
           .default(["minus"])
           .describe("How amounts below zero are written."),
         currency: z.array(z.string().min(1).max(5)).default([]).describe("Signs that may stand beside an amount."),
+        currencyCode: z
+          .string()
+          .regex(/^[A-Z]{3}$/, "a currency of ISO 4217")
+          .optional()
+          .describe("Currency of all amounts, as payments then say. Left out: they say none."),
       })
       .refine(({ decimal, grouping }) => decimal !== grouping, "decimal and grouping must differ")
       .prefault({}),

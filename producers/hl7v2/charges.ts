@@ -21,7 +21,7 @@ import type { Telling } from "./telling.js";
 import { timeStamp } from "./time.js";
 import type { Problem } from "./validate.js";
 
-type Facts = Omit<EventInputs["ClaimSubmitted"], "contentHash" | "flags">;
+type Facts = Omit<EventInputs["ClaimSubmitted"], "contentHash" | "currency" | "flags">;
 type Line = NonNullable<Facts["lines"]>[number];
 
 /** Messages that may carry an account's charges. */
@@ -57,10 +57,23 @@ function chargeOf(message: Message, ft1: Segment): number {
   return component(ft1, 6, 1) === "CD" && amount !== 0 ? -Math.abs(amount) : amount;
 }
 
-/** Charges whose amount can't be read: a claim without them would be another. */
+/** The field of an amount: the extended one, else the unit's. */
+const amountField = (ft1: Segment): number => [11, 12].find((field) => component(ft1, field, 1) !== "") ?? 22;
+
+/** Currency that a charge names (MO.2, in the first component of CP); empty where it names none. */
+const currencyOf = ({ delimiters }: Message, ft1: Segment): string =>
+  subcomponent(component(ft1, amountField(ft1), 1), 2, delimiters).toUpperCase();
+
+/** Charges whose amount can't be read, or not be added to those before: a claim without them would be another. */
 export function chargeProblems(message: Message, speaker: Speaker): Problem[] {
-  const first = chargesOf(message, speaker).find((ft1) => amountOf(message, ft1) === undefined);
-  return first ? [{ reason: "BAD_AMOUNT", place: placeOf(message, first, 11) }] : [];
+  let currency = "";
+  for (const ft1 of chargesOf(message, speaker)) {
+    const named = currencyOf(message, ft1);
+    if (amountOf(message, ft1) === undefined || (named !== "" && currency !== "" && named !== currency))
+      return [{ reason: "BAD_AMOUNT", place: placeOf(message, ft1, 11) }];
+    currency ||= named;
+  }
+  return [];
 }
 
 const dayIn = (segment: Segment, field: number): string | null => {
@@ -143,9 +156,11 @@ export function claimEvents(
     transmission: null,
   };
   const subject = speaker.surrogate("claim", charges.provider, "", number);
+  const currency = billed.map((ft1) => currencyOf(message, ft1)).find((named) => named !== "");
+  const own = currency !== undefined && currency !== charges.currency ? ["OTHER_CURRENCY"] : [];
   const claim: EventDraft = {
     ...{ type: "ClaimSubmitted", subject, ...time },
-    fields: { ...facts, contentHash: contentHash(facts), flags },
+    fields: { ...facts, contentHash: contentHash(facts), currency: currency ?? null, flags: [...flags, ...own] },
     sealed: {
       patientControlNumber: number,
       payerControlNumber: null,
@@ -156,5 +171,5 @@ export function claimEvents(
     },
     sealFor: patientId ?? subject,
   };
-  return { events: [claim], flags: [] };
+  return { events: [claim], flags: own };
 }

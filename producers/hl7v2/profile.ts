@@ -110,6 +110,11 @@ export const profileSchema = z.strictObject({
         .string()
         .regex(/^\d{9,10}$/, "an NPI or a tax id")
         .describe("Who bills: its NPI, else its tax id."),
+      currency: z
+        .string()
+        .regex(/^[A-Z]{3}$/, "a currency of ISO 4217")
+        .default("USD")
+        .describe("Usual currency: charges in another one (FT1-11, FT1-12, FT1-22) are flagged."),
       kind: z.enum(["PROFESSIONAL", "INSTITUTIONAL", "DENTAL"]).default("PROFESSIONAL").describe("Kind of its claims."),
     })
     .optional()

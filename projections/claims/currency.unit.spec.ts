@@ -1,7 +1,9 @@
 import { describe, expect, it } from "vitest";
-import { type Given, recorded } from "../../engine/testing/events.js";
+import { recorded } from "../../engine/testing/events.js";
 import { foldAll } from "../../engine/testing/fold.js";
 import claims from "./projection.js";
+
+type Given = Parameters<typeof recorded>[0][number];
 
 const claim = "00000000-0000-0000-000c-000000000001";
 const told = (type: string, key: string, day: number, fields: object): Given =>

@@ -192,11 +192,8 @@ describe("the acknowledgment ladder", () => {
       overdue: boolean,
       refused_by: string | null = null,
     ) => ({
-      claim,
-      waiting_for,
+      ...{ claim, waiting_for, overdue, refused_by },
       hours: hours === null ? null : String(hours),
-      overdue,
-      refused_by,
     });
     expect(rows).toEqual([
       waits(1, "999", 2, false),
