@@ -77,6 +77,17 @@ describe("rows of one claim in one remittance", () => {
   });
 });
 
+it("payments say the currency that the partner's profile names, beside what makes them the same ones", async () => {
+  const told = async (amounts: object) => {
+    const { units } = await take(lines(paymentHeader, payment("C1")), paymentProfile({ amounts }));
+    const fields = units[0]?.events[0]?.fields as { currency?: string | null; contentHash?: string } | undefined;
+    return [fields?.currency, fields?.contentHash];
+  };
+  const [named, unnamed] = [await told({ currencyCode: "CAD" }), await told({})];
+  expect([named[0], unnamed[0]]).toEqual(["CAD", null]);
+  expect(named[1]).toBe(unnamed[1]);
+});
+
 describe("a last row without a line end", () => {
   const header = "patient_id,family_name,sex";
   const cut = (text: string) => Buffer.from(`${header}\r\nP1,Okafor,F\r\n${text}`);
