@@ -1,8 +1,9 @@
 import { createHash } from "node:crypto";
 import type { ReceivedUnit, Surrogate, Verdict } from "../../engine/intake/connector.js";
-import type { FileReader, Piece } from "./file-reader.js";
+import type { FileReader } from "./file-reader.js";
 import { columnName, type FileProblem } from "./layout.js";
 import { Occurrences } from "./occurrences.js";
+import type { Piece } from "./piece.js";
 import type { Profile } from "./profile.js";
 import { type Formats, formatsOf, Reading } from "./reading.js";
 import { fieldNumbers, type Row } from "./row-reader.js";

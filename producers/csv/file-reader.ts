@@ -2,34 +2,10 @@ import { byteOrderMark } from "./charset.js";
 import { EndMark } from "./end-mark.js";
 import { Gathering } from "./gathering.js";
 import { type FileProblem, type Layout, layoutOf } from "./layout.js";
+import type { Piece, PieceKind } from "./piece.js";
 import type { Profile } from "./profile.js";
 import { fieldNumbers, type Row, RowReader } from "./row-reader.js";
 import { textsOf } from "./row-texts.js";
-
-/** What a piece of a file is; only rows are units. */
-export type PieceKind =
-  | "row"
-  | "mark"
-  | "separator"
-  | "preamble"
-  | "comment"
-  | "blank"
-  | "header"
-  | "trailer"
-  | "remainder"
-  | "end";
-
-/** A piece of a file. Every byte is in exactly one. */
-export interface Piece {
-  readonly kind: PieceKind;
-  readonly bytes: Buffer;
-  readonly offset: number;
-  readonly line: number;
-  /** Of rows and trailers. */
-  readonly row: Row | null;
-  /** Rows that it holds: several where these say nothing. */
-  readonly rows: number;
-}
 
 /** Bytes of the longest byte order mark. */
 const longestMark = 3;

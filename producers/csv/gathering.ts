@@ -1,4 +1,4 @@
-import type { Piece, PieceKind } from "./file-reader.js";
+import type { Piece, PieceKind } from "./piece.js";
 
 /** Rows of these kinds say nothing, so as many as stand one after another are one piece. */
 const silent: ReadonlySet<PieceKind> = new Set(["blank", "comment"]);

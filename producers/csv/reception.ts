@@ -2,7 +2,8 @@ import type { Intake, ReceivedUnit, SubmittedUnit } from "../../engine/intake/co
 import type { ByteSource } from "../../engine/reception/byte-source.js";
 import { AnswerWriter, type FileAnswer, type JudgedRow } from "./answer.js";
 import { FileEntries, type RowEntry, type ToldRow } from "./entries.js";
-import { FileReader, type Piece } from "./file-reader.js";
+import { FileReader } from "./file-reader.js";
+import type { Piece } from "./piece.js";
 import type { Profile } from "./profile.js";
 import { checkTotals, type TotalsCheck } from "./totals.js";
 

@@ -86,7 +86,7 @@ export const ladderView: View = {
         FROM $build.interchange_acknowledgments a
         WHERE a.transmission_id IN (s.batch_id, s.batch_part_id) AND a.verdict = 'rejected'
           AND a.acknowledged_at >= s.submitted_at - interval '24 hours'
-          AND a.acknowledged_at < s.submitted_at + interval '${batchDays}000 days'
+          AND a.acknowledged_at < s.submitted_at + interval '${batchDays} days'
           AND (s.next_submitted_at IS NULL OR a.acknowledged_at < s.next_submitted_at)
         ORDER BY a.acknowledged_at, a.answer_id COLLATE "C" LIMIT 1
       ) b ON true
