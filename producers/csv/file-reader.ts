@@ -129,7 +129,10 @@ export class FileReader {
     }
     if (row.blank) return "blank";
     if (this.#isFirst && this.#isSeparator(row)) return "separator";
-    if (this.#comment.length > 0 && row.bytes.subarray(0, this.#comment.length).equals(this.#comment)) return "comment";
+    // What could not be read to its end is no comment: what follows would be lost without a word.
+    const isWhole = row.problem === null || row.length < row.bytes.length;
+    if (isWhole && this.#comment.length > 0 && row.bytes.subarray(0, this.#comment.length).equals(this.#comment))
+      return "comment";
     if (!this.layout) return this.#first(row);
     return this.#isTrailer(row) ? "trailer" : "row";
   }

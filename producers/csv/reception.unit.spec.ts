@@ -121,6 +121,39 @@ describe("a last row without a line end", () => {
   });
 });
 
+describe("a quote in a line that is no row", () => {
+  const rows = lines("patient_id,family_name,sex", "P1,Okafor,F", "P2,Berg,M");
+  const told = async (text: string, writing: object, chunk?: number) => {
+    const bytes = Buffer.concat([Buffer.from(text), rows]);
+    const taken = await take(bytes, profileOf({ writing }), recordingIntake(), chunk);
+    expect(bytesOf(taken.entries).equals(bytes)).toBe(true);
+    return [taken.summary.accepted, taken.summary.rejected, taken.accepted];
+  };
+
+  it.each([1, 5, 1_000])(
+    "ends with it, so no row is lost in a comment, however the bytes arrive: %s",
+    async (chunk) => {
+      const writing = { comment: "//" };
+      expect(await told('// by Bob,"v2\r\n', writing, chunk)).toEqual([2, 0, true]);
+      expect(await told('// a,"\r\n// b,"\n//\r\n', writing, chunk)).toEqual([2, 0, true]);
+      expect(await told('"Report\r\nof,"it\n', { skipLines: 2 }, chunk)).toEqual([2, 0, true]);
+    },
+  );
+
+  it("is read as one in a row that begins like a comment and is none", async () => {
+    const bytes = lines("patient_id,family_name,sex", 'P1,"Okafor, Ada",F', "/P2,Berg,M");
+    const { summary } = await take(bytes, profileOf({ writing: { comment: "//" } }));
+    expect(summary).toMatchObject({ accepted: 2, rejected: 0 });
+  });
+
+  it("is no reason to take a comment over the limit for one: what follows is not read, and rejected", async () => {
+    const writing = { comment: "#", rowLimit: 100 };
+    const bytes = Buffer.concat([rows, Buffer.from(`#${"x".repeat(300)}\r\n`), lines("P3,Chan,F")]);
+    const { summary, accepted } = await take(bytes, profileOf({ writing }), recordingIntake(), 50);
+    expect([summary.accepted, summary.rejected, accepted]).toEqual([2, 1, false]);
+  });
+});
+
 describe("lines that say nothing", () => {
   it("are a record of the log many together, none lost, however many there are and however they arrive", async () => {
     const profile = profileOf({ writing: { comment: "#" } });
