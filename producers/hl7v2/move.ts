@@ -27,11 +27,16 @@ const movesVisits = (message: Message): boolean =>
 /** A45 has its visits after each MRG; the others name one visit, wherever it stands. */
 export function readVisitChanges(message: Message, priors: readonly Prior[], speaker: Speaker): readonly Change[] {
   if (!movesVisits(message)) return [];
-  const { segments } = message;
-  return priors.flatMap(({ mrg, before }, index): Change[] => {
-    const end = priors[index + 1]?.mrg;
-    const after = segments.slice(segments.indexOf(mrg), end && segments.indexOf(end));
-    const now = visitOf(message, after.find(isPv1) ?? segments.find(isPv1), speaker);
+  // In one go over the segments: to look for each would take the product of their numbers.
+  const after = new Map<Segment, Segment>();
+  let last: Segment | undefined;
+  for (const segment of message.segments) {
+    if (segment.name === "MRG") last = segment;
+    else if (isPv1(segment) && last !== undefined && !after.has(last)) after.set(last, segment);
+  }
+  const first = message.segments.find(isPv1);
+  return priors.flatMap(({ mrg, before }): Change[] => {
+    const now = visitOf(message, after.get(mrg) ?? first, speaker);
     const prior = priorVisitOf(message, mrg, now, speaker);
     const visit = now ?? prior;
     const fromPatientId = ownFirst(before, speaker.profile)[0]?.id ?? null;
