@@ -60,9 +60,14 @@ function chargeOf(message: Message, ft1: Segment): number {
 /** The field of an amount: the extended one, else the unit's. */
 const amountField = (ft1: Segment): number => [11, 12].find((field) => component(ft1, field, 1) !== "") ?? 22;
 
-/** Currency that a charge names (MO.2, in the first component of CP); empty where it names none. */
-const currencyOf = ({ delimiters }: Message, ft1: Segment): string =>
-  subcomponent(component(ft1, amountField(ft1), 1), 2, delimiters).toUpperCase();
+/**
+ * Currency that a charge names (MO.2, in the first component of CP); empty where it names none, `XXX` (ISO 4217: no
+ * currency) for what is no code of one.
+ */
+function currencyOf({ delimiters }: Message, ft1: Segment): string {
+  const code = subcomponent(component(ft1, amountField(ft1), 1), 2, delimiters).toUpperCase();
+  return code === "" || code === NULL_VALUE || /^[A-Z]{3}$/.test(code) ? code.replace(NULL_VALUE, "") : "XXX";
+}
 
 /** Charges whose amount can't be read, or not be added to those before: a claim without them would be another. */
 export function chargeProblems(message: Message, speaker: Speaker): Problem[] {

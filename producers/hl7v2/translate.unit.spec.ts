@@ -285,6 +285,7 @@ describe("charges", () => {
     expect(told({}, charge("70.10&CAD"), charge("2"))).toEqual(["CAD", flagged, flagged]);
     expect(told({ currency: "CAD" }, charge("2"), charge("70.10&cad"))).toEqual(["CAD", [], []]);
     expect(told({}, charge("2"))).toEqual([null, [], []]);
+    expect(told({}, charge("2&Jane"))).toEqual(["XXX", flagged, flagged]);
     const mixed = unitOf({ ...sketch, more: [charge("1&CAD"), charge("1"), charge("1&USD")] }, { charges });
     expect(mixed.verdict).toEqual({ accepted: false, code: "102", location: "FT1[3]-11" });
   });

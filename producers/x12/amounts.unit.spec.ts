@@ -73,6 +73,9 @@ describe("a currency", () => {
     expect(await told(claims("CUR*85*CAD"))).toEqual([["CAD", true, true]]);
     expect(await told(claims("CUR*85*USD"))).toEqual([["USD", false, false]]);
     expect(await told(claims())).toEqual([[null, false, false]]);
+    // It may be anything, and is in the clear.
+    expect(await told(claims("CUR*85*JANE DOE"))).toEqual([["XXX", true, true]]);
+    expect(await told(claims("CUR*85*usd"))).toEqual([["USD", false, false]]);
     const both = (one: unknown) => [one, one];
     expect(await told(remittance("CUR*PR*CAD"))).toEqual(both(["CAD", true, true]));
     expect(await told(remittance())).toEqual(both([null, false, false]));

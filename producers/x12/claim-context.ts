@@ -1,3 +1,4 @@
+import { readCurrency } from "./currency.js";
 import { type Person, personOf, withBirthDate } from "./people.js";
 import type { Profile } from "./profile.js";
 import type { Segment } from "./tokenizer.js";
@@ -61,7 +62,7 @@ export function readContext(context: ClaimContext, segment: Segment, profile: Pr
       if (at(3) === "22") return { ...context, subscriber: null, dependent: null, payer: "", loop: "" };
       return { ...context, dependent: null, loop: "" };
     case "CUR":
-      return { ...context, currency: at(2) };
+      return { ...context, currency: readCurrency(at(2)) };
     case "NM1":
       return named({ ...context, loop: at(1) }, segment, at, profile);
     case "REF":

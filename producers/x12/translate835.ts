@@ -1,7 +1,7 @@
 import type { EventInputs } from "../../schemas/events.generated.js";
 import { HALF_GIVEN } from "./adjustment-pairs.js";
 import { startOfDay } from "./clock.js";
-import { currencyOf, isOtherCurrency, OTHER_CURRENCY } from "./currency.js";
+import { currencyOf, isOtherCurrency, OTHER_CURRENCY, readCurrency } from "./currency.js";
 import { cents, readDate } from "./element.js";
 import { emptyTotals, type RemittanceTotals } from "./remittance-totals.js";
 import { payerId, type Surroundings, type Translation } from "./surroundings.js";
@@ -67,7 +67,7 @@ function readHeader(header: Header, segment: Segment): void {
       header.traceOrigin = at(3);
       return;
     case "CUR":
-      header.currency = at(2);
+      header.currency = readCurrency(at(2));
       return;
     case "DTM":
       if (at(1) === "405") header.productionDate = at(2);

@@ -3,7 +3,7 @@ import { contentHash } from "../../engine/intake/content-hash.js";
 import type { EventInputs } from "../../schemas/events.generated.js";
 import { type ClaimContext, providerId, readContext } from "./claim-context.js";
 import { instantOf } from "./clock.js";
-import { currencyOf, isOtherCurrency, OTHER_CURRENCY } from "./currency.js";
+import { currencyOf, isOtherCurrency, OTHER_CURRENCY, readCurrency } from "./currency.js";
 import { cents } from "./element.js";
 import { dependentId, subscriberId } from "./people.js";
 import { decodeText } from "./profile.js";
@@ -91,7 +91,7 @@ function readClaim(claim: ClaimBody, segment: Segment, otherPayer: boolean): boo
   if (line) readLine(line, segment);
   else if (segment.id === "REF" && segment.elements[1] === "F8") {
     claim.payerControlNumber = (segment.elements[2] ?? "").trim();
-  } else if (segment.id === "CUR") claim.currency = (segment.elements[2] ?? "").trim();
+  } else if (segment.id === "CUR") claim.currency = readCurrency(segment.elements[2]);
   else if (segment.id === "DTP" && segment.elements[1] === "472") claim.serviceDate = segment.elements[3] ?? "";
   else if (segment.id === "HI") readDiagnoses(claim, segment);
   return false;
