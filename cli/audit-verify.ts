@@ -8,8 +8,9 @@ import { readJournalId } from "../engine/log/topics.js";
 import { TributaryError } from "../engine/service/errors.js";
 import { notaryFolder } from "../engine/service/notary-process.js";
 import type { Settings } from "../engine/service/settings.js";
+import { comparedFurther, printFurther } from "./audit-further.js";
 import { withLog } from "./log.js";
-import { assertFolder } from "./misuse.js";
+import { assertFolder, misuse } from "./misuse.js";
 import { print, printJson, printTable } from "./output.js";
 import { withProgress } from "./progress-line.js";
 import { watchedLog } from "./watched-log.js";
@@ -19,6 +20,8 @@ interface VerifyOptions {
   readonly segments?: string;
   readonly folder?: string;
   readonly publicKey?: Buffer;
+  readonly origins?: boolean;
+  readonly deliveries?: boolean;
   readonly json?: boolean;
 }
 
@@ -62,8 +65,18 @@ export function registerAuditVerify(command: Command): void {
     .option("--segments <folder>", "a copy of a broker's log folder in place of the brokers")
     .option("--folder <folder>", "the notary's second place; default NOTARY_FOLDER")
     .option("--public-key <hex>", "the key whose signatures count; default that of the installation", publicKeyOf)
+    .option(
+      "--origins",
+      "also compare every event with the unit that it names, and look for every event of every published unit",
+    )
+    .option(
+      "--deliveries",
+      "also look in the database for every delivery to a partner that consumers recorded in the log",
+    )
     .option("--json", "one JSON object")
     .action(async (options: VerifyOptions) => {
+      if ((options.origins || options.deliveries) && (options.segments !== undefined || options.topic !== undefined))
+        throw misuse("--origins and --deliveries look at the brokers' topics as a whole: no --segments, no --topic.");
       assertFolder(options.segments);
       assertFolder(options.folder);
       await withLog(async ({ log, pool, settings }) => {
@@ -79,11 +92,16 @@ export function registerAuditVerify(command: Command): void {
             keys: [trustedKey(settings, options.publicKey)],
           }),
         );
-        if (!report.ok) process.exitCode = tamperedExitCode;
+        const further = await withProgress(!options.json, "records", ({ tell }) =>
+          comparedFurther({ log, pool, settings }, options, tell),
+        );
+        const ok = report.ok && further.origins?.ok !== false && further.deliveries?.ok !== false;
+        if (!ok) process.exitCode = tamperedExitCode;
         if (options.json) {
-          printJson(report);
+          printJson({ ...report, ok, ...further });
           return;
         }
+        printFurther(further);
         printTable(report.partitions.map(({ findings, ...row }) => ({ ...row, findings: findings.length })));
         print();
         print(`signatures of the key ${report.keys.join(", ")}`);
