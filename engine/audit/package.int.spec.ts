@@ -76,6 +76,7 @@ describe("proofs", () => {
       expect(await contradictionOutside(proof, new SecondPlace(other))).toMatch(/has none of its checkpoints/);
     }
     const nothing = { root: Buffer.alloc(32), previous: 0, marks: Buffer.alloc(0), publicKey: key.publicKey };
+    await new SecondPlace(other).begin(place.journal);
     for (const head of [first, last, await headOver(pool, place, wanted)])
       await new SecondPlace(other).keep({ ...head, ...nothing });
     for (const proof of [inclusion, consistency])
