@@ -248,7 +248,11 @@ describe("dropped files of HL7 v2", () => {
 
   it("may be blocks of MLLP, and belong in done/ when all of them were accepted", async () => {
     const { path } = await drop(
-      Buffer.concat([frame(Buffer.from(messageOf())), frame(Buffer.from(messageOf({ controlId: "2" })))]),
+      // After what an editor or an earlier message left there.
+      Buffer.concat([
+        Buffer.from("\ufeff\r\n"),
+        ...["1", "2"].map((controlId) => frame(Buffer.from(messageOf({ controlId })))),
+      ]),
       "a.hl7",
     );
     await expect.poll(() => existsSync(path("done")), { timeout: 5000 }).toBe(true);
