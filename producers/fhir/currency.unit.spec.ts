@@ -8,8 +8,8 @@ const reconciliation = (paid: object, detail: object) => ({
   status: "active",
   created: "2026-03-05",
   paymentDate: "2026-03-05",
-  paymentAmount: paid,
   detail: [{ type: { coding: [{ code: "payment" }] }, amount: detail }],
+  paymentAmount: paid,
 });
 const claim = (more: object) => ({
   resourceType: "Claim",
