@@ -5,6 +5,7 @@ import type { ConnectorDefinition } from "../intake/connector.js";
 import type { AnyProjection } from "../projector/definition.js";
 import type { ConsumerDefinition } from "./consumer.js";
 import { TributaryError } from "./errors.js";
+import { jsonMistake, profileMistakes } from "./profile-mistakes.js";
 import { codeRoot, repositoryRoot } from "./root.js";
 
 /** Folders of `room` that hold `file`: nothing registers them, being there is enough. */
@@ -66,15 +67,16 @@ export function loadProfiles<Profile>(
     const partner = file.slice(0, -".json".length);
     if (production && partner === "generic") continue;
     const place = `producers/${connector.name}/partners/${file}`;
+    const text = readFileSync(join(folder, file), "utf8");
     let content: unknown;
     try {
-      content = JSON.parse(readFileSync(join(folder, file), "utf8"));
+      content = JSON.parse(text);
     } catch {
-      throw new TributaryError("TRIB_SERVICE_PROFILE_INVALID", `${place} is not JSON.`);
+      throw new TributaryError("TRIB_SERVICE_PROFILE_INVALID", `${place} is not JSON: ${jsonMistake(text)}.`);
     }
     const parsed = connector.profile.safeParse(content);
     if (!parsed.success) {
-      const mistakes = parsed.error.issues.map((issue) => `${issue.path.join(".") || "(whole)"}: ${issue.message}`);
+      const mistakes = profileMistakes(connector.profile, parsed.error, content);
       throw new TributaryError("TRIB_SERVICE_PROFILE_INVALID", `${place}: ${mistakes.join("; ")}.`);
     }
     profiles.set(partner, parsed.data);

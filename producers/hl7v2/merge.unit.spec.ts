@@ -1,6 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { testSurrogate } from "../../engine/testing/recording-intake.js";
-import { eventsOf, only, patient, unitOf, visit } from "./testing/events.js";
+import { eventsOf, patient, unitOf, visit } from "./testing/events.js";
 import type { Sketch } from "./testing/messages.js";
 
 describe("a merge", () => {
@@ -58,20 +57,58 @@ describe("a merge", () => {
     expect(merged.sealed).toEqual({ values: ["N1", "E1", "N1"] });
   });
 
-  it("retires the record that a number without a type means, of the type that PID has of its authority", () => {
-    const retired = (pid: string, mrg: string) => {
-      const unit = unitOf(merge(pid, mrg));
+  describe("that leaves out authority or type", () => {
+    const retired = (pid: string, mrg: string, priorNumbers = "alike") => {
+      const unit = unitOf(merge(pid, mrg), { identifiers: { priorNumbers } });
       const merged = unit.events.find((event) => event.type === "PatientsMerged");
-      return [merged?.type === "PatientsMerged" && merged.fields.retiredPatientId, unit.flags, unit.verdict.accepted];
+      return [merged?.type === "PatientsMerged" && merged.fields.retiredPatientId, ...(unit.flags ?? [])];
     };
-    expect(retired("N1^^^NORTH^MR~E1^^^MPI^PI", "N2^^^NORTH")).toEqual([patient("NORTH", "MR", "N2"), [], true]);
-    // Of two types nobody can say which; and a bare number is the sending facility's, whoever that is.
-    const two = "N1^^^NORTH^MR~A1^^^NORTH^AN";
-    expect(retired(two, "N2^^^NORTH")).toEqual([patient("NORTH", "", "N2"), [], true]);
-    const bare = [patient("@NORTH", "", "N2"), ["MERGE_AUTHORITY_FROM_FACILITY"], true];
-    expect(retired("N1^^^NORTH^MR", "N2")).toEqual(bare);
-    expect(retired("N1", "N2")).toEqual([patient("@NORTH", "", "N2"), ["AUTHORITY_FROM_FACILITY"], true]);
-    expect(retired("N1^^^NORTH^MR", "N1^^^NORTH")).toEqual([false, ["SELF_MERGE"], false]);
+    const [one, two, index] = ["N1^^^NORTH^MR", "N1^^^NORTH^MR~A1^^^NORTH^AN", "E1^^^MPI^PI~N1^^^NORTH^MR"];
+    const [meant, local] = [patient("NORTH", "MR", "N2"), patient("@NORTH", "", "N2")];
+
+    it.each([
+      ["one kind", one, "N2", [meant, "PRIOR_AUTHORITY_ASSUMED"]],
+      ["one kind", one, "N2^^^^MR", [meant, "PRIOR_AUTHORITY_ASSUMED"]],
+      ["one kind", one, "N2^^^NORTH", [meant]],
+      ["one kind of the authority", "N1^^^NORTH^MR~E1^^^MPI^PI", "N2^^^NORTH", [meant]],
+      ["one kind of the type", index, "N2^^^^MR", [meant, "PRIOR_AUTHORITY_ASSUMED"]],
+      ["numbers without an authority too", "N1~E1^^^MPI^PI", "N2", [local, "AUTHORITY_FROM_FACILITY"]],
+      [
+        "a kind of numbers without an authority",
+        "N1^^^^MR~E1^^^MPI^PI",
+        "N2",
+        [patient("@NORTH", "MR", "N2"), "AUTHORITY_FROM_FACILITY"],
+      ],
+    ])("retires the record of the kind that PID-3 has: %s", (_what, pid, mrg, expected) => {
+      expect(retired(pid, mrg)).toEqual(expected);
+    });
+
+    it("is flagged where PID-3 has several kinds, of which nobody can say which is meant", () => {
+      expect(retired(two, "N2^^^NORTH")).toEqual([patient("NORTH", "", "N2"), "MERGE_TYPE_UNKNOWN"]);
+      expect(retired(index, "N2")).toEqual([local, "MERGE_AUTHORITY_FROM_FACILITY"]);
+      expect(retired(one, "N2^^^OTHER")).toEqual([patient("OTHER", "", "N2"), "MERGE_TYPE_UNKNOWN"]);
+    });
+
+    it("is of the facility's own kind, or taken as it stands, where the profile says so", () => {
+      expect(retired(index, "N2", "own")).toEqual([meant, "PRIOR_AUTHORITY_ASSUMED"]);
+      expect(retired(two, "N2^^^NORTH", "own")).toEqual([meant]);
+      expect(retired(index, "E2^^^MPI", "own")).toEqual([patient("MPI", "PI", "E2")]);
+      expect(retired(one, "N2", "facility")).toEqual([local, "MERGE_AUTHORITY_FROM_FACILITY"]);
+      expect(retired(one, "N2^^^NORTH", "facility")).toEqual([patient("NORTH", "", "N2"), "MERGE_TYPE_UNKNOWN"]);
+    });
+
+    it("is into itself where it is the same number of the same kind", () => {
+      expect(retired(one, "N1^^^NORTH")).toEqual([false, "SELF_MERGE"]);
+      expect(retired(one, "N1", "facility")).toEqual([patient("@NORTH", "", "N1"), "MERGE_AUTHORITY_FROM_FACILITY"]);
+    });
+
+    it("goes by the PID before it, also as to whose keys it is sealed under", () => {
+      const unit = unitOf(merge("E1^^^MPI^PI", "E2", "PID|2||N1^^^NORTH^MR", "MRG|N2"));
+      expect(unit.sealFor).toEqual([
+        ...[patient("MPI", "PI", "E1"), patient("MPI", "PI", "E2")],
+        ...[patient("NORTH", "MR", "N1"), meant],
+      ]);
+    });
   });
 
   it("falls back to the first identifier as sent, also where it is not the facility's own", () => {
@@ -268,111 +305,5 @@ describe("records of one person", () => {
     expect(unit.flags).toContain("FURTHER_PATIENTS");
     expect(unit.sealFor).toEqual([first, second]);
     expect(unit.events.every(({ subject }) => subject !== second)).toBe(true);
-  });
-});
-
-describe("a visit that changes its patient or number", () => {
-  const [before, now] = [patient("NORTH", "MR", "N2"), patient("NORTH", "MR", "N1")];
-  const changed = (trigger: string, mrg: string): Sketch => ({
-    type: `ADT^${trigger}`,
-    pv1: null,
-    more: [`MRG|${mrg}`, "PV1|1|I|ICU||||||||||||||||V1^^^NORTH^VN"],
-  });
-  const told = (sketch: Sketch) =>
-    eventsOf(sketch).filter(({ type }) => type === "VisitMoved" || type === "VisitsMerged");
-
-  it("is moved by A45 to the patient of the message", () => {
-    expect(told(changed("A45", "N2^^^NORTH^MR||||V1^^^NORTH^VN"))).toMatchObject([
-      {
-        type: "VisitMoved",
-        subject: visit("NORTH", "V1"),
-        fields: { patientId: now, fromPatientId: before },
-        sealed: { visitNumber: "V1" },
-      },
-    ]);
-    expect(unitOf(changed("A45", "N2^^^NORTH^MR||||V1^^^NORTH^VN")).sealFor).toEqual([now, before]);
-  });
-
-  it.each(["A50", "A42"])("gets another number by %s, told on both", (trigger) => {
-    const [surviving, retired] = [visit("NORTH", "V1"), visit("NORTH", "V0")];
-    expect(told(changed(trigger, "N1^^^NORTH^MR||||V0^^^NORTH^VN"))).toMatchObject([
-      { subject: surviving, fields: { role: "SURVIVING", survivingVisitId: surviving, retiredVisitId: retired } },
-      { subject: retired, fields: { role: "RETIRED" }, sealed: { visitNumber: "V0" } },
-    ]);
-    expect(told(changed(trigger, "N1^^^NORTH^MR||||V1^^^NORTH^VN"))).toEqual([]);
-  });
-
-  it("that is named by no number is flagged and kept: an alternate id alone names no visit", () => {
-    const unnamed = {
-      pv1: null,
-      more: ["MRG|N2^^^NORTH^MR|||||OLD^^^NORTH^XX", `PV1|1|I${"|".repeat(48)}NEW^^^NORTH^XX`],
-    };
-    for (const trigger of ["A45", "A50", "A51"]) {
-      const unit = unitOf({ type: `ADT^${trigger}`, ...unnamed });
-      expect(unit.verdict).toEqual({ accepted: true });
-      expect(unit.flags).toEqual(expect.arrayContaining(["VISIT_UNIDENTIFIED", "CONTENT_KEPT"]));
-      expect(unit.events.map(({ type }) => type)).toEqual(["PatientUpdated"]);
-    }
-    expect(unitOf(changed("A50", "N1^^^NORTH^MR||||V0^^^NORTH^VN")).flags).not.toContain("VISIT_UNIDENTIFIED");
-  });
-
-  it("is deleted by A23", () => {
-    expect(only({ type: "ADT^A23" }, "VisitCancelled").fields.cancels).toBe("VISIT");
-  });
-});
-
-describe("alternate identifiers of a visit", () => {
-  const alternate = (value: string, type = "XX") => testSurrogate("visit", "EAST", type, value);
-  const pv1 = (...ids: string[]) => `PV1|1|I|ICU||||||||||||||||V1^^^NORTH^VN${"|".repeat(31)}${ids.join("~")}`;
-  const sent = (trigger: string, ids: string[], mrg?: string): Sketch => ({
-    type: trigger,
-    pv1: null,
-    more: [...(mrg === undefined ? [] : [`MRG|N1^^^NORTH^MR|||||${mrg}`]), pv1(...ids)],
-  });
-  const [visitId, patientId] = [visit("NORTH", "V1"), patient("NORTH", "MR", "N1")];
-
-  it.each(["ADT^A01", "ADT^A05", "ADT^A02", "ADT^A03", "ADT^A08", "ADT^A11", "ADT^A12", "ADT^A13", "ORU^R01"])(
-    "come with %s, their values sealed",
-    (trigger) => {
-      const events = eventsOf(sent(trigger, ["T-1^^^EAST^XX", "T-2^^^EAST"])).filter(
-        ({ subject }) => subject === visitId,
-      );
-      const clear = [
-        { identifierId: alternate("T-1"), authority: "EAST", type: "XX" },
-        { identifierId: alternate("T-2", ""), authority: "EAST", type: "" },
-      ];
-      expect(events).toMatchObject([
-        { fields: { identifiers: clear }, sealed: { visitNumber: "V1", identifierValues: ["T-1", "T-2"] } },
-      ]);
-      expect(JSON.stringify(events.map(({ fields }) => fields))).not.toContain("T-1");
-    },
-  );
-
-  it("change by A51: the one of MRG-6 leaves, the one of PV1-50 is told", () => {
-    const unit = unitOf(sent("ADT^A51", ["T-1^^^EAST^XX"], "T-0^^^EAST^XX"));
-    const common = { subject: visitId, sealFor: patientId };
-    expect(unit.events.slice(1)).toMatchObject([
-      { type: "VisitUpdated", ...common, fields: { identifiers: [{ identifierId: alternate("T-1") }] } },
-      {
-        type: "VisitIdentifiersLeft",
-        ...common,
-        fields: { patientId, authority: "NORTH", identifiers: [{ identifierId: alternate("T-0"), type: "XX" }] },
-        sealed: { visitNumber: "V1", identifierValues: ["T-0"] },
-      },
-    ]);
-    expect(unit.flags).not.toContain("CONTENT_KEPT");
-    // Deleted, and nothing in its place.
-    const deleted = eventsOf(sent("ADT^A51", ['""'], "T-0^^^EAST^XX"));
-    expect(deleted.slice(1).map(({ fields }) => (fields as { identifiers?: unknown[] }).identifiers?.length)).toEqual([
-      undefined,
-      1,
-    ]);
-  });
-
-  it("that MRG-6 and PV1-50 both name stay, and only A51 takes any away", () => {
-    const left = (sketch: Sketch) => eventsOf(sketch).filter(({ type }) => type === "VisitIdentifiersLeft");
-    expect(left(sent("ADT^A51", ["T-0^^^EAST^XX"], "T-0^^^EAST^XX"))).toEqual([]);
-    expect(left(sent("ADT^A51", ["T-0^^^EAST^XX"]))).toEqual([]);
-    expect(left(sent("ADT^A50", ["T-1^^^EAST^XX"], "T-0^^^EAST^XX"))).toEqual([]);
   });
 });
