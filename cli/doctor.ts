@@ -3,9 +3,10 @@ import type { Command } from "commander";
 import { lookupSchemas } from "../engine/log/registry.js";
 import { checkTopics, readJournalId } from "../engine/log/topics.js";
 import { checkSchemas } from "../engine/log/versions.js";
-import { connectorNames, consumerNames } from "../engine/service/discover.js";
+import { connectorNames, consumerNames, loadConnector } from "../engine/service/discover.js";
 import { TributaryError } from "../engine/service/errors.js";
-import { requireSetting } from "../engine/service/settings.js";
+import { profilesOptions, readProfiles } from "../engine/service/profiles.js";
+import { requireSetting, type Settings } from "../engine/service/settings.js";
 import { readStatus, type Status } from "../engine/service/status.js";
 import { migrateStatus } from "../engine/store/migrate.js";
 import { withLog } from "./log.js";
@@ -35,6 +36,21 @@ function processProblems(status: Status): string {
   return missing.length === 0
     ? ""
     : `Not running or not ready: ${missing.join(", ")}. Start them with \`tributary run\`; their logs are in TRIBUTARY_HOME/logs.`;
+}
+
+/** Profiles that can't be used as their files are now, and partners that a connector left out when it started. */
+async function profileProblems(settings: Settings, status: Status | undefined): Promise<string> {
+  const problems: string[] = [];
+  for (const connector of await Promise.all(connectorNames().map(loadConnector))) {
+    const { suspended } = readProfiles(connector, profilesOptions(settings));
+    problems.push(...new Set(suspended.map(({ error }) => error.message)));
+    const left = status?.processes.find(({ kind, name }) => kind === "connector" && name === connector.name)?.suspended;
+    const mended = (left ?? []).filter(({ partner }) => !suspended.some((one) => one.partner === partner));
+    const names = mended.map(({ partner }) => partner).join(", ");
+    if (names)
+      problems.push(`${connector.name} runs without ${names}: \`tributary producers restart ${connector.name}\`.`);
+  }
+  return problems.join("\n         ");
 }
 
 /** Keys that read models and deliveries hold back. */
@@ -85,6 +101,7 @@ export function registerDoctor(command: Command): void {
         await finding("processes", async () =>
           status ? processProblems(status) : "Kafka or Postgres can't be reached: `tributary up`.",
         ),
+        await finding("partner profiles", () => profileProblems(settings, status)),
         await finding("parked keys", async () => {
           if (!status) return "Kafka or Postgres can't be reached: `tributary up`.";
           return parkedProblems(status);

@@ -3,6 +3,13 @@ import { dirname, join } from "node:path";
 import { type Command, InvalidArgumentError } from "commander";
 import { loadConnector } from "../engine/service/discover.js";
 import { TributaryError } from "../engine/service/errors.js";
+import {
+  credentialsFolder,
+  isPartnerName,
+  profilesOptions,
+  readProfiles,
+  usableProfiles,
+} from "../engine/service/profiles.js";
 import { repositoryRoot } from "../engine/service/root.js";
 import { openInstallation } from "./installation.js";
 import { print, printJson, printTable } from "./output.js";
@@ -16,7 +23,6 @@ import {
   setField,
   topFields,
 } from "./partner-profile.js";
-import { credentialsFolder } from "./partner-proof.js";
 import { restarted } from "./restart.js";
 import { formatFiles } from "./scaffold/format.js";
 
@@ -66,9 +72,16 @@ export function registerPartners(command: Command): void {
   command
     .command("restart")
     .argument("<name>", "connector that runs under `tributary run`")
-    .description("stop one connector when it has answered what is in hand, and wait until it is back with its profiles")
-    .action(async (name: string) => {
-      await loadConnector(name);
+    .option("--force", "also where profiles can't be used: their partners are suspended, all others are let in")
+    .description(
+      "check the profiles of one connector, stop it when it has answered what is in hand, and wait until it is back with them",
+    )
+    .action(async (name: string, { force = false }: { force?: boolean }) => {
+      const connector = await loadConnector(name);
+      const { settings } = await openInstallation();
+      const profiles = readProfiles(connector, profilesOptions(settings));
+      if (!force) usableProfiles(profiles);
+      for (const { partner, error } of profiles.suspended) print(`suspended  ${partner}  ${error.message}`);
       const { addresses } = await restarted("connector", name);
       for (const { url, partner } of addresses) print(`listens  ${url}${partner ? `  (${partner})` : ""}`);
     });
@@ -80,7 +93,7 @@ async function addPartner(connectorName: string, partner: string, options: AddOp
   const connector = await loadConnector(connectorName);
   const { settings } = await openInstallation();
   const place = `producers/${connectorName}/partners/${partner}.json`;
-  if (!/^[a-z][a-z0-9-]{0,39}$/.test(partner) || partner === "generic" || existsSync(join(repositoryRoot, place)))
+  if (!isPartnerName(partner) || partner === "generic" || existsSync(join(repositoryRoot, place)))
     throw new TributaryError("TRIB_CLI_NAME_INVALID", `${place} can't be written: the name is taken, or can't be one.`);
   const profile: Record<string, unknown> = {};
   if (options.description !== undefined) profile.description = options.description;

@@ -1,5 +1,6 @@
 import type { Command } from "commander";
-import { connectorNames, loadConnector, loadProfiles } from "../engine/service/discover.js";
+import { connectorNames, loadConnector } from "../engine/service/discover.js";
+import { profilesOptions, readProfiles } from "../engine/service/profiles.js";
 import { registered } from "../engine/service/registration.js";
 import { runInForeground } from "./foreground.js";
 import { openInstallation } from "./installation.js";
@@ -22,12 +23,13 @@ export function registerProducers(command: Command): void {
       const rows = [];
       for (const name of connectorNames()) {
         const connector = await loadConnector(name);
-        const profiles = loadProfiles(connector, settings.TRIBUTARY_ENV === "production");
+        const { profiles, suspended } = readProfiles(connector, profilesOptions(settings));
         const process = running.find((entry) => entry.kind === "connector" && entry.name === name);
         rows.push({
           name,
           version: connector.version,
           partners: [...profiles.keys()],
+          suspended: suspended.map(({ partner, error }) => ({ partner, code: error.code, reason: error.message })),
           addresses: (process?.addresses ?? []).map(({ url }) => url),
         });
       }

@@ -7,7 +7,7 @@ import { readSettingsLike } from "../engine/service/settings.js";
 import { openInstallation } from "./installation.js";
 import { readGiven } from "./misuse.js";
 import { print, printJson } from "./output.js";
-import { addProofOptions, type ProofOptions, profilesWith, proofOf } from "./partner-proof.js";
+import { addProofOptions, type ProofOptions, profileOf, proofOf } from "./partner-proof.js";
 
 function positive(text: string): number {
   const value = Number(text);
@@ -49,7 +49,7 @@ export function registerSend(command: Command): void {
         const connector = await loadConnector(options.to);
         const contents = files.map((file) => ({ file, bytes: readGiven(file) }));
         const { settings } = await openInstallation();
-        const profile = profilesWith(connector, options.partner).get(options.partner);
+        const profile = profileOf(connector, options.partner);
         const { settingsOf } = connector;
         const own = settingsOf === undefined ? settings : readSettingsLike(options.to, settingsOf);
         const proof = proofOf(profile, options, own);

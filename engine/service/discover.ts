@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import type { ConnectorDefinition } from "../intake/connector.js";
@@ -47,40 +47,6 @@ export const loadConnector = (name: string): Promise<ConnectorDefinition<unknown
 /** @throws TRIB_SERVICE_NOT_FOUND naming the folders there are. */
 export const loadConsumer = (name: string): Promise<ConsumerDefinition> =>
   load<ConsumerDefinition>("consumers", name, "consumer");
-
-/**
- * Reads the partner profiles of a connector: `producers/<connector>/partners/*.json`.
- * @param production leaves `generic` out.
- * @param root folder that holds `producers/`; default: the checkout.
- * @throws TRIB_SERVICE_PROFILE_INVALID naming file and field.
- */
-export function loadProfiles<Profile>(
-  connector: ConnectorDefinition<Profile>,
-  production: boolean,
-  root: string = repositoryRoot,
-): Map<string, Profile> {
-  const folder = join(root, "producers", connector.name, "partners");
-  const profiles = new Map<string, Profile>();
-  const files = existsSync(folder) ? readdirSync(folder).filter((file) => file.endsWith(".json")) : [];
-  for (const file of files.sort()) {
-    const partner = file.slice(0, -".json".length);
-    if (production && partner === "generic") continue;
-    const place = `producers/${connector.name}/partners/${file}`;
-    let content: unknown;
-    try {
-      content = JSON.parse(readFileSync(join(folder, file), "utf8"));
-    } catch {
-      throw new TributaryError("TRIB_SERVICE_PROFILE_INVALID", `${place} is not JSON.`);
-    }
-    const parsed = connector.profile.safeParse(content);
-    if (!parsed.success) {
-      const mistakes = parsed.error.issues.map((issue) => `${issue.path.join(".") || "(whole)"}: ${issue.message}`);
-      throw new TributaryError("TRIB_SERVICE_PROFILE_INVALID", `${place}: ${mistakes.join("; ")}.`);
-    }
-    profiles.set(partner, parsed.data);
-  }
-  return profiles;
-}
 
 /** Every projection that a consumer in `consumers/` keeps. */
 export async function allProjections(): Promise<AnyProjection[]> {

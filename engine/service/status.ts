@@ -28,14 +28,23 @@ export interface ProcessStatus {
   readonly ready: boolean;
   readonly addresses: readonly Address[];
   readonly admin: string | null;
+  /** Partners that a connector does not let in, because it found that their profiles can't be used. */
+  readonly suspended?: readonly { readonly partner: string; readonly code: string; readonly reason: string }[];
 }
 
 async function processStatus({ name, kind, pid, addresses, admin }: Registration): Promise<ProcessStatus> {
   if (!admin) return { name, kind, pid, state: "running", ready: true, addresses, admin };
   try {
     const answer = await fetch(`${admin}/state`, { signal: AbortSignal.timeout(2_000) });
-    const { live, ready } = (await answer.json()) as { live: boolean; ready: boolean };
-    return { name, kind, pid, state: live ? "running" : "stuck", ready, addresses, admin };
+    const {
+      live,
+      ready,
+      suspended = [],
+    } = (await answer.json()) as Pick<ProcessStatus, "ready" | "suspended"> & {
+      readonly live: boolean;
+    };
+    const state = live ? "running" : "stuck";
+    return { name, kind, pid, state, ready, addresses, admin, ...(suspended.length > 0 && { suspended }) };
   } catch {
     return { name, kind, pid, state: "unreachable", ready: false, addresses, admin };
   }

@@ -34,11 +34,12 @@ export function openServer(context: ReceiveContext<Profile>): Promise<Receiver> 
     }
   };
   const schemas = JSON.stringify([...forms.values()].map(({ type, schema }) => ({ type, schema })));
-  const { intake, settings, profiles, logger } = context;
+  const { intake, settings, profiles, suspended, logger } = context;
   return openReception({
     connector: "cloudevents",
     settings,
     profiles,
+    suspended,
     logger,
     routes: [
       {

@@ -1,4 +1,5 @@
 import type { ConnectorDefinition } from "../../engine/intake/connector.js";
+import { overlapOf } from "./overlap.js";
 import { type Profile, profileSchema } from "./profile.js";
 import { receiveHl7 } from "./receive.js";
 import { sendMllp } from "./send.js";
@@ -13,6 +14,7 @@ const connector: ConnectorDefinition<Profile> = {
     ...profile,
     ...(profile.match.length === 0 && { port: 0 }),
   }),
+  overlap: overlapOf,
   receive: receiveHl7,
   send: sendMllp,
 };

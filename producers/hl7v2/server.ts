@@ -5,7 +5,8 @@ import type { Address, ReceiveContext, Receiver } from "../../engine/intake/conn
 import type { Settings } from "../../engine/service/settings.js";
 import { Allowance } from "./allowance.js";
 import { type Connection, serve } from "./connection.js";
-import type { Profile } from "./profile.js";
+import { certificatesOf, type Profile } from "./profile.js";
+import { type Identity, suspendedOf } from "./suspended.js";
 
 /** Certificates of the server, read once. */
 interface Tls {
@@ -20,21 +21,25 @@ function readTls(settings: Settings): Tls | undefined {
   return { cert: readFileSync(cert), key: readFileSync(key), ...(ca !== undefined && { ca: readFileSync(ca) }) };
 }
 
-/** The partner whose client certificate this is. */
-function certified(socket: Socket, profiles: ReadonlyMap<string, Profile>): string | undefined {
-  const certificate = (socket as Partial<TLSSocket>).getPeerCertificate?.();
-  const names = [certificate?.subject?.CN, certificate?.fingerprint256].flat();
-  for (const [partner, { certificate: given }] of profiles) {
-    if ([given ?? []].flat().some((name) => names.includes(name))) return partner;
-  }
-  return undefined;
+/** The partner whose client certificate this is: whose profile has its fingerprint, else one of its names. */
+function certified(socket: Socket, profiles: ReadonlyMap<string, Identity>): string | undefined {
+  const shown = (socket as Partial<TLSSocket>).getPeerCertificate?.();
+  const owner = (name: string | undefined) =>
+    [...profiles].find(([, { certificate }]) => name !== undefined && certificatesOf(certificate).includes(name))?.[0];
+  return (
+    owner(shown?.fingerprint256) ??
+    [shown?.subject?.CN]
+      .flat()
+      .map(owner)
+      .find((one) => one !== undefined)
+  );
 }
 
 /**
  * The partner that a connection belongs to. A certificate tells more than a port: whoever shows a partner's is that one
  * on any port, and the port of a partner that has a certificate proves nothing without it.
  */
-function ownerOf(socket: Socket, portOwner: string | undefined, profiles: ReadonlyMap<string, Profile>) {
+function ownerOf(socket: Socket, portOwner: string | undefined, profiles: ReadonlyMap<string, Identity>) {
   const named = certified(socket, profiles);
   if (named !== undefined || portOwner === undefined) return named;
   return profiles.get(portOwner)?.certificate === undefined ? portOwner : undefined;
@@ -47,6 +52,7 @@ function ownerOf(socket: Socket, portOwner: string | undefined, profiles: Readon
  */
 export async function receiveMllp(context: ReceiveContext<Profile>): Promise<Receiver> {
   const { settings, profiles, logger, intake, now = Date.now } = context;
+  const suspended = suspendedOf(context.suspended);
   const tls = readTls(settings);
   const connections = new Set<Connection>();
   const allowance = new Allowance(settings.HL7V2_BYTES_IN_HAND);
@@ -63,8 +69,9 @@ export async function receiveMllp(context: ReceiveContext<Profile>): Promise<Rec
     const connection = serve(socket, {
       intake,
       profiles,
+      suspended,
       logger,
-      bound: ownerOf(socket, portOwner, profiles),
+      bound: ownerOf(socket, portOwner, new Map<string, Identity>([...profiles, ...(suspended?.known ?? [])])),
       blockLimit: Math.min(blockLimit, settings.INTAKE_UNIT_LIMIT),
       blockTime: settings.HL7V2_BLOCK_SECONDS * 1000,
       allowance,

@@ -2,6 +2,7 @@ import { join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import type { Address, ConnectorDefinition, ReceiveContext, Receiver } from "../../engine/intake/connector.js";
 import { startDroppedFiles } from "./dropped-files.js";
+import { overlapOf } from "./partner.js";
 import { type Profile, profileSchema } from "./profile.js";
 import { RecentInterchanges } from "./recent.js";
 import type { Desk } from "./reception.js";
@@ -9,10 +10,11 @@ import { send } from "./send.js";
 import { openServer } from "./server.js";
 
 async function listen(context: ReceiveContext<Profile>): Promise<Receiver> {
-  const { intake, settings, profiles, logger, remembers = true } = context;
+  const { intake, settings, profiles, suspended, logger, remembers = true } = context;
   const desk: Desk = {
     intake,
     profiles,
+    ...(suspended && { suspended }),
     unitLimit: settings.INTAKE_UNIT_LIMIT,
     recent: new RecentInterchanges(remembers ? undefined : 0),
     now: () => new Date(),
@@ -40,6 +42,7 @@ const connector: ConnectorDefinition<Profile> = {
   name: "x12",
   version: "1",
   profile: profileSchema,
+  overlap: overlapOf,
   receive: listen,
   send,
 };
