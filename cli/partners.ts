@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { type Command, InvalidArgumentError } from "commander";
 import { loadConnector } from "../engine/service/discover.js";
@@ -6,6 +6,8 @@ import { TributaryError } from "../engine/service/errors.js";
 import {
   credentialsFolder,
   isPartnerName,
+  overlapWith,
+  type PartnerProfiles,
   profilesOptions,
   readProfiles,
   usableProfiles,
@@ -80,11 +82,21 @@ export function registerPartners(command: Command): void {
       const connector = await loadConnector(name);
       const { settings } = await openInstallation();
       const profiles = readProfiles(connector, profilesOptions(settings));
-      if (!force) usableProfiles(profiles);
+      if (!force) assertUsable(profiles);
       for (const { partner, error } of profiles.suspended) print(`suspended  ${partner}  ${error.message}`);
-      const { addresses } = await restarted("connector", name);
+      const { addresses } = await restarted(settings.TRIBUTARY_HOME, "connector", name);
       for (const { url, partner } of addresses) print(`listens  ${url}${partner ? `  (${partner})` : ""}`);
     });
+}
+
+/** @throws what is wrong in the profiles, before anything is stopped. */
+function assertUsable(profiles: PartnerProfiles<unknown>): void {
+  try {
+    usableProfiles(profiles);
+  } catch (error) {
+    if (!(error instanceof TributaryError)) throw error;
+    throw new TributaryError(error.code, `${error.message}\nNothing was stopped: the connector goes on as it was.`);
+  }
 }
 
 const shortened = (text: string) => (text.length > 40 ? `${text.slice(0, 39)}…` : text);
@@ -103,6 +115,12 @@ async function addPartner(connectorName: string, partner: string, options: AddOp
   const given = { ...options, connector: connectorName, partner };
   const credentials = addAuthentication(profile, given, credentialsFolder(settings), topFields(connector));
   checkProfile(connector, profile);
+  const { profiles } = readProfiles(connector, { production: false });
+  const overlap = overlapWith(connector, partner, connector.profile.parse(profile), profiles);
+  if (overlap) {
+    for (const { file } of credentials) rmSync(file);
+    throw overlap;
+  }
   mkdirSync(dirname(join(repositoryRoot, place)), { recursive: true });
   writeFileSync(join(repositoryRoot, place), `${JSON.stringify(profile, null, 2)}\n`, { flag: "wx" });
   formatFiles([place]);

@@ -12,8 +12,12 @@ function foldersWith(room: string, file: string): string[] {
   const path = join(codeRoot, room);
   if (!existsSync(path)) return [];
   const extension = codeRoot === repositoryRoot ? ".ts" : ".js";
+  const sources = join(repositoryRoot, room);
+  // What is built of a folder that was removed is not there any more.
+  const isThere = (name: string) => !existsSync(sources) || existsSync(join(sources, name, `${file}.ts`));
   return readdirSync(path, { withFileTypes: true })
     .filter((entry) => entry.isDirectory() && existsSync(join(path, entry.name, `${file}${extension}`)))
+    .filter((entry) => isThere(entry.name))
     .map((entry) => entry.name)
     .sort();
 }

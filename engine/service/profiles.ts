@@ -74,10 +74,10 @@ export function readProfiles<Profile>(
       suspend(partner, mistakeIn(error));
     }
   }
-  for (const [partner, error] of overlapsOf(connector, profiles)) suspend(partner, error);
   for (const [partner, profile] of profiles) {
-    if (suspended.has(partner)) continue;
     try {
+      const overlap = overlapWith(connector, partner, profile, profiles);
+      if (overlap) throw overlap;
       checkCredentials(connector, partner, profile, options);
     } catch (error) {
       suspend(partner, mistakeIn(error));
@@ -116,23 +116,25 @@ function profileOf<Profile>(connector: ConnectorDefinition<Profile>, partner: st
   throw new TributaryError("TRIB_SERVICE_PROFILE_INVALID", `${place}: ${mistakes.join("; ")}.`);
 }
 
-/** Every partner whose profile claims a sender that another's claims, too. */
-function overlapsOf<Profile>(
+/**
+ * Whether a partner's profile claims a sender that another's claims, too.
+ * @returns the error that says so, naming both files; undefined where all can stand beside each other.
+ */
+export function overlapWith<Profile>(
   { name, overlap }: ConnectorDefinition<Profile>,
-  profiles: ReadonlyMap<string, Profile>,
-): Map<string, TributaryError> {
-  const found = new Map<string, TributaryError>();
-  const all = overlap === undefined ? [] : [...profiles];
-  for (const [index, [partner, profile]] of all.entries()) {
-    for (const [other, otherProfile] of all.slice(index + 1)) {
-      const both = overlap?.(profile, otherProfile);
-      if (both === undefined) continue;
-      const message = `${placeOf(name, partner)} and ${placeOf(name, other)} both have ${both}: whose a message is can't be told.`;
-      for (const one of [partner, other])
-        if (!found.has(one)) found.set(one, new TributaryError("TRIB_SERVICE_PROFILES_OVERLAP", message));
-    }
+  partner: string,
+  profile: Profile,
+  others: ReadonlyMap<string, Profile>,
+): TributaryError | undefined {
+  if (overlap === undefined) return undefined;
+  for (const [other, otherProfile] of others) {
+    const both = other === partner ? undefined : overlap(profile, otherProfile);
+    if (both === undefined) continue;
+    const [first = "", second = ""] = [partner, other].sort().map((one) => placeOf(name, one));
+    const message = `${first} and ${second} both have ${both}: whose a message is can't be told.`;
+    return new TributaryError("TRIB_SERVICE_PROFILES_OVERLAP", message);
   }
-  return found;
+  return undefined;
 }
 
 /** @throws TRIB_RECEPTION_CREDENTIAL_MISSING naming the profile and the file. */
