@@ -7,7 +7,7 @@ import { connectorNames, consumerNames, loadConnector } from "../engine/service/
 import { TributaryError } from "../engine/service/errors.js";
 import { profilesOptions, readProfiles } from "../engine/service/profiles.js";
 import { requireSetting, type Settings } from "../engine/service/settings.js";
-import { readStatus, type Status } from "../engine/service/status.js";
+import { processStatuses, progressOf, type Status } from "../engine/service/status.js";
 import { migrateStatus } from "../engine/store/migrate.js";
 import { withLog } from "./log.js";
 import { print, printJson } from "./output.js";
@@ -30,8 +30,8 @@ async function finding(check: string, problem: () => Promise<string>): Promise<F
   }
 }
 
-function processProblems(status: Status): string {
-  const names = new Set(status.processes.filter(({ ready }) => ready).map(({ name }) => name));
+function processProblems(processes: Status["processes"]): string {
+  const names = new Set(processes.filter(({ ready }) => ready).map(({ name }) => name));
   const missing = ["publisher", ...connectorNames(), ...consumerNames()].filter((name) => !names.has(name));
   return missing.length === 0
     ? ""
@@ -39,12 +39,12 @@ function processProblems(status: Status): string {
 }
 
 /** Profiles that can't be used as their files are now, and partners that a connector left out when it started. */
-async function profileProblems(settings: Settings, status: Status | undefined): Promise<string> {
+async function profileProblems(settings: Settings, processes: Status["processes"]): Promise<string> {
   const problems: string[] = [];
   for (const connector of await Promise.all(connectorNames().map(loadConnector))) {
     const { suspended } = readProfiles(connector, profilesOptions(settings));
     problems.push(...new Set(suspended.map(({ error }) => error.message)));
-    const left = status?.processes.find(({ kind, name }) => kind === "connector" && name === connector.name)?.suspended;
+    const left = processes.find(({ kind, name }) => kind === "connector" && name === connector.name)?.suspended;
     const mended = (left ?? []).filter(({ partner }) => !suspended.some((one) => one.partner === partner));
     const names = mended.map(({ partner }) => partner).join(", ");
     if (names)
@@ -64,7 +64,10 @@ export function parkedProblems({ projections, deliveries }: Pick<Status, "projec
 export function registerDoctor(command: Command): void {
   command.option("--json", "one JSON array").action((options: { json?: boolean }) =>
     withLog(async ({ log, pool, settings }) => {
-      const status = await readStatus(settings, pool, log).catch(() => undefined);
+      const [processes, progress] = await Promise.all([
+        processStatuses(settings),
+        progressOf(pool, log).catch(() => undefined),
+      ]);
       const findings = [
         await finding("secrets are private", async () => {
           const { TRIBUTARY_SECRET_FILE, TRIBUTARY_KEK_FILE, TRIBUTARY_NOTARY_KEY_FILE } = process.env;
@@ -98,13 +101,11 @@ export function registerDoctor(command: Command): void {
           await lookupSchemas(settings);
           return "";
         }),
-        await finding("processes", async () =>
-          status ? processProblems(status) : "Kafka or Postgres can't be reached: `tributary up`.",
-        ),
-        await finding("partner profiles", () => profileProblems(settings, status)),
+        await finding("processes", async () => processProblems(processes)),
+        await finding("partner profiles", () => profileProblems(settings, processes)),
         await finding("parked keys", async () => {
-          if (!status) return "Kafka or Postgres can't be reached: `tributary up`.";
-          return parkedProblems(status);
+          if (!progress) return "Kafka or Postgres can't be reached: `tributary up`.";
+          return parkedProblems(progress);
         }),
       ];
       if (options.json) printJson(findings);

@@ -34,15 +34,15 @@ export function assertPartner(profiles: ReadonlyMap<string, unknown>, partner: s
 }
 
 /**
- * The profile of one partner, whatever is wrong in those of others.
+ * The profiles of a connector, that of one partner among them, whatever is wrong in those of others.
  * @throws TRIB_CLI_MISUSED naming the partners there are; TRIB_SERVICE_PROFILE_INVALID, TRIB_SERVICE_PROFILES_OVERLAP.
  */
-export function profileOf(connector: ConnectorDefinition<unknown>, partner: string): unknown {
+export function profilesWith(connector: ConnectorDefinition<unknown>, partner: string): ReadonlyMap<string, unknown> {
   const { profiles, suspended } = readProfiles(connector, { production: false });
   const own = suspended.find((one) => one.partner === partner);
   if (own) throw own.error;
   assertPartner(profiles, partner);
-  return profiles.get(partner);
+  return profiles;
 }
 
 /** @throws TRIB_CLI_FILE_UNREADABLE */

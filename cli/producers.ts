@@ -2,6 +2,7 @@ import type { Command } from "commander";
 import { connectorNames, loadConnector } from "../engine/service/discover.js";
 import { profilesOptions, readProfiles } from "../engine/service/profiles.js";
 import { registered } from "../engine/service/registration.js";
+import { printAddresses } from "./addresses.js";
 import { runInForeground } from "./foreground.js";
 import { openInstallation } from "./installation.js";
 import { misuse } from "./misuse.js";
@@ -34,10 +35,14 @@ export function registerProducers(command: Command): void {
         });
       }
       if (options.json) printJson(rows);
-      else
+      else {
         printTable(
-          rows.map((row) => ({ ...row, partners: row.partners.join(", "), addresses: row.addresses.join(", ") })),
+          rows.map((row) => ({ ...row, partners: row.partners.join(", ") })),
+          ["name", "version", "partners"],
         );
+        for (const { name, suspended } of rows) for (const { reason } of suspended) print(`${name}: ${reason}`);
+        for (const { name, addresses } of running) if (connectorNames().includes(name)) printAddresses(name, addresses);
+      }
     });
   command
     .command("run")

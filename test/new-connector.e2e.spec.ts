@@ -182,7 +182,7 @@ describe("docs/add-a-partner.md", () => {
     writeFileSync(join(partners, "lake.json"), profile.replace("America/Chicago", "Mars"));
     expect((await call("producers", "restart", "hl7v2")).exitCode).toBe(78);
     expect(installation.process("hl7v2")?.pid).toBe(before);
-    // Killed now, it comes back with all others, and the partner is neither anybody's nor refused for good.
+    // Started all the same, it lets all others in; the partner is neither anybody's nor refused for good.
     const forced = await call("producers", "restart", "hl7v2", "--force");
     expect([forced.exitCode, forced.stdout]).toEqual([0, expect.stringMatching(/^suspended +lake .*timezone/)]);
     const others = await send("generic", "SHORE");

@@ -39,6 +39,11 @@ export interface ConnectorDefinition<Profile> {
   /** Sends one file as a partner would, over the real protocol, and tells each unit's answer as it comes. */
   send(request: SendRequest): AsyncIterable<SendLine>;
   /**
+   * Whose the units of a file are when a partner sends it, where the file itself says that and the answers do not. Absent
+   * where the address says whose they are.
+   */
+  takenAs?(file: Buffer, partner: string, profiles: ReadonlyMap<string, Profile>): readonly string[];
+  /**
    * How what is in the journal is sent again (`intake retranslate`). Absent where the parts of a transmission, one after
    * another and sent like any file, are read as they were the first time.
    */

@@ -3,6 +3,7 @@ import { overlapOf } from "./overlap.js";
 import { type Profile, profileSchema } from "./profile.js";
 import { receiveHl7 } from "./receive.js";
 import { sendMllp } from "./send.js";
+import { takenAs } from "./taken-as.js";
 
 /** HL7 v2 (2.1 to 2.9) over MLLP, over HTTP, and in dropped files. */
 const connector: ConnectorDefinition<Profile> = {
@@ -17,6 +18,7 @@ const connector: ConnectorDefinition<Profile> = {
   overlap: overlapOf,
   receive: receiveHl7,
   send: sendMllp,
+  takenAs,
 };
 
 export default connector;

@@ -27,6 +27,8 @@ async function listen(context: ReceiveContext<Profile>): Promise<Receiver> {
   });
   const addresses: Address[] = [{ protocol: new URL(server.url).protocol.slice(0, -1), url: server.url }];
   for (const partner of profiles.keys()) {
+    const url = `${server.url}/partners/${encodeURIComponent(partner)}/interchanges`;
+    addresses.push({ protocol: new URL(url).protocol.slice(0, -1), url, partner });
     addresses.push({ protocol: "file", url: pathToFileURL(join(inbox, partner, "in")).href, partner });
   }
   return {
