@@ -8,6 +8,7 @@ import { createBuild, ensureBuild, listBuilds } from "../engine/projector/build.
 import type { Decoder } from "../engine/projector/ports.js";
 import { runConsumer } from "../engine/projector/runner.js";
 import { fillBuild } from "../engine/replay/fill.js";
+import { fillThread } from "../engine/replay/fill-thread.js";
 import { follow } from "../engine/replay/follow.js";
 import { createLogger } from "../engine/service/logger.js";
 import { nodeFlags, rebuildFlags } from "../engine/service/node-flags.js";
@@ -28,6 +29,7 @@ const { values } = parseArgs({
     runs: { type: "string", default: "3" },
     memory: { type: "string", default: "400" },
     flags: { type: "string", default: "" },
+    threads: { type: "string", default: "1" },
     child: { type: "string" },
   },
 });
@@ -83,7 +85,10 @@ async function fill(log: Log, pool: Pool, decoder: Decoder): Promise<number> {
   const build = await createBuild(pool, visits as never, consumer.name, "rebuild");
   const began = performance.now();
   const options = { projection: visits as never, build, log, pool, decoder, opener: closedOpener, logger };
-  const { unfilled } = await fillBuild({ ...options, memoryBytes: Number(values.memory) * 1e6 });
+  const script = new URL("./rebuild-thread.js", import.meta.url);
+  const helpers = Array.from({ length: Number(values.threads) - 1 }, () => fillThread(script, values.topic));
+  const memoryBytes = Number(values.memory) * 1e6;
+  const { unfilled } = await fillBuild({ ...options, memoryBytes, helpers });
   if (unfilled.length > 0) {
     const following = await follow({ ...options, unfilled });
     while (following.behind() > 0) {
@@ -116,7 +121,18 @@ async function measure(work: string, databaseUrl: string): Promise<Measured> {
     ...(work === "fill" ? rebuildFlags : nodeFlags),
     ...(values.flags === "" ? [] : values.flags.split(" ")),
   ];
-  const arguments_ = [...flags, script, "--child", work, "--topic", values.topic, "--memory", values.memory];
+  const arguments_ = [
+    ...flags,
+    script,
+    "--child",
+    work,
+    "--topic",
+    values.topic,
+    "--memory",
+    values.memory,
+    "--threads",
+    values.threads,
+  ];
   const environment = { ...process.env, DATABASE_URL: databaseUrl };
   const { stdout } = await promisify(execFile)(process.execPath, arguments_, { env: environment });
   return JSON.parse(stdout.trim().split("\n").at(-1) as string) as Measured;

@@ -1,7 +1,7 @@
 import { closeSync, fchmodSync, mkdirSync, openSync, writeFileSync } from "node:fs";
 import { Argument, type Command } from "commander";
 import { recordAccess } from "../engine/audit/access.js";
-import { asOfEvidence } from "../engine/audit/as-of-evidence.js";
+import { asOfEvidence, type EvidenceSubjects } from "../engine/audit/as-of-evidence.js";
 import { fingerprint, notaryKey } from "../engine/audit/checkpoint.js";
 import { makePackage } from "../engine/audit/package.js";
 import { filesOfPeriod, filesOfTrail, type PackedPeriod } from "../engine/audit/package-files.js";
@@ -10,6 +10,7 @@ import type { PlacedRecord } from "../engine/audit/read-places.js";
 import { assertStillOpen, type OpenedUnder } from "../engine/audit/still-open.js";
 import { type Trail, type TrailKind, trailKinds, trailOf } from "../engine/audit/trail.js";
 import { fetchSchema } from "../engine/log/registry.js";
+import { entities, eventsTopic } from "../engine/log/schemas.js";
 import { readJournalId } from "../engine/log/topics.js";
 import { dropAsOf } from "../engine/replay/as-of.js";
 import { rebuildFlags } from "../engine/service/node-flags.js";
@@ -69,13 +70,12 @@ type Asked =
   | { readonly kind: TrailKind; readonly id: string };
 
 /** What is asked for, before anything is connected to. @throws InvalidArgumentError, TRIB_CLI_MISUSED */
-function askedOf(kind: string, given: string, until: string | undefined, { open, at }: PackageOptions): Asked {
+function askedOf(kind: string, given: string, until: string | undefined, { open }: PackageOptions): Asked {
   if (kind !== "period") {
     if (until !== undefined) throw misuse("Only a period has an end.");
     return { kind: trailKindOf(kind), id: surrogateOf(given) };
   }
-  if (open || at !== undefined)
-    throw misuse("A period is taken along sealed and as the log has it: no --open, no --at.");
+  if (open) throw misuse("A period is taken along sealed: no --open.");
   if (until === undefined) throw misuse("A period has a beginning and an end.");
   const [from, to] = [instantOf(given), instantOf(until)];
   if (from >= to) throw misuse("The end of a period comes after its beginning.");
@@ -102,35 +102,40 @@ const toldBy: Readonly<Record<TrailKind, readonly string[]>> = {
   patient: ["patients", "visits", "claims"],
 };
 
-/** What was known of the subject at a moment: its rows, and the signed manifests of the whole read models. */
-async function knownThen(
-  asked: { readonly kind: TrailKind; readonly id: string },
-  at: number,
-  options: PackageOptions,
-  tell: TellProgress,
-): Promise<ReadonlyMap<string, Uint8Array>> {
-  const files = new Map<string, Uint8Array>();
-  for (const name of toldBy[asked.kind])
-    for (const [file, bytes] of await knownIn(name, asked, at, options, tell)) files.set(file, bytes);
-  return files;
-}
+/** Of whom a read model is asked what was known. */
+type Known = Omit<EvidenceSubjects, "isFirst"> & { readonly name: string };
 
-async function knownIn(
-  name: string,
-  { kind, id }: { readonly kind: TrailKind; readonly id: string },
+/** Of a period: its patients, visits and claims, each in the read model of its own. */
+const knownOf = (asked: Asked, records: readonly PlacedRecord[]): readonly Known[] =>
+  asked.kind === "period"
+    ? entities.map((kind) => {
+        const about = records.filter(({ topic }) => topic === eventsTopic(kind));
+        return { name: toldBy[kind][0] as string, kind, ids: [...new Set(about.map(({ record }) => record.key))] };
+      })
+    : toldBy[asked.kind].map((name) => ({ name, kind: asked.kind, ids: [asked.id] }));
+
+/** What was known of them at a moment: their rows, and the signed manifests of the whole read models. */
+async function knownThen(
+  known: readonly Known[],
   at: number,
   { open, reason, by }: PackageOptions,
   tell: TellProgress,
 ): Promise<ReadonlyMap<string, Uint8Array>> {
-  const isFirst = toldBy[kind][0] === name;
-  return withBuildSource(name, { connections: 2, sealed: !open }, async (parts) => {
-    const { asOf, manifest } = await madeAsOf(parts, { at, reason, by, command: "audit package", tell });
-    try {
-      return await asOfEvidence(parts.source.pool, asOf, manifest, { kind, id, isFirst }, open === true);
-    } finally {
-      await dropAsOf(parts.source.pool, asOf);
-    }
-  });
+  const files = new Map<string, Uint8Array>();
+  for (const { name, ...about } of known) {
+    const isFirst = name === known[0]?.name;
+    await withBuildSource(name, { connections: 2, sealed: !open }, async (parts) => {
+      const { pool } = parts.source;
+      const { asOf, manifest } = await madeAsOf(parts, { at, reason, by, command: "audit package", tell });
+      try {
+        const found = await asOfEvidence(pool, asOf, manifest, { ...about, isFirst }, open === true);
+        for (const [file, bytes] of found) files.set(file, bytes);
+      } finally {
+        await dropAsOf(pool, asOf);
+      }
+    });
+  }
+  return files;
 }
 
 export function registerAuditPackage(command: Command): void {
@@ -188,8 +193,9 @@ export function registerAuditPackage(command: Command): void {
             ? await filesOfPeriod(making, subject.id, period, records)
             : await filesOfTrail(making, trail, records),
         );
-        if (options.at !== undefined && asked.kind !== "period")
-          for (const [name, bytes] of await knownThen(asked, options.at, options, tell)) files.set(name, bytes);
+        if (options.at !== undefined)
+          for (const [name, bytes] of await knownThen(knownOf(asked, records), options.at, options, tell))
+            files.set(name, bytes);
         tell("prove, once the notary has signed it");
         const archive = await makePackage(
           {

@@ -1,3 +1,6 @@
+import { availableParallelism } from "node:os";
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
 import type { Command } from "commander";
 import { recordAccess } from "../engine/audit/access.js";
 import { connectCodec } from "../engine/log/registry.js";
@@ -5,10 +8,12 @@ import { type Build, listBuilds } from "../engine/projector/build.js";
 import type { AnyProjection } from "../engine/projector/definition.js";
 import { dropBuild, swapBuild } from "../engine/projector/swap.js";
 import { claimBuild } from "../engine/replay/claim.js";
+import { fillThread } from "../engine/replay/fill-thread.js";
 import { rebuildProjection } from "../engine/replay/rebuild.js";
 import { projectionNamed } from "../engine/service/discover.js";
 import { TributaryError } from "../engine/service/errors.js";
 import { rebuildFlags } from "../engine/service/node-flags.js";
+import { builtRoot } from "../engine/service/root.js";
 import type { Pool } from "../engine/store/pool.js";
 import { actorOf } from "./audit-options.js";
 import { withBuildSource } from "./build-source.js";
@@ -26,10 +31,17 @@ interface RebuildOptions {
   readonly swap: boolean;
   readonly rate?: number;
   readonly connections: number;
+  readonly threads: number;
   readonly reason?: string;
   readonly by?: string;
   readonly json?: boolean;
 }
+
+/** Threads beside this one, each with a connection at least. */
+const helpers = (name: string, { threads, connections }: RebuildOptions) =>
+  Array.from({ length: Math.min(threads, connections) - 1 }, () =>
+    fillThread(pathToFileURL(join(builtRoot, "cli/fill-thread.js")), name),
+  );
 
 async function rebuild(name: string, options: RebuildOptions): Promise<void> {
   await projectionNamed(name);
@@ -49,6 +61,7 @@ async function rebuild(name: string, options: RebuildOptions): Promise<void> {
       ...source,
       log,
       swap: options.swap,
+      helpers: helpers(name, options),
       progress: (progress) => report.tell(progress),
       ...(options.rate === undefined ? {} : { rate: options.rate }),
     });
@@ -170,6 +183,12 @@ export function registerProjectionBuilds(command: Command): void {
     .option("--no-swap", "stop before the views are put on it")
     .option("--rate <n>", "most events a second", countOf)
     .option("--connections <n>", "most connections that write at once", countOf, 2)
+    .option(
+      "--threads <n>",
+      "most partitions that are folded at once, each with its part of REBUILD_MEMORY_MB and of the connections; default half of the processors",
+      countOf,
+      Math.max(1, Math.floor(availableParallelism() / 2)),
+    )
     .option("--reason <text>", "why, for the record", textGiven)
     .option("--by <name>", "who does it; default the user of the system", nameGiven)
     .option("--json", "one JSON object in the end")

@@ -130,11 +130,19 @@ describe("the audit of an installation", () => {
     archive[Math.floor(archive.length / 2)] = (archive[Math.floor(archive.length / 2)] as number) ^ 4;
     expect(await checkPackage(archive, made.publicKey)).toMatchObject({ ok: false });
     const period = join(installation.home, "period.zip");
-    const whole = ["audit", "package", "period", "2000-01-01T00:00:00Z", new Date().toISOString(), "--out", period];
+    const until = String(Date.now() - 400);
+    const whole = ["audit", "package", "period", "2000-01-01T00:00:00Z", until, "--at", until, "--out", period];
     await json(...whole);
     expect(await checkPackage(readFileSync(period))).toMatchObject({ ok: true });
-    const packed = Buffer.from(openArchive(readFileSync(period)).get("access.jsonl") ?? []).toString();
-    expect(packed).toMatch(/"audit package"[^\n]*"court"/);
+    const packed = openArchive(readFileSync(period));
+    const packedFile = (name: string) => Buffer.from(packed.get(name) ?? []).toString();
+    expect(packedFile("access.jsonl")).toMatch(/"audit package"[^\n]*"court"/);
+    // Each claim and visit has an event in it: their rows are all there are, and nothing that names a person.
+    for (const view of ["claims", "claim_lines", "visits", "patients"]) {
+      const [all] = await installation.query(`SELECT count(*)::integer AS rows FROM projections.${view}`);
+      expect(packedFile(`as-of/${view}.jsonl`).split("\n").length - 1, view).toBe(all?.rows);
+    }
+    expect(packedFile("as-of/patients.jsonl")).not.toContain("family_name");
     // Whoever has it keeps it, until it is said that it may go.
     const again = await call(...whole);
     expect([again.exitCode, again.stderr]).toEqual([73, expect.stringContaining("TRIB_CLI_FILE_THERE")]);
@@ -242,7 +250,7 @@ describe("the audit of an installation", () => {
     }
     expect(await installation.query("SELECT FROM pg_namespace WHERE nspname LIKE 'as\\_of%'")).toEqual([]);
     const accesses = jsonLines((await call("audit", "access", "--json")).stdout);
-    expect(accesses.filter(({ action }) => action === "REPLAY").length).toBe(7);
+    expect(accesses.filter(({ action }) => action === "REPLAY").length).toBe(10);
     expect(accesses.filter(({ action }) => action === "DROP").length).toBe(5);
     const openings = jsonLines((await call("audit", "access", "--action", "OPEN", "--json")).stdout);
     expect(openings.filter(({ how }) => how === "audit as-of")).toHaveLength(2);

@@ -62,6 +62,18 @@ it("a supervisor that is killed leaves its processes at work, and the next one t
   expect(await once(beside, "exit")).toEqual([0, null]);
   expect(names.map(pidOf)).toEqual(watched);
 
+  // Who runs is told at once, also while Kafka can't be asked how far they are.
+  const status = spawn(process.execPath, [join(repositoryRoot, "bin/tributary.mjs"), "status"], {
+    env: { ...place.environment, KAFKA_BROKERS: "127.0.0.1:9" },
+    cwd: repositoryRoot,
+  });
+  let told = "";
+  status.stdout.on("data", (chunk) => {
+    told += String(chunk);
+  });
+  await until(() => /^x12 +connector +\d+ +running +true/m.test(told));
+  status.kill();
+
   second.kill("SIGTERM");
   const [exitCode] = await once(second, "exit");
   expect(exitCode).toBe(0);

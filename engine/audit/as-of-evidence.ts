@@ -25,19 +25,26 @@ function proofOf(rows: readonly string[], groups: readonly Group[]): PackedRowPr
   };
 }
 
+/** Of whom an as-of is asked. */
+export interface EvidenceSubjects {
+  /** The column `claim_id`, `visit_id` or `patient_id`. */
+  readonly kind: "claim" | "visit" | "patient";
+  readonly ids: readonly string[];
+  /** Of the read models that a package tells about: the others' manifests have their names. Default true. */
+  readonly isFirst?: boolean;
+}
+
 /**
- * What an as-of says about one subject, as files of a package: the signed manifest, of each view the rows that name the
- * subject as they were hashed, and a proof that they are among the rows whose hash was signed. A proof has 1/256 of the
+ * What an as-of says about some subjects, as files of a package: the signed manifest, of each view the rows that name one of
+ * them as they were hashed, and a proof that they are among the rows whose hash was signed. A proof has 1/256 of the
  * hashes of the view's rows, 32 bytes each, for each row told.
- * @param about.kind `claim`, `visit` or `patient`: the column `claim_id`, `visit_id` or `patient_id`.
- * @param about.isFirst of the read models that a package tells about: the others' manifests have their names.
  * @param opens takes the columns along that identify a person.
  */
 export function asOfEvidence(
   pool: Pool,
   { schema, views, sealed }: Pick<AsOf, "schema" | "views" | "sealed">,
   manifest: SignedAsOfManifest,
-  { kind, id, isFirst = true }: { readonly kind: string; readonly id: string; readonly isFirst?: boolean },
+  { kind, ids, isFirst = true }: EvidenceSubjects,
   opens: boolean,
 ): Promise<ReadonlyMap<string, Uint8Array>> {
   return inSnapshot(pool, async (client) => {
@@ -50,8 +57,8 @@ export function asOfEvidence(
       const without = opens ? (whole ?? clear) : clear;
       const { rows } = await client.query<{ row: string }>(
         `SELECT ${rowText(without)} AS row FROM ${quoted(schema)}.${quoted(view.name)} v
-         WHERE ${quoted(`${kind}_id`)} = $1 ORDER BY 1`,
-        [id],
+         WHERE ${quoted(`${kind}_id`)} ::text = ANY($1) ORDER BY 1`,
+        [ids],
       );
       if (rows.length === 0) continue;
       const told = rows.map(({ row }) => row);

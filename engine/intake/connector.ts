@@ -24,6 +24,11 @@ export interface ConnectorDefinition<Profile> {
   /** Schema of `partners/<partner>.json`. */
   readonly profile: z.ZodType<Profile>;
   /**
+   * What is wrong in a profile that its schema can't say: the field and why. Absent where the schema says it all.
+   * @returns undefined where nothing is.
+   */
+  mistakeIn?(profile: Profile): string | undefined;
+  /**
    * A profile as `validate` and `intake retranslate` use it: without what binds the partner to a connection of its own.
    * What it lists under `authentication` is left out already. Absent where there is nothing more.
    */

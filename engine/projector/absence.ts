@@ -6,14 +6,14 @@
  * and those are asked for.
  */
 export class Absence {
-  readonly #words: Int32Array;
+  /** All that it knows: plain data, for another thread. */
+  readonly words: Int32Array;
   readonly #mask: number;
 
-  /** @param keys for which it errs in one of a hundred cases: ten bits each. */
-  constructor(keys = 800_000) {
-    const bits = 2 ** Math.ceil(Math.log2(keys * 10));
-    this.#words = new Int32Array(bits / 32);
-    this.#mask = bits - 1;
+  /** @param keys for which it errs in one of a hundred cases: ten bits each. Or the words of another one. */
+  constructor(keys: number | Int32Array = 800_000) {
+    this.words = typeof keys === "number" ? new Int32Array(2 ** Math.ceil(Math.log2(keys * 10)) / 32) : keys;
+    this.#mask = this.words.length * 32 - 1;
   }
 
   /** Adds a key. @returns true when it was surely not there before. */
@@ -30,11 +30,11 @@ export class Absence {
     let absent = false;
     for (let probe = 0, bit = one ^ (one >>> 15); probe < 6; probe++, bit = (bit + step) | 0) {
       const place = bit & this.#mask;
-      const word = this.#words[place >>> 5] as number;
+      const word = this.words[place >>> 5] as number;
       const flag = 1 << (place & 31);
       if ((word & flag) === 0) {
         absent = true;
-        this.#words[place >>> 5] = word | flag;
+        this.words[place >>> 5] = word | flag;
       }
     }
     return absent;

@@ -51,8 +51,10 @@ export interface Route<Profile> {
 
 /** A route that anybody may ask, e.g. what this server can do. Never with a body. */
 export interface PublicRoute {
+  /** As of a {@link Route}. */
   readonly path: string;
-  show(base: string): Answer;
+  /** @returns undefined where nothing is shown at these parts of the path. */
+  show(base: string, parameters: Readonly<Record<string, string>>): Answer | undefined;
 }
 
 export interface ReceptionOptions<Profile extends GuardedProfile> {
@@ -146,12 +148,16 @@ export async function openReception<Profile extends GuardedProfile>(
   }
   for (const { path, show } of options.shown ?? []) {
     app.get(`/partners/:partner${path}`, (request, reply) => {
-      const { partner } = request.params as { readonly partner: string };
-      return profiles.has(partner)
-        ? give(reply, show(desk.base(partner)))
-        : refuse(desk, request, reply, new TributaryError("TRIB_RECEPTION_PARTNER_UNKNOWN"));
+      const { partner, ...parameters } = request.params as Record<string, string> & { readonly partner: string };
+      if (!profiles.has(partner))
+        return refuse(desk, request, reply, new TributaryError("TRIB_RECEPTION_PARTNER_UNKNOWN"));
+      const answer = show(desk.base(partner), parameters);
+      return answer
+        ? give(reply, answer)
+        : refuse(desk, request, reply, new TributaryError("TRIB_RECEPTION_NO_SUCH_ADDRESS"));
     });
   }
+  refuseOtherMethods(app, desk);
   openTokenEndpoint(app, desk);
   app.setNotFoundHandler((request, reply) =>
     refuse(desk, request, reply, new TributaryError("TRIB_RECEPTION_NO_SUCH_ADDRESS")),
@@ -176,6 +182,30 @@ export async function openReception<Profile extends GuardedProfile>(
       await app.close();
     },
   };
+}
+
+const methods = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"] as const;
+
+/** Answers every method that an address does not take with those that it does (RFC 9110, 15.5.6). */
+function refuseOtherMethods<Profile extends GuardedProfile>(app: FastifyInstance, desk: Desk<Profile>): void {
+  const taken = new Map<string, Set<string>>();
+  const take = (path: string, method: string) => taken.set(path, (taken.get(path) ?? new Set()).add(method));
+  for (const { path, method } of desk.routes) take(path, String(method));
+  for (const { path } of desk.shown ?? []) take(path, "GET");
+  for (const [path, allowed] of taken) {
+    const allow = [...allowed].sort().join(", ");
+    app.route({
+      method: methods.filter((method) => !allowed.has(method)),
+      url: `/partners/:partner${path}`,
+      handler: (request, reply) => {
+        const { partner } = request.params as { readonly partner: string };
+        if (!desk.profiles.has(partner))
+          return refuse(desk, request, reply, new TributaryError("TRIB_RECEPTION_PARTNER_UNKNOWN"));
+        reply.header("allow", allow);
+        return refuse(desk, request, reply, new TributaryError("TRIB_RECEPTION_METHOD_NOT_ALLOWED"));
+      },
+    });
+  }
 }
 
 function serverFor(settings: Settings): FastifyInstance {

@@ -4,7 +4,7 @@ import type { Log } from "../log/log.js";
 import type { Absence } from "../projector/absence.js";
 import { type Build, indexBuild } from "../projector/build.js";
 import { type LanePlace, takeOver } from "../projector/checkpoint.js";
-import { type Decisions, noDecisions } from "../projector/decisions.js";
+import type { Decisions } from "../projector/decisions.js";
 import type { AnyProjection } from "../projector/definition.js";
 import type { EventSelection } from "../projector/events.js";
 import type { FoldWatchdog } from "../projector/fold-watch.js";
@@ -13,12 +13,12 @@ import { layOut } from "../projector/layout.js";
 import { assertRoomForParked, HeldHere } from "../projector/parked-limit.js";
 import { Patience } from "../projector/patience.js";
 import type { Decoder, Opener, ProjectorLogger } from "../projector/ports.js";
-import { topicsOfProjections } from "../projector/roles.js";
 import type { Write } from "../projector/statement.js";
 import { TributaryError } from "../service/errors.js";
 import type { Pool } from "../store/pool.js";
 import { type Claim, claimBuild } from "./claim.js";
 import { copyFold } from "./copy-fold.js";
+import { type FillPlace, placesToFill } from "./fill-places.js";
 import { MemoryBudget } from "./memory.js";
 import { Pace } from "./pace.js";
 import { PartitionFold } from "./partition-fold.js";
@@ -38,10 +38,14 @@ export interface FillOptions {
   readonly decisions?: Pick<Decisions, "of">;
   /** Of an as-of; default all events. */
   readonly selection?: EventSelection | undefined;
-  /** Bytes that folded rows may take; default 400 MB. */
+  /** Bytes that folded rows may take, those of helpers included; default 400 MB. */
   readonly memoryBytes?: number;
-  /** Partitions copied at once; default 2. */
+  /** Partitions copied at once, those of helpers included; default 2. */
   readonly connections?: number;
+  /** Other threads that may fill partitions at the same time; fewer than `connections`. Default none. */
+  readonly helpers?: readonly FillHelper[];
+  /** Events for which one more thread is worth its start; default 100,000. */
+  readonly eventsPerThread?: number;
   /** Most events a second; default as fast as it goes. */
   readonly rate?: number;
   /** Most keys the build may hold back; default 10,000. */
@@ -69,12 +73,24 @@ export interface Filled {
   readonly unfilled: readonly Unfilled[];
 }
 
-interface Partition {
-  readonly place: LanePlace;
-  readonly end: number;
-  /** How many the topic has. */
-  readonly partitions: number;
+/** What one thread of several does of a fill, and with how much. */
+export interface FillShare extends Required<Pick<FillOptions, "build" | "memoryBytes" | "connections">> {
+  readonly rate: number | undefined;
+  /** The partition to be filled next, until there is none. */
+  readonly next: () => FillPlace | undefined;
+  /** Told how many events were read. */
+  readonly read: (events: number) => void;
+  readonly signal: AbortSignal;
 }
+
+/** Another thread that fills partitions of the same build. */
+export interface FillHelper {
+  /** Resolves when it has filled what it was given. @throws what it stopped for. */
+  fill(share: FillShare): Promise<readonly Unfilled[]>;
+}
+
+const defaultMemoryBytes = 400e6;
+const defaultConnections = 2;
 
 class Filling {
   readonly #options: FillOptions;
@@ -85,42 +101,29 @@ class Filling {
   readonly #owner = `${hostname()}:${process.pid}:${randomUUID().slice(0, 8)}/rebuild`;
   readonly #heldHere = new HeldHere();
   readonly #copying = new Set<Promise<void>>();
-  readonly unfilled: Unfilled[] = [];
-  events = 0;
+  readonly #unfilled: Unfilled[] = [];
+  readonly #read: (events: number) => void;
   #failure: { readonly error: unknown } | undefined;
 
-  constructor(options: FillOptions) {
-    const { logger, memoryBytes = 400e6, rate } = options;
+  constructor(options: FillOptions, read: (events: number) => void) {
+    const { logger, memoryBytes = defaultMemoryBytes, rate } = options;
     this.#options = options;
     this.#layout = layOut(options.projection);
     this.#patience = new Patience({ logger });
     this.#budget = new MemoryBudget(memoryBytes);
     this.#pace = new Pace(rate);
+    this.#read = read;
   }
 
-  /** Every partition that has nothing yet, in turn; those folded are copied meanwhile. */
-  async run(): Promise<void> {
-    const { projection, progress } = this.#options;
-    const partitions: Partition[] = [];
-    for (const topic of topicsOfProjections([projection])) {
-      const marks = await this.#options.log.watermarks(topic);
-      for (const { partition, high } of marks) {
-        const place = { build: this.#options.build, topic, partition };
-        partitions.push({ place, end: high, partitions: marks.length });
-      }
-    }
-    const total = partitions.reduce((sum, { end }) => sum + end, 0);
+  /** Every partition that it is given and that has nothing yet, in turn; those folded are copied meanwhile. */
+  async run(next: () => FillPlace | undefined | Promise<FillPlace | undefined>): Promise<readonly Unfilled[]> {
     try {
-      for (const partition of partitions) {
-        await this.#fill(partition, (events) => {
-          this.events += events;
-          progress?.(this.events, total);
-        });
-      }
+      for (let place = await next(); place; place = await next()) await this.#fill(place);
     } finally {
       await Promise.all(this.#copying);
     }
     if (this.#failure) throw this.#failure.error;
+    return this.#unfilled;
   }
 
   /** Rows that never change can be written at any time: the partition may be of any size, and is resumed where it stands. */
@@ -128,8 +131,10 @@ class Filling {
     return this.#layout.tables.every(({ kind }) => kind === "appended");
   }
 
-  async #fill({ place, end, partitions }: Partition, progress: (events: number) => void): Promise<void> {
-    const { pool, log } = this.#options;
+  async #fill({ topic, partition, end, partitions, decisions }: FillPlace): Promise<void> {
+    const { pool, log, build } = this.#options;
+    const place: LanePlace = { build, topic, partition };
+    const progress = this.#read;
     const checkpoint = await this.#patience.until("take over a partition", () =>
       takeOver(pool, place, this.#owner, { isOwned: () => true, partitions }),
     );
@@ -139,8 +144,7 @@ class Filling {
     }
     await this.#patience.until("read the last record again", () => assertSameLog(log, place, checkpoint));
     progress(checkpoint.nextOffset);
-    const { topic, partition } = place;
-    const { decisions, watchdog } = this.#options;
+    const { watchdog } = this.#options;
     const watch = watchdog?.lane({ projection: this.#layout.name, topic, partition });
     const fold = new PartitionFold(
       {
@@ -150,7 +154,7 @@ class Filling {
         partition,
         published: this.#layout.definition.topic === undefined,
         patience: this.#patience,
-        decisions: decisions?.of(topic, partition) ?? noDecisions,
+        decisions,
         budget: this.#budget,
         pace: this.#pace,
         progress,
@@ -167,7 +171,7 @@ class Filling {
     const whole = await fold.until(end, handOver);
     await this.#room();
     if (!whole) {
-      this.unfilled.push({ topic, partition, met: { before: fold.next, absence: fold.absence() } });
+      this.#unfilled.push({ topic, partition, met: { before: fold.next, absence: fold.absence() } });
     }
     if (!fold.hasPending || refused) {
       this.#budget.release(fold);
@@ -189,7 +193,7 @@ class Filling {
 
   /** Resolves when one more partition may be copied. @throws what a copy before it failed with. */
   async #room(): Promise<void> {
-    while (this.#copying.size >= (this.#options.connections ?? 2)) await Promise.race(this.#copying);
+    while (this.#copying.size >= (this.#options.connections ?? defaultConnections)) await Promise.race(this.#copying);
     if (this.#failure) throw this.#failure.error;
   }
 
@@ -205,11 +209,55 @@ class Filling {
     if (refused === undefined) return true;
     const { topic, partition } = place;
     logger.warn({ projection: this.#layout.name, topic, partition, code: refused }, "rows were refused: lanes go on");
-    const index = this.unfilled.findIndex((one) => one.topic === topic && one.partition === partition);
-    if (index >= 0) this.unfilled.splice(index, 1);
-    this.unfilled.push({ topic, partition });
+    const index = this.#unfilled.findIndex((one) => one.topic === topic && one.partition === partition);
+    if (index >= 0) this.#unfilled.splice(index, 1);
+    this.#unfilled.push({ topic, partition });
     return false;
   }
+}
+
+/**
+ * Fills the partitions that a thread beside the one of `fillBuild` is given: see `FillHelper`.
+ * @param next the partition to be filled next, until there is none.
+ * @param read told how many events were read.
+ * @throws as `fillBuild`.
+ */
+export const fillPlaces = (
+  options: FillOptions,
+  next: () => Promise<FillPlace | undefined>,
+  read: (events: number) => void,
+): Promise<readonly Unfilled[]> => new Filling(options, read).run(next);
+
+/** Shares the partitions out among this thread and its helpers: whoever is done takes the next one. */
+async function fillTogether(options: FillOptions, signal: AbortSignal): Promise<Filled> {
+  const { build, memoryBytes = defaultMemoryBytes, connections = defaultConnections, rate } = options;
+  const places = await placesToFill(options);
+  const total = places.reduce((sum, { end }) => sum + end, 0);
+  let events = 0;
+  const failing = new AbortController();
+  const worth = Math.ceil(total / (options.eventsPerThread ?? 100_000));
+  const helpers = (options.helpers ?? []).slice(0, Math.max(0, Math.min(worth, places.length) - 1));
+  const threads = 1 + helpers.length;
+  const share: FillShare = {
+    build,
+    memoryBytes: memoryBytes / threads,
+    connections: Math.max(1, Math.floor(connections / threads)),
+    rate: rate === undefined ? undefined : rate / threads,
+    next: () => places.shift(),
+    read: (count) => {
+      events += count;
+      options.progress?.(events, total);
+    },
+    signal: AbortSignal.any([signal, failing.signal]),
+  };
+  const { rate: ownRate, ...own } = share;
+  const filling = new Filling({ ...options, ...own, ...(ownRate === undefined ? {} : { rate: ownRate }) }, share.read);
+  const working = [filling.run(share.next), ...helpers.map((helper) => helper.fill(share))];
+  for (const one of working) one.catch((error: unknown) => failing.abort(error));
+  const ended = await Promise.allSettled(working);
+  // What ended the others is their reason too.
+  if (failing.signal.aborted) throw failing.signal.reason;
+  return { events, unfilled: ended.flatMap((one) => (one.status === "fulfilled" ? one.value : [])) };
 }
 
 /**
@@ -236,10 +284,9 @@ export async function fillBuild(options: FillOptions): Promise<Filled> {
   claim.lost.catch((error: unknown) => unclaimed.abort(error));
   const signal = options.signal ? AbortSignal.any([options.signal, unclaimed.signal]) : unclaimed.signal;
   try {
-    const filling = new Filling({ ...options, signal });
-    if (!build.indexed) await filling.run();
+    const filled = build.indexed ? { events: 0, unfilled: [] } : await fillTogether(options, signal);
     await indexBuild(pool, projection, build);
-    return { events: filling.events, unfilled: filling.unfilled };
+    return filled;
   } finally {
     if (!options.claim) claim.release();
   }

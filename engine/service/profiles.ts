@@ -71,7 +71,7 @@ export function readProfiles<Profile>(
       contents.set(partner, content);
       profiles.set(partner, profileOf(connector, partner, content));
     } catch (error) {
-      suspend(partner, mistakeIn(error));
+      suspend(partner, coded(error));
     }
   }
   for (const [partner, profile] of profiles) {
@@ -80,7 +80,7 @@ export function readProfiles<Profile>(
       if (overlap) throw overlap;
       checkCredentials(connector, partner, profile, options);
     } catch (error) {
-      suspend(partner, mistakeIn(error));
+      suspend(partner, coded(error));
     }
   }
   for (const partner of suspended.keys()) profiles.delete(partner);
@@ -88,7 +88,7 @@ export function readProfiles<Profile>(
 }
 
 /** @throws what is no mistake in a profile. */
-function mistakeIn(error: unknown): TributaryError {
+function coded(error: unknown): TributaryError {
   if (error instanceof TributaryError) return error;
   throw error;
 }
@@ -111,6 +111,8 @@ function profileOf<Profile>(connector: ConnectorDefinition<Profile>, partner: st
       `${place}: a partner's name has lower-case letters, digits and hyphens, at most 40, and begins with a letter.`,
     );
   const parsed = connector.profile.safeParse(content);
+  const mistake = parsed.success ? connector.mistakeIn?.(parsed.data) : undefined;
+  if (mistake !== undefined) throw new TributaryError("TRIB_SERVICE_PROFILE_INVALID", `${place}: ${mistake}.`);
   if (parsed.success) return parsed.data;
   const mistakes = parsed.error.issues.map((issue) => `${issue.path.join(".") || "(whole)"}: ${issue.message}`);
   throw new TributaryError("TRIB_SERVICE_PROFILE_INVALID", `${place}: ${mistakes.join("; ")}.`);
@@ -149,7 +151,7 @@ function checkCredentials<Profile>(
   try {
     doorOf(partner, { authentication }, credentials, production);
   } catch (error) {
-    const { code, message } = mistakeIn(error);
+    const { code, message } = coded(error);
     throw new TributaryError(code, `${placeOf(connector.name, partner)}: ${message}`);
   }
 }

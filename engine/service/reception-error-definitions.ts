@@ -55,8 +55,13 @@ export const receptionErrorDefinitions = {
     remedy: "Send what the connector's README names, with its content type.",
     ...final(70, 415),
   },
+  TRIB_RECEPTION_METHOD_NOT_ALLOWED: {
+    summary: "This address doesn't take this method.",
+    remedy: "Use one of those that the header Allow names.",
+    ...final(70, 405),
+  },
   TRIB_RECEPTION_NO_SUCH_ADDRESS: {
-    summary: "There is nothing at this address with this method.",
+    summary: "There is nothing at this address.",
     remedy: "See the connector's addresses in `tributary status` and its README.",
     ...final(70, 404),
   },

@@ -141,7 +141,7 @@ export async function packageInTheMaking() {
       const known = [{ name: "claim_lines", columns: ["claim_id", "line"], clear: ["claim_id", "line"] }];
       const further = { ...asOf, projection: "lines", views: known };
       const signed = await signAsOf(database.pool, further, key, "spec");
-      const about = { kind: "claim", id: "c1", isFirst: false };
+      const about = { kind: "claim", ids: ["c1"], isFirst: false } as const;
       return new Map(await asOfEvidence(database.pool, further, signed, about, false));
     },
     /** A trail, a unit and the as-of's rows, with what identifies a person or without. */
@@ -151,7 +151,7 @@ export async function packageInTheMaking() {
       return new Map([
         ["trail.json", Buffer.from(`${JSON.stringify({ units: [unit], events: [event] })}\n`)],
         ["units/0-3.bin", Buffer.from("ISA*00*")],
-        ...(await asOfEvidence(database.pool, asOf, state, { kind: "claim", id: "c1" }, opens)),
+        ...(await asOfEvidence(database.pool, asOf, state, { kind: "claim", ids: ["c1"] }, opens)),
       ]);
     },
     async dispose(): Promise<void> {

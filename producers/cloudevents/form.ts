@@ -113,6 +113,13 @@ function plainRecord(record: AvroRecord, sealed: AvroRecord | null): AvroRecord 
   return { ...record, fields };
 }
 
+/** The form of an event with one version of its schema, and one of what it keeps sealed. */
+export function formOf(schema: AvroRecord, sealed: AvroRecord | null): AvroRecord {
+  const details = sealed ? plainRecord(sealed, null) : null;
+  const form = plainRecord(schema, details && details.fields.length > 0 ? details : null);
+  return { ...form, namespace: `${form.namespace}.partner` };
+}
+
 /**
  * The forms of all events that partners may send, by the attribute `type`. Pure. Events about two entities at once (links,
  * moves, acknowledgments of transmissions) are not among them: they would have to name them by ids of ours.
@@ -123,10 +130,8 @@ export function formsOf(records: ReadonlyMap<string, RootRecord>): ReadonlyMap<s
   for (const [fullName, { role, schema, sealedRecord }] of records) {
     if (role !== "event") continue;
     const sealed = sealedRecord === null ? undefined : records.get(sealedRecord)?.schema;
-    const details = sealed ? plainRecord(sealed, null) : null;
-    const form = plainRecord(schema, details && details.fields.length > 0 ? details : null);
-    if (namesMadeId(form)) continue;
-    forms.set(fullName, { type: fullName, schema: { ...form, namespace: `${form.namespace}.partner` } });
+    const form = formOf(schema, sealed ?? null);
+    if (!namesMadeId(form)) forms.set(fullName, { type: fullName, schema: form });
   }
   return forms;
 }

@@ -24,6 +24,12 @@ export const profileSchema = z.strictObject({
     .array(z.string().min(1).max(20))
     .default(["NI", "NN", "NH", "SS"])
     .describe("Types of identifiers (HL7 table 0203) that link records of one person."),
+  schemas: z
+    .record(z.string().min(1).max(1_000), z.string().regex(/^[0-9a-f]{64}$/, "the fingerprint of a schema"))
+    .default({})
+    .describe(
+      "Its own values of `dataschema`, as in its schema registry -> the fingerprint of the schema that they stand for; and types -> the fingerprint of the schema that its Avro data of the type is written with where no `dataschema` is said.",
+    ),
   batchLimit: z.number().int().min(1).max(100_000).default(1_000).describe("Most events of a batch."),
 });
 

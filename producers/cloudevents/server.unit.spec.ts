@@ -4,7 +4,7 @@ import type { ConnectorDefinition, ReceivedUnit } from "../../engine/intake/conn
 import { type ConnectorBench, startConnectorBench } from "../../engine/testing/connector-bench.js";
 import connector from "./connector.js";
 import { avroData, avroEnvelope } from "./testing/avro.js";
-import { type Structured, samples } from "./testing/events.js";
+import { type Structured, samples, schemaNow, writers } from "./testing/events.js";
 
 let bench: ConnectorBench;
 beforeAll(async () => {
@@ -36,6 +36,11 @@ function headersOf({ data: _data, datacontenttype: _type, ...attributes }: Struc
   return Object.fromEntries(Object.entries(attributes).map(([name, value]) => [`ce-${name}`, String(value)]));
 }
 
+/** What says that its data is in Avro, and in which. */
+const inAvro = (event: Structured): Structured => {
+  return { ...event, datacontenttype: "application/avro", dataschema: schemaNow(event.type) };
+};
+
 const json = "application/cloudevents+json";
 const inEveryWay: Readonly<Record<string, (event: Structured) => Promise<Exchange>>> = {
   "structured, as JSON": (event) => post({ "content-type": json }, JSON.stringify(event)),
@@ -45,14 +50,12 @@ const inEveryWay: Readonly<Record<string, (event: Structured) => Promise<Exchang
       JSON.stringify({
         ...event,
         datacontenttype: "application/avro",
+        dataschema: schemaNow(event.type),
         data_base64: avroData({ ...event, data }).toString("base64"),
       }),
     ),
   "structured, in the Avro format": (event) =>
-    post(
-      { "content-type": "application/cloudevents+avro" },
-      avroEnvelope({ ...event, datacontenttype: "application/avro" }, avroData(event)),
-    ),
+    post({ "content-type": "application/cloudevents+avro" }, avroEnvelope(inAvro(event), avroData(event))),
   "structured, in the Avro format with the data as JSON": (event) =>
     post(
       { "content-type": "application/cloudevents+avro" },
@@ -60,7 +63,8 @@ const inEveryWay: Readonly<Record<string, (event: Structured) => Promise<Exchang
     ),
   "binary, as JSON": (event) =>
     post({ ...headersOf(event), "content-type": "application/json" }, JSON.stringify(event.data)),
-  "binary, in Avro": (event) => post({ ...headersOf(event), "content-type": "application/avro" }, avroData(event)),
+  "binary, in Avro": (event) =>
+    post({ ...headersOf(inAvro(event)), "content-type": "application/avro" }, avroData(event)),
 };
 
 describe("an event", () => {
@@ -140,6 +144,32 @@ describe("whoever may send", () => {
       expect.arrayContaining(["health.patient.PatientUpdated", "health.claim.ClaimAdjudicated"]),
     );
     expect(JSON.stringify(shown)).not.toMatch(/"(identifierId|patientId|contentHash|sealed)"/);
+  });
+
+  it("finds a schema at the address that names it, also of data written before it changed", async () => {
+    const [listed] = (await (await fetch(`${url()}/schemas`)).json()) as { dataschema: string; schema: object }[];
+    expect(await (await fetch(listed!.dataschema)).json()).toEqual(listed!.schema);
+    const [, [older, schema] = []] = [...writers.get("health.visit.VisitStarted")!];
+    const before = await fetch(`${url()}/schemas/health.visit.VisitStarted/${older}`);
+    expect([await before.json(), schema?.name]).toEqual([schema, "VisitStarted"]);
+    expect((await fetch(`${url()}/schemas/health.visit.VisitStarted/${"0".repeat(64)}`)).status).toBe(404);
+  });
+
+  it("is let in by no profile that names a schema which nobody knows here", () => {
+    const schemas = { "https://registry.lake.example/ids/1": "0".repeat(64) };
+    expect(connector.mistakeIn?.(connector.profile.parse({ schemas }))).toMatch(/^schemas: value 1 is no schema/);
+    const [[, known = new Map()] = []] = writers;
+    const named = { "https://registry.lake.example/ids/1": [...known.keys()][0] };
+    expect(connector.mistakeIn?.(connector.profile.parse({ schemas: named }))).toBeUndefined();
+  });
+
+  it("is told where to look when it doesn't say which schema its Avro was written with", async () => {
+    const event = samples.get("p-1")!;
+    const headers = { ...headersOf(event), "content-type": "application/avro" };
+    const { status, told, units } = await post(headers, avroData(event));
+    expect([status, told]).toMatchObject([422, { code: "CE_SCHEMA_MISSING", location: "dataschema" }]);
+    expect((told as { remedy: string }).remedy).toContain(`${url()}/schemas`);
+    expect(units.map(({ verdict }) => verdict.accepted)).toEqual([false]);
   });
 });
 

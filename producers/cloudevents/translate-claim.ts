@@ -40,8 +40,8 @@ export function translateClaim(told: Told, sender: Sender): Meaning {
   const event = {
     type,
     subject,
-    time: payment ? (fields.paidAt as number) : time,
-    timePrecision: payment ? "DAY" : "MILLISECOND",
+    time,
+    timePrecision: "MILLISECOND",
     fields: { ...fields, contentHash: contentHash(fields), flags },
     sealed: details,
     sealFor,
@@ -69,7 +69,7 @@ function paymentFields(common: Data, provider: string, { surrogate }: Sender): D
   };
 }
 
-function remittance({ data }: Told, { profile, surrogate }: Sender): Meaning {
+function remittance({ data, time }: Told, { profile, surrogate }: Sender): Meaning {
   const payerId = neededText(data, "payerId", "data");
   mustSpeakFor(profile.payers, payerId, "data.payerId");
   const trace = neededText(data, "traceNumber", "data");
@@ -84,8 +84,8 @@ function remittance({ data }: Told, { profile, surrogate }: Sender): Meaning {
   const event = {
     type: "RemittanceReceived",
     subject,
-    time: paidAt,
-    timePrecision: "DAY",
+    time,
+    timePrecision: "MILLISECOND",
     fields: { ...read, paidAt, payeeNpi, providerAdjustmentAmount, difference, balanced: difference === 0 },
   };
   return { events: [event as unknown as EventDraft], sealFor: [subject] };

@@ -1,4 +1,5 @@
 import type { ReceivedUnit, Verdict } from "../../engine/intake/connector.js";
+import type { AvroRecord } from "../../engine/log/avro.js";
 import {
   attributeProblem,
   type CloudEvent,
@@ -8,6 +9,7 @@ import {
   mediaTypeOf,
   readJson,
 } from "./cloud-event.js";
+import { saidSchema } from "./data-schema.js";
 import type { Form } from "./form.js";
 import { type Profile, speaksFor } from "./profile.js";
 import { readForm } from "./read-form.js";
@@ -18,8 +20,10 @@ import { translateEvent } from "./translate.js";
 export interface UnitContext extends Sender {
   readonly partner: string;
   readonly forms: ReadonlyMap<string, Form>;
-  /** Reads Avro binary data of a form; undefined when the bytes aren't it. */
-  readonly readAvro: (form: Form, bytes: Buffer) => unknown;
+  /** By type and fingerprint, the schemas that data may have been written with. */
+  readonly writers: ReadonlyMap<string, ReadonlyMap<string, AvroRecord>>;
+  /** Reads Avro binary data, written with one of these schemas, as its form; undefined when the bytes aren't it. */
+  readonly readAvro: (form: Form, fingerprint: string, bytes: Buffer) => unknown;
 }
 
 interface Refusal {
@@ -96,10 +100,15 @@ function dataOf(
   context: UnitContext,
 ): { readonly json: unknown } | Refusal {
   if (data === null) return { code: "DATA_MISSING", place: "data" };
+  const said = saidSchema(attributes.dataschema, form, context.profile, context.writers.get(form.type) ?? new Map());
+  if ("unknown" in said) return { code: "SCHEMA_UNKNOWN", place: "dataschema" };
+  // Data in JSON names its fields, and versions only differ by fields that may be left out.
   if ("json" in data) return data;
   const type = mediaTypeOf(attributes.datacontenttype ?? "");
   if (isAvro(type)) {
-    const json = context.readAvro(form, data.bytes);
+    // Its bytes say nothing of themselves: read as another version's they may well be other facts.
+    if (said.fingerprint === undefined) return { code: "SCHEMA_MISSING", place: "dataschema" };
+    const json = context.readAvro(form, said.fingerprint, data.bytes);
     return json === undefined ? { code: "UNREADABLE", place: "data" } : { json };
   }
   if (!isJson(type)) return { code: "DATA_FORMAT", place: "datacontenttype" };

@@ -1,7 +1,10 @@
+import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
+import type { AvroRecord } from "../../engine/log/avro.js";
 import { testSurrogate as surrogate } from "../../engine/testing/recording-intake.js";
-import { profileSchema } from "./profile.js";
-import { forms, lake, samples, take, withData } from "./testing/events.js";
+import { type Profile, profileSchema } from "./profile.js";
+import { avroData } from "./testing/avro.js";
+import { forms, lake, samples, schemaNow, take, withData, writers } from "./testing/events.js";
 
 const factsOf = (id: string) => take(samples.get(id)!).unit.events[0];
 
@@ -28,6 +31,14 @@ describe("an event", () => {
       fields: { remittanceId, patientId: surrogate("patient", "LAKEPLAN", "MI", "M-77") },
     });
     expect(factsOf("r-2")).toMatchObject({ subject: remittanceId });
+  });
+
+  it("of a payment is told at its own time, so that what was put right on the day of payment counts", () => {
+    for (const id of ["r-1", "r-2"])
+      expect(factsOf(id)).toMatchObject({
+        time: Date.UTC(2026, 2, 1, 9, 30),
+        fields: { paidAt: Date.UTC(2026, 2, 20) },
+      });
   });
 
   it("has amounts to the cent, sums made here, and what identifies people only where it is sealed", () => {
@@ -159,6 +170,76 @@ describe("a verdict names code and place", () => {
     ["NUL in text", withData("p-1", { sex: "F\0" }), "CE_FIELD_INVALID", "data.sex"],
   ])("for %s", (_, event, code, location) => {
     expect(take(JSON.parse(JSON.stringify(event))).unit.verdict).toEqual({ accepted: false, code, location });
+  });
+});
+
+describe("data in Avro", () => {
+  const event = samples.get("v-1")!;
+  const type = event.type as string;
+  const written = (schema: AvroRecord) => avroData(event, { type, schema }).toString("base64");
+  const inAvro = (dataschema: string | undefined, data_base64: string) => {
+    return { ...event, data: undefined, data_base64, datacontenttype: "application/avro", dataschema };
+  };
+  const taken = (said: string | undefined, data: string, profile?: Profile) => {
+    const { data: _, ...asSent } = JSON.parse(JSON.stringify(inAvro(said, data)));
+    return take(asSent, profile).unit;
+  };
+  const asJson = take(event).unit;
+  const older = [...writers.get(type)!].slice(1);
+
+  it("written with any version of its schema is the same fact", () => {
+    expect(older.length).toBeGreaterThan(0);
+    for (const [fingerprint, schema] of older) {
+      const { verdict, events, identity } = taken(
+        `https://other.example/x/schemas/${type}/${fingerprint}`,
+        written(schema),
+      );
+      expect({ verdict, events, identity }).toEqual({
+        verdict: { accepted: true },
+        events: asJson.events,
+        identity: asJson.identity,
+      });
+    }
+  });
+
+  const now = written(forms.get(type)!.schema);
+  const elsewhere = "https://registry.lake.example/apis/ccompat/v7/schemas/ids/42";
+  it.each([
+    ["without a word of its schema", undefined, "CE_SCHEMA_MISSING"],
+    ["of an empty name of a schema", "", "CE_SCHEMA_UNKNOWN"],
+    ["of a schema in a registry that the profile says nothing of", elsewhere, "CE_SCHEMA_UNKNOWN"],
+    ["of another type's schema", schemaNow("health.visit.VisitEnded"), "CE_SCHEMA_UNKNOWN"],
+    ["of a version that is not known here", schemaNow(type).replace(/.{4}$/, "0000"), "CE_SCHEMA_UNKNOWN"],
+  ])("%s is not guessed at", (_, dataschema, code) => {
+    expect(taken(dataschema, now).verdict).toEqual({ accepted: false, code, location: "dataschema" });
+  });
+
+  it("is read as the profile says of the partner's own names of schemas, and of data that comes without", () => {
+    const [fingerprint, schema] = older.at(-1)!;
+    const own = { ...lake, schemas: { [elsewhere]: fingerprint, [type]: fingerprint } };
+    for (const said of [elsewhere, undefined]) {
+      const { verdict, events } = taken(said, written(schema), own);
+      expect([verdict, events]).toEqual([{ accepted: true }, asJson.events]);
+    }
+    expect(taken(schemaNow(type), now, own).events).toEqual(asJson.events);
+  });
+
+  it("of a schema that was shown once stays readable", () => {
+    const shown = JSON.parse(readFileSync(new URL("testing/schemas-shown.json", import.meta.url), "utf8"));
+    const known = Object.fromEntries([...writers].map(([name, each]) => [name, [...each.keys()].sort()]));
+    for (const [name, fingerprints] of Object.entries(shown))
+      expect([name, known[name]]).toEqual([name, expect.arrayContaining(fingerprints as string[])]);
+    // One that is new here belongs into the file: it is shown from now on.
+    expect(shown).toEqual(known);
+  });
+});
+
+describe("data in JSON", () => {
+  it("needs no name of a schema; one that is said must be of its type", () => {
+    const event = samples.get("v-1")!;
+    expect(take({ ...event, dataschema: schemaNow(event.type) }).unit.events).toEqual(take(event).unit.events);
+    const other = { ...event, dataschema: "https://lake.example/visit.json" };
+    expect(take(other).unit.verdict).toEqual({ accepted: false, code: "CE_SCHEMA_UNKNOWN", location: "dataschema" });
   });
 });
 

@@ -5,7 +5,9 @@ import { isResourceType } from "./definitions.js";
 import { deletionOf } from "./deletion.js";
 import { child, children, type Element, isElement, text, typeOf } from "./element.js";
 import type { Problem } from "./problem.js";
+import type { Profile } from "./profile.js";
 import type { Addressed } from "./reference.js";
+import { baseIn, isSameBase } from "./servers.js";
 import type { Arrival } from "./unit.js";
 import { problemsOf } from "./validate.js";
 
@@ -92,17 +94,26 @@ export class FullUrls {
   readonly urls = new Map<string, Addressed>();
   readonly #type: BundleType;
   readonly #seen = new Set<string>();
+  #home: string | undefined;
+  /** Whether its entries are of more than one server. */
+  mixed = false;
+  readonly #naming: Profile["naming"];
 
-  constructor(type: BundleType) {
+  constructor(type: BundleType, { naming }: Profile) {
     this.#type = type;
+    this.#naming = naming;
   }
 
   /** @returns false when the address was there before. */
-  add({ entry, resource }: BundleEntry): boolean {
+  add(found: BundleEntry): boolean {
+    const { entry, resource } = found;
     const url = text(entry, "fullUrl");
+    const home = homeOf(found, this.#type);
+    this.#home ??= home;
+    if (home !== undefined && this.#home !== undefined && !isSameBase(home, this.#home)) this.mixed = true;
     // What is no absolute address (a bare id, as some senders write) addresses nothing.
     if (url === undefined || !resource || !/^[a-z][a-z0-9+.-]*:/i.test(url)) return true;
-    const addressed = addressedBy(url, resource);
+    const addressed = addressedBy(url, resource, home, this.#naming);
     if (addressed !== undefined) this.urls.set(url, addressed);
     const key = `${url} ${text(child(resource, "meta"), "versionId") ?? ""}`;
     const fresh = !this.#seen.has(key);
@@ -114,15 +125,41 @@ export class FullUrls {
 /** The uuid of an address `urn:uuid:…`. */
 const uuidOf = (url: string | undefined): string | undefined => /^urn:uuid:(.+)$/.exec(url ?? "")?.[1];
 
-/** A resource that is stored nowhere yet goes by its own identifiers, so whoever refers to it means these. */
-function addressedBy(url: string, resource: Element): Addressed | undefined {
+/**
+ * Base of the server that an entry is stored on, as its address says. What is put to its place is the sender's own, and
+ * its address in the bundle only what others there call it.
+ */
+function homeOf({ entry, resource }: BundleEntry, type: BundleType): string | undefined {
+  const request = child(entry, "request");
+  if (asks(type) && text(request, "method") === "PUT") return undefined;
+  const [, named] = /(?:^|\/)([A-Z][A-Za-z]+)\/[^/?]+(?:\/_history\/[^/?]+)?$/.exec(text(request, "url") ?? "") ?? [];
+  const url = text(entry, "fullUrl");
+  return baseIn(url, resource ? typeOf(resource) : (named ?? ""));
+}
+
+/**
+ * A resource that is stored nowhere yet goes by its own identifiers, and one that the profile names by an identifier by
+ * that: so whoever refers to it means these.
+ */
+function addressedBy(
+  url: string,
+  resource: Element,
+  home: string | undefined,
+  naming: Profile["naming"],
+): Addressed | undefined {
   const { resourceType, identifier, name } = resource;
+  const type = typeOf(resource);
   const id = text(resource, "id");
-  const isNamed = children(resource, "identifier").some((one) => text(one, "value") !== undefined);
-  if (id === undefined && isNamed)
-    return { resourceType, identifier, ...(resourceType === "Organization" && { name }) };
+  const given = children(resource, "identifier").filter((one) => text(one, "value") !== undefined);
+  const system = type === "Patient" || type === "Encounter" || type === "Claim" ? naming[type] : undefined;
+  const isNaming = system !== undefined && given.some((one) => one.system === system);
+  if (isNaming || (id === undefined && given.length > 0)) {
+    const organization = type === "Organization" && { name };
+    return { kind: "contained", resource: { resourceType, identifier, ...organization } };
+  }
   const own = id ?? uuidOf(url);
-  return own === undefined ? undefined : `${typeOf(resource)}/${own}`;
+  if (own === undefined) return undefined;
+  return { kind: "id", type, id: own, at: home === undefined ? "own" : { base: home } };
 }
 
 /** Bundles whose entries say what to do. */
@@ -147,19 +184,20 @@ export function arrivalOf(
   const request = child(entry, "request");
   const method = text(request, "method");
   const target = text(request, "url");
+  const home = homeOf({ entry, resource }, type);
   if (asks(type)) {
     if (!request || method === undefined || target === undefined) return rejected("required", `${place}.request`);
     if (method !== "POST" && method !== "PUT") return rejected("not-supported", `${place}.request.method`);
   } else if (deletionOf(entry)) {
-    return { resource, stored: true, deletion: deletionOf(entry) };
+    return { resource, stored: true, home, deletion: deletionOf(entry) };
   } else if (!resource && (request !== undefined || entry.response !== undefined)) return undefined;
   if (!resource) return rejected("required", `${place}.resource`);
   const stored = method === "PUT";
   const uuid = uuidOf(text(entry, "fullUrl"));
-  if (!asks(type) || target === undefined) return { resource, uuid, stored };
+  if (!asks(type) || target === undefined) return { resource, uuid, home, stored };
   const condition = { ifMatch: request?.ifMatch !== undefined, ifNoneExist: request?.ifNoneExist !== undefined };
   const [, named, id] = /^\/?([A-Za-z]+)(?:\/([A-Za-z0-9\-.]{1,64}))?(?:\?.*)?$/.exec(target) ?? [];
   if (named === undefined || !isResourceType(named)) return rejected("not-supported", `${place}.request.url`);
   if (stored && id === undefined && !target.includes("?")) return rejected("value", `${place}.request.url`);
-  return { resource, uuid, stored, condition, place: { type: named, ...(stored && id !== undefined && { id }) } };
+  return { resource, uuid, home, stored, condition, place: { type: named, ...(stored && id !== undefined && { id }) } };
 }

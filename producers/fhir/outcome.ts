@@ -68,6 +68,7 @@ export function problemOfVerdict(verdict: Verdict & { accepted: false }, place: 
 const codeOfStatus: Readonly<Record<number, IssueCode>> = {
   403: "forbidden",
   404: "not-found",
+  405: "not-supported",
   413: "too-long",
   503: "transient",
 };

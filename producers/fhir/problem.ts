@@ -42,7 +42,9 @@ const kinds: Readonly<Record<IssueCode, { readonly status: number; readonly word
   exception: { status: 422, words: "It could not be translated; it is kept." },
 };
 
-export const statusOf = (code: IssueCode): number => kinds[code].status;
+/** A method that an entry of a bundle can't ask for is told as it would be by itself. */
+export const statusOf = ({ code, place }: Problem): number =>
+  code === "not-supported" && place.endsWith(".request.method") ? 405 : kinds[code].status;
 export const wordsOf = (code: IssueCode): string => kinds[code].words;
 
 /** `FHIR_CODE_INVALID`: stable code of a verdict. */

@@ -54,6 +54,18 @@ export const profileSchema = z.strictObject({
     .describe(
       "Who assigns the ids of its resources; default: the partner's name. Two senders behind one server share it.",
     ),
+  bases: z
+    .array(z.url({ protocol: /^https?$/ }))
+    .default([])
+    .describe(
+      "Bases of its own server: an address under one of them names what `Type/id` does, and one under any other base something else. Empty: nobody says which are its own, and every base is taken for it.",
+    ),
+  servers: z
+    .record(z.url({ protocol: /^https?$/ }), z.string().min(1).max(200))
+    .default({})
+    .describe(
+      "Bases of other servers that it refers to -> who assigns the ids there, as `server` of the partner whose server it is.",
+    ),
   facility: z
     .string()
     .min(1)
@@ -85,6 +97,12 @@ export const profileSchema = z.strictObject({
     .record(z.string(), z.string().min(1).max(100))
     .default({})
     .describe("Systems of identifiers -> the authority's name elsewhere, e.g. in the hospital's HL7 v2 messages."),
+  types: z
+    .record(z.string(), z.string().min(1).max(20))
+    .default({})
+    .describe(
+      "Systems of patients' identifiers -> their type (HL7 table 0203) where the sender leaves it out, as in references.",
+    ),
   identifiers: z
     .strictObject({
       order: z

@@ -62,10 +62,10 @@ class Pass {
     this.#partner = partner;
     this.#desk = desk;
     this.problems = [...bundle.problems];
-    this.#addresses = new FullUrls(bundle.type);
     this.#transmissionId = desk.intake.newReceiptId();
-    const { urls } = this.#addresses;
-    this.#context = { ...contextOf(desk, partner), sentAt: bundle.sentAt, urls };
+    const context = contextOf(desk, partner);
+    this.#addresses = new FullUrls(bundle.type, context.profile);
+    this.#context = { ...context, sentAt: bundle.sentAt, urls: this.#addresses.urls };
   }
 
   get #keeps(): boolean {
@@ -127,7 +127,7 @@ class Pass {
         bytes: this.#bytes.subarray(span.start, span.end),
         transport: { transmissionId: this.#transmissionId, ordinal: index + 1, byteOffset: span.start },
       },
-      this.#context,
+      { ...this.#context, mixed: this.#addresses.mixed },
     );
     return this.#rejected && read.problems.length === 0 ? this.#fallen(read) : read;
   }
@@ -176,7 +176,7 @@ class Pass {
       verdict: rejected
         ? { accepted: false, code: verdictCodeOf(rejected.code), location: "Bundle" }
         : { accepted: true },
-      answer: (given) => (given.accepted ? "200" : String(rejected ? statusOf(rejected.code) : 422)),
+      answer: (given) => (given.accepted ? "200" : String(rejected ? statusOf(rejected) : 422)),
       sealFor: [],
       events: [],
       ...(id !== undefined &&

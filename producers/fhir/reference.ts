@@ -1,17 +1,18 @@
 import { children, codings, type Element, text, typeOf } from "./element.js";
+import { authorityUnder, ownServer, type Place, type Sender } from "./servers.js";
 
 /** What a reference says of its target. */
 export type Target =
-  /** A resource on the sender's server. */
-  | { readonly kind: "id"; readonly type: string; readonly id: string }
+  /** A resource that is stored somewhere. */
+  | { readonly kind: "id"; readonly type: string; readonly id: string; readonly at: Place }
   /** Whatever has this identifier. */
   | { readonly kind: "identifier"; readonly type: string; readonly system: string; readonly value: string }
   /** A resource without a place of its own: within the one that refers, or beside it in the bundle. */
   | { readonly kind: "contained"; readonly resource: Element }
   | { readonly kind: "none" };
 
-/** What an entry of a bundle is named by: `Type/id`, or of one without an id its identifiers. */
-export type Addressed = string | Element;
+/** What an entry of a bundle is named by: type and id, or of one without an id its identifiers. */
+export type Addressed = Extract<Target, { readonly kind: "id" | "contained" }>;
 
 /** What references are looked up in. */
 export interface ReferenceScope {
@@ -19,10 +20,13 @@ export interface ReferenceScope {
   readonly resource: Element;
   /** `fullUrl` -> what the entry of the same bundle is named by. */
   readonly urls: ReadonlyMap<string, Addressed>;
+  /** Base of the server that it is stored on, where its address in a bundle says so; undefined: the sender's own. */
+  readonly home?: string | undefined;
 }
 
 const none: Target = { kind: "none" };
-const local = /(?:^|\/)([A-Z][A-Za-z]+)\/([A-Za-z0-9\-.]{1,64})(?:\/_history\/[A-Za-z0-9\-.]{1,64})?$/;
+const local = /^(?:(.*)\/)?([A-Z][A-Za-z]+)\/([A-Za-z0-9\-.]{1,64})(?:\/_history\/[A-Za-z0-9\-.]{1,64})?$/;
+const absolute = /^[a-z][a-z0-9+.-]*:/i;
 
 /** Resolves a Reference: within the resource, within the bundle, by id or by identifier. */
 export function targetOf(reference: Element | undefined, scope: ReferenceScope): Target {
@@ -35,14 +39,16 @@ export function targetOf(reference: Element | undefined, scope: ReferenceScope):
   }
   const [path = "", query] = to.split("?", 2);
   if (query !== undefined) return conditional(path, new URLSearchParams(query));
-  const beside = scope.urls.get(to);
-  if (typeof beside === "object") return { kind: "contained", resource: beside };
-  const [, type, id] = local.exec(beside ?? to) ?? [];
-  if (type !== undefined && id !== undefined) return { kind: "id", type, id };
+  // What is relative is so to the address of what refers (FHIR R4, 2.36.4.1).
+  const beside = scope.urls.get(to) ?? (scope.home === undefined ? undefined : scope.urls.get(`${scope.home}/${to}`));
+  if (beside) return beside;
+  const [, base = "", type, id] = local.exec(to) ?? [];
+  if (type !== undefined && id !== undefined)
+    return { kind: "id", type, id, at: absolute.test(base) ? { base } : "here" };
   const uuid = /^urn:(?:uuid|oid):([A-Za-z0-9\-.]{1,64})$/.exec(to)?.[1];
-  if (uuid !== undefined) return { kind: "id", type: "", id: uuid };
+  if (uuid !== undefined) return { kind: "id", type: "", id: uuid, at: "own" };
   // An address of another form still names one thing.
-  if (/^[a-z][a-z0-9+.-]*:/i.test(to)) return { kind: "identifier", type: "", system: "urn:ietf:rfc:3986", value: to };
+  if (absolute.test(to)) return { kind: "identifier", type: "", system: "urn:ietf:rfc:3986", value: to };
   return byIdentifier(reference);
 }
 
@@ -81,11 +87,22 @@ function identifierNpi(reference: Element | undefined): string | null {
   return text(identifier, "system") === npi ? (text(identifier, "value") ?? null) : null;
 }
 
-/** Name of an organisation that a reference gives: identifier, id, or what it displays. Never of a person. */
-export function organizationOf(reference: Element | undefined, scope: ReferenceScope): string {
+/** Who assigns the id of what a reference names. @param home base of the resource that refers, where it isn't the sender's. */
+export function assignerOf(at: Place, home: string | undefined, sender: Sender): string {
+  return authorityUnder(at === "here" ? home : at === "own" ? undefined : at.base, sender);
+}
+
+/**
+ * Name of an organisation that a reference gives: identifier, id (with the server, where that isn't the sender's), or
+ * what it displays. Never of a person.
+ */
+export function organizationOf(reference: Element | undefined, scope: ReferenceScope & Sender): string {
   const target = targetOf(reference, scope);
   if (target.kind === "identifier") return target.value;
-  if (target.kind === "id") return target.id;
+  if (target.kind === "id") {
+    const assigner = assignerOf(target.at, scope.home, scope);
+    return assigner === ownServer(scope) ? target.id : `${assigner}/Organization/${target.id}`;
+  }
   if (target.kind === "contained" && typeOf(target.resource) === "Organization") {
     const [first] = children(target.resource, "identifier");
     return text(first, "value") ?? text(target.resource, "name") ?? "";

@@ -37,7 +37,7 @@ const fhir = (status: number, body: object, headers?: Record<string, string>): A
 
 /** A problem of a whole body. */
 function refused(problems: readonly Problem[]): Answer {
-  return fhir(statusOf(problems[0]!.code), problemOutcome(problems));
+  return fhir(statusOf(problems[0]!), problemOutcome(problems));
 }
 
 const notSupported = (place: string): Answer => ({
@@ -131,7 +131,7 @@ async function takeMessage(request: Request, body: Buffer, desk: Desk): Promise<
 async function answerMessage(request: Request, body: Buffer, bundle: BundleHead, desk: Desk): Promise<Answer> {
   const reception = await receiveBundle(body, bundle, request.partner, desk);
   const header = bundle.spans[0] ? (readEntry(body, bundle.spans[0]).resource ?? {}) : {};
-  const status = reception.problems.length > 0 ? statusOf(reception.problems[0]!.code) : 200;
+  const status = reception.problems.length > 0 ? statusOf(reception.problems[0]!) : 200;
   return fhir(status, messageAnswer(header, reception, request));
 }
 

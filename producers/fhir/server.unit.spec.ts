@@ -45,6 +45,21 @@ describe("resources over HTTP", () => {
     expect((await call("POST", "/Patient", patient("p1"), inVersion("5.0"))).status).toBe(415);
   });
 
+  it("by other methods are refused with those that the address takes", async () => {
+    const told = async (method: string, path: string) => {
+      const { status, headers, body } = await call(method, path, patient("p1"));
+      return [status, headers.get("allow"), body.issue[0].code];
+    };
+    for (const method of ["PATCH", "DELETE"])
+      expect(await told(method, "/Patient/p1")).toEqual([405, "PUT", "not-supported"]);
+    expect(await told("PUT", "/Patient")).toEqual([405, "POST", "not-supported"]);
+    expect(await told("DELETE", "/metadata")).toEqual([405, "GET", "not-supported"]);
+    expect(await told("PATCH", "/Patient/p1/x/y")).toEqual([404, null, "not-found"]);
+    const entry = { request: { method: "DELETE", url: "Patient/p1" } };
+    const { body } = await call("POST", "", bundle("batch", [entry]));
+    expect([body.entry[0].response.status, units().length]).toEqual(["405", 1]);
+  });
+
   it("on the condition of a version are refused, since none can be compared here, but for a sender that agreed", async () => {
     const conditional = { "if-match": 'W/"3"' };
     const refused = await call("PUT", "/Patient/p1", patient("p1"), undefined, conditional);
@@ -148,6 +163,26 @@ describe("resources over HTTP", () => {
     expect(Number(refused.headers.get("retry-after"))).toBeGreaterThan(0);
     bench.intake.beforeSubmit = async () => {};
     expect((await call("POST", "/Patient", patient("p1"))).status).toBe(201);
+  });
+
+  it("of a transaction that was cut off are completed when it is sent again, each with the verdict it had", async () => {
+    const many = Array.from({ length: 450 }, (_, index) => put(patient(`p${index}`)));
+    let goes = 0;
+    bench.intake.beforeSubmit = async () => {
+      if (++goes === 2) throw new TributaryError("TRIB_INTAKE_UNAVAILABLE");
+    };
+    expect((await call("POST", "", bundle("transaction", many))).status).toBe(503);
+    const cut = [...bench.intake.units];
+    expect([cut.length, cut.some(({ entry }) => entry === "CLOSING")]).toEqual([201, false]);
+    const { status, body } = await call("POST", "", bundle("transaction", many));
+    expect([status, body.entry.length]).toEqual([200, 450]);
+    const again = bench.intake.units.slice(cut.length);
+    expect(again.at(-1)).toMatchObject({ entry: "CLOSING", closing: { units: 450 } });
+    // What the journal has is the same unit, by which the ledger knows that it is a resend.
+    const about = ({ identity, verdict, events: [event] }: (typeof cut)[number]) => [identity, verdict, event?.subject];
+    const before = cut.slice(1).map(about);
+    expect(again.slice(1, 201).map(about)).toEqual(before);
+    expect(new Set(before.map(([identity]) => JSON.stringify(identity))).size).toBe(200);
   });
 
   it("are validated without being kept", async () => {

@@ -3,7 +3,8 @@ import type { EventDraft, Surrogate } from "../../engine/intake/connector.js";
 import { readMoment } from "./datetime.js";
 import { child, children, type Element, text, typeOf } from "./element.js";
 import type { Profile } from "./profile.js";
-import { identifierType, type ReferenceScope, type Target, targetOf } from "./reference.js";
+import { assignerOf, identifierType, type ReferenceScope, type Target, targetOf } from "./reference.js";
+import { authorityUnder, type Place } from "./servers.js";
 
 /** Who sends a resource, in what company, and how ids are made. */
 export interface Speaker extends ReferenceScope {
@@ -31,8 +32,8 @@ export const resourceIdentifier = "RI";
 
 export const facilityOf = ({ profile, partner }: Speaker): string => profile.facility ?? partner;
 
-/** Who assigns the sender's resource ids. */
-export const serverOf = ({ profile, partner }: Speaker): string => profile.server ?? partner;
+/** Who assigns the resource's id, and those of what it names on the same server. */
+export const serverOf = (speaker: Speaker): string => authorityUnder(speaker.home, speaker);
 
 /** Name of the authority behind a system of identifiers. */
 export function authorityOf(system: string | undefined, speaker: Speaker): string {
@@ -61,15 +62,23 @@ function byIdentifier(named: Named, identifier: Element, speaker: Speaker): Nami
   return naming(named, authorityOf(text(identifier, "system"), speaker), type, text(identifier, "value")!, speaker);
 }
 
-/** Its type; of a patient's business identifier, which references mostly give without, the one that the profile says. */
-export function typeOfIdentifier(identifier: Element, { profile: { naming } }: Speaker): string {
+/** Its type; where none is said, as mostly in references, the one that the profile says of its system. */
+export function typeOfIdentifier(identifier: Element, { profile: { naming, types } }: Speaker): string {
   const said = identifierType(identifier);
-  const isNaming = naming.Patient !== undefined && identifier.system === naming.Patient;
-  return said === "" && isNaming ? (naming.PatientType ?? "") : said;
+  const system = text(identifier, "system");
+  if (said !== "" || system === undefined) return said;
+  const ofNaming = system === naming.Patient ? naming.PatientType : undefined;
+  return ofNaming ?? (Object.hasOwn(types, system) ? types[system] : undefined) ?? "";
 }
 
-function byId(named: Named, id: string, speaker: Speaker): Naming {
-  return naming(named, serverOf(speaker), named === "Patient" ? resourceIdentifier : "", id, speaker);
+function byId(named: Named, id: string, speaker: Speaker, at: Place = "here"): Naming {
+  return naming(
+    named,
+    assignerOf(at, speaker.home, speaker),
+    named === "Patient" ? resourceIdentifier : "",
+    id,
+    speaker,
+  );
 }
 
 /**
@@ -92,7 +101,9 @@ export function namingOf(named: Named, resource: Element, speaker: Speaker): Nam
   }
   if (identifiers[0]) return byIdentifier(named, identifiers[0], speaker);
   // Stored nowhere yet and without a number of its own, it is what the bundle calls it.
-  return speaker.uuid !== undefined && resource === speaker.resource ? byId(named, speaker.uuid, speaker) : undefined;
+  return speaker.uuid !== undefined && resource === speaker.resource
+    ? byId(named, speaker.uuid, speaker, "own")
+    : undefined;
 }
 
 /** What names the target of a reference; undefined when it names none, or one that is of another type. */
@@ -105,7 +116,7 @@ export function namingOfReference(named: Named, reference: Element | undefined, 
     return namingOf(named, outside, speaker);
   }
   if (target.kind === "none" || (target.type !== "" && target.type !== named)) return undefined;
-  if (target.kind === "id") return byId(named, target.id, speaker);
+  if (target.kind === "id") return byId(named, target.id, speaker, target.at);
   const { type } = child(reference, "identifier") ?? {};
   return byIdentifier(named, { type, system: target.system, value: target.value }, speaker);
 }

@@ -74,10 +74,19 @@ function deceasedOf(resource: Element): boolean | null {
   return text(resource, "deceasedDateTime") !== undefined ? true : null;
 }
 
+/** Whether a Patient is the whole record: its sender sends such, and doesn't say that this one has only part of it. */
+const isWhole = (resource: Element, { profile }: Speaker): boolean =>
+  profile.absent === "clear" &&
+  !children(child(resource, "meta"), "tag").some(
+    ({ system, code }) => system === observationValues && code === "SUBSETTED",
+  );
+const observationValues = "http://terminology.hl7.org/CodeSystem/v3-ObservationValue";
+
 const isMissing = (value: unknown): boolean => value === null || (Array.isArray(value) && value.length === 0);
 
 /**
- * A Patient: the whole record, so what it leaves out is cleared, unless the profile says that it is kept.
+ * A Patient: the whole record, so what it leaves out is cleared, identifiers too, unless the profile or the resource says
+ * that it is kept.
  * @param stored whether the sender names the place it is stored at (PUT), rather than sending it first (POST).
  */
 export function translatePatient(resource: Element, speaker: Speaker, stored: boolean): Meaning {
@@ -96,16 +105,21 @@ export function translatePatient(resource: Element, speaker: Speaker, stored: bo
     address: addressOf(resource),
     telecom: children(resource, "telecom").flatMap((one) => text(one, "value") ?? []),
   };
-  const cleared =
-    speaker.profile.absent === "clear"
-      ? Object.entries(attributes).flatMap(([attribute, value]) => (isMissing(value) ? [attribute] : []))
-      : [];
+  const identifiersComplete = isWhole(resource, speaker);
+  const cleared = identifiersComplete
+    ? Object.entries(attributes).flatMap(([attribute, value]) => (isMissing(value) ? [attribute] : []))
+    : [];
   const { sex, birthYear, deceased, ...personal } = attributes;
   const event: EventDraft = {
     type: stored ? "PatientUpdated" : "PatientRegistered",
     subject: own.id,
     ...versionTime(resource, speaker),
-    fields: { facility: facilityOf(speaker), identifiers: identifiers.map(clear), sex, birthYear, deceased, cleared },
+    fields: {
+      facility: facilityOf(speaker),
+      identifiers: identifiers.map(clear),
+      identifiersComplete,
+      ...{ sex, birthYear, deceased, cleared },
+    },
     sealed: { identifierValues: identifiers.map(({ value }) => value), ...personal },
     sealFor: own.id,
   };

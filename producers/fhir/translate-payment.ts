@@ -3,7 +3,7 @@ import type { EventInputs } from "../../schemas/events.generated.js";
 import { startOfDay } from "./datetime.js";
 import { child, children, codings, type Element, number, text, typeOf } from "./element.js";
 import type { AmountRole } from "./profile.js";
-import { npiOf, targetOf } from "./reference.js";
+import { assignerOf, npiOf, targetOf } from "./reference.js";
 import {
   centsOf,
   contentHash,
@@ -151,7 +151,10 @@ function factsOf(resource: Element, claim: Naming, patientId: string | null, spe
   const patientAmount = (totals.deductible ?? 0) + (totals.coinsurance ?? 0) + (totals.copay ?? 0);
   const balanced = charge - adjustments.reduce((sum, { amount }) => sum + amount, 0) === paidAmount;
   const named = text(resource, "id") ?? text(first, "value") ?? claim.value;
-  const decision = decidedBy(resource, speaker) ?? `${typeOf(resource)}/${named}`;
+  const decision = decidedBy(resource, speaker) ?? {
+    server: serverOf(speaker),
+    name: `${typeOf(resource)}/${named}`,
+  };
   const told =
     statedTime(text(payment, "date") ?? text(resource, "created"), speaker) ?? versionTime(resource, speaker);
   const facts: Facts = {
@@ -180,23 +183,22 @@ function factsOf(resource: Element, claim: Naming, patientId: string | null, spe
 }
 
 /** The ClaimResponse that an ExplanationOfBenefit tells again: the two are one decision, whose money counts once. */
-function decidedBy(resource: Element, speaker: Speaker): string | undefined {
+function decidedBy(resource: Element, speaker: Speaker): Decided | undefined {
   const target = targetOf(child(resource, "claimResponse"), speaker);
-  return target.kind === "id" ? `ClaimResponse/${target.id}` : undefined;
+  if (target.kind !== "id") return undefined;
+  return { server: assignerOf(target.at, speaker.home, speaker), name: `ClaimResponse/${target.id}` };
 }
 
-/**
- * A payment is known by payer and trace, as in an 835. A decision that names no payment stands for itself.
- * @param own type and id of the decision.
- */
-function remittanceId(
-  payer: string,
-  trace: string | undefined,
-  own: string,
-  { surrogate, ...speaker }: Speaker,
-): string {
+/** What names a decision: who assigned its id, and type and id. */
+interface Decided {
+  readonly server: string;
+  readonly name: string;
+}
+
+/** A payment is known by payer and trace, as in an 835. A decision that names no payment stands for itself. */
+function remittanceId(payer: string, trace: string | undefined, own: Decided, { surrogate }: Speaker): string {
   if (trace !== undefined) return surrogate("remittance", payer, "", trace);
-  return surrogate("remittance", serverOf({ surrogate, ...speaker }), "decision", own);
+  return surrogate("remittance", own.server, "decision", own.name);
 }
 
 /** The same decision with all its money the other way. */
@@ -220,16 +222,19 @@ function takenBack(facts: Facts): Facts {
   };
 }
 
-/** A PaymentReconciliation: what a payer paid at once, and for what. */
+/** A PaymentReconciliation: what a payer paid at once, and for what. Of one that was taken back nothing was paid. */
 export function translateReconciliation(resource: Element, speaker: Speaker): Meaning {
-  if (text(resource, "status") !== "active") return { events: [], sealFor: [], flags: ["NOT_ACTIVE"] };
+  const status = text(resource, "status");
+  const isBack = status === "cancelled" || status === "entered-in-error";
+  if (status !== "active" && !isBack) return { events: [], sealFor: [], flags: ["NOT_ACTIVE"] };
   const payerId = payerOf(child(resource, "paymentIssuer"), speaker);
   const trace = text(child(resource, "paymentIdentifier"), "value");
   const named = text(resource, "id") ?? text(children(resource, "identifier")[0], "value");
   if (trace === undefined && named === undefined)
     return { events: [], sealFor: [], flags: ["REMITTANCE_UNIDENTIFIED"] };
-  const subject = remittanceId(payerId, trace, `PaymentReconciliation/${named}`, speaker);
-  const details = children(resource, "detail").map((detail) => ({
+  const own = { server: serverOf(speaker), name: `PaymentReconciliation/${named}` };
+  const subject = remittanceId(payerId, trace, own, speaker);
+  const details = (isBack ? [] : children(resource, "detail")).map((detail) => ({
     type: codings(child(detail, "type"))[0]?.code ?? "payment",
     amount: centsOf(child(detail, "amount")) ?? 0,
     date: text(detail, "date"),
@@ -238,21 +243,20 @@ export function translateReconciliation(resource: Element, speaker: Speaker): Me
   const others = details.filter(({ type }) => type !== "payment");
   const claimsAmount = payments.reduce((sum, { amount }) => sum + amount, 0);
   const adjusted = others.reduce((sum, { amount }) => sum - amount, 0);
-  const paidAmount = centsOf(child(resource, "paymentAmount")) ?? 0;
+  const paidAmount = isBack ? 0 : (centsOf(child(resource, "paymentAmount")) ?? 0);
   const difference = paidAmount - (claimsAmount - adjusted);
-  const told = statedTime(text(resource, "paymentDate"), speaker) ?? versionTime(resource, speaker);
-  const flags = difference === 0 ? [] : ["REMITTANCE_UNBALANCED"];
+  const paid = statedTime(text(resource, "paymentDate"), speaker) ?? versionTime(resource, speaker);
+  const flags = isBack ? ["REMITTANCE_CANCELLED"] : difference === 0 ? [] : ["REMITTANCE_UNBALANCED"];
   const event: EventDraft = {
     type: "RemittanceReceived",
     subject,
-    time: startOfDay(told.time),
-    timePrecision: "DAY",
+    ...remittanceTime(resource, startOfDay(paid.time), isBack, speaker),
     fields: {
       payerId,
       payeeNpi: npiOf(child(resource, "requestor"), speaker),
       traceNumber: trace ?? named ?? "",
       method: null,
-      paidAt: startOfDay(told.time),
+      paidAt: startOfDay(paid.time),
       paidAmount,
       claimsAmount,
       providerAdjustmentAmount: adjusted,
@@ -268,4 +272,19 @@ export function translateReconciliation(resource: Element, speaker: Speaker): Me
     },
   };
   return { events: [event], sealFor: [], flags };
+}
+
+/**
+ * When a version of a remittance was told: by its server's clock, which says which is the last; without one on the day of
+ * payment, as an 835 is. What takes a payment back comes after it, with a clock or without.
+ */
+function remittanceTime(
+  resource: Element,
+  paidAt: number,
+  isBack: boolean,
+  speaker: Speaker,
+): Pick<EventDraft, "time" | "timePrecision"> {
+  const version = versionTime(resource, speaker);
+  if (text(child(resource, "meta"), "lastUpdated") !== undefined) return version;
+  return isBack ? { ...version, time: Math.max(version.time, paidAt + 1) } : { time: paidAt, timePrecision: "DAY" };
 }

@@ -6,6 +6,8 @@ import { child, type Element, isElement, text, typeOf } from "./element.js";
 import { type Problem, statusOf, tellable, verdictCodeOf } from "./problem.js";
 import { type Profile, versionsCountOnce } from "./profile.js";
 import type { Addressed } from "./reference.js";
+import { referenceFlags } from "./reference-flags.js";
+import { authorityUnder, ownServer } from "./servers.js";
 import type { Meaning, Speaker } from "./speaker.js";
 import { translate } from "./translate.js";
 import { problemsOf } from "./validate.js";
@@ -20,6 +22,8 @@ export interface ReadingContext {
   readonly sentAt?: number | undefined;
   /** `fullUrl` -> what the entries of its bundle are named by. */
   readonly urls?: ReadonlyMap<string, Addressed>;
+  /** Whether its bundle's entries are of more than one server. */
+  readonly mixed?: boolean;
   /** Scopes that the sender was granted (SMART Backend Services); undefined where it needs none. */
   readonly scopes?: readonly string[] | undefined;
   /** Told of a failure of the translation itself: the resource is rejected and kept, and others go on. */
@@ -37,6 +41,8 @@ export interface Arrival {
   readonly place?: { readonly type: string; readonly id?: string };
   /** Uuid of its address in the bundle: what it goes by where nothing else names it. */
   readonly uuid?: string | undefined;
+  /** Base of the server that it is stored on, by its address in the bundle. */
+  readonly home?: string | undefined;
   /** Sent to the place it is stored at (PUT), rather than for the first time (POST). */
   readonly stored: boolean;
   /** What it is sent on condition of, where its sender says such a thing. */
@@ -106,7 +112,9 @@ function read(arrival: Arrival, resource: Element, early: readonly Problem[], co
       flags.push(problem.code === "invariant" ? "INVARIANT_BROKEN" : "CODE_OUTSIDE_VALUE_SET");
     else problems.push(problem);
   }
-  const speaker: Speaker = { ...context, resource, urls: context.urls ?? new Map(), uuid: arrival.uuid };
+  const { uuid, home } = arrival;
+  const speaker: Speaker = { ...context, resource, urls: context.urls ?? new Map(), uuid, home };
+  flags.push(...referenceFlags(resource, speaker, context.mixed === true));
   const meaning = problems.length === 0 ? translate(resource, speaker, arrival.stored) : ownersOnly(resource, speaker);
   return assemble(arrival, context, problems, { ...meaning, flags: [...flags, ...meaning.flags] });
 }
@@ -150,7 +158,7 @@ function readDeletion(arrival: Arrival, deletion: Deletion, context: ReadingCont
   const { type, id, version } = deletion;
   const { scopes } = context;
   const forbidden = scopes !== undefined && !permits(scopes, type, "d");
-  const speaker: Speaker = { ...context, resource: {}, urls: context.urls ?? new Map() };
+  const speaker: Speaker = { ...context, resource: {}, urls: context.urls ?? new Map(), home: arrival.home };
   const content = Buffer.from(arrival.bytes).toString("utf8");
   const about = { type, id, version, content, stored: true };
   const problems: readonly Problem[] = forbidden ? [{ code: "forbidden", place: type }] : [];
@@ -186,7 +194,7 @@ interface About {
 
 function unitOf(
   arrival: Arrival,
-  { partner, profile }: ReadingContext,
+  sender: ReadingContext,
   about: About,
   problems: readonly Problem[],
   meaning: Meaning,
@@ -195,8 +203,9 @@ function unitOf(
   const verdict: Verdict = first
     ? { accepted: false, code: verdictCodeOf(first.code), location: tellable(first.place) }
     : { accepted: true };
+  const { partner } = sender;
   const { type, id, version, content } = about;
-  const status = first ? statusOf(first.code) : about.stored ? 200 : 201;
+  const status = first ? statusOf(first) : about.stored ? 200 : 201;
   const unit: ReceivedUnit = {
     entry: "UNIT",
     partner,
@@ -209,20 +218,31 @@ function unitOf(
     sealFor: meaning.sealFor,
     events: verdict.accepted ? meaning.events : [],
     // A version is told apart from the next by its number; without one an id says nothing about a resend.
-    ...(id !== undefined && version !== undefined && { controlId: { scope: [partner, type, version], value: id } }),
-    ...(verdict.accepted && content !== undefined && { identity: identityOf(partner, about, profile) }),
+    ...(id !== undefined &&
+      version !== undefined && { controlId: { scope: [...scopeOf(arrival, sender), type, version], value: id } }),
+    ...(verdict.accepted && content !== undefined && { identity: identityOf(scopeOf(arrival, sender), about, sender) }),
     ...(arrival.transport && { transport: arrival.transport }),
   };
   return { unit, problems, status, name: id === undefined ? undefined : `${type}/${id}` };
+}
+
+/** The scope of a resource's id: the partner, and the server where it isn't the partner's own. */
+function scopeOf({ home }: Arrival, sender: ReadingContext): readonly string[] {
+  const server = authorityUnder(home, sender);
+  return server === ownServer(sender) ? [sender.partner] : [sender.partner, server];
 }
 
 /**
  * White space apart, the same text of the same resource is the same; without an id it is the same for ever, and so is a
  * version where the profile says so, or the partner's histories are read.
  */
-function identityOf(partner: string, { type, id, version, content }: About, profile: Profile): UnitIdentity {
-  const parts = ["fhir", partner, type, id ?? "", JSON.stringify(content)];
+function identityOf(
+  scope: readonly string[],
+  { type, id, version, content }: About,
+  { profile }: ReadingContext,
+): UnitIdentity {
+  const parts = ["fhir", ...scope, type, id ?? "", JSON.stringify(content)];
   if (id === undefined) return { rule: "EVERY", parts };
   if (version !== undefined && versionsCountOnce(profile)) return { rule: "EVERY", parts: [...parts, version] };
-  return { rule: "LATEST", parts, resource: ["fhir", partner, type, id] };
+  return { rule: "LATEST", parts, resource: ["fhir", ...scope, type, id] };
 }

@@ -11,7 +11,7 @@ import { unbalancedView } from "./unbalanced.js";
 
 export default projection({
   name: "claims",
-  version: 4,
+  version: 5,
   tables: { ...claimTables, ...remittanceTables },
   fold: {
     ClaimSubmitted: submit,

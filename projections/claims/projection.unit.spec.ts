@@ -308,6 +308,13 @@ describe("a remittance", () => {
       { remittance_id: idOf("e", 2), trace_number: "T2", paid_amount: 6_000, balanced: false, difference: -1_000 },
     ]);
     expect(tables.remittance_adjustments).toEqual([]);
+    // Its sender's clock stands over the day of payment: that may be what was put right.
+    const corrected: Given = { ...remittance(0, { paidAt: day(1) }), time: day(9) };
+    for (const order of [
+      [later, corrected],
+      [corrected, later],
+    ])
+      expect(fold(...order).remittances).toMatchObject([{ paid_amount: 0, paid_at: day(1) }]);
     expect(fold(remittance(7_000)).remittance_adjustments).toMatchObject([
       { ordinal: 1, reason_code: "WO", amount: 1_000 },
     ]);

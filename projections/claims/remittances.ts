@@ -2,6 +2,7 @@ import {
   boolean,
   date,
   type FoldContext,
+  hidden,
   indexed,
   instant,
   integer,
@@ -29,6 +30,7 @@ const remittances = table({
     claims: integer("How many claims it lists."),
     balanced: boolean("Whether the claims' sum less adjustments is what was paid."),
     difference: money("Paid less (claims less adjustments); 0 when balanced."),
+    told_at: hidden(instant("When its sender told it, by its own clock: decides between versions of one remittance.")),
   },
 });
 
@@ -58,7 +60,8 @@ const contentOf = (row: Row, adjustments: readonly Row[]): string =>
 
 /**
  * A remittance told again (a file sent once more, a second channel, one put right) is the same one. Of several tellings
- * the latest day counts, then the content: the row is the same whichever came first.
+ * the last by their senders' clocks counts (an 835 is told on the day of its payment), then that of the latest day of
+ * payment, then the content: the row is the same whichever came first.
  */
 export function receiveRemittance({
   event,
@@ -77,6 +80,7 @@ export function receiveRemittance({
     claims: event.claims,
     balanced: event.balanced,
     difference: event.difference,
+    told_at: event.meta.time,
   };
   const adjustments = event.providerAdjustments.map(({ reason, fiscalDate, amount }, index) => {
     return { ordinal: index + 1, reason_code: reason, fiscal_date: fiscalDate, amount };
@@ -95,7 +99,9 @@ interface Telling {
 }
 
 function isBetter(telling: Telling, before: Telling): boolean {
-  const [day, dayBefore] = [telling.row.paid_at as number, before.row.paid_at as number];
-  if (day !== dayBefore) return day > dayBefore;
+  for (const column of ["told_at", "paid_at"]) {
+    const [at, atBefore] = [telling.row[column] as number, before.row[column] as number];
+    if (at !== atBefore) return at > atBefore;
+  }
   return contentOf(telling.row, telling.adjustments) > contentOf(before.row, before.adjustments);
 }

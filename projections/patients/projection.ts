@@ -20,10 +20,11 @@ import {
 } from "../../engine/projector/definition.js";
 import { type Clock, clockOf, compareClocks, isLatest } from "../clock.js";
 import { openedText } from "../opened.js";
+import { byIdentifierView } from "./by-identifier.js";
 import { demographicsOf } from "./demographics.js";
 import { heldMergesOf } from "./held-merges.js";
 import { identifierSurvivorsOf } from "./identifier-survivors.js";
-import { identifierTables, identify, keepUnnamed, leave, type Named } from "./identifiers.js";
+import { identifierTables, identify, keepUnnamed, type Lists, leave, list, type Named } from "./identifiers.js";
 import { chainEnds, type MergeState, standingMerge, stillStands, withMerge } from "./merge-state.js";
 import { mostPatientsLinked, personsOf } from "./persons.js";
 
@@ -56,6 +57,7 @@ const tables = {
         json("What only one sender tells (its Z segments), by the names of its profile, as last sent."),
       ),
       clocks: hidden(json("When each clear attribute was last told, and when the record was last named.")),
+      lists: hidden(json("When each source last gave a list of all its identifiers of the patient; null: none did.")),
       merges: hidden(json("What was last said of merges into each other record.")),
       sealed_clocks: hidden(restricted(json("When each restricted attribute was last told."))),
     },
@@ -117,8 +119,14 @@ type Clocks = Readonly<Record<string, Clock | undefined>>;
 /** When the record was last named, where nothing in this event moves it. */
 function namedBy(row: Row | undefined): Named {
   const named = (row?.clocks as unknown as Clocks | undefined)?.named;
-  return { before: named, now: named };
+  return { before: named, now: named, lists: listsOf(row) };
 }
+
+const listsOf = (row: Row | undefined): Lists => (row?.lists ?? {}) as unknown as Lists;
+
+/** With another list. Names of sources are in one order, so that equal facts are equal rows. */
+const withList = (lists: Lists, source: string, at: Clock): Lists =>
+  Object.fromEntries(Object.entries({ ...lists, [source]: at }).sort(([left], [right]) => (left < right ? -1 : 1)));
 
 /** What every fact about a patient tells, for a row that may be new. */
 function seen({ event, position, tables: rows }: PatientContext): Row {
@@ -150,13 +158,26 @@ function tell(context: FoldContext<typeof tables, "PatientRegistered" | "Patient
   const at = clockOf(context);
   const clocks = told.clocks as unknown as Clocks;
   const isNewest = isLatest(at, clocks.named);
-  const named = { before: clocks.named, now: isNewest ? at : clocks.named };
+  const { identifiers, identifiersComplete, meta } = event;
+  const [source, before] = [meta.source, listsOf(row)];
+  const isLast = identifiersComplete && isLatest(at, before[source]);
+  const lists = isLast ? withList(before, source, at) : before;
+  const named = { before: clocks.named, now: isNewest ? at : clocks.named, lists };
   // Who is told of again after an erasure is known again, under a new key.
   rows.patients.put(
-    afterMerges({ ...told, status: "active", clocks: { ...clocks, named: named.now } as unknown as JsonValue }),
+    afterMerges({
+      ...told,
+      status: "active",
+      clocks: { ...clocks, named: named.now } as unknown as JsonValue,
+      lists: Object.keys(lists).length > 0 ? (lists as unknown as JsonValue) : null,
+    }),
   );
-  if (isNewest) keepUnnamed(rows, event.identifiers, named);
-  for (const [index, identifier] of event.identifiers.entries()) {
+  if (isNewest) keepUnnamed(rows, identifiers, named);
+  if (identifiersComplete) {
+    list(rows, identifiers, sealed?.identifierValues, { source, isLast }, named);
+    return;
+  }
+  for (const [index, identifier] of identifiers.entries()) {
     identify(rows, identifier, "pid", sealed?.identifierValues?.[index], at, named);
   }
 }
@@ -239,7 +260,7 @@ function lose(context: FoldContext<typeof tables, "PatientIdentifiersLeft">): un
   rows.patients.put(row);
   const reason = event.reason === "MOVED" ? "moved" : event.reason === "CHANGED" ? "changed" : "unknown";
   const left = { at: clockOf(context), to: event.toPatientId, reason } as const;
-  for (const identifier of event.identifiers) leave(rows, identifier, left, namedBy(row).now);
+  for (const identifier of event.identifiers) leave(rows, identifier, left, namedBy(row));
 }
 
 /**
@@ -254,7 +275,7 @@ function erase({ tables: rows }: FoldContext<typeof tables, "PatientErased">): u
 
 export default projection({
   name: "patients",
-  version: 4,
+  version: 5,
   tables,
   fold: {
     PatientRegistered: tell,
@@ -270,6 +291,7 @@ export default projection({
     PatientIdentifiersLeft: lose,
     PatientErased: erase,
   },
+  views: { patients_by_identifier: byIdentifierView },
   derived: {
     persons: {
       comment: "One row a person: patient records that were merged or share a strong identifier.",

@@ -112,6 +112,7 @@ describe("a patient", () => {
         value: "N000001",
         // The second message names no identifier, so when the first did is kept.
         told_at: [10, 0, 1, 0],
+        tellings: null,
       },
     ]);
     expect(tables.persons).toEqual([{ person_id: ann, patient_ids: [ann] }]);
@@ -308,6 +309,7 @@ const anyTold = fc
     source: fc.constantFrom("north", "lab"),
     numbers: fc.uniqueArray(fc.nat(3), { maxLength: 2 }),
     strong: fc.boolean(),
+    identifiersComplete: fc.boolean(),
   })
   .map(({ key, time, name, source, numbers, strong, ...fields }) => [
     told(

@@ -186,6 +186,8 @@ export interface PatientRegistered {
   readonly facility: string;
   /** Identifiers of the patient; the first is the one patient_id stands for. */
   readonly identifiers: readonly Identifier[];
+  /** Whether these are all identifiers that the sender's record of the patient has: one that an earlier record of the same source had, told as complete too, is no longer among them. */
+  readonly identifiersComplete: boolean;
   /** Administrative sex as sent (HL7 table 0001). */
   readonly sex: string | null;
   /** Year of birth. */
@@ -206,6 +208,8 @@ export interface PatientRegisteredInput {
   readonly facility: string;
   /** Identifiers of the patient; the first is the one patient_id stands for. */
   readonly identifiers?: readonly IdentifierInput[] | undefined;
+  /** Whether these are all identifiers that the sender's record of the patient has: one that an earlier record of the same source had, told as complete too, is no longer among them. */
+  readonly identifiersComplete?: boolean | undefined;
   /** Administrative sex as sent (HL7 table 0001). */
   readonly sex?: string | null | undefined;
   /** Year of birth. */
@@ -226,6 +230,8 @@ export interface PatientUpdated {
   readonly facility: string;
   /** Identifiers of the patient; the first is the one patient_id stands for. */
   readonly identifiers: readonly Identifier[];
+  /** Whether these are all identifiers that the sender's record of the patient has: one that an earlier record of the same source had, told as complete too, is no longer among them. */
+  readonly identifiersComplete: boolean;
   /** Administrative sex as sent (HL7 table 0001). */
   readonly sex: string | null;
   /** Year of birth. */
@@ -246,6 +252,8 @@ export interface PatientUpdatedInput {
   readonly facility: string;
   /** Identifiers of the patient; the first is the one patient_id stands for. */
   readonly identifiers?: readonly IdentifierInput[] | undefined;
+  /** Whether these are all identifiers that the sender's record of the patient has: one that an earlier record of the same source had, told as complete too, is no longer among them. */
+  readonly identifiersComplete?: boolean | undefined;
   /** Administrative sex as sent (HL7 table 0001). */
   readonly sex?: string | null | undefined;
   /** Year of birth. */

@@ -18,9 +18,8 @@ const text = (value: string | Buffer) => {
   return Buffer.concat([long(bytes.length), bytes]);
 };
 
-/** Data of an event in Avro, by the schema that partners are shown. */
-export function avroData(event: Structured): Buffer {
-  const { schema } = forms.get(event.type as string)!;
+/** Data of an event in Avro. @param schema default: the one that partners are shown. */
+export function avroData(event: Structured, { schema } = forms.get(event.type as string)!): Buffer {
   const read = readForm(schema, event.data);
   return compileType(schema).toBuffer(read);
 }

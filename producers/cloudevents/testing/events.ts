@@ -1,13 +1,18 @@
 import { readFileSync } from "node:fs";
-import { plainReader } from "../../../engine/log/plain-reader.js";
-import { rootRecords } from "../../../engine/log/schemas.js";
+import { fingerprintOf } from "../../../engine/log/fingerprint.js";
 import { testSurrogate } from "../../../engine/testing/recording-intake.js";
 import { fromJson } from "../cloud-event.js";
-import { formsOf } from "../form.js";
+import { schemaPath } from "../data-schema.js";
 import { type Profile, profileSchema } from "../profile.js";
+import { openLibrary } from "../server.js";
 import { type EventUnit, type UnitContext, unitOf } from "../unit.js";
 
-export const forms = formsOf(rootRecords());
+const library = openLibrary();
+export const { forms, writers } = library;
+
+/** The `dataschema` that names the schema of a type as it is now. */
+export const schemaNow = (type: unknown): string =>
+  `https://us.example${schemaPath(type as string, fingerprintOf(forms.get(type as string)!.schema))}`;
 
 /** A structured event. */
 export interface Structured {
@@ -39,8 +44,7 @@ export function contextOf(profile: Profile = lake): UnitContext {
     partner: "lake",
     profile,
     surrogate: testSurrogate,
-    forms,
-    readAvro: (form, bytes) => plainReader(form.schema)(bytes),
+    ...library,
   };
 }
 
