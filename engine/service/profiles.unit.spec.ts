@@ -86,3 +86,23 @@ it("those that can be told apart stand beside each other", async () => {
   const same = { authentication: [{ method: "certificate", subject: "lake" }], facility: "LAKE" };
   expect((await read("csv", { one: same, two: same })).out).toEqual({});
 });
+
+it("what could never work is refused before anybody tries it", async () => {
+  const { out } = await read("csv", {
+    noproof: { authentication: [{ method: "certificate" }] },
+    otherkind: { rows: "patients", columns: { familyName: "Surname", startedAt: "From" } },
+    nonumber: { rows: "visits", columns: { startedAt: "From" } },
+    own: { rows: "visits" },
+  });
+  expect(out).toEqual({
+    noproof: expect.stringContaining("authentication.0: needs `fingerprints` or `subject`"),
+    otherkind: expect.stringContaining("columns.startedAt: a row of patients has no such field"),
+    nonumber: expect.stringContaining("columns: visits need visit"),
+  });
+  const hl7v2 = await read("hl7v2", {
+    short: { certificate: "AA:BB" },
+    other: { processingIds: ["X"] },
+    most: { messageLimit: 99_999_999_999 },
+  });
+  expect(Object.keys(hl7v2.out).sort()).toEqual(["most", "other", "short"]);
+});

@@ -3,6 +3,7 @@ import { testSurrogate } from "../../engine/testing/recording-intake.js";
 import { senderOf } from "./partner.js";
 import { type Profile, profileSchema } from "./profile.js";
 import { suspendedOf } from "./suspended.js";
+import { takenAs } from "./taken-as.js";
 import { messageOf, type Sketch } from "./testing/messages.js";
 import { type ReadingContext, readMessage } from "./unit.js";
 
@@ -342,6 +343,12 @@ describe("partners", () => {
     const may = [told("NADT", "NORTH", unread), told("A", "NORTH", unread), told("B", "SOUTH", unread)];
     expect(may).toEqual(["exact", "PROFILE_UNUSABLE", "PROFILE_UNUSABLE"]);
     expect(told("X", "NORTH", unread, "own")).toBe("own");
+  });
+
+  it("are told whose their file is taken to be, where the answers don't", () => {
+    const file = [messageOf({ application: "NADT", facility: "NORTH" }), messageOf({ facility: "SOUTH" })].join("\r");
+    expect(takenAs(Buffer.from(file), "any", profiles)).toEqual(["exact", "generic"]);
+    expect(takenAs(Buffer.from(file), "own", profiles)).toEqual([]);
   });
 
   it("that nobody knows are rejected where there is no generic", () => {
