@@ -8,6 +8,9 @@ import { type Connection, serve } from "./connection.js";
 import { certificatesOf, type Profile } from "./profile.js";
 import { type Identity, suspendedOf } from "./suspended.js";
 
+/** Pause before a port of a partner that could not be had is tried again. */
+const PORT_MILLISECONDS = 1_000;
+
 /** Certificates of the server, read once. */
 interface Tls {
   readonly cert: Buffer;
@@ -101,6 +104,7 @@ export async function receiveMllp(context: ReceiveContext<Profile>): Promise<Rec
         resolve();
       });
     });
+    if (closing) server.close();
     servers.push(server);
     const bound = server.address();
     const actual = typeof bound === "object" && bound !== null ? bound.port : port;
@@ -112,6 +116,18 @@ export async function receiveMllp(context: ReceiveContext<Profile>): Promise<Rec
     });
   }
 
+  /** A port that can't be had is the trouble of its partner alone: all others are served, and it is tried again. */
+  async function listenFor(partner: string, port: number, isFirst = true): Promise<void> {
+    if (closing) return;
+    try {
+      await listen(port, partner);
+      if (!isFirst) logger.info({ partner }, "the partner's own port is listened on now");
+    } catch (error) {
+      if (isFirst) logger.error({ err: error, partner }, "the partner's own port can't be had; it is tried again");
+      setTimeout(() => void listenFor(partner, port, false), PORT_MILLISECONDS).unref();
+    }
+  }
+
   async function close(): Promise<void> {
     closing = true;
     const closed = servers.map((server) => new Promise<void>((resolve) => server.close(() => resolve())));
@@ -121,7 +137,7 @@ export async function receiveMllp(context: ReceiveContext<Profile>): Promise<Rec
 
   try {
     await listen(settings.HL7V2_PORT, undefined);
-    for (const [partner, profile] of profiles) if (profile.port !== undefined) await listen(profile.port, partner);
+    for (const [partner, profile] of profiles) if (profile.port !== undefined) await listenFor(partner, profile.port);
   } catch (error) {
     await close();
     throw error;
