@@ -4,7 +4,7 @@ import { type AuditAction, auditActions, isWanted } from "../engine/audit/access
 import { accessRow } from "../engine/audit/access-row.js";
 import { type AccessNature, natureOf } from "../engine/audit/accounting.js";
 import { auditEventOf } from "../engine/audit/audit-event.js";
-import { deliveryDisclosures, oldestFirst } from "../engine/audit/deliveries.js";
+import { deliveryDisclosures, oldestFirst } from "../engine/audit/delivery-disclosures.js";
 import { disclosuresOf, disclosureYears } from "../engine/audit/disclosures.js";
 import { nothingAbout } from "../engine/audit/held-back.js";
 import { eventsOfPatient } from "../engine/audit/trail.js";
@@ -56,7 +56,7 @@ async function access(options: AccessCommand): Promise<void> {
   await withAudit({}, async ({ log, codec }) => {
     const all = await withProgress(!json && !fhir, "records", async ({ tell }) => {
       const wanted: AuditRecord[] = [];
-      for await (const each of auditRecords(watchedLog(log, tell), codec))
+      for await (const each of auditRecords(watchedLog(log, tell), codec, { deliveries: action === "DELIVER" }))
         if (isWanted(each, { who, action, id: of?.id, since, until })) wanted.push(each);
       return wanted.sort((left, right) => left.value.meta.time - right.value.meta.time);
     });
@@ -96,11 +96,11 @@ async function disclosures(patient: string, options: DisclosuresCommand): Promis
     const found = await withProgress(!json && !fhir, "records", async ({ tell }) => {
       const source = { ...given.source, log: watchedLog(given.log, tell) };
       const disclosed = await eventsOfPatient(source, patient);
-      if (disclosed.records.length === 0) throw await nothingAbout(pool, "patient", patient);
+      if (!disclosed.isKnown) throw await nothingAbout(pool, "patient", patient);
       const since = new Date();
       since.setUTCFullYear(since.getUTCFullYear() - years);
       const shown = await disclosuresOf(source, disclosed, since.getTime());
-      const sent = await deliveryDisclosures(source.pool, disclosed, since.getTime());
+      const sent = await deliveryDisclosures({ ...source, codec }, disclosed, since.getTime());
       return {
         patients: disclosed.patients,
         all: oldestFirst<(typeof shown)[number] | (typeof sent)[number]>([...shown, ...sent]),
@@ -139,7 +139,7 @@ export function registerAuditAccess(command: Command): void {
     .addOption(
       new Option(
         "--action <action>",
-        "of one kind; OPEN tells exports, replays and rebuilds that opened something, too",
+        "of one kind; DELIVER, what was sent to partners, is told only where it is asked for; OPEN tells exports, replays and rebuilds that opened something, too",
       ).choices([...auditActions]),
     )
     .option("--of <kind/id>", "that name this `claim/ID`, `visit/ID` or `patient/ID`", subjectOf)

@@ -25,6 +25,7 @@ import {
   withAccessOptions,
 } from "./audit-options.js";
 import { type AuditParts, withAudit } from "./audit-source.js";
+import { tamperedExitCode } from "./audit-verify.js";
 import { withBuildSource } from "./build-source.js";
 import { instantOf, secondsOf } from "./instant.js";
 import { assertFree, misuse, writing } from "./misuse.js";
@@ -226,6 +227,10 @@ export function registerAuditPackage(command: Command): void {
           publicKey: key.publicKey.toString("hex"),
           fingerprint: fingerprint(key.publicKey),
         };
+        const strays = trail?.events.filter(({ stray }) => stray !== null) ?? [];
+        for (const { place, stray } of strays)
+          process.stderr.write(`${place} is of no unit: ${stray}. The verifier will say no to this package.\n`);
+        if (strays.length > 0) process.exitCode = tamperedExitCode;
         if (options.json) printJson(made);
         else {
           print(`${file}  ${made.bytes} bytes, ${made.records} records`);

@@ -28,8 +28,10 @@ function printUnit(unit: ReadableTrail["units"][number]): void {
 
 function printEvent(event: ReadableTrail["events"][number]): void {
   const again = event.generation > 0 ? `  generation ${event.generation}, entry ${event.entry}` : "";
-  const gone = event.supersededBy === null ? "" : `  SUPERSEDED by ${event.supersededBy}`;
+  const standing = event.standsIn.length === 0 ? "" : `, but not in ${event.standsIn.join(", ")}`;
+  const gone = event.supersededBy === null ? "" : `  SUPERSEDED by ${event.supersededBy}${standing}`;
   print(`  ${event.occurredAt}  ${event.type}  ${event.place}${again}${gone}`);
+  if (event.stray !== null) print(`    names ${event.entry}, BUT ${event.stray}`);
   for (const { projection, table, row, change, columns } of event.changes) {
     print(`    ${change} ${projection}.${table} ${row}`);
     for (const [column, [before, after]] of Object.entries(columns)) {
@@ -52,6 +54,8 @@ function printDelivery(delivery: ReadableTrail["deliveries"][number]): void {
     `    ${status} to ${consumer} (${destination})  ${lastAttemptAt}  ${answer}${tried}${opened ? "  OPENED" : ""}`,
   );
   print(`      delivery ${delivery.deliveryId}  sha256 ${delivery.bodySha256}`);
+  if (delivery.evidence === "removed") print("      REMOVED from the database: only the log tells of it");
+  if (delivery.evidence === "changed") print("      CHANGED in the database: this is what the log tells");
 }
 
 /** Units in the order received, each with the events made of it, each with the rows it changed and who was sent it. */
@@ -78,11 +82,11 @@ function printTrail(trail: ReadableTrail): void {
   for (const unit of units) {
     print();
     printUnit(unit);
-    printEventsOf(events.filter((event) => event.unit === unit.place));
+    printEventsOf(events.filter((event) => event.unit === unit.place && event.stray === null));
   }
   const received = new Set(units.map(({ place }) => place));
-  const ofNone = events.filter(({ unit }) => !received.has(unit));
-  if (ofNone.length > 0) print("\nOF NO UNIT: the journal has nothing where these events say that they come from");
+  const ofNone = events.filter(({ unit, stray }) => stray !== null || !received.has(unit));
+  if (ofNone.length > 0) print("\nOF NO UNIT: read models believe these events, and the journal does not have them");
   printEventsOf(ofNone);
   print();
   print(`deliveries to partners: ${deliveries.length}`);

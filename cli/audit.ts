@@ -2,6 +2,7 @@ import type { Command } from "commander";
 import { registerAuditAccess } from "./audit-access.js";
 import { registerAuditAsOf } from "./audit-as-of.js";
 import { registerAuditDiff } from "./audit-diff.js";
+import { registerAuditFolder } from "./audit-folder.js";
 import { registerAuditPackage } from "./audit-package.js";
 import { registerAuditProve } from "./audit-prove.js";
 import { registerAuditTrail } from "./audit-trail.js";
@@ -12,6 +13,7 @@ export function registerAudit(command: Command): void {
   registerAuditAsOf(command);
   registerAuditDiff(command);
   registerAuditVerify(command);
+  registerAuditFolder(command);
   registerAuditProve(command);
   registerAuditPackage(command);
   registerAuditAccess(command);

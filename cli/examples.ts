@@ -29,6 +29,9 @@ const examples: Readonly<Record<string, readonly (readonly [call: string, what: 
   "migrate status": [["tributary migrate status", "exit code 2 when one is missing"]],
   "migrate print": [["tributary migrate print > schema.sql", "to be reviewed, or run by hand"]],
   "topics apply": [["tributary topics apply", "once, and after every new version"]],
+  "topics accept": [
+    ['tributary topics accept --reason "added by mistake"', "keys stay in the partitions that they are in"],
+  ],
   "topics check": [["tributary topics check", "exit code 2 when a topic differs"]],
   "schemas check": [
     ["tributary schemas check", "offline, as continuous integration does"],
@@ -191,6 +194,10 @@ const examples: Readonly<Record<string, readonly (readonly [call: string, what: 
       "between two that the database has",
     ],
     ["tributary audit consistency --check grown.json --public-key $(cat notary.pub)", "exit code 0, or 3"],
+  ],
+  "audit folder": [
+    ["tributary audit folder", "exit code 1 when it isn't mounted, or is another one"],
+    ['tributary audit folder --begin --reason "disk lost on the 3rd"', "the old one is lost for good"],
   ],
   "audit key": [["tributary audit key", "to be kept by the auditor, outside of the installation"]],
   "bench audit": [

@@ -7,6 +7,7 @@ export const exitCodes: readonly (readonly [code: number, meaning: string])[] = 
   [1, "what was asked about isn't there, or could not be reached or done"],
   [2, "done, but something was refused or differs"],
   [3, "tampered with"],
+  [4, "nothing was found, but the notary is behind: of younger records nothing is known"],
   [64, "wrong call: nothing was done"],
   [65, "data that can't be used: a file given, a schema, what is stored"],
   [66, "a file or folder given can't be read"],

@@ -27,14 +27,35 @@ afterEach(() => {
   vi.restoreAllMocks();
 });
 
+/** What a command says on standard error, and its exit code. */
+async function said(words: readonly string[]) {
+  told.length = 0;
+  const program = makeProgram();
+  await addCommands(program, (name) => words.includes(name));
+  const code = await program.parseAsync([...words.filter(Boolean)], { from: "user" }).then(() => 0, exitCodeOf);
+  return { code, text: told.join("") };
+}
+
+it("a folder in which no stack was ever started is told as a setting that is not set, with what sets it", async () => {
+  process.env.TRIBUTARY_HOME = join(home, "nothing");
+  for (const words of [
+    ["status"],
+    ["audit", "verify"],
+    ["audit", "trail", "claim", "00000000-0000-4000-8000-000000000001"],
+  ])
+    expect(await said(words)).toEqual({
+      code: 78,
+      text: expect.stringMatching(
+        /^TRIB_CONFIG_INVALID: .*DATABASE_URL: is not set\. `tributary up` starts a local stack/,
+      ),
+    });
+});
+
 it.each([["status"], ["status", "--json"], ["parked", "list"], ["run"], ["topics", "check"]])(
   "a stack that is down is told as that, by %s %s",
   async (...words) => {
-    told.length = 0;
-    const program = makeProgram();
-    await addCommands(program, (name) => words.includes(name));
-    const code = await program.parseAsync([...words.filter(Boolean)], { from: "user" }).then(() => 0, exitCodeOf);
+    const { code, text } = await said(words);
     expect(code).toBe(69);
-    expect(told.join("")).toMatch(/^TRIB_STACK_DOWN: .*postgres, kafka, registry not running.*\n {2}`tributary up`/);
+    expect(text).toMatch(/^TRIB_STACK_DOWN: .*postgres, kafka, registry not running.*\n {2}`tributary up`/);
   },
 );

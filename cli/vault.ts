@@ -78,11 +78,12 @@ export function registerVault(command: Command): void {
         if (options.json) printJson(erased.map((one) => ({ ...one, parkedKeys })));
         else {
           printTable(
-            erased.map(({ patient: id, outcome, visits, claims, keys }) => ({
+            erased.map(({ patient: id, outcome, visits, claims, anothers, keys }) => ({
               patient: id,
               outcome,
               visits,
               claims,
+              anothers,
               keys,
             })),
           );

@@ -1,9 +1,10 @@
 import type { ErasureRecorded, EventPlace } from "../../schemas/audit/audit.generated.js";
-import { type AuditRecord, accessActions, hasOpened, isAccess } from "./access.js";
+import { type AuditRecord, accessActions, areDeliveries, hasOpened, isAccess } from "./access.js";
 
 /** What is told of a record of the audit topic: an action of an access, or the name of a decision. */
 export const auditActions = [
   ...accessActions,
+  "DELIVER",
   "EventParked",
   "EventSkipped",
   "ParkRetried",
@@ -32,7 +33,10 @@ function named(found: AuditRecord): readonly string[] {
   return [patient, event?.key].filter((id) => id !== undefined && id !== null);
 }
 
-const actionOf = (found: AuditRecord): string => (isAccess(found) ? found.value.action : found.type);
+function actionOf(found: AuditRecord): string {
+  if (areDeliveries(found)) return "DELIVER";
+  return isAccess(found) ? found.value.action : found.type;
+}
 
 /** Whether a record is of a kind. */
 function isOf(found: AuditRecord, action: AuditAction): boolean {

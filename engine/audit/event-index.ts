@@ -39,16 +39,32 @@ export interface EventPlace {
 /** Finds the events about any of the subjects, once each. */
 export type FindEvents = (subjects: Subjects) => Promise<EventPlace[]>;
 
-/** Next offset that the timeline has not seen, by topic and partition; undefined without a current build. */
-async function timelineVector(pool: Pool): Promise<ReadonlyMap<string, number> | undefined> {
-  const { rows } = await pool.query<{ topic: string | null; partition: number; next: number }>(
-    `SELECT topic, partition, next_offset AS next
+/** The timeline as it is. */
+interface Timeline {
+  /** Next offset that it has not seen, by topic and partition. */
+  readonly vector: ReadonlyMap<string, number>;
+  /** From which version on it has an index on remittances. */
+  readonly findsRemittances: boolean;
+}
+
+/** First version of the timeline with an index on remittances. */
+const remittanceVersion = 2;
+
+/** @returns undefined without a current build. */
+async function timelineOf(pool: Pool): Promise<Timeline | undefined> {
+  const { rows } = await pool.query<{ version: number; topic: string | null; partition: number; next: number }>(
+    `SELECT version, topic, partition, next_offset AS next
      FROM engine.builds LEFT JOIN engine.checkpoints USING (projection, build)
      WHERE projection = 'timeline' AND state = 'current'`,
   );
-  if (rows.length === 0) return undefined;
-  return new Map(
-    rows.flatMap(({ topic, partition, next }) => (topic === null ? [] : [[`${topic}/${partition}`, next]])),
+  const [first] = rows;
+  return (
+    first && {
+      findsRemittances: first.version >= remittanceVersion,
+      vector: new Map(
+        rows.flatMap(({ topic, partition, next }) => (topic === null ? [] : [[`${topic}/${partition}`, next]])),
+      ),
+    }
   );
 }
 
@@ -60,15 +76,29 @@ export const eventsOfSubjects = `SELECT topic, partition, "offset", event_id AS 
   FROM projections.timeline
   WHERE patient_id = ANY ($1::uuid[]) OR visit_id = ANY ($2::uuid[]) OR claim_id = ANY ($3::uuid[])`;
 
-async function inTimeline(pool: Pool, { patients, visits, claims, remittances }: Subjects): Promise<EventPlace[]> {
+/** Events of some remittances ($1) themselves: one may be told several times. */
+const eventsOfRemittances = `SELECT topic, partition, "offset", event_id AS "eventId", event_type AS type,
+    NULL AS "patientId", NULL AS "visitId", NULL AS "claimId", remittance_id AS "remittanceId"
+  FROM projections.timeline WHERE remittance_id = ANY ($1::uuid[]) AND event_type = 'RemittanceReceived'`;
+
+async function inTimeline(
+  pool: Pool,
+  { patients, visits, claims, remittances }: Subjects,
+  { findsRemittances }: Timeline,
+): Promise<EventPlace[]> {
   const { rows } = await pool.query<EventPlace>(eventsOfSubjects, [list(patients), list(visits), list(claims)]);
-  return remittances.size === 0 ? rows : [...rows, ...(await remittanceEvents(pool, remittances))];
+  if (remittances.size === 0) return rows;
+  if (!findsRemittances) return [...rows, ...(await remittanceEvents(pool, remittances))];
+  return [...rows, ...(await pool.query<EventPlace>(eventsOfRemittances, [list(remittances)])).rows];
 }
 
 /** Postgres has no such view: no build of the read model is there yet. */
 const missingView = "42P01";
 
-/** The timeline has no index on remittances; their own table says where each one's event is, as far as it has come. */
+/**
+ * A timeline of a version before has no index on remittances; their own table says where each one's last event is, as far as
+ * it has come.
+ */
 async function remittanceEvents(pool: Pool, remittances: ReadonlySet<string>): Promise<EventPlace[]> {
   const asked = pool.query<EventPlace>(
     `SELECT $2 AS topic, source_partition AS partition, source_offset AS "offset", NULL AS "eventId",
@@ -91,7 +121,7 @@ async function remittanceEvents(pool: Pool, remittances: ReadonlySet<string>): P
  * @throws TRIB_CLI_NOT_FOUND
  */
 export async function placeOfEvent(pool: Pool, eventId: string): Promise<RecordPlace> {
-  const isThere = (await timelineVector(pool)) !== undefined;
+  const isThere = (await timelineOf(pool)) !== undefined;
   const { rows } = isThere
     ? await pool.query<RecordPlace>(
         'SELECT topic, partition, "offset" FROM projections.timeline WHERE event_id = $1 LIMIT 1',
@@ -297,8 +327,8 @@ export async function eventIndex(
   { scan = false, decisions }: { readonly scan?: boolean | undefined; readonly decisions?: Decisions | undefined } = {},
 ): Promise<{ readonly find: FindEvents; readonly by: "timeline" | "log" }> {
   const { log, pool, codec } = parts;
-  const vector = scan ? undefined : await timelineVector(pool);
-  if (!vector)
+  const timeline = scan ? undefined : await timelineOf(pool);
+  if (!timeline)
     return {
       by: "log",
       find: (subjects) =>
@@ -308,17 +338,18 @@ export async function eventIndex(
           aboutThem(subjects, () => 0),
         ),
     };
+  const { vector, findsRemittances } = timeline;
   const from = (topic: string, partition: number) => vector.get(`${topic}/${partition}`) ?? 0;
   const passed = await passedBy(parts, vector, decisions);
   return {
     by: "timeline",
     async find(subjects) {
-      const known = await inTimeline(pool, subjects);
-      // A remittance that its own read model holds back, or has not come to, is in the log all the same.
+      const known = await inTimeline(pool, subjects, timeline);
+      // By its own read model: one that this holds back, or has not come to, is in the log all the same.
       const seen = new Set(
         known.map(({ remittanceId, type }) => (type === "RemittanceReceived" ? remittanceId : null)),
       );
-      const unseen = new Set([...subjects.remittances].filter((id) => !seen.has(id)));
+      const unseen = new Set(findsRemittances ? [] : [...subjects.remittances].filter((id) => !seen.has(id)));
       if (unseen.size > 0) known.push(...(await remittancesInLog(log, codec, unseen, vector)));
       // What the publisher repeated since is known already.
       const ids = new Set(known.map(({ eventId }) => eventId));

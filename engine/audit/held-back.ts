@@ -1,3 +1,4 @@
+import { isOfDeliveries } from "../delivery/delivery-log.js";
 import type { Codec } from "../log/codec.js";
 import type { IncomingRecord, Log } from "../log/log.js";
 import { auditTopic, eventsTopic } from "../log/schemas.js";
@@ -146,23 +147,32 @@ export async function heldKeysOf(pool: Pool, projection: string): Promise<readon
   return rows;
 }
 
-/**
- * What operators decided about events of some read models. The audit topic is read once for all of them.
- * @returns loaded, by the name of the read model.
- */
+/** What the audit topic tells beside accesses. */
+export interface Decided {
+  /** Loaded, by the name of the read model or of the consumer that delivers. */
+  readonly decided: ReadonlyMap<string, Decisions>;
+  /** Partitions of the audit topic in which deliveries are recorded. */
+  readonly delivered: ReadonlySet<number>;
+}
+
+/** What operators decided about events of some read models. The audit topic is read once for all of them. */
 export async function decisionsOf(
   log: Pick<Log, "read" | "watermarks">,
   codec: Codec,
   projections: Iterable<string>,
-): Promise<ReadonlyMap<string, Decisions>> {
+): Promise<Decided> {
   const names = new Set(projections);
+  const delivered = new Set<number>();
   const marks = await log.watermarks(auditTopic);
   const kept = new Map<number, IncomingRecord[]>();
   await Promise.all(
     marks.map(async ({ partition, low, high }) => {
       const found: IncomingRecord[] = [];
       for await (const records of log.read(auditTopic, partition, low, high)) {
-        for (const record of records) if (names.has(record.key)) found.push(record);
+        for (const record of records) {
+          if (names.has(record.key)) found.push(record);
+          else if (isOfDeliveries(record.key)) delivered.add(partition);
+        }
       }
       kept.set(partition, found);
     }),
@@ -174,5 +184,5 @@ export async function decisionsOf(
   const decisionLog = auditDecisions({ read, watermarks: async () => marks, producer }, codec);
   const all = new Map([...names].map((name) => [name, new Decisions(decisionLog, name)]));
   for (const decisions of all.values()) await decisions.load();
-  return all;
+  return { decided: all, delivered };
 }

@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
-import type { IncomingRecord, LaneContext, LaneHandler } from "../log/log.js";
+import type { IncomingRecord, LaneContext, LaneHandler, Log } from "../log/log.js";
 import { failureOf } from "../projector/failure.js";
+import { recordAt } from "../projector/last-record.js";
 import type { Patience } from "../projector/patience.js";
 import type { ProjectorLogger } from "../projector/ports.js";
 import { TributaryError } from "../service/errors.js";
@@ -10,6 +11,7 @@ import { type NotaryKey, signHead } from "./checkpoint.js";
 import { Frontier, leafHash } from "./merkle.js";
 import {
   type ChainStep,
+  chainHash,
   type FormedSubtree,
   keptFromLevel,
   type LaneStanding,
@@ -18,11 +20,12 @@ import {
   takeOver,
   writeStep,
 } from "./notary-store.js";
-import { type ChainPlace, chained } from "./record-chain.js";
+import { type ChainPlace, chained, chainedGap } from "./record-chain.js";
 import { exportHeads, type SecondPlace } from "./second-place.js";
 
 export interface NotaryLaneOptions {
   readonly place: ChainPlace;
+  readonly log: Pick<Log, "read">;
   readonly pool: Pool;
   readonly key: NotaryKey;
   readonly second: SecondPlace;
@@ -59,19 +62,35 @@ export class NotaryLane implements LaneHandler {
     this.#options = options;
   }
 
-  /** @throws TRIB_AUDIT_HISTORY_DIVERGED when the second place knows of records that the database has lost. */
+  /**
+   * @throws TRIB_AUDIT_HISTORY_DIVERGED when the second place knows of records that the database has lost;
+   *   TRIB_LOG_REPLACED when another record stands where the last one was chained.
+   */
   async open(): Promise<number> {
     const { pool, place, owner, patience, second, signMilliseconds } = this.#options;
     this.#closed = false;
     this.#owner = `${owner}/${randomUUID()}`;
     const standing = await patience.until("take over a partition", () => takeOver(pool, place, this.#owner));
     this.#standing = standing;
+    await patience.until("read the last record again", () => this.#assertSameLog(standing));
     this.#exported = (await second.sizes(place)).at(-1) ?? 0;
     await patience.until("compare with the second place", () => this.#assertSameHistory(standing));
     await this.#export();
     this.#timer = setInterval(() => this.#signByClock(), Math.min(signMilliseconds, 60_000));
     this.#timer.unref();
     return standing.nextOffset;
+  }
+
+  /** A topic that was made anew, and has grown beyond what was chained, is to be noticed before anything is chained to it. */
+  async #assertSameLog({ nextOffset, head }: LaneStanding): Promise<void> {
+    if (nextOffset === 0) return;
+    const { log, pool, place } = this.#options;
+    const offset = nextOffset - 1;
+    const record = await recordAt(log, place, offset);
+    // An offset without a record, or one that retention took.
+    if (!record || head.equals(chained(await chainHash(pool, place, offset - 1), record))) return;
+    const { topic, partition } = place;
+    throw new TributaryError("TRIB_LOG_REPLACED", undefined, { topic, partition, offset });
   }
 
   /** What the second place knows must be what the database knows: else it was restored to an older state, or rewritten. */
@@ -119,15 +138,47 @@ export class NotaryLane implements LaneHandler {
       const records = standing ? given.filter(({ offset }) => offset >= standing.nextOffset) : [];
       const [first] = records;
       if (!standing || !first) return;
-      if (first.offset !== standing.nextOffset) {
-        const { topic, partition } = this.#options.place;
-        const facts = { topic, partition, expected: standing.nextOffset, found: first.offset };
-        throw new TributaryError("TRIB_LOG_TRUNCATED", undefined, facts);
-      }
-      const { frontier, ...added } = grown(standing, records);
+      const steps = await this.#steps(standing.nextOffset, records, context);
+      if (!steps) return;
+      const { frontier, ...added } = grown(standing, steps);
       const isEnd = frontier.size >= context.highWatermark;
       await this.#write(standing, added, frontier, this.#isDue(frontier.size, isEnd), context);
     }
+  }
+
+  /**
+   * What is chained next: records, and an undefined for each offset that has none. At most about as many as are written at
+   * once: what is left is asked for anew.
+   * @returns undefined when the lane has to read again from where it stands.
+   * @throws TRIB_LOG_TRUNCATED when offsets are left out by a log that leaves none out.
+   */
+  async #steps(
+    next: number,
+    records: readonly IncomingRecord[],
+    context: LaneContext,
+  ): Promise<readonly (IncomingRecord | undefined)[] | undefined> {
+    const { batchRecords = 10_000, place, logger } = this.#options;
+    const steps: (IncomingRecord | undefined)[] = [];
+    for (const record of records) {
+      const expected = next + steps.length;
+      if (record.offset > expected) {
+        const { topic, partition } = place;
+        const facts = { topic, partition, expected, found: record.offset };
+        if (!context.holdsRecords) throw new TributaryError("TRIB_LOG_TRUNCATED", undefined, facts);
+        if (await context.holdsRecords(expected, record.offset)) {
+          logger.warn(facts, "records were left out by the log's client; reading again from there");
+          // What came before is written first; a lane that comes back asks again.
+          if (steps.length > 0) return steps;
+          context.seek(expected);
+          return undefined;
+        }
+        const room = Math.min(record.offset - expected, batchRecords);
+        for (let index = 0; index < room; index++) steps.push(undefined);
+        if (expected + room < record.offset) return steps;
+      }
+      steps.push(record);
+    }
+    return steps;
   }
 
   #isDue(size: number, isEnd: boolean): boolean {
@@ -235,8 +286,11 @@ export class NotaryLane implements LaneHandler {
   }
 }
 
-/** The chain after each record, and the tree with them. The tree given stays as it is: the write may fail. */
-function grown(standing: LaneStanding, records: readonly IncomingRecord[]) {
+/**
+ * The chain after each offset, and the tree with them. The tree given stays as it is: the write may fail.
+ * @param steps a record each, or undefined for an offset that has none.
+ */
+function grown(standing: LaneStanding, steps: readonly (IncomingRecord | undefined)[]) {
   const frontier = new Frontier(standing.frontier.size, standing.frontier.bytes());
   const hashes: Buffer[] = [];
   const subtrees: FormedSubtree[] = [];
@@ -244,10 +298,8 @@ function grown(standing: LaneStanding, records: readonly IncomingRecord[]) {
     if (level >= keptFromLevel) subtrees.push({ level, index, hash });
   };
   let head = standing.head;
-  for (const [index, record] of records.entries()) {
-    // A gap inside of a batch is one as well: nothing of ours is compacted.
-    if (record.offset !== standing.nextOffset + index) break;
-    head = chained(head, record);
+  for (const [index, record] of steps.entries()) {
+    head = record ? chained(head, record) : chainedGap(head, standing.nextOffset + index);
     hashes.push(head);
     frontier.append(leafHash(head), formed);
   }

@@ -56,7 +56,7 @@ async function raise(pool: Pool, place: ChainPlace, owner: string, seen: number)
 }
 
 /** The chain after the record at an offset; before the first record its start. @throws TRIB_AUDIT_CHAIN_BROKEN */
-async function chainHash(pool: Pool, place: ChainPlace, offset: number): Promise<Buffer> {
+export async function chainHash(pool: Pool, place: ChainPlace, offset: number): Promise<Buffer> {
   if (offset < 0) return chainStart(place);
   const { topic, partition } = place;
   const { rows } = await pool.query<{ hash: Buffer }>(
@@ -168,6 +168,12 @@ WITH fence AS (
   WHERE $9::bigint IS NOT NULL AND EXISTS (TABLE fence)
 )
 SELECT count(*) AS fences FROM fence`;
+
+/** Whether any head was signed. */
+export async function hasSigned(pool: Pool): Promise<boolean> {
+  const { rows } = await pool.query<{ any: boolean }>("SELECT EXISTS (SELECT FROM engine.notary_checkpoints) AS any");
+  return rows[0]?.any ?? false;
+}
 
 /** Signed heads of a partition, from a size on, smallest first. */
 export async function signedHeads(

@@ -4,7 +4,8 @@ import type { AnyProjection } from "../projector/definition.js";
 import type { Pool } from "../store/pool.js";
 import type { AuditRecord, auditRecords } from "./access.js";
 import { auditEventOf } from "./audit-event.js";
-import { deliveriesWithin, deliveryDisclosures, oldestFirst } from "./deliveries.js";
+import { deliveriesWithin } from "./deliveries.js";
+import { deliveryDisclosures, oldestFirst } from "./delivery-disclosures.js";
 import { type Disclosed, disclosuresOf } from "./disclosures.js";
 import { patientsOfRecord } from "./event-index.js";
 import type { PlacedRecord } from "./read-places.js";
@@ -56,7 +57,7 @@ export async function filesOfPeriod(
   { from, until }: PackedPeriod,
   records: readonly PlacedRecord[],
 ): Promise<Files> {
-  const made = await deliveriesWithin(source.pool, from, until);
+  const made = await deliveriesWithin(source, from, until);
   const patients = await concernedBy(source.codec, records);
   return new Map([
     ["deliveries.jsonl", lines(made.map(readableDelivery))],
@@ -88,6 +89,6 @@ async function accesses(
 ): Promise<Buffer> {
   const named = new Set([...patients, subject]);
   const shown = await disclosuresOf({ log, codec, projections }, { patients: named, records }, since);
-  const sent = await deliveryDisclosures(pool, { patients, records }, since);
+  const sent = await deliveryDisclosures({ log, codec, pool }, { patients, records }, since);
   return lines(oldestFirst<AuditRecord>([...shown, ...sent]).map((access) => auditEventOf(access, journal)));
 }

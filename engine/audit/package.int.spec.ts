@@ -5,14 +5,14 @@ import { pathToFileURL } from "node:url";
 import { runInNewContext } from "node:vm";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { browserPath, startBrowser } from "../testing/browser.js";
-import { type MadePackage, madeBy, packageInTheMaking, undecodable } from "../testing/made-package.js";
+import { type MadePackage, madeBy, packageInTheMaking, stray, undecodable } from "../testing/made-package.js";
 import { notaryKey } from "./checkpoint.js";
 import { leafHash, provesConsistency, provesInclusion } from "./merkle.js";
 import { signedHeads } from "./notary-store.js";
 import { zipped } from "./package.js";
 import { consistencyProofFile, contradictionOutside, headOver, inclusionProofFile } from "./proof-files.js";
 import { consistencyProof, inclusionProofs } from "./proofs.js";
-import { type PlacedRecord, readPlaces } from "./read-places.js";
+import type { PlacedRecord } from "./read-places.js";
 import { chained } from "./record-chain.js";
 import { readHead, SecondPlace } from "./second-place.js";
 import { openArchive } from "./verifier/archive.js";
@@ -76,6 +76,7 @@ describe("proofs", () => {
       expect(await contradictionOutside(proof, new SecondPlace(other))).toMatch(/has none of its checkpoints/);
     }
     const nothing = { root: Buffer.alloc(32), previous: 0, marks: Buffer.alloc(0), publicKey: key.publicKey };
+    await new SecondPlace(other).begin(place.journal);
     for (const head of [first, last, await headOver(pool, place, wanted)])
       await new SecondPlace(other).keep({ ...head, ...nothing });
     for (const proof of [inclusion, consistency])
@@ -107,15 +108,12 @@ describe("a package", () => {
   });
 
   it("takes records along that nobody can decode, and says so", async () => {
-    const placed = await readPlaces(
-      made.log,
-      [...undecodable, 7].map((offset) => ({ topic, partition: 0, offset })),
-    );
-    const odd = await made.packed(placed, new Map());
+    const offsets = [...undecodable, 7];
+    const odd = await made.packed(await made.placed(offsets, offsets), new Map());
     expect(await checkPackage(odd, publicKey)).toMatchObject({ ok: true });
     const lines = Buffer.from(openArchive(odd).get("events.jsonl")!).toString().trim().split("\n");
     const unreadable = { record: null, content: null, unreadable: true };
-    expect(lines.map((line) => JSON.parse(line))).toMatchObject([
+    expect(lines.slice(0, 3).map((line) => JSON.parse(line))).toMatchObject([
       { offset: 5, schema: null, ...unreadable },
       { offset: 6, schema: 999, ...unreadable },
       { offset: 7, record: "health.claim.ClaimSubmitted" },
@@ -127,6 +125,21 @@ describe("a package", () => {
     expect(await checkPackage(without, publicKey)).toMatchObject({ ok: false });
   });
 
+  it("says no to an event that no unit holds, although it stands in the signed log", async () => {
+    const withUnits = async (offset: number, ...units: readonly number[]) =>
+      checkPackage(await made.packed(await made.placed([offset], units), new Map()), publicKey);
+    const { ok, lines } = await withUnits(stray, stray, stray + 1);
+    expect(ok).toBe(false);
+    expect(lines).toEqual([
+      "NO: not all that this package tells was received from a partner.",
+      "First thing found: the event at health.claim.events, partition 0, offset 9 names the unit 0/10, which has another event of the index 0. Somebody else than the publisher wrote it.",
+      "The package itself is as it was made, and its 3 records stand in the log that was signed.",
+    ]);
+    expect((await withUnits(7, 8)).lines[1]).toMatch(/names the unit 0\/7, and this is not in the package/);
+    const { lines: held } = await withUnits(7, 7);
+    expect(held).toContain("Each of 1 events is what the unit that it names holds, byte for byte.");
+  });
+
   it("is made the same twice", async () => {
     const again = await made.packed(made.records, await made.furtherFiles());
     expect(again.equals(archive)).toBe(true);
@@ -134,7 +147,7 @@ describe("a package", () => {
 
   it("says no when a byte is changed in any of its files, the archive put together anew around it", async () => {
     const files = openArchive(archive);
-    expect(files.size).toBe(17);
+    expect(files.size).toBe(18);
     const again = (changed?: string, at = 0) =>
       zipped(
         new Map(

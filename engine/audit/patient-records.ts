@@ -229,3 +229,21 @@ export async function eventsAboutPatient(find: FindEvents, source: Source, id: s
     apart,
   };
 }
+
+/**
+ * Of the visits and claims of whom some patients are told, those that are another's by what was told last, as
+ * {@link eventsAboutPatient} tells them apart.
+ */
+export async function subjectsOfOthers(
+  find: FindEvents,
+  source: Source,
+  patients: ReadonlySet<string>,
+): Promise<ReadonlySet<string>> {
+  const named = await find(subjectsWith({ patients }));
+  const visits = idsOf(named, ({ visitId }) => visitId);
+  const claims = idsOf(named, ({ claimId }) => claimId);
+  const all = await find(subjectsWith({ visits, claims }));
+  const moved = await movedAway(source, all, patients);
+  const claimed = await claimedElsewhere(source, all, patients);
+  return new Set([...moved.visits, ...claimed.claims]);
+}

@@ -55,3 +55,15 @@ export function chained(before: Buffer, record: IncomingRecord): Buffer {
   for (const part of parts) hasher.update(part);
   return hasher.digest();
 }
+
+/**
+ * The chain after an offset at which the log shows nobody a record: a transaction's marker, what was written in one that
+ * was aborted, what was compacted away. SHA-256 of the chain before, the offset, and -1 as the time (8 bytes each): shorter
+ * than any record, so that no record is taken for it, and one that is put there later is found.
+ */
+export function chainedGap(before: Buffer, offset: number): Buffer {
+  const place = Buffer.allocUnsafe(16);
+  place.writeBigInt64BE(BigInt(offset), 0);
+  place.writeBigInt64BE(-1n, 8);
+  return hash("sha256", Buffer.concat([before, place]), "buffer");
+}

@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { link, mkdir, open, readdir, readFile, unlink } from "node:fs/promises";
+import { access, link, mkdir, open, readdir, readFile, unlink } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
 import { TributaryError } from "../service/errors.js";
@@ -105,6 +105,18 @@ export interface Exported {
   readonly unreadable: readonly number[];
 }
 
+/** What makes a folder the second place of an installation: without it the folder is another one, or isn't mounted. */
+const markerName = "installation.json";
+
+const isThere = (path: string): Promise<boolean> =>
+  access(path).then(
+    () => true,
+    (error: unknown) => {
+      if (codeOf(error) === "ENOENT") return false;
+      throw error;
+    },
+  );
+
 /** None where there is no folder. */
 const namesIn = (folder: string): Promise<string[]> =>
   readdir(folder).catch((error: NodeJS.ErrnoException) => {
@@ -129,6 +141,43 @@ export class SecondPlace {
 
   #pathOf(place: ChainPlace, size: number): string {
     return join(this.#folderOf(place), `${String(size).padStart(12, "0")}.json`);
+  }
+
+  #markerOf = (journal: string): string => join(this.folder, journal, markerName);
+
+  /** Whether the folder is the second place of an installation: one of a version that marked none has heads in it. */
+  async isOf(journal: string): Promise<boolean> {
+    if (await isThere(this.#markerOf(journal))) return true;
+    for (const topic of await namesIn(join(this.folder, journal))) {
+      for (const partition of await this.partitions(journal, topic)) {
+        if ((await this.sizes({ journal, topic, partition })).length > 0) return true;
+      }
+    }
+    return false;
+  }
+
+  /** Makes the folder the second place of an installation; nothing happens where it is. */
+  async begin(journal: string): Promise<void> {
+    await mkdir(join(this.folder, journal), { recursive: true });
+    const begun = { installation: journal, begun: new Date().toISOString() };
+    await writeWhole(this.#markerOf(journal), `${JSON.stringify(begun)}\n`).catch((error: unknown) => {
+      if (codeOf(error) !== "EEXIST") throw error;
+    });
+  }
+
+  /**
+   * What the notary asks when it starts.
+   * @param isNew nothing was signed yet: then an empty folder becomes the second place.
+   * @throws TRIB_AUDIT_SECOND_PLACE_GONE when heads were signed, and this folder has never been told of one.
+   */
+  async open(journal: string, isNew: boolean): Promise<void> {
+    if (isNew || (await this.isOf(journal))) return this.begin(journal);
+    throw this.#isGone(journal);
+  }
+
+  #isGone(journal: string): TributaryError {
+    const { folder } = this;
+    return new TributaryError("TRIB_AUDIT_SECOND_PLACE_GONE", undefined, { folder, journal });
   }
 
   /** Partitions of a topic that have a folder, in any order. */
@@ -163,8 +212,13 @@ export class SecondPlace {
     return { heads, unreadable };
   }
 
-  /** Keeps a head, once. @throws TRIB_AUDIT_HISTORY_DIVERGED when another one of the same size is there. */
+  /**
+   * Keeps a head, once.
+   * @throws TRIB_AUDIT_HISTORY_DIVERGED when another one of the same size is there; TRIB_AUDIT_SECOND_PLACE_GONE when the
+   *   folder is no second place any more.
+   */
   async keep(head: ExportedHead): Promise<void> {
+    if (!(await isThere(this.#markerOf(head.journal)))) throw this.#isGone(head.journal);
     const path = this.#pathOf(head, head.size);
     await mkdir(this.#folderOf(head), { recursive: true });
     try {

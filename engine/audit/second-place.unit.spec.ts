@@ -21,6 +21,8 @@ it("a signed head is there whole or not at all, whenever somebody looks, and is 
     marks: Buffer.alloc(4_000_000, 7),
   };
   const second = new SecondPlace(folder);
+  await expect(second.keep(head)).rejects.toMatchObject({ code: "TRIB_AUDIT_SECOND_PLACE_GONE" });
+  await second.begin("j");
   let kept = false;
   let looks = 0;
   const keeping = second.keep(head).then(() => {

@@ -20,13 +20,22 @@ export interface ChangesSource {
   readonly inputOf: (event: PlacedEvent) => PureInput | undefined;
 }
 
+/** What came of an event in the read models. */
+export interface ToldChanges extends FoldedChanges {
+  /** Read models in which it stands, although a later translation of its unit superseded it. */
+  readonly standsIn: readonly string[];
+}
+
 /**
  * What each event changed in the rows as they stand, by its place. A read model of which Postgres refused some of these
  * events has an order of its own: what was refused takes the place of nothing there.
  */
-export function changesByPlace(source: ChangesSource): ReadonlyMap<string, FoldedChanges> {
+export function changesByPlace(source: ChangesSource): ReadonlyMap<string, ToldChanges> {
   const { projections, showsRestricted, handling, lives, refused, inOrder, inputOf } = source;
-  const found = new Map<string, FoldedChanges>();
+  const found = new Map<string, ToldChanges>();
+  const superseded = new Set(
+    inOrder(lives).flatMap(({ event, supersededBy }) => (supersededBy ? [placeName(event)] : [])),
+  );
   const told = (some: readonly AnyProjection[], all: readonly KeyLife[]) => {
     const teller = new ChangeTeller(some, showsRestricted, handling);
     for (const { event, supersededBy } of inOrder(all)) {
@@ -38,6 +47,7 @@ export function changesByPlace(source: ChangesSource): ReadonlyMap<string, Folde
       found.set(place, {
         changes: [...(before?.changes ?? []), ...changes],
         parked: [...(before?.parked ?? []), ...parked],
+        standsIn: [...(before?.standsIn ?? []), ...(superseded.has(place) ? some.map(({ name }) => name) : [])],
       });
     }
   };

@@ -1,4 +1,6 @@
 import { eventCatalog } from "../../schemas/events.generated.js";
+import type { JournalEntry } from "../../schemas/intake/intake.generated.js";
+import { decodeEntries } from "../intake/decode-entries.js";
 import type { Codec } from "../log/codec.js";
 import type { Log } from "../log/log.js";
 import { eventsTopic, journalTopic } from "../log/schemas.js";
@@ -22,9 +24,10 @@ import {
 import { type Apart, eventsAboutPatient, type FoundPatient, idsOf, nothingApart } from "./patient-records.js";
 import { type KeyLife, type PlacedEvent, placedEvent } from "./placed-event.js";
 import { type PlacedRecord, placeName, placesIn, type RecordPlace, readPlaces } from "./read-places.js";
-import { type FoldedChanges, type HeldFrom, laneName, type RowChange } from "./row-changes.js";
+import { type HeldFrom, laneName, type RowChange } from "./row-changes.js";
 import { type OpenedUnder, vaultEpoch } from "./still-open.js";
-import { changesByPlace } from "./trail-changes.js";
+import { strayFrom } from "./stray.js";
+import { changesByPlace, type ToldChanges } from "./trail-changes.js";
 import { inTrailOrder, livesAround, ordered } from "./trail-order.js";
 import { type OpeningUnits, type TrailUnit, unitsOf } from "./trail-units.js";
 
@@ -46,10 +49,17 @@ export interface TrailEvent {
   readonly unit: string;
   /** Place of the entry that brought it: another than the unit's where that was translated again. */
   readonly entry: string;
+  /**
+   * In what it is not the event that the entry holds, byte for byte: somebody else than the publisher wrote it into its
+   * topic, and no unit vouches for it. Null for what the publisher published.
+   */
+  readonly stray: string | null;
   /** Which translation of the unit says it: 0 as it was received. */
   readonly generation: number;
   /** Place of the event that a later translation of the unit says instead; null for a fact that stands. */
   readonly supersededBy: string | null;
+  /** Read models in which it stands all the same: Postgres refused there what would stand for it. */
+  readonly standsIn: readonly string[];
   /** The clear part of the event. */
   readonly event: Readonly<Record<string, unknown>>;
   /** What identifies a person; null when it isn't opened, is erased, or there is none. */
@@ -139,15 +149,23 @@ async function placesOf(find: FindEvents, source: TrailSource, kind: TrailKind, 
 export async function eventsOfPatient(
   source: TrailSource,
   id: string,
-): Promise<{ readonly patients: ReadonlySet<string>; readonly records: readonly PlacedRecord[] }> {
+): Promise<{
+  readonly patients: ReadonlySet<string>;
+  readonly records: readonly PlacedRecord[];
+  /** Whether anything tells of the patient, also where all of it is another's. */
+  readonly isKnown: boolean;
+}> {
   const { log, codec, scan } = source;
-  const decided = await decisionsOf(log, codec, [timeline]);
+  const { decided } = await decisionsOf(log, codec, [timeline]);
   const { find } = await eventIndex(source, { scan, decisions: decided.get(timeline) });
   const { patients, places, apart } = await placesOf(find, source, "patient", id);
   // What a later translation superseded was known, and may have been given away, until then.
   const records = (await livesTold(source, places)).flatMap(({ all }) => all);
-  return { patients, records: records.filter((event) => isTold(event, apart)) };
+  const isKnown = places.length > 0 || !isNothing(apart);
+  return { patients, records: records.filter((event) => isTold(event, apart)), isKnown };
 }
+
+const isNothing = ({ visits, claims }: Apart): boolean => visits.size === 0 && claims.size === 0;
 
 /** The events at some places by key, with those that they supersede. */
 async function livesTold({ log, codec }: TrailSource, places: readonly RecordPlace[]): Promise<readonly KeyLife[]> {
@@ -201,7 +219,7 @@ function heldFrom(held: readonly HeldKey[], projection: string, events: readonly
   );
 }
 
-const nothing: FoldedChanges = { changes: [], parked: [] };
+const nothing: ToldChanges = { changes: [], parked: [], standsIn: [] };
 
 /**
  * Everything that happened to a claim, a visit or a patient: units as received, events, what they changed. Whom an event is
@@ -211,17 +229,27 @@ const nothing: FoldedChanges = { changes: [], parked: [] };
 export async function trailOf(source: TrailSource, kind: TrailKind, id: string): Promise<TrailRecords> {
   const { log, pool, codec, projections, scan, open } = source;
   const keepers = [timeline, ...projections.map(({ name }) => name), ...(await deliveringNames(pool))];
-  const decided = await decisionsOf(log, codec, keepers);
+  const { decided, delivered } = await decisionsOf(log, codec, keepers);
   const { find, by } = await eventIndex(source, { scan, decisions: decided.get(timeline) });
   const { places, patients: found, apart } = await placesOf(find, source, kind, id);
   const patients = new Set(found);
-  if (places.length === 0) throw await nothingAbout(pool, kind, id);
+  // Who is named by what is another's alone has a trail that says so.
+  if (places.length === 0 && isNothing(apart)) throw await nothingAbout(pool, kind, id);
   const lives = await livesTold(source, places);
   const told = (life: KeyLife) => ordered(life).filter(({ event }) => isTold(event, apart));
   const events = lives.flatMap(told).map(({ event }) => event);
   // Of events that somebody appended past the journal, no unit tells.
   const journal = await readPlaces(log, await placesIn(log, journalTopic, events.flatMap(journalPlaces)));
   const takenAt = new Map(journal.map((placed) => [placeName(placed), placed.record.timestamp]));
+  const decoded = await decodeEntries(
+    codec,
+    journal.map(({ record }) => record),
+  );
+  const entries = new Map(
+    journal.map((placed, index) => {
+      return [placeName(placed), { entry: decoded[index] as JournalEntry, timestamp: placed.record.timestamp }];
+    }),
+  );
   const under = { epoch: open ? await vaultEpoch(pool) : 0, keys: new Set<string>() };
   const opening = { apart: apart.patients, under: under.keys };
   const opened = await openedOf(events, open?.opener, opening);
@@ -259,6 +287,7 @@ export async function trailOf(source: TrailSource, kind: TrailKind, id: string):
       recordedAt: position.recordedAt,
       unit: `${unit.partition}/${unit.offset}`,
       entry: `${position.partition}/${position.offset}`,
+      stray: strayFrom(placed, position, entries.get(placeName({ topic: journalTopic, ...position }))),
       generation: origin?.generation ?? 0,
       supersededBy: supersededBy ? placeName(supersededBy) : null,
       event: clear,
@@ -283,7 +312,7 @@ export async function trailOf(source: TrailSource, kind: TrailKind, id: string):
       by,
       units: await unitsOf(codec, journal, open && { ...opening, vault: open.vault }),
       events: shown,
-      deliveries: await deliveriesOf(pool, events),
+      deliveries: await deliveriesOf({ log, codec, pool, partitions: delivered }, events),
     },
     records: [...events, ...journal],
     opened: open && under,

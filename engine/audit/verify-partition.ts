@@ -3,7 +3,7 @@ import { TributaryError } from "../service/errors.js";
 import { isSigned, type SignedTreeHead } from "./checkpoint.js";
 import type { Finding, PartitionReport } from "./findings.js";
 import { Frontier, leafHash } from "./merkle.js";
-import { type ChainPlace, chained, chainStart } from "./record-chain.js";
+import { type ChainPlace, chained, chainedGap, chainStart } from "./record-chain.js";
 import { type ExportedHead, markBytes } from "./second-place.js";
 
 type KnownHead = SignedTreeHead & { readonly publicKey: Buffer };
@@ -35,6 +35,31 @@ export interface PartitionEvidence {
 async function* each<Value>(pieces: AsyncIterable<readonly Value[]>): AsyncGenerator<Value, undefined> {
   for await (const piece of pieces) yield* piece;
   return undefined;
+}
+
+/** The database's chain, asked in order. */
+class KnownHashes {
+  readonly #each: ReturnType<typeof each<{ readonly offset: number; readonly hash: Buffer }>>;
+  #next: { readonly offset: number; readonly hash: Buffer } | undefined;
+  #isDone = false;
+
+  constructor(chain: PartitionEvidence["chain"]) {
+    this.#each = each(chain);
+  }
+
+  /** Undefined where it has none. */
+  async at(offset: number): Promise<Buffer | undefined> {
+    while (!this.#isDone && (this.#next?.offset ?? -1) < offset) {
+      const { done = false, value } = await this.#each.next();
+      this.#isDone = done;
+      this.#next = value ?? undefined;
+    }
+    return this.#next?.offset === offset ? this.#next.hash : undefined;
+  }
+
+  close(): Promise<unknown> {
+    return this.#each.return(undefined);
+  }
 }
 
 /** What stands at the next offset is no record any more. */
@@ -79,6 +104,7 @@ export async function verifyPartition(evidence: PartitionEvidence): Promise<Part
     records: high - low,
     chained: Math.min(chainedSize, high),
     ...comparison.covered(),
+    unseen: comparison.unseen,
     findings: comparison.findings(),
   };
 }
@@ -93,6 +119,11 @@ class Comparison {
   /** First offset at which the recomputed chain is another than the database's, with the database's words still believed. */
   #chainBreak: number | undefined;
   #markBreak: number | undefined;
+  #exportIndex = 0;
+  /** First record that was put where none was when the notary passed. */
+  #inserted: number | undefined;
+  /** The first record that is not chained yet. */
+  unseen: PartitionReport["unseen"] = null;
   /** Largest sizes whose root was recomputed and found signed. */
   #signed = 0;
   #witnessed = 0;
@@ -172,43 +203,74 @@ class Comparison {
 
   /** All records, the chain beside them, and the roots where they are signed. */
   async readLog(): Promise<void> {
-    const { records, chain, chainedSize, exported, high } = this.#evidence;
+    const { records, chain, chainedSize, high } = this.#evidence;
     // One after the other: a partition has a signed size a minute, over the years more than a call takes.
     let end = chainedSize;
     for (const size of this.#roots.keys()) end = Math.max(end, size);
-    const known = each(chain);
-    let next = await known.next();
-    let exportIndex = 0;
+    const known = new KnownHashes(chain);
+    const last = Math.min(end, high);
     try {
       for await (const record of each(readable(records))) {
+        if (!(await this.#passGap(known, Math.min(record.offset, end), `the log goes on at offset ${record.offset}`)))
+          return;
         const offset = this.#frontier.size;
-        if (offset >= end) break;
+        if (record.offset >= end) {
+          this.unseen = { offset: record.offset, appendedAt: record.timestamp };
+          break;
+        }
         if (record.offset !== offset) {
           this.found(offset, "record missing", `the log goes on at offset ${record.offset}`);
           return;
         }
-        this.#head = chained(this.#head, record);
-        this.#frontier.append(leafHash(this.#head));
-        while (!next.done && next.value.offset < offset) next = await known.next();
-        if (offset < chainedSize) {
-          if (next.done || next.value.offset !== offset) this.#missesChain(offset);
-          else if (!next.value.hash.equals(this.#head)) this.#chainBreak ??= offset;
-        }
-        while ((exported[exportIndex]?.size ?? Number.POSITIVE_INFINITY) <= offset) exportIndex += 1;
-        this.#compareMark(exported[exportIndex], offset);
-        this.#compareRoot(offset + 1);
+        const before = this.#head;
+        this.#compare(chained(before, record), await known.at(offset), before);
       }
+      // An offset that was altered may make the log seem longer than what can be read of it.
+      if (!(await this.#passGap(known, last, "the log has no record from here on"))) return;
     } catch (error) {
       if (!(error instanceof UnreadableRecord)) throw error;
       this.found(this.#frontier.size, "record unreadable", "what stands here in the log is no record any more");
       return;
     } finally {
-      await known.return(undefined);
+      await known.close();
     }
-    // An offset that was altered may make the log seem longer than what can be read of it.
-    const { size } = this.#frontier;
-    if (size < Math.min(end, high)) this.found(size, "record missing", "the log has no record from here on");
     this.#concludeChain();
+  }
+
+  /**
+   * Goes on to an offset over those without a record, as the notary passed over them.
+   * @returns false when the notary saw a record among them.
+   */
+  async #passGap(known: KnownHashes, to: number, detail: string): Promise<boolean> {
+    for (let offset = this.#frontier.size; offset < to; offset++) {
+      const gap = chainedGap(this.#head, offset);
+      const hash = await known.at(offset);
+      const mark = hash ?? this.#markAt(offset);
+      if (this.#chainBreak === undefined && !mark?.equals(gap.subarray(0, mark.length))) {
+        this.found(offset, "record missing", detail);
+        return false;
+      }
+      this.#compare(gap, hash);
+    }
+    return true;
+  }
+
+  /** @param before of a record, the chain before it. */
+  #compare(head: Buffer, hash: Buffer | undefined, before?: Buffer): void {
+    const { chainedSize } = this.#evidence;
+    const offset = this.#frontier.size;
+    this.#head = head;
+    this.#frontier.append(leafHash(head));
+    if (offset < chainedSize) {
+      if (!hash) this.#missesChain(offset);
+      else if (!hash.equals(head)) {
+        if (before && hash.equals(chainedGap(before, offset))) this.#inserted ??= offset;
+        this.#chainBreak ??= offset;
+      }
+    }
+    const mark = this.#markAt(offset);
+    if (mark && !mark.equals(head.subarray(0, markBytes))) this.#markBreak ??= offset;
+    this.#compareRoot(offset + 1);
   }
 
   #missedChain = false;
@@ -217,11 +279,15 @@ class Comparison {
     this.#missedChain = true;
   }
 
-  #compareMark(head: ExportedHead | undefined, offset: number): void {
-    if (!head || offset < head.previous || this.#markBreak !== undefined) return;
+  /** What the second place has of the chain at an offset; asked in order. */
+  #markAt(offset: number): Buffer | undefined {
+    const { exported } = this.#evidence;
+    while ((exported[this.#exportIndex]?.size ?? Number.POSITIVE_INFINITY) <= offset) this.#exportIndex += 1;
+    const head = exported[this.#exportIndex];
+    if (!head || offset < head.previous) return undefined;
     const at = (offset - head.previous) * markBytes;
     const mark = head.marks.subarray(at, at + markBytes);
-    if (mark.length === markBytes && !mark.equals(this.#head.subarray(0, markBytes))) this.#markBreak = offset;
+    return mark.length === markBytes ? mark : undefined;
   }
 
   #compareRoot(size: number): void {
@@ -254,7 +320,8 @@ class Comparison {
 
   #broken = false;
   #breaksAt(offset: number, detail: string): void {
-    if (!this.#broken) this.found(offset, "record changed", detail);
+    const what = offset === this.#inserted ? "there was no record here" : undefined;
+    if (!this.#broken) this.found(offset, "record changed", [what, detail].filter(Boolean).join("; "));
     this.#broken = true;
   }
 

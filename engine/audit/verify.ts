@@ -22,6 +22,8 @@ export interface VerifyOptions {
   readonly onPartition?: (report: PartitionReport) => void;
   /** Milliseconds that a signed head may take until it is in the second place; default 60,000. */
   readonly exportMilliseconds?: number;
+  /** Milliseconds that a record may take until it is chained; default 600,000. */
+  readonly unseenMilliseconds?: number;
 }
 
 /** Records that the database says are chained, by partition. */
@@ -61,7 +63,7 @@ async function partitionsOf(options: VerifyOptions, topic: string): Promise<read
 
 /**
  * Reads the log again from its first record on, and compares it with the notary's chain, its signed heads, and those kept
- * outside of the database. What the notary has not seen yet is counted and not compared.
+ * outside of the database. What the notary has not seen yet is counted and not compared; what it should have seen is named.
  * @throws what keeps it from reading.
  */
 export async function verifyLog(options: VerifyOptions): Promise<AuditReport> {
@@ -105,7 +107,18 @@ export async function verifyLog(options: VerifyOptions): Promise<AuditReport> {
   const sum = (of: (report: PartitionReport) => number) => partitions.reduce((total, report) => total + of(report), 0);
   const compared = sum(({ chained }) => chained);
   const records = sum((report) => report.records);
-  return { ok: first === null && compared > 0, first, records, compared, keys: keys.map(fingerprint), partitions };
+  const { unseenMilliseconds = 600_000 } = options;
+  const behind = oldestUnseen(partitions, Date.now() - unseenMilliseconds);
+  const ok = first === null && compared > 0;
+  return { ok, first, behind, records, compared, keys: keys.map(fingerprint), partitions };
+}
+
+/** @param before epoch milliseconds: what was appended since is no finding. */
+function oldestUnseen(partitions: readonly PartitionReport[], before: number): AuditReport["behind"] {
+  const waiting = partitions.flatMap(({ topic, partition, unseen }) =>
+    unseen && unseen.appendedAt < before ? [{ topic, partition, ...unseen }] : [],
+  );
+  return waiting.sort((one, other) => one.appendedAt - other.appendedAt)[0] ?? null;
 }
 
 async function* nothing(): AsyncIterable<readonly IncomingRecord[]> {}

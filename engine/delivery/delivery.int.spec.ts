@@ -1,6 +1,7 @@
 import { createHash, createHmac } from "node:crypto";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { deliveriesOf, deliveryDisclosures } from "../audit/deliveries.js";
+import { deliveriesOf } from "../audit/deliveries.js";
+import { deliveryDisclosures } from "../audit/delivery-disclosures.js";
 import { filesOfPeriod } from "../audit/package-files.js";
 import { type PlacedRecord, placeName, readPlaces } from "../audit/read-places.js";
 import type { Codec } from "../log/codec.js";
@@ -21,6 +22,7 @@ import type { DeliveryTask } from "../testing/delivery-process.js";
 import { type FreshLog, freshLog } from "../testing/log.js";
 import { type PartnerEndpoint, partnerEndpoint, type Received } from "../testing/partner-endpoint.js";
 import { deliveryIdOf } from "./cloud-event.js";
+import { auditDeliveries } from "./delivery-log.js";
 import { prepareDelivery } from "./registration.js";
 import { type DeliverySurroundings, runDelivery } from "./runner.js";
 
@@ -91,6 +93,7 @@ async function start(options: Partial<DeliverySurroundings> = {}) {
       error: (fields) => void messages.push(fields),
     },
     decisionLog: auditDecisions(fresh.log, codec),
+    deliveryLog: auditDeliveries(fresh.log, codec),
     backoff: { shortest: 50, longest: 200 },
     lookMilliseconds: 200,
     onFailure: (error) => void failures.push(error),
@@ -100,6 +103,7 @@ async function start(options: Partial<DeliverySurroundings> = {}) {
   return one;
 }
 
+const known = () => ({ log: fresh.log, codec, pool: database.pool });
 const checkpoint = async () => {
   const { rows } = await database.pool.query<{ next_offset: number }>(
     "SELECT next_offset FROM engine.checkpoints WHERE projection = 'acme-health-plan' AND partition = 0 AND topic = $1",
@@ -149,7 +153,7 @@ describe("a delivering consumer", () => {
     }
     for (const beyond of ["SELECT FROM engine.vault_keys", "DELETE FROM engine.deliveries"])
       await expect(pool.query(beyond)).rejects.toThrow("permission denied");
-    const made = await deliveriesOf(database.pool, places);
+    const made = await deliveriesOf(known(), places);
     expect(made.map(({ eventId }) => eventId).sort()).toEqual(["event-1", "event-2", "event-4", "event-5"]);
     const last = partner.received.find(({ event }) => event.id === "event-4");
     expect(made.find(({ eventId }) => eventId === "event-4")).toMatchObject({
@@ -181,7 +185,7 @@ describe("a delivering consumer", () => {
     // Ahead of what waits, nothing is passed; what others were sent is recorded all the same.
     expect(await checkpoint()).toBe(first?.offset);
     expect(messages).toContainEqual(expect.objectContaining({ attempt: 1, consumer: "acme-health-plan" }));
-    expect(await deliveriesOf(database.pool, [first!])).toMatchObject([{ status: "waiting" }]);
+    expect(await deliveriesOf(known(), [first!])).toMatchObject([{ status: "waiting" }]);
     // Whoever shares the partitions from now on, and has them all then, sends to no other key again.
     const before = numbers(12).length;
     const other = await start();
@@ -189,7 +193,7 @@ describe("a delivering consumer", () => {
     await running.shift()?.close();
     failing = false;
     await allPassed();
-    const [told] = await deliveriesOf(database.pool, [first!]);
+    const [told] = await deliveriesOf(known(), [first!]);
     expect(told?.status).toBe("delivered");
     // No attempt counts twice; the last ones of an owner that ends may not count.
     const made = numbers(11).length - 1;
@@ -209,9 +213,9 @@ describe("a delivering consumer", () => {
     await partner.close();
     const places = await append([15, { number: 1 }]);
     const told = async () => {
-      const [row] = await deliveriesOf(database.pool, places);
+      const [row] = await deliveriesOf(known(), places);
       const disclosed = { patients: new Set<string>(), records: places as unknown as PlacedRecord[] };
-      return [row?.sent, row?.attempts, (await deliveryDisclosures(database.pool, disclosed, 0)).length];
+      return [row?.sent, row?.attempts, (await deliveryDisclosures(known(), disclosed, 0)).length];
     };
     await start();
     await expect.poll(told, { timeout: 30_000 }).toEqual([false, 2, 0]);
@@ -289,7 +293,7 @@ describe("a delivering consumer", () => {
     await allPassed();
     expect(firsts(21)).toEqual([1, 2, 3, 4, 5]);
     expect(numbers(21).slice(-4)).toEqual([2, 3, 4, 5]);
-    const kept = await deliveriesOf(database.pool, [refused]);
+    const kept = await deliveriesOf(known(), [refused]);
     expect(kept).toMatchObject([{ status: "delivered", attempts: 3, responseCode: 204 }]);
 
     // What map can't tell is skipped, with a reason, and that is kept.
@@ -312,7 +316,7 @@ describe("a delivering consumer", () => {
       .poll(async () => (await listParked(database.pool)).map(({ code }) => code), { timeout: 30_000 })
       .toEqual(["TRIB_DELIVERY_UNANSWERED"]);
     await allPassed();
-    expect(await deliveriesOf(database.pool, [late!])).toMatchObject([{ status: "unanswered", responseCode: 503 }]);
+    expect(await deliveriesOf(known(), [late!])).toMatchObject([{ status: "unanswered", responseCode: 503 }]);
     await running.pop()?.close();
 
     // The window is full: the lane takes nothing in, and does what operators ask for all the same.

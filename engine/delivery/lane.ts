@@ -16,6 +16,7 @@ import type { Pool } from "../store/pool.js";
 import { type BackoffOptions, backoff } from "./answer.js";
 import { type AttemptParts, attemptEntry, type Tried } from "./attempts.js";
 import type { DeliveryStart } from "./definition.js";
+import type { DeliveryLog } from "./delivery-log.js";
 import { type Ending, type Entry, Queues, type Retry } from "./entry.js";
 import type { Gate } from "./gate.js";
 import { Line } from "./line.js";
@@ -31,6 +32,7 @@ export interface DeliveryParts extends AttemptParts {
   readonly decoder: Decoder;
   readonly gate: Gate;
   readonly decisions: Decisions | undefined;
+  readonly deliveryLog: DeliveryLog | undefined;
   readonly owner: string;
   readonly logger: ProjectorLogger;
   readonly metrics?: Metrics | undefined;

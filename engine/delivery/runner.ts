@@ -12,6 +12,7 @@ import type { Metrics } from "../service/metrics.js";
 import type { Pool } from "../store/pool.js";
 import type { BackoffOptions } from "./answer.js";
 import { topicsOfDelivery, validateDelivery } from "./definition.js";
+import type { DeliveryLog } from "./delivery-log.js";
 import type { Sender } from "./destination.js";
 import { Gate } from "./gate.js";
 import { DeliveryLane } from "./lane.js";
@@ -31,6 +32,8 @@ export interface DeliverySurroundings {
   readonly metrics?: Metrics;
   /** Where decisions of operators are recorded; without it nothing that they ask for is carried out. */
   readonly decisionLog?: DecisionLog;
+  /** Where deliveries are recorded before they are written; without it they are in the database alone. Closed with it. */
+  readonly deliveryLog?: DeliveryLog;
   /** Most keys that it may hold back; default 10,000. */
   readonly parkedLimit?: number;
   /** Most events taken in beyond the checkpoint of a partition; default 1,000. */
@@ -70,6 +73,7 @@ export async function runDelivery(surroundings: DeliverySurroundings): Promise<R
     sender,
     gate,
     decisions,
+    deliveryLog: surroundings.deliveryLog,
     owner: `${hostname()}:${process.pid}:${randomUUID().slice(0, 8)}`,
     patience: new Patience({ logger }),
     logger,
@@ -115,6 +119,7 @@ export async function runDelivery(surroundings: DeliverySurroundings): Promise<R
     async close() {
       await subscription.close();
       gate.close();
+      await surroundings.deliveryLog?.close();
     },
   };
 }

@@ -7,6 +7,7 @@ import type { ProjectorLogger } from "../projector/ports.js";
 import type { ParkedRow } from "../projector/statement-parts.js";
 import { TributaryError } from "../service/errors.js";
 import type { Pool } from "../store/pool.js";
+import { type DeliveryLog, deliveryBatch } from "./delivery-log.js";
 import type { Ending, Entry } from "./entry.js";
 import type { Line } from "./line.js";
 import { type DeliveryRow, type DeliveryWrite, writeDeliveries } from "./statement.js";
@@ -16,6 +17,8 @@ export interface WriterParts {
   readonly patience: Patience;
   readonly logger: ProjectorLogger;
   readonly parkedLimit: number;
+  /** Where deliveries are recorded before they are written; without it they are in the database alone. */
+  readonly deliveryLog?: DeliveryLog | undefined;
   /** Keys that the consumer's lanes of this process hold back. */
   readonly heldHere: HeldHere;
   /** Told when the lane can't go on: the process must exit. */
@@ -161,10 +164,23 @@ export class DeliveryWriter {
       const parts = full
         ? { ...pending, parked: [], released: [], outcomes: new Map(), ...standing }
         : { ...pending, released: pending.released.filter((offset) => !stays.has(offset)), ...passed };
+      await this.#record(pending.deliveries);
       if (!(await this.#write(parts))) return;
       if (full) throw full;
       this.#lane.written(keys);
     }
+  }
+
+  /**
+   * Before the statement: so nothing is in the database that the log does not tell, whenever this process ends. What it
+   * tells was sent, also by an owner that writes nothing any more.
+   */
+  async #record(deliveries: readonly DeliveryRow[]): Promise<void> {
+    const { deliveryLog, patience } = this.#parts;
+    if (!deliveryLog || deliveries.length === 0) return;
+    const { build, topic, partition } = this.#place;
+    const batch = deliveryBatch({ consumer: build.projection, topic, partition, deliveries });
+    await patience.until("record deliveries", () => deliveryLog.append(batch));
   }
 
   get #standing() {

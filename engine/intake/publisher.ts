@@ -1,9 +1,10 @@
 import { hostname } from "node:os";
 import type { Log, Subscription } from "../log/log.js";
-import { journalTopic } from "../log/schemas.js";
+import { entities, eventsTopic, journalTopic } from "../log/schemas.js";
 import type { Pool } from "../store/pool.js";
 import type { EntryCodec } from "./decode-entries.js";
 import { PublisherLane, type PublisherLaneOptions } from "./publisher-lane.js";
+import { keepPartitions } from "./topic-partitions.js";
 
 export interface PublisherOptions {
   readonly log: Log;
@@ -35,10 +36,12 @@ export const publisherGroup = "tributary.publisher";
 /**
  * Reads the journal and sends each entry's events to their topics, in order, once by position. Knows no partner and no
  * format. Any number of processes may run it: they share the journal's partitions.
+ * @throws TRIB_LOG_PARTITIONS_CHANGED when the journal or a topic of events has another number of partitions than it had.
  */
 export async function startPublisher(options: PublisherOptions): Promise<Publisher> {
   const { log, pool, codec, journal } = options;
-  const producer = await log.producer();
+  const topics = [journalTopic, ...entities.map(eventsTopic)];
+  const producer = await log.producer(await keepPartitions(log, pool, topics));
   const subscription = await log.subscribe({
     group: publisherGroup,
     topics: [journalTopic],

@@ -17,7 +17,7 @@ export function applyConnectorGrants(pool: Pool, connector: string, password: st
     ...loginRole(role, password),
     `GRANT USAGE ON SCHEMA engine TO "${role}"`,
     `GRANT SELECT, INSERT ON engine.vault_keys TO "${role}"`,
-    `GRANT SELECT ON engine.ledger, engine.ledger_latest TO "${role}"`,
+    `GRANT SELECT ON engine.ledger, engine.ledger_latest, engine.topic_partitions TO "${role}"`,
     `GRANT EXECUTE ON FUNCTION engine.vault_destroyed(bigint) TO "${role}"`,
     `INSERT INTO engine.vault_grants (role, event_type) VALUES ('${role}', '${seals}') ON CONFLICT DO NOTHING`,
   ]);
@@ -30,5 +30,6 @@ export function applyPublisherGrants(pool: Pool, password: string, role: string 
     `GRANT USAGE ON SCHEMA engine TO "${role}"`,
     `GRANT SELECT, INSERT, UPDATE ON engine.publisher_checkpoints, engine.intake_counts, engine.ledger,
        engine.ledger_latest, engine.control_ids TO "${role}"`,
+    `GRANT SELECT, INSERT ON engine.topic_partitions TO "${role}"`,
   ]);
 }

@@ -52,8 +52,8 @@ export function connectLog(settings: Settings, { clientId, logger }: LogConnecti
   };
 
   return {
-    async producer() {
-      const producer = await connectProducer(kafka, await connectedAdmin(), prefix);
+    async producer(keyed) {
+      const producer = await connectProducer(kafka, await connectedAdmin(), prefix, keyed);
       producers.add(producer);
       return {
         append: (records) => producer.append(records),

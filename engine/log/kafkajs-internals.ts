@@ -48,6 +48,8 @@ export interface FetchedRecord {
 export interface FetchedPartition {
   readonly partition: number;
   readonly highWatermark: string;
+  /** Among what was fetched; none, or null, as a rule. */
+  readonly abortedTransactions?: readonly object[] | null;
   /** An array of {@link FetchedRecord}, or what `replaceFetchDecoder` put in its place. */
   readonly messages: object;
 }

@@ -100,6 +100,7 @@ export class Lane {
           highWatermark: batch.highWatermark,
           isOwned: () => this.#owned,
           heartbeat: batch.heartbeat,
+          holdsRecords: (from, to) => this.#reading.holdsRecords(from, to),
           seek: (offset) => {
             moved = offset;
           },

@@ -100,6 +100,11 @@ export interface LaneContext extends Ownership {
   heartbeat(): Promise<void>;
   /** Reads on from another offset after this batch (for a lane that had to re-read its checkpoint). */
   seek(offset: number): void;
+  /**
+   * Whether the log has a record from one offset up to another, or may have one: who asks reads again from there. Absent in
+   * a log that leaves no offset out.
+   */
+  readonly holdsRecords?: (from: number, to: number) => Promise<boolean>;
 }
 
 export interface SubscriptionOptions {
@@ -133,7 +138,8 @@ export interface Watermarks {
 }
 
 export interface Log {
-  producer(): Promise<LogProducer>;
+  /** @param keyed over how many partitions keys of a topic are spread; default all that it has when it is first appended to. */
+  producer(keyed?: ReadonlyMap<string, number>): Promise<LogProducer>;
   subscribe(options: SubscriptionOptions): Promise<Subscription>;
   /**
    * Of each partition the first record that was appended after an instant (epoch milliseconds), or where it ends when there

@@ -45,8 +45,16 @@ export function sendThrough(
   };
 }
 
-/** A producer whose appends are verified and never overlap. */
-export async function connectProducer(kafka: Kafka, admin: Admin, prefix: string): Promise<LogProducer> {
+/**
+ * A producer whose appends are verified and never overlap.
+ * @param keyed as `Log.producer` takes it.
+ */
+export async function connectProducer(
+  kafka: Kafka,
+  admin: Admin,
+  prefix: string,
+  keyed?: ReadonlyMap<string, number>,
+): Promise<LogProducer> {
   const producer = kafka.producer({
     allowAutoTopicCreation: false,
     // Every record comes with its partition.
@@ -62,7 +70,7 @@ export async function connectProducer(kafka: Kafka, admin: Admin, prefix: string
   } catch (error) {
     throw logError(error, "connect to the log");
   }
-  const counts = new Map<string, number>();
+  const counts = new Map(keyed);
   let last: Promise<unknown> = Promise.resolve();
 
   /** The partition of the last key: a feed's units follow each other. */

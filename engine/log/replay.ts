@@ -4,7 +4,7 @@ import { TributaryError } from "../service/errors.js";
 import { kafkaErrorType, logError } from "./connection.js";
 import { fetchPartition, waitMilliseconds } from "./direct-fetch.js";
 import { lastOffsetOf, stretchesOf } from "./incoming.js";
-import type { Cluster } from "./kafkajs-internals.js";
+import { type Cluster, libraryBatch } from "./kafkajs-internals.js";
 import type { IncomingRecord } from "./log.js";
 import { assertReadable, topicWatermarks } from "./watermarks.js";
 
@@ -48,17 +48,29 @@ export interface ReplayParts {
   readonly isClosed?: () => boolean;
 }
 
-const fetchFrom = async (cluster: Cluster, topic: string, partition: number, offset: number): Promise<object> =>
-  (await fetchPartition(cluster, topic, partition, offset))?.messages ?? [];
+/** What one fetch gave. */
+interface Fetched {
+  /** As `stretchesOf` takes them. */
+  readonly records: object;
+  /** Offset of the last of what was fetched, whether it is shown or not; undefined when nothing was. */
+  readonly lastOffset: number | undefined;
+}
+
+async function fetchFrom(cluster: Cluster, topic: string, partition: number, offset: number): Promise<Fetched> {
+  const fetched = await fetchPartition(cluster, topic, partition, offset);
+  const records = fetched?.messages ?? [];
+  const aborted = fetched?.abortedTransactions?.length ? libraryBatch(topic, offset, fetched).messages : undefined;
+  return { records: aborted ?? records, lastOffset: lastOffsetOf(records) };
+}
 
 /** Fetches in order; while what one gave is handled, the next is under way. */
-function readAhead(fetch: (offset: number) => Promise<object>, end: number): (offset: number) => Promise<object> {
-  let next: { readonly offset: number; readonly fetched: Promise<object> } | undefined;
+function readAhead(fetch: (offset: number) => Promise<Fetched>, end: number): (offset: number) => Promise<Fetched> {
+  let next: { readonly offset: number; readonly fetched: Promise<Fetched> } | undefined;
   return async (offset) => {
     const under = next?.offset === offset ? next.fetched : fetch(offset);
     next = undefined;
     const fetched = await under;
-    const following = (lastOffsetOf(fetched) ?? -1) + 1;
+    const following = (fetched.lastOffset ?? -1) + 1;
     if (following > offset && following < end) {
       next = { offset: following, fetched: fetch(following) };
       // It may never be asked for; whoever asks for it hears of its failure.
@@ -69,8 +81,8 @@ function readAhead(fetch: (offset: number) => Promise<object>, end: number): (of
 }
 
 /**
- * Reads a partition by direct fetches, without a group: nothing is joined, committed or left behind. Records of aborted
- * transactions are not left out: our own topics have no transactions.
+ * Reads a partition by direct fetches, without a group: nothing is joined, committed or left behind. It shows what a
+ * consumer is shown: nothing of aborted transactions, which our own topics don't have unless somebody else writes there.
  * The end is the high watermark at the start where `to` lies beyond it, so it always ends.
  * @param topic with the installation's prefix.
  * @throws TRIB_LOG_TRUNCATED when `from` is gone, TRIB_LOG_BATCH_UNREADABLE when the bytes there are no records, TRIB_LOG_TOPIC_MISSING, TRIB_LOG_UNAVAILABLE
@@ -92,7 +104,7 @@ export async function* replay(
   await cluster.addTargetTopic(topic);
   const ahead = readAhead((offset) => fetchFrom(cluster, topic, partition, offset), end);
   while (position < end) {
-    let fetched: object = [];
+    let fetched: Fetched = { records: [], lastOffset: undefined };
     let answered = false;
     try {
       fetched = await ahead(position);
@@ -112,11 +124,11 @@ export async function* replay(
       await cluster.refreshMetadata().catch(() => undefined);
     }
     const start = position;
-    for (const stretch of stretchesOf(fetched, stretchRecords)) {
+    for (const stretch of stretchesOf(fetched.records, stretchRecords)) {
       const records = stretch.filter(({ offset }) => offset >= start && offset < end);
       if (records.length > 0) yield records;
     }
-    position = Math.max(position, (lastOffsetOf(fetched) ?? -1) + 1);
+    position = Math.max(position, (fetched.lastOffset ?? -1) + 1);
     if (position > start) lastProgress = Date.now();
     else if (Date.now() - lastProgress > patienceMilliseconds) {
       if (answered) throw unreadable(topic, partition, position);

@@ -6,6 +6,7 @@ import { crc32c } from "./crc32c.js";
 import { lookUpCodec } from "./kafkajs-internals.js";
 import type { Log } from "./log.js";
 import { openBatches } from "./record-batch.js";
+import { isMarker, isTransactional, Outcomes, plainBatch } from "./transactions.js";
 
 /** Head of a record batch (format 2): base offset, length of what follows these twelve bytes, and the sum's place. */
 const headBytes = 61;
@@ -49,13 +50,26 @@ async function* batchesOfFiles(folder: string, names: readonly string[]): AsyncG
   }
 }
 
+const opened = (bytes: Buffer) => openBatches(bytes, (attributes, body) => lookUpCodec(attributes)?.decompress(body));
+
+/** What became of the transactions in a partition: of none, as a rule. */
+async function outcomesIn(folder: string, names: readonly string[]): Promise<Outcomes> {
+  const outcomes = new Outcomes();
+  for await (const batch of batchesOfFiles(folder, names)) {
+    if (!isMarker(batch)) continue;
+    const [record] = [...((await opened(plainBatch(batch)))?.stretches(1) ?? [])].flat();
+    if (record) outcomes.tell(batch, record);
+  }
+  return outcomes;
+}
+
 async function segmentNames(folder: string): Promise<string[]> {
   return (await readdir(folder)).filter((name) => /^\d{20}\.log$/.test(name)).sort();
 }
 
 /**
  * A copy of a broker's log folder, read without a broker: `<folder>/<topic>-<partition>/<base offset>.log`. Each batch's own
- * checksum is compared.
+ * checksum is compared. What a consumer is not shown is left out: markers of transactions, and what was aborted.
  * @param prefix of the installation's topics.
  * @throws (from `read`) TRIB_LOG_BATCH_UNREADABLE naming the place; (from `watermarks`) TRIB_LOG_TOPIC_MISSING
  */
@@ -83,11 +97,19 @@ export function copiedLog(folder: string, prefix: string): Pick<Log, "read" | "w
       let next = from;
       const unreadable = (cause?: unknown) =>
         new TributaryError("TRIB_LOG_BATCH_UNREADABLE", undefined, { topic, partition, offset: next }, { cause });
-      for await (const { bytes, lastOffset } of batchesOfFiles(place, await segmentNames(place))) {
+      let outcomes: Outcomes | undefined;
+      const names = await segmentNames(place);
+      for await (const batch of batchesOfFiles(place, names)) {
+        const { bytes, lastOffset } = batch;
         if (lastOffset < from) continue;
         if (crc32c(bytes.subarray(summedFrom)) !== bytes.readUInt32BE(sumAt)) throw unreadable();
         try {
-          const batches = await openBatches(bytes, (attributes, body) => lookUpCodec(attributes)?.decompress(body));
+          if (isMarker(batch)) continue;
+          if (isTransactional(batch)) {
+            outcomes ??= await outcomesIn(place, names);
+            if (!outcomes.isShown(batch)) continue;
+          }
+          const batches = await opened(isTransactional(batch) ? plainBatch(batch) : bytes);
           if (!batches) throw new Error("a batch of another format");
           for (const stretch of batches.stretches(stretchRecords)) {
             const records = stretch.filter(({ offset }) => offset >= from && offset < to);

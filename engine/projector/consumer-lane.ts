@@ -52,11 +52,15 @@ export function readContext(
   };
 }
 
-/** How one lane reads its partition again: under what operators decided for its projection, whatever others share it. */
+/**
+ * How one lane reads its partition again: under what operators decided for its projection, whatever others share it.
+ * @param historyBytes as {@link keyHistory} takes them.
+ */
 export function readingAgain(
   log: Pick<Log, "read">,
   options: ReadingOptions,
   decisions: LaneDecisions = noDecisions,
+  historyBytes?: number,
 ): Pick<LaneOptions, "again" | "assertSameLog"> & { readonly history: KeyHistory } {
   const { topic, partition } = options;
   const decided = (offset: number) => decisions.has(offset);
@@ -64,7 +68,7 @@ export function readingAgain(
   return {
     again: (from, to) => readEventsOf(log.read(topic, partition, from, to), context),
     assertSameLog: (checkpoint) => assertSameLog(log, options, checkpoint),
-    history: keyHistory(log, context),
+    history: keyHistory(log, context, historyBytes),
   };
 }
 

@@ -1,6 +1,7 @@
 import type { EventPosition } from "../log/position.js";
 import type { EventType, FoldContext, FoldResult, Table } from "./definition.js";
 import type { Entity } from "./entity.js";
+import { isErasure, mayErase } from "./erasures.js";
 import type { LaneEvent } from "./events.js";
 import type { ProjectionLayout } from "./layout.js";
 import type { ParkReason } from "./park-reason.js";
@@ -21,13 +22,6 @@ export interface FoldInput {
 
 type AnyFold = (context: FoldContext<Readonly<Record<string, Table>>>) => FoldResult;
 
-/** Events after which nothing restricted is known of their key. */
-const erasing: ReadonlySet<string> = new Set(["PatientErased", "SubjectErased"]);
-
-/** Whether events of a type take what is restricted out of the rows of a projection. */
-export const isErasure = ({ readsSealed }: ProjectionLayout, type: string | null | undefined): boolean =>
-  readsSealed && typeof type === "string" && erasing.has(type);
-
 /** Reasons are kept in the database and shown to operators. */
 const longestReason = 500;
 
@@ -39,10 +33,10 @@ export class FoldMachine {
   readonly scopes: readonly AnyScope[];
   readonly #folds: ReadonlyMap<string, AnyFold>;
   readonly #context: Context;
-  readonly #erases: boolean;
+  readonly #layout: ProjectionLayout;
 
   constructor(layout: ProjectionLayout) {
-    this.#erases = layout.readsSealed;
+    this.#layout = layout;
     this.scopes = layout.tables.map(scopeOf);
     this.#context = new Context(
       Object.fromEntries(layout.tables.map((table, index) => [table.name, this.scopes[index] as AnyScope])),
@@ -52,12 +46,12 @@ export class FoldMachine {
 
   /** Whether events of this type concern the projection: it has a fold for them, or something that they erase. */
   folds(type: string): boolean {
-    return this.#folds.has(type) || (this.#erases && erasing.has(type));
+    return this.#folds.has(type) || mayErase(this.#layout, type);
   }
 
-  /** Whether an event of this type takes what is restricted out of the rows of its key. */
-  erases(type: string | undefined): boolean {
-    return this.#erases && type !== undefined && erasing.has(type);
+  /** Whether an event takes what is restricted out of the rows of its key. */
+  erases(event: Pick<LaneEvent, "type" | "event">): boolean {
+    return isErasure(this.#layout, event);
   }
 
   /**
@@ -65,10 +59,10 @@ export class FoldMachine {
    * may be shown it until somebody sees to the key. Folded once the key is released, it finds nothing left to erase.
    * @returns whether anything is in `scopes`; never for an event that could not be decoded.
    */
-  eraseOnly({ type, key }: Pick<LaneEvent, "type" | "key">, entity: Entity): boolean {
-    if (!this.erases(type)) return false;
+  eraseOnly(event: Pick<LaneEvent, "type" | "key" | "event">, entity: Entity): boolean {
+    if (!this.erases(event)) return false;
     for (const scope of this.scopes) {
-      scope.begin(entity, key);
+      scope.begin(entity, event.key);
       if (scope instanceof KeyedScope) scope.erase();
     }
     return true;
@@ -78,7 +72,7 @@ export class FoldMachine {
   apply(event: LaneEvent, entity: Entity): ParkReason | undefined {
     const { type } = event;
     const fold = type && this.#folds.get(type);
-    const erases = this.erases(type);
+    const erases = this.erases(event);
     for (let index = 0; index < this.scopes.length; index++) this.scopes[index]?.begin(entity, event.key);
     if (!fold && !erases) return undefined;
     let result: FoldResult;

@@ -1,5 +1,6 @@
 import { Changes } from "./changes.js";
 import { Entity, type Slot } from "./entity.js";
+import { tellsAnew } from "./erasures.js";
 import type { LaneEvent } from "./events.js";
 import { withEvent } from "./origins.js";
 import { differenceOf, retellRows, type TellOptions, type Told, tell, tellNext } from "./retelling.js";
@@ -15,7 +16,7 @@ export function liveThrough(options: TellOptions, key: string, events: readonly 
   let standing: readonly LaneEvent[] = [];
   let parked: Told["parked"];
   for (const event of events) {
-    if (event.origin && !event.refused) {
+    if (tellsAnew(layout, event) && !event.refused) {
       const before = tell(options, key, standing);
       standing = withEvent(standing, event);
       const after = tell(options, key, standing);

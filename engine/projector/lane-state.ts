@@ -4,6 +4,7 @@ import { Changes } from "./changes.js";
 import { type Checkpoint, storableText } from "./checkpoint.js";
 import { type LaneDecisions, noDecisions } from "./decisions.js";
 import type { Entity } from "./entity.js";
+import { tellsAnew } from "./erasures.js";
 import { asDecided, asRefused, type LaneEvent } from "./events.js";
 import { FoldMachine } from "./fold.js";
 import type { FoldWatch } from "./fold-watch.js";
@@ -165,9 +166,8 @@ export class LaneState {
     const last = ahead.at(-1);
     if (!checkpoint || !last) return;
     // Everything that waits for others comes first: it may have to be done again, and must leave no trace until it is.
-    const again = ahead.some(({ origin }) => origin)
-      ? new Set(ahead.filter(({ origin }) => origin).map(({ key }) => key))
-      : undefined;
+    const isAnew = (event: LaneEvent) => tellsAnew(this.#options.layout, event);
+    const again = ahead.some(isAnew) ? new Set(ahead.filter(isAnew).map(({ key }) => key)) : undefined;
     const { entities, missing } = this.#entitiesOf(ahead, checkpoint, again);
     if (missing) await this.#load(missing);
     const { layout } = this.#options;
@@ -190,10 +190,11 @@ export class LaneState {
     const entities: (Entity | undefined)[] = new Array(events.length);
     let missing: Map<string, Entity> | undefined;
     for (let index = 0; index < events.length; index++) {
-      const { type, key, offset, origin } = events[index] as LaneEvent;
+      const event = events[index] as LaneEvent;
+      const { type, key, offset, origin } = event;
       // What is told again may concern events that are folded here, and may release its key.
       if (!origin && type !== undefined && !this.#machine.folds(type) && !decisions.has(offset)) continue;
-      if (isHeld(checkpoint, key) && !again?.has(key) && !this.#machine.erases(type)) continue;
+      if (isHeld(checkpoint, key) && !again?.has(key) && !this.#machine.erases(event)) continue;
       let entity = this.#cache.get(key);
       if (!entity) {
         entity = this.#cache.add(key);
@@ -251,7 +252,7 @@ export class LaneState {
       const entity = entities[index];
       const again = retold?.get(event.key);
       if (again) {
-        if (event.origin && entity && !event.refused) {
+        if (entity && !event.refused && tellsAnew(this.#options.layout, event)) {
           entity.statement = this.#statement;
           this.#retell(checkpoint, event, entity, again);
           continue;

@@ -1,7 +1,7 @@
 import { TributaryError } from "../service/errors.js";
 import type { Verdict } from "./decisions.js";
+import { mayErase } from "./erasures.js";
 import { failureOf } from "./failure.js";
-import { isErasure } from "./fold.js";
 import type { HeldKey } from "./held-keys.js";
 import { type ParkReason, refusedWith } from "./park-reason.js";
 import { FenceLost, ParkedRequests, type ParkedRequestsOptions, type Task } from "./parked-requests.js";
@@ -28,7 +28,7 @@ export class ParkedOperations extends ParkedRequests {
    * would not know, if nobody may read the event any more.
    */
   protected refusal({ action }: LaneRequest, { eventType }: HeldKey): string | undefined {
-    const passesOver = action !== "retry" && isErasure(this.#options.layout, eventType);
+    const passesOver = action !== "retry" && mayErase(this.#options.layout, eventType);
     return passesOver ? "an erasure is not passed over: mend what it is held for and retry" : undefined;
   }
 

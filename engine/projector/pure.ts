@@ -139,7 +139,7 @@ export class PureFold {
   /** What an event of a held key erases. */
   #eraseOnly(lane: string, { type, key, event, position, source, undecodable }: PureInput): void {
     const { entity } = this.#entities.get(lane) ?? {};
-    if (!entity || undecodable || !this.#machine.eraseOnly({ type, key }, entity)) return;
+    if (!entity || undecodable || !this.#machine.eraseOnly({ type, key, event }, entity)) return;
     this.#changes.take(this.#machine.scopes, entity, position.recordedAt, source.offset, event);
   }
 

@@ -5,6 +5,7 @@ import { Changes } from "./changes.js";
 import { type LanePlace, storableText } from "./checkpoint.js";
 import type { Verdict } from "./decisions.js";
 import { Entity } from "./entity.js";
+import { tellsAnew } from "./erasures.js";
 import { asDecided, asRefused, type LaneEvent, type ReadContext, readEvents } from "./events.js";
 import { FoldMachine } from "./fold.js";
 import type { FoldWatch } from "./fold-watch.js";
@@ -117,7 +118,7 @@ async function foldingOf(options: RefoldOptions, journal: string | null, held: H
 
 /** Held keys that a unit translated again concerns since they are held. */
 async function retoldKeys(
-  { log, place }: RefoldOptions,
+  { log, place, layout }: RefoldOptions,
   { held, to }: RefoldWork,
   context: ReadContext,
 ): Promise<ReadonlySet<string>> {
@@ -126,7 +127,7 @@ async function retoldKeys(
   const from = Math.min(...offsets.values());
   for await (const records of log.read(place.topic, place.partition, from, to)) {
     const wanted = records.filter(({ key, offset }) => offset >= (offsets.get(storableText(key)) ?? to));
-    for (const { origin, key } of await readEvents(wanted, context)) if (origin) retold.add(key);
+    for (const event of await readEvents(wanted, context)) if (tellsAnew(layout, event)) retold.add(event.key);
   }
   return retold;
 }

@@ -1,6 +1,6 @@
 import type { AppendedRows, FoldResult, KeyedRows, Row, SummedRows } from "./definition.js";
+import { isErasure, mayErase } from "./erasures.js";
 import type { LaneEvent } from "./events.js";
-import { isErasure } from "./fold.js";
 import type { ProjectionLayout, TableLayout } from "./layout.js";
 import { parkedByOperator, writeRefused } from "./park-reason.js";
 import { RowProblem, type RowShape, rowShape } from "./row-shape.js";
@@ -72,14 +72,12 @@ export class KeyFold {
 
   /** Whether events of a type do anything. */
   #isFolded(type: string | undefined): boolean {
-    return type !== undefined && (this.#folds.has(type) || isErasure(this.#layout, type));
+    return type !== undefined && (this.#folds.has(type) || mayErase(this.#layout, type));
   }
 
   next(state: KeyState, event: LaneEvent, { decided, isRefused }: Handled, additions = noAdditions): KeyState {
     const erased = () =>
-      decided === undefined && !isRefused && isErasure(this.#layout, event.type)
-        ? this.#erased(state.rows)
-        : state.rows;
+      decided === undefined && !isRefused && isErasure(this.#layout, event) ? this.#erased(state.rows) : state.rows;
     if (state.held) return { ...state, rows: erased() };
     if (decided === "skip") return state;
     const held = (code: string): KeyState => ({ rows: erased(), held: { event, code } });
@@ -122,7 +120,7 @@ export class KeyFold {
     if (isThrown) return held("TRIB_PROJECT_FOLD_FAILED");
     if (result) return held("TRIB_PROJECT_FOLD_PARKED");
     for (const add of done) add();
-    return { rows: isErasure(this.#layout, type) ? this.#erased(rows) : rows, held: undefined };
+    return { rows: isErasure(this.#layout, event) ? this.#erased(rows) : rows, held: undefined };
   }
 
   #tableOf(

@@ -25,6 +25,9 @@ afterAll(async () => {
   await Promise.all((databases ?? []).map((database) => database.drop()));
 });
 
+const rowsShown = async ({ pool }: FreshDatabase): Promise<unknown> =>
+  (await pool.query("SELECT count(*)::int AS visits, sum(times)::int AS times FROM projections.crash_visits")).rows[0];
+
 /** The build that lanes made, alone. */
 async function madeByLanes({ pool, url }: FreshDatabase, log: MemoryLog): Promise<Build> {
   await dropBuilds(pool, crashProjection.name);
@@ -43,6 +46,51 @@ const workOn = (database: FreshDatabase, log: MemoryLog): ChildWork => ({
 });
 
 describe("a rebuild that is killed at a call", () => {
+  it(
+    "once it is whole (handed over, compared, swapped) shows all rows at any moment, and is done by the next one",
+    async () => {
+      const tally = new CrashTally();
+      const seed = firstSeed();
+      const log = await crashHistory(seed, { batchRecords });
+      const whole = (database: FreshDatabase): ChildWork => ({ ...workOn(database, log), whole: true });
+      const [first] = databases as [FreshDatabase];
+      await madeByLanes(first, log);
+      const shown = await rowsShown(first);
+      const counted = await runChild(whole(first), log);
+      if (!("calls" in counted)) throw new Error("a child without a fail point died");
+      expect(counted.calls.length).toBeGreaterThan(10);
+      await inTurns(chosenPoints(counted.calls, seed, 4), places, async (point, place) => {
+        const database = databases[place] as FreshDatabase;
+        const where = `seed ${seed}, killed ${point.moment} call ${point.call} from the hand-over on`;
+        const live = await madeByLanes(database, log);
+        const state = await stateOfBuild(database.pool, live);
+        tally.take(await runChild(whole(database), log, point));
+        expect(await rowsShown(database), where).toEqual(shown);
+        await runCrashRebuild(database.url, log, undefined, { whole: true });
+        const builds = await listBuilds(database.pool, crashProjection.name);
+        const current = builds.filter((build) => build.state === "current");
+        expect(
+          builds.filter((build) => build.state === "building"),
+          where,
+        ).toEqual([]);
+        expect(current, where).toHaveLength(1);
+        expect(current[0]?.build, where).not.toBe(live.build);
+        expect(await stateOfBuild(database.pool, current[0] as Build), where).toEqual(state);
+        expect(await rowsShown(database), where).toEqual(shown);
+        tally.events += log.records(crashTopic, 0).length + log.records(crashTopic, 1).length;
+      });
+      recordChaos({
+        guarantee:
+          "A rebuild that is killed while it is handed over, compared and swapped leaves all rows in view, and is finished",
+        spec: "engine/replay/crash-points.int.spec.ts",
+        seeds: 1,
+        ...tally.figures(),
+        violations: 0,
+      });
+    },
+    chaosSize(120_000, 1_800_000),
+  );
+
   it(
     "is finished by the next one to the rows that lanes made, and the pure fold",
     async () => {

@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { hostname } from "node:os";
+import { assertPartitions } from "../intake/topic-partitions.js";
 import type { Log } from "../log/log.js";
 import type { Absence } from "../projector/absence.js";
 import { type Build, indexBuild } from "../projector/build.js";
@@ -13,6 +14,7 @@ import { layOut } from "../projector/layout.js";
 import { assertRoomForParked, HeldHere } from "../projector/parked-limit.js";
 import { Patience } from "../projector/patience.js";
 import type { Decoder, Opener, ProjectorLogger } from "../projector/ports.js";
+import { topicsOfProjections } from "../projector/roles.js";
 import type { Write } from "../projector/statement.js";
 import { TributaryError } from "../service/errors.js";
 import type { Pool } from "../store/pool.js";
@@ -56,6 +58,17 @@ export interface FillOptions {
   readonly signal?: AbortSignal;
   /** The build's, where the caller has claimed it; default one of its own while it fills. */
   readonly claim?: Claim;
+}
+
+/** Of Postgres: two rows have one key. */
+const uniqueViolation = "23505";
+
+/** Rows of a key come from one partition: twice there are only those whose events are in two. */
+function keysInTwoPartitions(projection: AnyProjection, cause: unknown): TributaryError {
+  const { name } = projection;
+  const topics = topicsOfProjections([projection]).join(", ");
+  const detail = `Keys of ${name} have events in more than one partition, in no order: partitions were added to a topic.`;
+  return new TributaryError("TRIB_LOG_PARTITIONS_CHANGED", detail, { projection: name, topics }, { cause });
 }
 
 /** Where lanes go on: what was not, or not wholly, filled. */
@@ -268,7 +281,7 @@ async function fillTogether(options: FillOptions, signal: AbortSignal): Promise<
  * leaves whole partitions or nothing of them, and the next call fills what is missing.
  *
  * @throws TRIB_REPLAY_BUSY while another process fills it, or it is a consumer's; TRIB_PROJECT_FENCE_LOST when another
- *   owner came all the same; TRIB_PROJECT_TOO_MANY_PARKED; what a lane stops for.
+ *   owner came all the same; TRIB_PROJECT_TOO_MANY_PARKED; TRIB_LOG_PARTITIONS_CHANGED; what a lane stops for.
  */
 export async function fillBuild(options: FillOptions): Promise<Filled> {
   const { build, pool, projection } = options;
@@ -284,8 +297,11 @@ export async function fillBuild(options: FillOptions): Promise<Filled> {
   claim.lost.catch((error: unknown) => unclaimed.abort(error));
   const signal = options.signal ? AbortSignal.any([options.signal, unclaimed.signal]) : unclaimed.signal;
   try {
+    if (!build.indexed) await assertPartitions(options.log, pool, topicsOfProjections([projection]));
     const filled = build.indexed ? { events: 0, unfilled: [] } : await fillTogether(options, signal);
-    await indexBuild(pool, projection, build);
+    await indexBuild(pool, projection, build).catch((error: unknown) => {
+      throw (error as { code?: unknown }).code === uniqueViolation ? keysInTwoPartitions(projection, error) : error;
+    });
     return filled;
   } finally {
     if (!options.claim) claim.release();

@@ -40,6 +40,9 @@ const handOverPart = 4;
 /** Stretches of events between turns of the event loop, in which others' rows are sent and fetches arrive. */
 const stretchesPerTurn = 4;
 
+/** Kept of keys that are told again further on: a thread folds one partition at a time. */
+const historyBytes = 32 * 1024 * 1024;
+
 /** There is nothing to ask for: the tables have no row of the partition. */
 const nothing = { fill: async () => {} };
 
@@ -53,7 +56,7 @@ export class PartitionFold {
     this.#options = options;
     this.#sizes = new RowSizes(options.layout);
     const { log, decisions } = options;
-    const { history } = readingAgain(log, options, decisions);
+    const { history } = readingAgain(log, options, decisions, historyBytes);
     this.#state = new LaneState({ ...options, history, loader: nothing, cacheRows: () => Number.POSITIVE_INFINITY });
     this.#state.reset(checkpoint);
     this.#state.beginEmpty({ meet: () => true });

@@ -1,7 +1,9 @@
 import { openIntake } from "../intake/intake.js";
 import { meteredIntake } from "../intake/metered-intake.js";
+import { assertPartitions } from "../intake/topic-partitions.js";
 import { connectLog } from "../log/kafka.js";
 import { connectCodec } from "../log/registry.js";
+import { journalTopic } from "../log/schemas.js";
 import { openPool } from "../store/pool.js";
 import { openVault } from "../vault/vault.js";
 import { loadConnector } from "./discover.js";
@@ -29,7 +31,7 @@ export async function startConnector(
   });
   const vault = openVault({ pool, kek: kekSettings(settings) });
   const codec = await connectCodec(settings);
-  const producer = await log.producer();
+  const producer = await log.producer(await assertPartitions(log, pool, [journalTopic]));
   const intake = openIntake({
     connector: { name: definition.name, version: definition.version },
     producer,

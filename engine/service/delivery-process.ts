@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { auditDeliveries } from "../delivery/delivery-log.js";
 import type { DeliveringConsumer } from "../delivery/registration.js";
 import { runDelivery } from "../delivery/runner.js";
 import { connectCodec } from "../log/registry.js";
@@ -35,6 +36,7 @@ export async function startDeliveryProcess(
     logger,
     metrics,
     decisionLog: auditDecisions(log, codec),
+    deliveryLog: auditDeliveries(log, codec),
     parkedLimit: settings.PROJECTION_PARKED_LIMIT,
     window: settings.DELIVERY_WINDOW,
     longestSeconds: settings.DELIVERY_PATIENCE_SECONDS,

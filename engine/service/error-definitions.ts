@@ -63,6 +63,12 @@ export const errorDefinitions = {
     remedy: "Make several packages of shorter periods.",
     ...final(64, 400),
   },
+  TRIB_AUDIT_SECOND_PLACE_GONE: {
+    summary: "The notary's second place (NOTARY_FOLDER) has nothing of this installation, although heads were signed.",
+    remedy:
+      "Mount it again, or set NOTARY_FOLDER to where it is: never go on in an empty one unawares. When it is lost for good, `tributary audit folder --begin --reason TEXT` begins another.",
+    ...final(74),
+  },
   ...commandErrorDefinitions,
   TRIB_CONFIG_INVALID: {
     summary: "One or more settings are missing or malformed.",
@@ -103,7 +109,8 @@ export const errorDefinitions = {
   },
   TRIB_LOG_PARTITIONS_CHANGED: {
     summary: "The number of partitions of a topic changed: what is read was begun with another.",
-    remedy: "Partitions are fixed at birth: restore the topic, or rebuild from a new one.",
+    remedy:
+      "Partitions are fixed at birth: keys would move. Where none has moved yet, `tributary topics accept` goes on and leaves those added empty; else see docs/operations.md.",
     ...final(74),
   },
   TRIB_LOG_RECORD_TOO_LARGE: {

@@ -323,6 +323,18 @@ CREATE TABLE engine.publisher_checkpoints (
 ALTER TABLE engine.publisher_checkpoints ADD CONSTRAINT publisher_checkpoints_pkey PRIMARY KEY (journal, partition);
 COMMENT ON TABLE engine.publisher_checkpoints IS 'Journal offset up to which events are published, with the fence of the lane that publishes. last_recorded_at is the recorded time of the entry before next_offset, epoch milliseconds.';
 GRANT SELECT ON engine.publisher_checkpoints TO tributary_auditor;
+CREATE TABLE engine.topic_partitions (
+  topic text NOT NULL,
+  keyed integer NOT NULL,
+  present integer NOT NULL
+);
+ALTER TABLE engine.topic_partitions ADD CONSTRAINT topic_partitions_check CHECK ((present >= keyed));
+ALTER TABLE engine.topic_partitions ADD CONSTRAINT topic_partitions_keyed_check CHECK ((keyed > 0));
+ALTER TABLE engine.topic_partitions ADD CONSTRAINT topic_partitions_pkey PRIMARY KEY (topic);
+COMMENT ON COLUMN engine.topic_partitions.keyed IS 'Over how many of them keys are spread, since the topic was first written to.';
+COMMENT ON COLUMN engine.topic_partitions.present IS 'How many there are, as an operator last accepted it; those beyond keyed stay empty.';
+COMMENT ON TABLE engine.topic_partitions IS 'Partitions of a topic as its writers know them: a topic with another number is refused.';
+GRANT SELECT ON engine.topic_partitions TO tributary_auditor;
 CREATE OR REPLACE FUNCTION engine.vault_destroy(subjects uuid[])
  RETURNS TABLE(subject uuid, generation integer)
  LANGUAGE plpgsql

@@ -100,6 +100,7 @@ async function project({ consumer, ...work }: ChildWork, log: MemoryLog, seam: C
     ...given,
     ...(projection ? { projection } : {}),
     ...(consumer === undefined ? {} : { consumer }),
+    ...(work.whole ? { whole: true } : {}),
     ...(work.memoryBytes === undefined ? {} : { memoryBytes: work.memoryBytes }),
   });
 }

@@ -24,6 +24,8 @@ export interface ChildWork {
   readonly decided?: readonly Decision[];
   /** Memory in which a rebuild fills; default so little that one partition of the crash history has room. */
   readonly memoryBytes?: number;
+  /** A rebuild is handed over, compared and swapped: only the calls that do that count. */
+  readonly whole?: boolean;
   /** The log as it stands, partition by partition. */
   readonly records: readonly (OutgoingRecord & { readonly timestamp: number })[];
 }

@@ -1,13 +1,17 @@
+import { deliveriesOf, type TrailDelivery } from "../audit/deliveries.js";
 import type { BackoffOptions } from "../delivery/answer.js";
 import type { DeliveryStart } from "../delivery/definition.js";
+import { auditDeliveries, type DeliveryLog } from "../delivery/delivery-log.js";
 import type { Sender } from "../delivery/destination.js";
 import { Gate } from "../delivery/gate.js";
 import { DeliveryLane, type DeliveryParts } from "../delivery/lane.js";
 import { ParkedDeliveries } from "../delivery/parked-deliveries.js";
 import { buildOfDelivery, type DeliveringConsumer } from "../delivery/registration.js";
 import { webhook } from "../delivery/webhook.js";
+import { standaloneCodec } from "../log/codec.js";
 import type { LaneContext } from "../log/log.js";
 import { formatPosition, positionHeader } from "../log/position.js";
+import { auditTopic } from "../log/schemas.js";
 import type { Decision } from "../projector/decisions.js";
 import { Decisions } from "../projector/decisions.js";
 import { HeldHere } from "../projector/parked-limit.js";
@@ -47,6 +51,7 @@ export const acme = (url: string, start: DeliveryStart = "earliest"): Delivering
   }) as DeliveringConsumer;
 
 const topic = "health.visit.events";
+const codec = standaloneCodec();
 const decoder: Decoder = {
   decodeEvent: (value) => ({ type: "VisitUpdated", event: JSON.parse(String(value)) as object }),
   learn: async () => {},
@@ -55,6 +60,8 @@ const decoder: Decoder = {
 export interface BenchLane {
   /** Default: the bench's own. */
   readonly pool?: Pool;
+  /** Between lane and log. */
+  readonly logged?: (log: DeliveryLog) => DeliveryLog;
   /** Between lane and partner. */
   readonly through?: (sender: Sender) => Sender;
   readonly backoff?: BackoffOptions;
@@ -76,6 +83,8 @@ export class DeliveryBench {
   constructor(pool: Pool, url: () => string) {
     this.#pool = pool;
     this.#url = url;
+    // There from its first use on.
+    this.log.records(auditTopic, 0);
   }
 
   get end(): number {
@@ -95,7 +104,14 @@ export class DeliveryBench {
     );
   }
 
-  lane({ pool = this.#pool, through = (sender) => sender, backoff, start = "earliest" }: BenchLane = {}): DeliveryLane {
+  lane(options: BenchLane = {}): DeliveryLane {
+    const {
+      pool = this.#pool,
+      through = (sender) => sender,
+      logged = (log) => log,
+      backoff,
+      start = "earliest",
+    } = options;
     const definition = acme(this.#url());
     const logger = { info: () => {}, warn: () => {}, error: () => {} };
     const decisions = new Decisions(memoryDecisions(this.#decided), definition.name);
@@ -111,6 +127,7 @@ export class DeliveryBench {
       sender,
       gate: new Gate(sender.concurrency),
       decisions,
+      deliveryLog: logged(auditDeliveries(this.log, codec)),
       owner: "spec",
       patience: new Patience({ logger, shortest: 5, longest: 20 }),
       logger,
@@ -123,6 +140,17 @@ export class DeliveryBench {
     };
     const place = this.place;
     return new DeliveryLane(parts, place, (lane) => new ParkedDeliveries({ pool, place, decisions, logger }, lane));
+  }
+
+  /** Where deliveries are known from. */
+  get source() {
+    return { log: this.log, codec, pool: this.#pool };
+  }
+
+  /** What the log and the database know of the deliveries of the first so many events. */
+  known(events: number): Promise<readonly TrailDelivery[]> {
+    const places = Array.from({ length: events }, (_, offset) => ({ topic, partition: 0, offset }));
+    return deliveriesOf(this.source, places);
   }
 
   /** Opens a lane and gives it the log to its end. */

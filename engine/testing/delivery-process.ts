@@ -1,3 +1,4 @@
+import { auditDeliveries } from "../delivery/delivery-log.js";
 import { runDelivery } from "../delivery/runner.js";
 import { connectLog } from "../log/kafka.js";
 import { connectCodec } from "../log/registry.js";
@@ -37,6 +38,7 @@ process.once("message", async (task: DeliveryTask) => {
     sender: definition.deliver.to.open(specCredentials),
     logger,
     decisionLog: auditDecisions(log, codec),
+    deliveryLog: auditDeliveries(log, codec),
     backoff: { shortest: 50, longest: 200 },
     onFailure: fail,
   }).catch(fail);

@@ -12,7 +12,7 @@ import { type PlacedRecord, readPlaces } from "../audit/read-places.js";
 import { SecondPlace } from "../audit/second-place.js";
 import { standaloneCodec } from "../log/codec.js";
 import { formatPosition } from "../log/position.js";
-import { rootRecords } from "../log/schemas.js";
+import { journalTopic, rootRecords } from "../log/schemas.js";
 import type { AsOf } from "../replay/as-of.js";
 import { TributaryError } from "../service/errors.js";
 import { createLogger } from "../service/logger.js";
@@ -46,6 +46,30 @@ const valueAt = (index: number): Buffer => {
   return index === undecodable[1] ? Buffer.from([0, 0, 0, 3, 231, 1, 2]) : claim(index);
 };
 
+/** Offset of a claim that somebody wrote into the log under the position of the next one's unit. */
+export const stray = 9;
+
+/** The unit of which a claim was made. */
+const entryOf = (index: number): Buffer =>
+  codec.encodeEntry({
+    entry: "UNIT",
+    receiptId: `receipt ${index}`,
+    receivedAt: 5,
+    partner: "clearing",
+    feed: "clearing",
+    connector: "x12",
+    connectorVersion: "1",
+    format: "837P",
+    accepted: true,
+    contentHash: Buffer.from([index]),
+    size: 7,
+    sealedUnit: Buffer.from([1]),
+    events: [{ topic, key: `claim ${index % 3}`, id: `event ${index}`, type: "ClaimSubmitted", value: valueAt(index) }],
+  });
+
+const positionOf = (index: number): string =>
+  formatPosition({ journal, partition: 0, offset: index === stray ? index + 1 : index, index: 0, recordedAt: 5 });
+
 /** Who makes the package, of which log. */
 export const madeBy = { key, publicKey, journal, topic, place };
 
@@ -73,7 +97,7 @@ async function schemaOf(id: number): Promise<object> {
   throw new TributaryError("TRIB_LOG_UNKNOWN_SCHEMA");
 }
 
-/** Everything that a package is made of: 37 claims, notarised over several checkpoints, and an as-of with its views. */
+/** Everything that a package is made of: 37 claims with their units, notarised over several checkpoints, and an as-of with its views. */
 export async function packageInTheMaking() {
   const database = await freshDatabase();
   await database.pool.query(`
@@ -84,17 +108,21 @@ export async function packageInTheMaking() {
   const folder = mkdtempSync(join(tmpdir(), "tributary-package-"));
   const log = memoryLog({ partitions: 1 });
   const producer = await log.producer();
+  const units = Array.from({ length: 37 }, (_, index) => {
+    return { topic: journalTopic, partition: 0, key: "clearing", value: entryOf(index) };
+  });
+  await producer.append(units);
   await producer.append(
     Array.from({ length: 37 }, (_, index) => ({
       topic,
       partition: 0,
       key: `claim ${index % 3}`,
       value: valueAt(index),
-      headers: { position: formatPosition({ journal, partition: 0, offset: index, index: 0, recordedAt: 5 }) },
+      headers: { position: positionOf(index) },
     })),
   );
   const notary = await startNotary({
-    definition: { name: "notary", notarize: { topics: [topic] } },
+    definition: { name: "notary", notarize: { topics: [topic, journalTopic] } },
     log,
     pool: database.pool,
     journal,
@@ -108,11 +136,15 @@ export async function packageInTheMaking() {
       throw error;
     },
   });
-  while ((await signedHeads(database.pool, place)).at(-1)?.size !== 37) await wait(5);
+  for (const of of [topic, journalTopic])
+    while ((await signedHeads(database.pool, { ...place, topic: of })).at(-1)?.size !== 37) await wait(5);
   await notary.close();
   const records = await readPlaces(
     log,
-    [3, 4, 17, 36].map((offset) => ({ topic, partition: 0, offset })),
+    [3, 4, 17, 36].flatMap((offset) => [
+      { topic, partition: 0, offset },
+      { topic: journalTopic, partition: 0, offset },
+    ]),
   );
   // Signed once: it has the time in it.
   const state = await signAsOf(database.pool, asOf, key, "spec");
@@ -121,8 +153,14 @@ export async function packageInTheMaking() {
     /** The notary's second place. */
     folder,
     log,
-    /** Four of the claims. */
+    /** Four of the claims, and then the units of which they were made. */
     records,
+    /** Some claims by their offsets, then some units. */
+    placed: (claims: readonly number[], units: readonly number[]): Promise<PlacedRecord[]> =>
+      readPlaces(log, [
+        ...claims.map((offset) => ({ topic, partition: 0, offset })),
+        ...units.map((offset) => ({ topic: journalTopic, partition: 0, offset })),
+      ]),
     packed: (placed: readonly PlacedRecord[], files: ReadonlyMap<string, Uint8Array>): Promise<Buffer> =>
       makePackage(
         { pool: database.pool, journal, key, schemaOf },

@@ -83,6 +83,7 @@ export function withErasures(log: readonly FoldInput[], random: Dice): FoldInput
     const meta = { id: `event-9${index}` };
     // Of a feed of its own, as erasures are.
     const position = { ...event.position, partition: 7, offset: index + 1, index: 0 };
-    return [said, { ...event, type, event: { meta }, sealed: null, position }];
+    const anothers = random.below(2) === 0;
+    return [said, { ...event, type, event: { meta, anothers }, sealed: null, position }];
   });
 }

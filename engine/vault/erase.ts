@@ -13,14 +13,14 @@ import { failureOf } from "../projector/failure.js";
 import { dropErasedAsOfs } from "../replay/as-of.js";
 import { TributaryError } from "../service/errors.js";
 import type { Pool } from "../store/pool.js";
-import { type PatientSubjects, subjectsOfPatient, type TimelineSource } from "./erased-subjects.js";
+import { ownOf, type PatientSubjects, subjectsOfPatient, type TimelineSource } from "./erased-subjects.js";
 import { recordErasure } from "./erasure-record.js";
 import { forgottenAfter } from "./forgetting.js";
 import { type LeftReadable, leftReadable } from "./left-readable.js";
 
 export interface EraseOptions extends TimelineSource {
   readonly log: Log;
-  readonly codec: Pick<Codec, "encode" | "encodeFinished" | "encodeEntry" | "decodeEntry" | "decodeEvent" | "learn">;
+  readonly codec: Codec;
   /** Deployment secret, 64 hexadecimal digits (`TRIBUTARY_SECRET`). */
   readonly secret: string;
   /** Milliseconds after which no process opens anything under a destroyed key; default as `forgetting.ts` has it. */
@@ -48,6 +48,8 @@ export interface Erased extends Erasure {
   readonly outcome: "erased" | "nothing";
   readonly visits: number;
   readonly claims: number;
+  /** Visits and claims of whom the patient was told once, and that are another's: they keep what is sealed for that one. */
+  readonly anothers: number;
   /** Data keys destroyed, those of a run before included. */
   readonly keys: number;
   /** Schemas of the as-ofs that were dropped by this run, since they might show the patient. */
@@ -64,7 +66,8 @@ const eventsPerEntry = 5_000;
 /**
  * Erases a patient for good, although the log is immutable. What was sealed for the patient, and for each visit and claim
  * that the timeline knows of the patient, can't be opened any more by anyone, units as received included; then
- * PatientErased and SubjectErased on their keys tell every read model, by way of the journal.
+ * PatientErased and SubjectErased on their keys tell every read model, by way of the journal. A visit or a claim that is
+ * another's by what was told last keeps what was sealed for that one: on its key SubjectErased says so.
  *
  * Live and rebuilt rows are equal afterwards, since the events are journalled only once no process opens anything under
  * the destroyed keys (see {@link EraseOptions.forgottenAfter}): what comes after them on their key is closed for the live
@@ -84,8 +87,8 @@ export async function erasePatient(options: EraseOptions, request: ErasureReques
     throw new TributaryError("TRIB_CLI_NOT_FOUND", `Nothing is known of a patient ${patient}.`);
   }
   if (subjects && (await isErased(pool, patient))) {
-    const left = await leftReadable(options, allOf(patient, subjects));
-    const nothing = { id: "", requestedAt: Date.now(), visits: 0, claims: 0, keys: 0, asOfs: [], left };
+    const left = await leftReadable(options, ownOf(patient, subjects));
+    const nothing = { id: "", requestedAt: Date.now(), visits: 0, claims: 0, anothers: 0, keys: 0, asOfs: [], left };
     return { ...request, ...nothing, outcome: "nothing" };
   }
   const erasure = pending ?? (await begin(pool, request));
@@ -100,14 +103,14 @@ export async function erasePatient(options: EraseOptions, request: ErasureReques
   await journal(options, erasure, subjects, keys);
   options.onStep?.("journalled");
   const asOfs = await dropAsOfs(options, erasure);
-  const [visits, claims] = [subjects.visits.length, subjects.claims.length];
+  const { anothers } = subjects;
+  const countOf = (ids: readonly string[]) => ids.filter((id) => !anothers.has(id)).length;
+  const [visits, claims] = [countOf(subjects.visits), countOf(subjects.claims)];
   await recordErasure(options, erasure, "DONE", { visits, claims, keys });
   await pool.query("UPDATE engine.erasures SET done_at = now() WHERE id = $1 AND done_at IS NULL", [erasure.id]);
-  const left = await leftReadable(options, allOf(patient, subjects));
-  return { ...erasure, outcome: "erased", visits, claims, keys, asOfs, left };
+  const left = await leftReadable(options, ownOf(patient, subjects));
+  return { ...erasure, outcome: "erased", visits, claims, anothers: anothers.size, keys, asOfs, left };
 }
-
-const allOf = (patient: string, { visits, claims }: PatientSubjects) => [patient, ...visits, ...claims];
 
 /**
  * Destroys the keys, waits until nobody uses them, and looks again: a visit that was told of meanwhile may have been
@@ -119,15 +122,15 @@ async function destroyAll(
   known: PatientSubjects | undefined,
 ): Promise<PatientSubjects> {
   const { pool } = options;
-  let subjects = known ?? { visits: [], claims: [] };
+  let subjects: PatientSubjects = known ?? { visits: [], claims: [], anothers: new Set() };
   for (let first = true; ; first = false) {
-    const { rows } = await pool.query("SELECT FROM engine.vault_destroy($1::uuid[])", [allOf(patient, subjects)]);
+    const { rows } = await pool.query("SELECT FROM engine.vault_destroy($1::uuid[])", [ownOf(patient, subjects)]);
     options.onStep?.("destroyed");
     if (first || rows.length > 0) await pause(options.forgottenAfter ?? forgottenAfter);
     options.onStep?.("forgotten");
-    const before = new Set(allOf(patient, subjects));
+    const before = new Set(ownOf(patient, subjects));
     subjects = await subjectsOfPatient(options, patient);
-    if (allOf(patient, subjects).every((id) => before.has(id))) return subjects;
+    if (ownOf(patient, subjects).every((id) => before.has(id))) return subjects;
   }
 }
 
@@ -187,17 +190,20 @@ async function destroyedSince(pool: Pool, erasure: Erasure, subjects: PatientSub
   const { rows } = await pool.query<{ keys: number }>(
     `SELECT count(*)::integer AS keys FROM engine.vault_keys JOIN engine.erasures ON id = $1
      WHERE subject = ANY ($2::uuid[]) AND destroyed_at >= requested_at`,
-    [erasure.id, allOf(erasure.patient, subjects)],
+    [erasure.id, ownOf(erasure.patient, subjects)],
   );
   return rows[0]?.keys ?? 0;
 }
 
-function* drafts({ patient, requestedAt: time }: Erasure, { visits, claims }: PatientSubjects): Generator<EventDraft> {
+function* drafts(
+  { patient, requestedAt: time }: Erasure,
+  { visits, claims, anothers }: PatientSubjects,
+): Generator<EventDraft> {
   const timePrecision = "MILLISECOND";
   yield { type: "PatientErased", subject: patient, time, timePrecision, fields: {} };
   for (const [entity, ids] of [["visit", visits] as const, ["claim", claims] as const]) {
     for (const subject of ids) {
-      const fields = { patientId: patient };
+      const fields = { patientId: patient, anothers: anothers.has(subject) };
       yield { type: "SubjectErased", subject, topic: eventsTopic(entity), time, timePrecision, fields };
     }
   }
@@ -208,7 +214,8 @@ function* drafts({ patient, requestedAt: time }: Erasure, { visits, claims }: Pa
  * destroy one more key, has more to tell.
  */
 function reached({ id, patient }: Erasure, subjects: PatientSubjects, keys: number): string {
-  const hash = createHash("sha256").update(`${keys}\n${allOf(patient, subjects).join("\n")}`);
+  const others = [...subjects.anothers].sort().map((id) => `\n!${id}`);
+  const hash = createHash("sha256").update(`${keys}\n${ownOf(patient, subjects).join("\n")}${others.join("")}`);
   return `${id}/${hash.digest("hex").slice(0, 16)}`;
 }
 

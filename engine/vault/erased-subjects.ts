@@ -1,3 +1,6 @@
+import { eventIndex } from "../audit/event-index.js";
+import { subjectsOfOthers } from "../audit/patient-records.js";
+import type { Codec } from "../log/codec.js";
 import { awaitProjections } from "../projector/await.js";
 import { currentBuild } from "../projector/build.js";
 import { quoted } from "../projector/names.js";
@@ -8,9 +11,16 @@ import { type HeldSource, heldRows } from "./held-subjects.js";
 export interface PatientSubjects {
   readonly visits: readonly string[];
   readonly claims: readonly string[];
+  /** Of these, those that are another's by what was told last: only what was sealed for the patient goes. */
+  readonly anothers: ReadonlySet<string>;
 }
 
+/** All that is the patient's own, the patient included: what is sealed under their keys goes. */
+export const ownOf = (patient: string, { visits, claims, anothers }: PatientSubjects): readonly string[] =>
+  [patient, ...visits, ...claims].filter((id) => !anothers.has(id));
+
 export interface TimelineSource extends HeldSource {
+  readonly codec: Codec;
   /** Milliseconds to wait until it has all that is in the log. */
   readonly timeout: number;
 }
@@ -18,7 +28,7 @@ export interface TimelineSource extends HeldSource {
 /**
  * Every visit and claim that the timeline knows of a patient, once it has all that was in the journal at the call: those
  * of events that name the patient, and claims of such a visit whose events name nobody. What it holds back of parked keys
- * counts as if it had it.
+ * counts as if it had it. Of whom a visit or a claim is by what was told last, the log says.
  * @throws TRIB_PROJECT_AWAIT_TIMEOUT, TRIB_PROJECT_BUILD_MISSING; as {@link heldRows}.
  */
 export async function subjectsOfPatient(source: TimelineSource, patient: string): Promise<PatientSubjects> {
@@ -42,5 +52,10 @@ export async function subjectsOfPatient(source: TimelineSource, patient: string)
   );
   const distinct = (ids: readonly (string | null)[]) =>
     [...new Set(ids.filter((id): id is string => id !== null))].sort();
-  return { visits: distinct(rows.map(({ visit }) => visit)), claims: distinct(rows.map(({ claim }) => claim)) };
+  const { find } = await eventIndex(source);
+  return {
+    visits: distinct(rows.map(({ visit }) => visit)),
+    claims: distinct(rows.map(({ claim }) => claim)),
+    anothers: await subjectsOfOthers(find, source, new Set([patient])),
+  };
 }

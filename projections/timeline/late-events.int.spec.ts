@@ -28,7 +28,13 @@ it("late events are those recorded long after they happened, and tell whether la
     fields: { facility: "N", authority: "N" },
   });
   const bench = await ProjectionBench.create(timeline, database.pool);
-  bench.append(recorded([ended(1, 23), ended(1, 40), ended(2, 30), ended(2, 25), ended(3, 0)]));
+  // Of a day's money the morning after tells in time; what is translated again no partner sent late.
+  const ofDay = { ...ended(4, 40), meta: { timePrecision: "DAY" as const } };
+  const again = { ...ended(5, 1_000), meta: { generation: 1, origin: { journal: "j", partition: 0, offset: 0 } } };
+  const longAgo = { ...ended(6, 70), meta: { timePrecision: "DAY" as const } };
+  bench.append(
+    recorded([ended(1, 23), ended(1, 40), ended(2, 30), ended(2, 25), ended(3, 0), ofDay, again, longAgo] as never),
+  );
   await bench.run({});
   const { rows } = await database.pool.query(
     `SELECT right(visit_id::text, 1)::int AS visit, round(hours_late)::int AS hours, back_dated
@@ -38,5 +44,6 @@ it("late events are those recorded long after they happened, and tell whether la
     { visit: 1, hours: 40, back_dated: true },
     { visit: 2, hours: 30, back_dated: false },
     { visit: 2, hours: 25, back_dated: false },
+    { visit: 6, hours: 46, back_dated: false },
   ]);
 });

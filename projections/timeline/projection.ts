@@ -23,10 +23,14 @@ const tables = {
       patient_id: indexed(uuid("The patient concerned, when the event names one.")),
       visit_id: indexed(uuid("The visit concerned.")),
       claim_id: indexed(uuid("The claim concerned.")),
-      remittance_id: uuid("The remittance concerned."),
+      remittance_id: indexed(uuid("The remittance concerned.")),
       partner: text("Partner whose message the event was made from."),
       occurred_at: indexed(instant("When it happened, by the message's own time; UTC.")),
-      recorded_at: instant("When the engine recorded the unit."),
+      time_precision: text(
+        "How exact occurred_at is where the sender did not tell seconds: YEAR, MONTH, DAY, HOUR or MINUTE.",
+      ),
+      recorded_at: instant("When the engine recorded the unit; of one translated again, when that was done."),
+      generation: integer("Which translation of the unit says it, where it was translated again: 1 or more."),
       topic: text("Topic of the event."),
       partition: integer("Partition of the event."),
       offset: bigint("Offset of the event in its partition."),
@@ -58,6 +62,9 @@ function subjects({ type, event, key, source }: Entry) {
   };
 }
 
+/** Coarser than a second. */
+const coarse: ReadonlySet<string> = new Set(["YEAR", "MONTH", "DAY", "HOUR", "MINUTE"]);
+
 function enter(entry: Entry): undefined {
   const { type, event, position, source, tables: rows } = entry;
   rows.timeline.append({
@@ -66,7 +73,10 @@ function enter(entry: Entry): undefined {
     ...subjects(entry),
     partner: event.meta.source,
     occurred_at: event.meta.time,
+    time_precision: coarse.has(event.meta.timePrecision) ? event.meta.timePrecision : null,
     recorded_at: position.recordedAt,
+    // Of most events there is nothing to tell: what is null takes no room.
+    generation: event.meta.generation > 0 ? event.meta.generation : null,
     topic: source.topic,
     partition: source.partition,
     offset: source.offset,
@@ -81,7 +91,7 @@ const eventTypes = Object.keys(eventCatalog) as readonly EventType[];
 
 export default projection({
   name: "timeline",
-  version: 1,
+  version: 2,
   tables,
   views: { late_events: lateEventsView },
   fold: Object.fromEntries(eventTypes.map((type) => [type, enter])) as unknown as Fold<typeof tables>,

@@ -109,6 +109,91 @@ export interface BulkAccessInput {
   readonly opened?: boolean | undefined;
 }
 
+/** What a delivering consumer sent to its partner of one partition, in one batch: recorded before the consumer's own tables say so. The key of the record is the consumer, after `deliveries `. */
+export interface DeliveriesRecorded {
+  /** Which consumer, and when. */
+  readonly meta: AuditMeta;
+  /** Name of the consumer: whom it is for. */
+  readonly consumer: string;
+  /** Kind and origin of the address. */
+  readonly destination: string;
+  /** Topic of the events, without the installation's prefix. */
+  readonly topic: string;
+  /** Partition of the events. */
+  readonly partition: number;
+  /** One an event. */
+  readonly deliveries: readonly DeliveryMade[];
+}
+
+/** Input form of {@link DeliveriesRecorded}: fields with a default may be left out. */
+export interface DeliveriesRecordedInput {
+  /** Name of the consumer: whom it is for. */
+  readonly consumer: string;
+  /** Kind and origin of the address. */
+  readonly destination: string;
+  /** Topic of the events, without the installation's prefix. */
+  readonly topic: string;
+  /** Partition of the events. */
+  readonly partition: number;
+  /** One an event. */
+  readonly deliveries: readonly DeliveryMadeInput[];
+}
+
+/** How a delivery stands. */
+export type DeliveryStatus = "UNKNOWN" | "DELIVERED" | "WAITING" | "REFUSED" | "UNANSWERED";
+
+/** What came of telling a partner of one event, as it stood when it was recorded. Nothing in it identifies a person. */
+export interface DeliveryMade {
+  /** Offset of the event in its partition. */
+  readonly offset: number;
+  /** Id of the event. */
+  readonly eventId: string;
+  /** Short name of its type. */
+  readonly eventType: string;
+  /** DELIVERED: the partner took it. WAITING: it is tried again. REFUSED: the partner will not have it. UNANSWERED: given up. */
+  readonly status: DeliveryStatus;
+  /** Attempts since the record before. */
+  readonly attempts: number;
+  /** Whether content that identifies people was opened for it. */
+  readonly opened: boolean;
+  /** Whether the partner may have been sent any of it: false where no connection came about. */
+  readonly sent: boolean;
+  /** Time of the first attempt. Epoch milliseconds, UTC. */
+  readonly firstAttemptAt: number;
+  /** Time at which the last attempt ended. Epoch milliseconds, UTC. */
+  readonly lastAttemptAt: number;
+  /** Status of the last answer; null when there was none. */
+  readonly responseCode: number | null;
+  /** SHA-256 of the body as it was sent last. */
+  readonly bodySha256: Buffer;
+}
+
+/** Input form of {@link DeliveryMade}: fields with a default may be left out. */
+export interface DeliveryMadeInput {
+  /** Offset of the event in its partition. */
+  readonly offset: number;
+  /** Id of the event. */
+  readonly eventId: string;
+  /** Short name of its type. */
+  readonly eventType: string;
+  /** DELIVERED: the partner took it. WAITING: it is tried again. REFUSED: the partner will not have it. UNANSWERED: given up. */
+  readonly status?: DeliveryStatus | undefined;
+  /** Attempts since the record before. */
+  readonly attempts: number;
+  /** Whether content that identifies people was opened for it. */
+  readonly opened: boolean;
+  /** Whether the partner may have been sent any of it: false where no connection came about. */
+  readonly sent: boolean;
+  /** Time of the first attempt. Epoch milliseconds, UTC. */
+  readonly firstAttemptAt: number;
+  /** Time at which the last attempt ended. Epoch milliseconds, UTC. */
+  readonly lastAttemptAt: number;
+  /** Status of the last answer; null when there was none. */
+  readonly responseCode?: number | null | undefined;
+  /** SHA-256 of the body as it was sent last. */
+  readonly bodySha256: Buffer;
+}
+
 /** Step of an erasure. */
 export type ErasureStep = "UNKNOWN" | "BEGUN" | "DONE";
 

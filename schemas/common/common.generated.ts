@@ -95,10 +95,14 @@ export interface SubjectErased {
   readonly meta: EventMeta;
   /** The patient that was erased. */
   readonly patientId: string;
+  /** Whether the visit or claim is another patient's by what was told last: then only what was sealed for the one who was erased is gone. */
+  readonly anothers: boolean;
 }
 
 /** Input form of {@link SubjectErased}: fields with a default may be left out. */
 export interface SubjectErasedInput {
   /** The patient that was erased. */
   readonly patientId: string;
+  /** Whether the visit or claim is another patient's by what was told last: then only what was sealed for the one who was erased is gone. */
+  readonly anothers?: boolean | undefined;
 }

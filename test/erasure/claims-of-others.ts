@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
 import { recordAccess } from "../../engine/audit/access.js";
-import { deliveryDisclosures } from "../../engine/audit/deliveries.js";
+import { deliveryDisclosures } from "../../engine/audit/delivery-disclosures.js";
 import { disclosuresOf } from "../../engine/audit/disclosures.js";
 import type { TrailKind, TrailRecords } from "../../engine/audit/trail.js";
 import { eventsOfPatient } from "../../engine/audit/trail.js";
@@ -24,6 +24,14 @@ export function claimsOfOthers(parts: () => Parts, trail: Told): void {
       [{ ...draft, subject: claimOf(name), fields } as EventDraft],
     );
   };
+  const remitted = (subject: string, claimsAmount: number) =>
+    ({
+      ...{ type: "RemittanceReceived", subject, time: 8_000 },
+      fields: {
+        ...{ payerId: "P", traceNumber: "T", paidAt: 8_000, paidAmount: 8_000, balanced: true },
+        ...{ claimsAmount, providerAdjustmentAmount: 0, claims: 1, difference: 0 },
+      },
+    }) as unknown as EventDraft;
   const shown = ({ trail: { events, units } }: TrailRecords) =>
     JSON.stringify([events.map(({ opened }) => opened), units.map(({ bytes }) => String(bytes))]);
 
@@ -32,6 +40,9 @@ export function claimsOfOthers(parts: () => Parts, trail: Told): void {
     await region.intake.submit([submitted("Mistaken", "Lea", 7_000), submitted("Mistaken", "Max", 8_000)]);
     await region.settle();
     const [lea, max] = [patientOf("Lea"), patientOf("Max")];
+    // Known from nothing else: that it is another's is all that there is to tell.
+    const { events, apart } = (await trail("patient", lea, { scanned: true })).trail;
+    expect([events, apart.claims]).toEqual([[], [claimOf("Mistaken")]]);
     await region.intake.submit([submitted("Lea's", "Lea", 7_100)]);
     await region.settle();
     const hers = await trail("patient", lea, { opens: true, scanned: true });
@@ -63,6 +74,12 @@ export function claimsOfOthers(parts: () => Parts, trail: Told): void {
     await region.intake.submit([submitted("Sue's", "Sue", 7_000), submitted("Dan's", "Dan", 7_000)]);
     await region.intake.submit([unit("paid Dan's", [sue], [paid])]);
     await region.settle();
+    // Told by two channels, and not quite alike.
+    for (const claimsAmount of [8_000, 8_001])
+      await region.intake.submit([unit("remitted", [], [remitted(claimOf("none"), claimsAmount)])]);
+    await region.settle();
+    const { trail: ofClaim } = await trail("claim", claimOf("Dan's"), { scanned: true });
+    expect(ofClaim.events.filter(({ type }) => type === "RemittanceReceived")).toHaveLength(2);
     const hers = await trail("patient", sue, { opens: true, scanned: true });
     expect(hers.trail.apart).toEqual({ patients: [dan], visits: [], claims: [claimOf("Dan's")] });
     expect(shown(hers)).not.toMatch(/Dan/);
@@ -108,7 +125,7 @@ export function claimsOfOthers(parts: () => Parts, trail: Told): void {
       const disclosed = await eventsOfPatient(source, patientOf("Again"));
       const [first] = disclosed.records;
       const [sent, shown] = [
-        await deliveryDisclosures(pool, disclosed, 0),
+        await deliveryDisclosures(source, disclosed, 0),
         await disclosuresOf(source, disclosed, since),
       ];
       return { first, told: [sent.length, shown.filter(({ value }) => value.command === "audit as-of").length] };

@@ -1,5 +1,7 @@
 import { expect, it } from "vitest";
 import { deliveriesOf } from "../../engine/audit/deliveries.js";
+import { trailOf } from "../../engine/audit/trail.js";
+import { auditDeliveries } from "../../engine/delivery/delivery-log.js";
 import { type DeliveringConsumer, prepareDelivery } from "../../engine/delivery/registration.js";
 import { runDelivery } from "../../engine/delivery/runner.js";
 import { webhook } from "../../engine/delivery/webhook.js";
@@ -10,7 +12,7 @@ import { createLogger } from "../../engine/service/logger.js";
 import { sealedOpener } from "../../engine/service/sealed-opener.js";
 import { openPool } from "../../engine/store/pool.js";
 import { partnerEndpoint } from "../../engine/testing/partner-endpoint.js";
-import type { Region } from "../region.js";
+import { projections, type Region } from "../region.js";
 
 interface Parts {
   readonly region: Region;
@@ -44,6 +46,7 @@ export function deliveriesOfErased(parts: () => Parts): void {
     const pool = openPool(database.urlAs("tributary_named_plan", "secret"), { applicationName: "spec", max: 4 });
     const opener = sealedOpener(pool, kek, kafka.codec, { interval: region.forgottenAfter / 2 });
     const gus = patientOf("Gus");
+    const source = { log: kafka.log, codec: kafka.codec, pool: database.pool };
     const said = () => partner.received.filter(({ event }) => event.subject === gus).map(({ event }) => event.data);
     let away = true;
     partner.answer = ({ event }) => (away && event.subject === gus ? 503 : 204);
@@ -55,6 +58,7 @@ export function deliveriesOfErased(parts: () => Parts): void {
       opener,
       sender: definition.deliver.to.open(() => secret),
       logger: createLogger("spec", "silent"),
+      deliveryLog: auditDeliveries(kafka.log, kafka.codec),
       backoff: { shortest: 20, longest: 50 },
       onFailure: (error) => {
         throw error;
@@ -84,7 +88,10 @@ export function deliveriesOfErased(parts: () => Parts): void {
         [first?.event.id],
       );
       // The last attempt held no name any more; what was disclosed before was.
-      expect(await deliveriesOf(database.pool, rows)).toMatchObject([{ status: "delivered", opened: true }]);
+      expect(await deliveriesOf(source, rows)).toMatchObject([{ status: "delivered", opened: true }]);
+      const { trail } = await trailOf({ ...source, projections }, "patient", gus);
+      const shown = trail.deliveries.map(({ eventType, status, evidence }) => [eventType, status, evidence]);
+      expect(shown.sort()).toEqual(["PatientErased", "PatientRegistered"].map((type) => [type, "delivered", "both"]));
       const visits = pool.query("SELECT FROM engine.vault_open('VisitStarted', '{}', '{}')");
       await expect(visits).rejects.toThrow("may not open sealed content of this event type");
     } finally {

@@ -1,7 +1,7 @@
 import { type TrailSource, trailOf } from "../../engine/audit/trail.js";
 import type { Region } from "../region.js";
 
-/** The locations that a visit's events tell, with what each made of the row's, where Postgres refused one of them. */
+/** The locations that a visit's events tell, each with what it made of the row's where Postgres refused one of them, and where it stands although it is superseded. */
 export async function changesWhereRefused(
   region: Region,
   source: TrailSource,
@@ -18,9 +18,9 @@ export async function changesWhereRefused(
   );
   try {
     const { trail } = await trailOf(source, "visit", visit);
-    return trail.events.map(({ event, changes }) => {
+    return trail.events.map(({ event, changes, standsIn }) => {
       const ofVisits = changes.filter(({ projection, table }) => projection === "visits" && table === "visits");
-      return `${event.location}: ${ofVisits.flatMap(({ columns }) => (columns.location ?? []).map(String)).join(", ")}`;
+      return `${event.location}: ${ofVisits.flatMap(({ columns }) => (columns.location ?? []).map(String)).join(", ")}${standsIn.map((name) => ` (${name})`).join("")}`;
     });
   } finally {
     await pool.query("DELETE FROM engine.parked_keys WHERE key = $1", [visit]);

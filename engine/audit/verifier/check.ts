@@ -5,6 +5,7 @@ import { checkCheckpoint, type PackedCheckpoint, type Signer } from "./checkpoin
 import { checkProof } from "./proof.js";
 import { leafOfRecord, type PackedRecord, placeOf, shownOf } from "./record.js";
 import { rootOf } from "./tree.js";
+import { checkUnits, type UnitsChecked } from "./units.js";
 import { no, type Verdict, yes } from "./verdict.js";
 import { insideOf } from "./where.js";
 
@@ -125,10 +126,16 @@ function rootsAsWritten(files: Files): Map<string, string> {
   );
 }
 
-async function checkRecords(files: Files, roots: ReadonlyMap<string, string>): Promise<number> {
+async function checkRecords(files: Files, roots: ReadonlyMap<string, string>): Promise<PackedRecord[]> {
   const lines = recordLines(files);
   for (const index of lines.records.keys()) await checkRecord(files, index, lines, roots);
-  return lines.records.length;
+  return lines.records.map((line) => JSON.parse(line) as PackedRecord);
+}
+
+/** What is said of events and units. A package of a period may begin between a unit and its event. */
+function unitsText({ held, unknown }: UnitsChecked): string[] {
+  const told = held > 0 ? [`Each of ${held} events is what the unit that it names holds, byte for byte.`] : [];
+  return unknown === 0 ? told : [...told, `Of ${unknown} events the units are not in here: nothing is said of them.`];
 }
 
 async function opened(bytes: Uint8Array): Promise<Files> {
@@ -158,12 +165,23 @@ export async function checkPackage(bytes: Uint8Array, trusted?: string): Promise
     const records = await checkRecords(files, await checkCheckpoints(files, manifest));
     const known = await checkAsOf(files, manifest);
     const { kind, id } = manifest.subject;
+    const units = checkUnits(records, files, { installation: manifest.installation, isWhole: kind !== "period" });
+    if (units.stray !== undefined)
+      return {
+        ok: false,
+        lines: [
+          "NO: not all that this package tells was received from a partner.",
+          `First thing found: ${units.stray}. Somebody else than the publisher wrote it.`,
+          `The package itself is as it was made, and its ${records.length} records stand in the log that was signed.`,
+        ],
+      };
     return yes(
       [
         "YES: this package is as it was made.",
         `It is about the ${kind} ${id}, and was made on ${manifest.madeAt} by ${manifest.madeBy}.`,
         `None of its ${manifest.files.length} files was changed, left out or added.`,
-        `Each of its ${records} records stands in the log that was signed, at its place, byte for byte.`,
+        `Each of its ${records.length} records stands in the log that was signed, at its place, byte for byte.`,
+        ...unitsText(units),
         ...known,
       ],
       key,
