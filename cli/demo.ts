@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import type { Command } from "commander";
+import type { Difference } from "../demo/check.js";
 import type { PlayResult } from "../demo/deliver.js";
 import { intakeCounts } from "../engine/intake/journal.js";
 import { awaitProjections } from "../engine/projector/await.js";
@@ -9,7 +10,7 @@ import { examine } from "./demo/examination.js";
 import { DemoHistory } from "./demo/history.js";
 import { play } from "./demo/play.js";
 import { printSummary } from "./demo/summary.js";
-import { compareCounts, compareRegions } from "./demo/truth.js";
+import { compareCounts, compareRegions, unitsCounted } from "./demo/truth.js";
 import { countOf } from "./instant.js";
 import { withLog } from "./log.js";
 import { print, printTable } from "./output.js";
@@ -89,6 +90,8 @@ function playAndCompare(home: string, options: DemoOptions): Promise<boolean> {
     const started = performance.now();
     const result = await play(region, home);
     print(`sent      ${result.units} units in ${seconds(started)}`);
+    if (!again)
+      print(`counted   ${unitsCounted(region)} by the intake, to which each claim of a refused interchange is a unit`);
     await awaitProjections({ log, pool, projections: await allProjections(), timeout: 120_000 });
     print(`applied   ${seconds(started)} after the first was sent`);
     history.finish(region);
@@ -100,7 +103,7 @@ function playAndCompare(home: string, options: DemoOptions): Promise<boolean> {
       ...answersThatSurprise(result, again),
       ...(again ? [] : compareCounts(region, before, after, result.retries)),
     ];
-    const differences = await compareRegions(
+    const { differences, ofOthers } = await compareRegions(
       history.regions(),
       async (sql) => (await pool.query<Record<string, unknown>>(sql)).rows,
     );
@@ -110,9 +113,18 @@ function playAndCompare(home: string, options: DemoOptions): Promise<boolean> {
     );
     for (const problem of problems.slice(0, shownDifferences)) print(`  ${problem}`);
     if (differences.length > 0)
-      printTable(differences.slice(0, shownDifferences).map((difference) => ({ ...difference })));
+      printTable(differences.slice(0, shownDifferences).map(({ partners: _told, ...difference }) => difference));
+    if (ofOthers.length > 0) print(`beside    ${besides(ofOthers)}: nothing that the region has a truth of`);
     return differences.length === 0 && problems.length === 0;
   });
+}
+
+/** Rows that only others than the region's senders told of, by read model. */
+function besides(rows: readonly Difference[]): string {
+  const partners = [...new Set(rows.flatMap(({ partners }) => partners ?? []))].sort();
+  const tables = [...new Set(rows.map(({ table }) => table))];
+  const counts = tables.map((name) => `${rows.filter(({ table }) => table === name).length} in ${name}`);
+  return `${rows.length} rows of ${partners.join(", ")} (${counts.join(", ")})`;
 }
 
 /** Answers other than the ones the region expects. What was sent before is answered as a duplicate, in X12. */

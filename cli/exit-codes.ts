@@ -18,6 +18,7 @@ export const exitCodes: readonly (readonly [code: number, meaning: string])[] = 
   [75, "not now: try again"],
   [77, "not allowed"],
   [78, "wrong settings"],
+  [141, "whoever read what is printed went away (`| head`)"],
 ];
 
 /** The table as text for a help page or a document. */

@@ -1,7 +1,9 @@
+import { endWithReader } from "./broken-pipe.js";
 import { addCommands } from "./commands.js";
 import { exitCodeOf } from "./exit-codes.js";
 import { makeProgram } from "./program.js";
 
+endWithReader();
 try {
   const program = makeProgram();
   // Only what is called is loaded: help and small commands answer at once.

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { z } from "zod";
 import type { ConnectorDefinition } from "../engine/intake/connector.js";
 import { TributaryError } from "../engine/service/errors.js";
+import { jsonMistake, profileMistakes } from "../engine/service/profile-mistakes.js";
 
 /** Ways to prove itself that a new partner can be given. */
 export const authMethods = ["signature", "basic", "certificate", "private-key-jwt"] as const;
@@ -32,7 +33,10 @@ export interface WrittenCredential {
 
 const invalid = (message: string) => new TributaryError("TRIB_CLI_PROFILE_INVALID", message);
 
-/** A field of a profile by its path, `writing.delimiter=;`: JSON where it is some, else text. */
+/**
+ * A field of a profile by its path, `writing.delimiter=;`: JSON where it is some, else text.
+ * @throws TRIB_CLI_PROFILE_INVALID for no assignment, and for what begins as an object or a list and is no JSON.
+ */
 export function setField(profile: Record<string, unknown>, assignment: string): void {
   const [, path = "", text = ""] = /^([A-Za-z0-9.]+)=(.*)$/s.exec(assignment) ?? [];
   if (path === "") throw invalid(`${assignment} is not of the form field=value.`);
@@ -44,6 +48,11 @@ export function setField(profile: Record<string, unknown>, assignment: string): 
     place = place[name] as Record<string, unknown>;
   }
   place[last] = parsedOrText(text);
+  // A list in quotes that the shell took away would else be a text, and the fault the connector's to tell.
+  if (typeof place[last] === "string" && /^[[{]/.test(text))
+    throw invalid(
+      `${path} is no JSON: ${jsonMistake(text)}. Quotes inside need others around: --set 'field=["value"]'.`,
+    );
 }
 
 function parsedOrText(text: string): unknown {
@@ -139,8 +148,7 @@ function writeCredential(folder: string, name: string, content: string): void {
 export function checkProfile(connector: ConnectorDefinition<unknown>, profile: unknown): void {
   const parsed = connector.profile.safeParse(profile);
   if (parsed.success) return;
-  const mistakes = parsed.error.issues.map(({ path, message }) => `${path.join(".") || "(whole)"}: ${message}`);
-  throw invalid(`${mistakes.join("; ")}. \`producers fields ${connector.name}\` lists what there is.`);
+  throw invalid(`${profileMistakes(connector.profile, parsed.error, profile).join("; ")}.`);
 }
 
 /** A field of a profile, for who writes one. */

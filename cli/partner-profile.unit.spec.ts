@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { ConnectorDefinition } from "../engine/intake/connector.js";
 import { connectorNames, loadConnector } from "../engine/service/discover.js";
+import { jsonMistake } from "../engine/service/profile-mistakes.js";
 import { addAuthentication, checkProfile, profileFields, setField, topFields } from "./partner-profile.js";
 
 const folder = mkdtempSync(join(tmpdir(), "tributary-credentials-"));
@@ -18,6 +19,18 @@ const made = (fields: readonly string[]) => {
   for (const field of fields) setField(profile, field);
   return profile;
 };
+
+describe("a text that is no JSON", () => {
+  it.each([
+    ['{\n  "facility": LAKE\n}', /^line 2, column 15: Unexpected token 'L'$/],
+    ['{\n  "facility": "LAKE",\n}', /^line 3, column 1: Expected double-quoted property name$/],
+    ['{\n  "facility": "LAKE"\n', /^line 3, column 1: Expected/],
+    ['{"match": [1, 2', /^line 1, column 16: Unexpected end|^line 1, column 16: Expected/],
+    ['{"a": 1}\n}', /^line 2, column 1: Unexpected non-whitespace character$/],
+  ])("%j is told by line and column", (text, told) => {
+    expect(jsonMistake(text)).toMatch(told);
+  });
+});
 
 describe("the profile of a new partner", () => {
   it("takes fields as JSON or as text, inside of others by a dot", () => {
@@ -35,9 +48,30 @@ describe("the profile of a new partner", () => {
         return (error as Error).message;
       }
     };
-    expect(refusal(["facility=7"])).toMatch(/facility/);
-    expect(refusal(["nothing=1"])).toMatch(/nothing/);
+    expect(refusal(["facility=7"])).toMatch(/^facility is 7: .*expected string/);
+    expect(refusal(["Facility=LAKE"])).toMatch(
+      /^Facility: there is no field of this name, but facility \(there are: .*\bdates,/,
+    );
+    expect(refusal(["writing.delimeter=;"])).toMatch(/^writing\.delimeter: .*\(there are: delimiter, quote,/);
+    expect(refusal(["timeZone=Mars"])).toMatch(/^timeZone is "Mars": wanted is a time zone/);
+    expect(refusal(['authentication=[{"method":"basic","user":"lake","password":"no file name"}]'])).toMatch(
+      /^authentication\.0\.password: wanted is a file name/,
+    );
+    expect(refusal(['amounts={"decimal":",","grouping":","}'])).toBe("amounts: decimal and grouping must differ.");
     expect(refusal(["facility"])).toMatch(/field=value/);
+    expect(refusal(["dates=[DD.MM.YYYY]"])).toMatch(/^dates is no JSON: line 1, column 2: Unexpected token 'D'/);
+  });
+
+  it("is told what a map takes, where only some names are", async () => {
+    const profile = made(['ackPolicy.answers={"BAD_DAT":"AA"}']);
+    const refused = expect.objectContaining({
+      code: "TRIB_CLI_PROFILE_INVALID",
+      message: expect.stringMatching(
+        /^ackPolicy\.answers\.BAD_DAT: there is no field of this name \(there are: .*\bBAD_DATE,/,
+      ),
+    });
+    const hl7v2 = await loadConnector("hl7v2");
+    expect(() => checkProfile(hl7v2, profile)).toThrow(refused);
   });
 
   it("names its secrets, which are files that only their owner reads, and never writes one over", () => {

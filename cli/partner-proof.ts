@@ -1,3 +1,4 @@
+import { createPrivateKey, type KeyObject, X509Certificate } from "node:crypto";
 import { readFileSync } from "node:fs";
 import type { Command } from "commander";
 import type { ConnectorDefinition } from "../engine/intake/connector.js";
@@ -54,6 +55,34 @@ function textOf(file: string): string {
   }
 }
 
+/** @throws TRIB_CLI_FILE_UNREADABLE, TRIB_CLI_PROOF_UNUSABLE */
+function certificateIn(file: string): X509Certificate {
+  const text = textOf(file);
+  try {
+    return new X509Certificate(text);
+  } catch (cause) {
+    throw new TributaryError("TRIB_CLI_PROOF_UNUSABLE", `There is no certificate in ${file} (PEM).`, {}, { cause });
+  }
+}
+
+/** @throws TRIB_CLI_FILE_UNREADABLE, TRIB_CLI_PROOF_UNUSABLE */
+function privateKeyIn(file: string): KeyObject {
+  const text = textOf(file);
+  try {
+    return createPrivateKey(text);
+  } catch (cause) {
+    const why = `There is no private key without a passphrase in ${file} (PEM).`;
+    throw new TributaryError("TRIB_CLI_PROOF_UNUSABLE", why, {}, { cause });
+  }
+}
+
+/** @throws TRIB_CLI_FILE_UNREADABLE, TRIB_CLI_PROOF_UNUSABLE when they are not what they have to be, or not a pair. */
+function pairOf(cert: string, key: string): { readonly cert: string; readonly key: string } {
+  if (!certificateIn(cert).checkPrivateKey(privateKeyIn(key)))
+    throw new TributaryError("TRIB_CLI_PROOF_UNUSABLE", `The key in ${key} is not that of the certificate in ${cert}.`);
+  return { cert: textOf(cert), key: textOf(key) };
+}
+
 /**
  * What `send` proves itself with: the files given; else, of the ways that the profile lists, the first one whose secret
  * this installation has too (a shared secret, a password).
@@ -62,6 +91,7 @@ function textOf(file: string): string {
 export function proofOf(profile: unknown, options: ProofOptions, settings: Settings): PartnerProof {
   const ways = waysOf(profile);
   const credentials = credentialsIn(credentialsFolder(settings));
+  if (options.ca !== undefined) certificateIn(options.ca);
   const own = [settings.CONNECTOR_TLS_CERT_FILE, settings.HL7V2_TLS_CERT_FILE].filter((file) => file !== undefined);
   const server: PartnerProof = {
     ...(options.ca !== undefined && { authority: textOf(options.ca) }),
@@ -70,8 +100,9 @@ export function proofOf(profile: unknown, options: ProofOptions, settings: Setti
   const { cert, certKey, clientKey } = options;
   if (cert !== undefined) {
     if (certKey === undefined) throw new TributaryError("TRIB_CLI_PROOF_UNUSABLE", "--cert needs --cert-key.");
-    return { ...server, certificate: { cert: textOf(cert), key: textOf(certKey) } };
+    return { ...server, certificate: pairOf(cert, certKey) };
   }
+  if (certKey !== undefined) throw new TributaryError("TRIB_CLI_PROOF_UNUSABLE", "--cert-key needs --cert.");
   if (clientKey !== undefined) {
     const way = ways.find((one) => one.method === "private-key-jwt");
     if (!way) throw new TributaryError("TRIB_CLI_PROOF_UNUSABLE", "The profile lists no client (private-key-jwt).");

@@ -105,8 +105,12 @@ async function addPartner(connectorName: string, partner: string, options: AddOp
   const connector = await loadConnector(connectorName);
   const { settings } = await openInstallation();
   const place = `producers/${connectorName}/partners/${partner}.json`;
-  if (!isPartnerName(partner) || partner === "generic" || existsSync(join(repositoryRoot, place)))
-    throw new TributaryError("TRIB_CLI_NAME_INVALID", `${place} can't be written: the name is taken, or can't be one.`);
+  if (partner === "generic" || existsSync(join(repositoryRoot, place)))
+    throw new TributaryError("TRIB_CLI_NAME_INVALID", `There is a partner ${partner} already: ${place}.`);
+  if (!isPartnerName(partner)) {
+    const why = `A partner can't be called ${partner}: lower-case letters, digits and hyphens, a letter first, 40 at most.`;
+    throw new TributaryError("TRIB_CLI_NAME_INVALID", why);
+  }
   const profile: Record<string, unknown> = {};
   if (options.description !== undefined) profile.description = options.description;
   for (const assignment of options.set) setField(profile, assignment);

@@ -23,9 +23,10 @@ function urlOf(text: string): string {
 
 /** One answer, for people. */
 export function lineOf(line: SendLine): string {
-  const verdict = line.accepted
-    ? "accepted"
-    : `REJECTED ${line.code ?? ""}${line.location ? ` at ${line.location}` : ""}`;
+  // Nobody has rejected what nobody has answered.
+  const refused = line.answer === null ? "NOT ACCEPTED" : "REJECTED";
+  const why = `${line.code ? ` ${line.code}` : ""}${line.location ? ` at ${line.location}` : ""}`;
+  const verdict = line.accepted ? `accepted${line.duplicate ? " (duplicate)" : ""}` : refused + why;
   return `${line.file}#${line.index ?? "-"}  ${line.controlId ?? "-"}  ${line.answer ?? "no answer"}  ${verdict}  ${line.ms} ms`;
 }
 
@@ -39,7 +40,7 @@ export function registerSend(command: Command): void {
     .option("--json", "one JSON object a unit")
     .addHelpText(
       "after",
-      "\nExit code 0: every unit accepted; 2: some were rejected; 1: the connector could not be reached.",
+      "\nExit code 0: every unit accepted; 2: some were rejected; 1: the connector could not be reached, or one side does not take the other's certificate.",
     )
     .action(
       async (

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { compareTruth } from "./check.js";
+import { compareTruth, withoutOthers } from "./check.js";
 import { cents, type Query } from "./read-models.js";
 import { generateRegion, type RegionTruth } from "./region.js";
 
@@ -157,6 +157,32 @@ describe("comparing read models with the truth", () => {
     ],
   ])("tells of %s after %s", async (difference, _what, change) => {
     expect(await differencesAfter(change)).toContain(difference);
+  });
+
+  it("tells rows of partners outside of the region apart, also where their names are the region's", async () => {
+    const tables = database(truth);
+    for (const name of ["visits", "claims"]) for (const one of tables[name] ?? []) one.partner = "north";
+    for (const one of tables.patients ?? []) one.partners = JSON.stringify(["north"]);
+    const first = row(tables, "claims");
+    tables.claims?.unshift({
+      ...first,
+      claim_id: "own",
+      partner: "lake",
+      billed_amount: "1.00",
+      replaces_claim_id: null,
+    });
+    tables.visits?.push({ ...row(tables, "visits"), visit_number: "LV1", partner: "generic" });
+    tables.visits?.push({ ...row(tables, "visits"), visit_number: "V0", partner: "south" });
+    tables.patients?.push({ ...row(tables, "patients"), patient_id: "own", partners: '["lake"]' });
+    tables.patient_identifiers?.push({ patient_id: "own", authority: "NORTH", type: "MR", value: "L1" });
+    const { differences, ofOthers } = withoutOthers(await compareTruth(truth, queryOf(tables)));
+    expect(differences).toMatchObject([{ table: "visits", key: expect.stringMatching(/\|V0$/), partners: ["south"] }]);
+    expect(ofOthers.map(({ table, partners }) => [table, partners])).toEqual([
+      ["patients", ["lake"]],
+      ["patient_identifiers", ["lake"]],
+      ["visits", ["generic"]],
+      ["claims", ["lake"]],
+    ]);
   });
 
   it("tells of a row changed in the truth", async () => {

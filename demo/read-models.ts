@@ -9,13 +9,13 @@ const instant = (column: string): string =>
 
 /** What is asked of each read model, everything as text so that no driver's types matter. */
 const statements = {
-  patients: `SELECT patient_id::text, status, merged_into::text, sex, birth_year::text, family_name, to_json(given_names)::text AS given_names, birth_date::text FROM ${schema}.patients`,
+  patients: `SELECT patient_id::text, status, merged_into::text, sex, birth_year::text, family_name, to_json(given_names)::text AS given_names, birth_date::text, to_json(partners)::text AS partners FROM ${schema}.patients`,
   patient_identifiers: `SELECT patient_id::text, authority, type, value FROM ${schema}.patient_identifiers`,
   persons: `SELECT to_json(patient_ids)::text AS patient_ids FROM ${schema}.persons`,
-  visits: `SELECT patient_id::text, authority, visit_number, status, class, location, ${instant("started_at")}, ${instant("ended_at")}, ${instant("cancelled_at")} FROM ${schema}.visits`,
-  claims: `SELECT claim_id::text, patient_control_number, provider_npi, status, frequency_code, billed_amount::text, paid_amount::text, patient_amount::text, adjusted_amount::text, balanced, replaces_claim_id::text, ${instant("submitted_at")}, ${instant("adjudicated_at")} FROM ${schema}.claims`,
+  visits: `SELECT partner, patient_id::text, authority, visit_number, status, class, location, ${instant("started_at")}, ${instant("ended_at")}, ${instant("cancelled_at")} FROM ${schema}.visits`,
+  claims: `SELECT partner, claim_id::text, patient_control_number, provider_npi, status, frequency_code, billed_amount::text, paid_amount::text, patient_amount::text, adjusted_amount::text, balanced, replaces_claim_id::text, ${instant("submitted_at")}, ${instant("adjudicated_at")} FROM ${schema}.claims`,
   claim_lines: `SELECT claim_id::text, to_json(l)::text AS line FROM ${schema}.claim_lines AS l`,
-  remittances: `SELECT trace_number, ${instant("paid_at")}, paid_amount::text, claims_amount::text, provider_adjustment_amount::text, balanced, difference::text FROM ${schema}.remittances`,
+  remittances: `SELECT partner, trace_number, ${instant("paid_at")}, paid_amount::text, claims_amount::text, provider_adjustment_amount::text, balanced, difference::text FROM ${schema}.remittances`,
 } as const;
 
 type Found = Readonly<Record<string, unknown>>;
@@ -37,16 +37,23 @@ function list(value: unknown): readonly string[] {
   return parsed === null || parsed === undefined || parsed === "" ? [] : [String(parsed)];
 }
 
+const one = (value: unknown): readonly string[] => (text(value) === null ? [] : [String(value)]);
+
+/** Whom the database has a row from. */
+interface Told {
+  readonly partners: readonly string[];
+}
+
 /** A row as read, with what is null in the truth's place where the database has nothing. */
-type Read<Row> = { readonly [column in keyof Row]: Row[column] | null | unknown };
+type Read<Row> = { readonly [column in keyof Row]: Row[column] | null | unknown } & Told;
 
 export interface ReadModels {
   readonly patients: readonly Read<PatientRow>[];
-  readonly patientIdentifiers: readonly PatientIdentifierRow[];
-  readonly persons: readonly (readonly string[])[];
+  readonly patientIdentifiers: readonly (PatientIdentifierRow & Told)[];
+  readonly persons: readonly (Told & { readonly members: readonly string[] })[];
   readonly visits: readonly Read<VisitRow>[];
   readonly claims: readonly Read<ClaimRow>[];
-  readonly claimLines: readonly { readonly claim: string; readonly columns: Found }[];
+  readonly claimLines: readonly (Told & { readonly claim: string; readonly columns: Found })[];
   readonly remittances: readonly Read<RemittanceRow>[];
 }
 
@@ -70,6 +77,8 @@ export async function readModels(query: Query, authorities: readonly string[]): 
       names.set(String(patient_id), `${authority}|MR|${value}`);
   const nameOf = (id: unknown): string | null =>
     text(id) === null ? null : (names.get(String(id)) ?? `unknown ${id}`);
+  const patientPartners = new Map(patients.map((row) => [String(row.patient_id), list(row.partners)]));
+  const claimPartners = new Map(claims.map((row) => [String(row.claim_id), one(row.partner)]));
   const numbers = new Map(claims.map((row) => [String(row.claim_id), String(row.patient_control_number)]));
   const claimOf = (id: unknown): string | null =>
     text(id) === null ? null : (numbers.get(String(id)) ?? `unknown ${id}`);
@@ -88,6 +97,7 @@ export async function readModels(query: Query, authorities: readonly string[]): 
         familyName: row.family_name,
         givenNames: list(row.given_names).join(" ") || null,
         birthDate: row.birth_date,
+        partners: list(row.partners),
       })),
     patientIdentifiers: identifiers
       .filter((row) => names.has(String(row.patient_id)))
@@ -96,14 +106,15 @@ export async function readModels(query: Query, authorities: readonly string[]): 
         authority: String(row.authority),
         type: String(row.type),
         value: String(row.value),
+        partners: patientPartners.get(String(row.patient_id)) ?? [],
       })),
     persons: persons
-      .map((row) =>
-        list(row.patient_ids)
-          .flatMap((id) => names.get(id) ?? [])
-          .sort(),
-      )
-      .filter((person) => person.length > 0),
+      .map((row) => {
+        const ids = list(row.patient_ids).filter((id) => names.has(id));
+        const members = ids.map((id) => names.get(id) ?? "").sort();
+        return { members, partners: ids.flatMap((id) => patientPartners.get(id) ?? []) };
+      })
+      .filter(({ members }) => members.length > 0),
     visits: visits.map((row) => ({
       visit: `${row.authority}|${row.visit_number}`,
       patient: nameOf(row.patient_id),
@@ -113,6 +124,7 @@ export async function readModels(query: Query, authorities: readonly string[]): 
       startedAt: row.started_at,
       endedAt: row.ended_at,
       cancelledAt: row.cancelled_at,
+      partners: one(row.partner),
     })),
     claims: claims.map((row) => ({
       claim: String(row.patient_control_number),
@@ -129,9 +141,11 @@ export async function readModels(query: Query, authorities: readonly string[]): 
       lines: counts.get(String(row.claim_id)) ?? 0,
       submittedAt: row.submitted_at,
       adjudicatedOn: text(row.adjudicated_at)?.slice(0, 10) ?? null,
+      partners: one(row.partner),
     })),
     claimLines: lines.map((row) => ({
       claim: String(claimOf(row.claim_id)),
+      partners: claimPartners.get(String(row.claim_id)) ?? [],
       columns: typeof row.line === "string" ? (JSON.parse(row.line) as Found) : (row.line as Found),
     })),
     remittances: remittances.map((row) => ({
@@ -142,6 +156,7 @@ export async function readModels(query: Query, authorities: readonly string[]): 
       providerAdjustment: cents(row.provider_adjustment_amount),
       balanced: row.balanced,
       difference: cents(row.difference),
+      partners: one(row.partner),
     })),
   };
 }

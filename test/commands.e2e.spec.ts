@@ -1,9 +1,11 @@
+import { spawn } from "node:child_process";
 import { createHash } from "node:crypto";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { metricDefinitions } from "../engine/service/metrics.js";
 import { registered } from "../engine/service/registration.js";
+import { repositoryRoot } from "../engine/service/root.js";
 import { claim, claims837, heading837, interchange, subscriber } from "../producers/x12/testing/interchange.js";
 import { tributary } from "./command.js";
 import { makePlace, type TestPlace } from "./installation.js";
@@ -68,6 +70,20 @@ describe("before anything runs", () => {
     expect(exitCode).toBe(64);
     expect(stderr).toMatch(/unknown command 'fly'/);
     expect((await call("send", files["good.hl7"]!)).exitCode).toBe(64);
+  });
+
+  it("ends quietly when whoever reads goes away, as `| head -1` does", async () => {
+    const many = join(place.home, "many.hl7");
+    writeFileSync(many, units.first.repeat(3_000));
+    const command = [join(repositoryRoot, "bin/tributary.mjs"), "validate", many, "--to", "hl7v2"];
+    const child = spawn(process.execPath, command, { env: place.environment, stdio: ["ignore", "pipe", "pipe"] });
+    let told = "";
+    child.stderr.setEncoding("utf8").on("data", (text: string) => {
+      told += text;
+    });
+    child.stdout.once("data", () => child.stdout.destroy());
+    const exitCode = await new Promise((resolve) => child.once("close", resolve));
+    expect({ told, exitCode }).toEqual({ told: "", exitCode: 141 });
   });
 
   it("shows first steps in its help", async () => {
@@ -233,10 +249,22 @@ describe("while everything runs", () => {
       resendOf: { partition: first?.partition, offset: first?.offset },
       events: 0,
     });
-    expect(byHash(units.reused)).toMatchObject([{ controlId: "M1", accepted: true, resendOf: null }]);
+    expect(first).toMatchObject({ reusedId: false, journalledAgain: false });
+    expect(resend).toMatchObject({ reusedId: false, journalledAgain: false });
+    expect(byHash(units.reused)).toMatchObject([{ controlId: "M1", accepted: true, resendOf: null, reusedId: true }]);
     expect(byHash(units.refused)).toMatchObject([{ controlId: "M3", accepted: false, code: "201", events: 0 }]);
     const rejected = jsonLines((await call("intake", "list", "--rejected", "--json")).stdout);
     expect(rejected.every(({ accepted }) => accepted === false)).toBe(true);
+    // For people: when, which one, what became of it, and the beginning of its hash.
+    const shown = (await call("intake", "list", "--connector", "hl7v2")).stdout.trim().split("\n");
+    expect(shown).toHaveLength(7);
+    const reused = shown.find((line) => line.includes(`sha256 ${hash(units.reused).slice(0, 12)}…`));
+    expect(reused).toMatch(
+      /^\d{4}-\d\d-\d\dT\S+Z {2}\d\/\d+ {2}generic {2}\S+ {2}M1 {2}accepted {2}\d events {2}reused id {2}/,
+    );
+    expect(shown.filter((line) => line.includes(`resend of ${first?.partition}/${first?.offset}`))).toHaveLength(1);
+    const later = await call("intake", "list", "--connector", "hl7v2", "--since", String(Date.now() + 60_000));
+    expect(later).toMatchObject({ exitCode: 0, stdout: "" });
   });
 
   it("events tail finds events, events show one of them; what is sealed stays sealed", async () => {

@@ -14,7 +14,14 @@ interface FieldSchema {
   readonly properties?: Readonly<Record<string, FieldSchema>>;
   readonly items?: FieldSchema;
   readonly anyOf?: readonly FieldSchema[];
+  readonly propertyNames?: { readonly enum?: readonly string[] };
 }
+
+/** Names that a map in a profile takes, where only some are. */
+const namesOf = ({ properties = {}, items, anyOf = [], propertyNames }: FieldSchema): string[] => [
+  ...(propertyNames?.enum ?? []),
+  ...[...Object.values(properties), ...(items ? [items] : []), ...anyOf].flatMap(namesOf),
+];
 
 /** Fields of a profile, and those inside of fields and of lists, as `writing.charset`. */
 function fieldsOf({ properties = {}, items, anyOf = [] }: FieldSchema, inside = ""): string[] {
@@ -44,6 +51,8 @@ describe.each(pages)("docs/connectors/%s.md", (name) => {
       return page.includes(`\`${field}`) || (field !== last && page.includes(`\`${last}`));
     };
     expect(fields.filter((field) => field !== "description" && !isTold(field))).toEqual([]);
+    const names = namesOf(z.toJSONSchema(profile, { io: "input", unrepresentable: "any" }) as FieldSchema);
+    expect(names.filter((one) => !new RegExp(`\\b${one}\\b`).test(text))).toEqual([]);
   });
 
   it("shows profiles that the connector takes", async () => {

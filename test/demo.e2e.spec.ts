@@ -36,6 +36,9 @@ describe("demo --once", () => {
       "compared  with the region's own truth: 0 rows differ, 0 answers or counts differ",
     );
     expect(stdout).toContain("Everything is as it must be");
+    expect(stdout).not.toContain("beside ");
+    const counted = Number(/^counted +(\d+) by the intake/m.exec(stdout)?.[1]);
+    expect(counted).toBeGreaterThan(Number(/^sent +(\d+) units/m.exec(stdout)?.[1]));
     expect(stdout).toContain(`psql "$DATABASE_URL" -c 'select`);
     expect(stdout).not.toContain(new URL(place.databaseUrl).password);
     for (const name of ["patients", "visits", "claims"]) expect(stdout).toContain(`projections.${name}, first rows`);
@@ -54,11 +57,18 @@ describe("demo --once", () => {
         (SELECT visit_id FROM ${schema}.visits WHERE status = 'finished' ORDER BY visit_id LIMIT 1)
       RETURNING facility || '|' || visit_number AS name`,
     );
+    // What somebody sent beside: no row of the region's senders.
+    await pool.query(
+      `INSERT INTO ${schema}.visits SELECT (jsonb_populate_record(NULL::${schema}.visits,
+        to_jsonb(one) || jsonb_build_object('visit_id', gen_random_uuid(), 'partner', 'lake', 'visit_number', 'LV1'))).*
+      FROM (SELECT * FROM ${schema}.visits LIMIT 1) AS one`,
+    );
     await pool.end();
     const { exitCode, stdout } = await demo();
     expect(stdout).toContain("this region was sent before: every unit is a resend");
     expect(stdout).toContain("compared  with the region's own truth: 1 rows differ, 0 answers or counts differ");
     expect(stdout).toMatch(new RegExp(`^visits +${rows[0]?.name.replace("|", "\\|")} +location +\\S+ +NOWHERE`, "m"));
+    expect(stdout).toContain("beside    1 rows of lake (1 in visits): nothing that the region has a truth of");
     expect(stdout).toContain("NOT everything is as it must be");
     expect(exitCode).toBe(2);
   });

@@ -134,6 +134,8 @@ export interface SendLine {
   /** AA, AE, AR, CA; TA1:R:025; 999:R:5; an HTTP status. */
   readonly answer: string | null;
   readonly ms: number;
+  /** Accepted, and told to be the same as one before: no new fact. Left out otherwise. */
+  readonly duplicate?: true;
 }
 
 /** The verdict on a unit. `code` is stable, `location` is a place in the message (`PID-3`, `CLM02`), never a value. */

@@ -1,13 +1,14 @@
 import { createHash } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { IncomingRecord } from "../log/log.js";
+import { journalTopic } from "../log/schemas.js";
 import { type FreshDatabase, freshDatabase } from "../testing/database.js";
 import { consume } from "../testing/journal-script.js";
 import { type FreshLog, freshLog } from "../testing/log.js";
 import { openVault, type Vault } from "../vault/vault.js";
 import type { ReceivedUnit } from "./connector.js";
 import { type OpenIntake, openIntake } from "./intake.js";
-import { type IntakeCounts, intakeCounts, listEntries } from "./journal.js";
+import { type IntakeCounts, intakeCounts, type ListedEntry, listEntries } from "./journal.js";
 import { type Publisher, startPublisher } from "./publisher.js";
 
 const topic = "health.patient.events";
@@ -176,6 +177,35 @@ describe("from a unit to its topic, on a real log", () => {
     expect(closed).toHaveLength(2 * Array.from({ length: 100 }, (_, n) => n).filter((n) => n % 7 === 0).length);
     for await (const { unitSha256, controlId } of listEntries(source))
       expect([unitSha256, controlId]).toEqual([null, null]);
+  });
+
+  it("tells one reception that was journalled twice from a unit that was sent twice", async () => {
+    const source = { log: kafka.log, pool: database.pool, codec: kafka.codec, filter: { partner: "ocean" } };
+    const listing = async () => {
+      const listed: ListedEntry[] = [];
+      for await (const entry of listEntries(source)) listed.push(entry);
+      return listed;
+    };
+    const before = await intakeCounts(database.pool);
+    const publisher = await start();
+    const sent = unit("ocean", 1);
+    await intake.submit([sent]);
+    const [{ partition = 0, offset = 0 } = {}] = await listing();
+    // A broker that took the record and died before it said so: the producer appends it once more.
+    const producer = await kafka.log.producer();
+    for await (const [record] of kafka.log.read(journalTopic, partition, offset, offset + 1))
+      await producer.append([{ topic: journalTopic, partition, key: "ocean", value: record?.value as Buffer }]);
+    // The partner had no answer, and sends it again.
+    await intake.submit([sent]);
+    const counts = await counted(before.units + 3);
+    await stop(publisher);
+    await producer.close();
+    expect(counts).toMatchObject({ resends: before.resends + 2, events: before.events + 1 });
+    expect(await listing()).toMatchObject([
+      { resendOf: null, journalledAgain: false, events: 1 },
+      { resendOf: { partition, offset }, journalledAgain: true, events: 0 },
+      { resendOf: { partition, offset }, journalledAgain: false, events: 0 },
+    ]);
   });
 
   it("answers from the ledger what was published before", async () => {

@@ -32,6 +32,10 @@ export interface ListedEntry {
   readonly answer: string | null;
   /** Where the same came first, once the publisher has decided. */
   readonly resendOf: LedgerPosition | null;
+  /** Nobody sent it again: the log's answer was lost, and one reception was journalled once more. */
+  readonly journalledAgain: boolean;
+  /** Another content came first under its control id. */
+  readonly reusedId: boolean;
   /** Events published for it: none for a resend. */
   readonly events: number;
 }
@@ -67,16 +71,26 @@ export async function* listEntries({
   for (const { partition, low, high } of await log.watermarks(journalTopic)) {
     /** Last content by resource: a `LATEST` resend can only be known from what came before it. */
     const latest = new Map<string, { content: string; offset: number }>();
+    const receipts = new RecentReceipts();
     for await (const records of log.read(journalTopic, partition, low, high)) {
       const decoded = await decodeEntries(codec, records);
       const entries = decoded.map((entry, index) => ({ entry, offset: records[index]?.offset ?? 0 }));
-      const firsts = await firstPositions(
-        pool,
-        entries.map(({ entry }) => entry),
-      );
+      const [firsts, named] = await Promise.all([
+        firstPositions(
+          pool,
+          entries.map(({ entry }) => entry),
+        ),
+        firstNamed(
+          pool,
+          entries.map(({ entry }) => entry),
+        ),
+      ]);
       const shown = entries.flatMap(({ offset, entry }) => {
         const resendOf = resendOfEntry(entry, { partition, offset }, firsts, latest);
-        return entry.entry === "UNIT" && passes(entry, filter) ? [{ offset, entry, resendOf }] : [];
+        const journalledAgain = entry.origin === null && receipts.had(entry.receiptId);
+        const reusedId = resendOf === null && isReused(entry, named);
+        const told = { offset, entry, resendOf, journalledAgain, reusedId };
+        return entry.entry === "UNIT" && passes(entry, filter) ? [told] : [];
       });
       const opened = vault
         ? await openAll(
@@ -84,7 +98,7 @@ export async function* listEntries({
             shown.map(({ entry }) => entry),
           )
         : new Map<JournalEntry, never>();
-      for (const { offset, entry, resendOf } of shown) {
+      for (const { offset, entry, resendOf, journalledAgain, reusedId } of shown) {
         const content = opened.get(entry);
         const { partner, feed, connector, format, receiptId, receivedAt, accepted, code, location, flags, answer } =
           entry;
@@ -105,6 +119,8 @@ export async function* listEntries({
           flags,
           answer,
           resendOf,
+          journalledAgain,
+          reusedId,
           events: resendOf ? 0 : entry.events.length,
         };
       }
@@ -154,6 +170,36 @@ async function firstPositions(
     [asked],
   );
   return new Map(rows.map(({ identity, partition, offset }) => [identity, { partition, offset }]));
+}
+
+/** Identity that first came under each control id, by control key. */
+async function firstNamed(pool: Pool, entries: readonly JournalEntry[]): Promise<ReadonlyMap<string, string>> {
+  const asked = entries.flatMap(({ accepted, controlKey }) => (accepted && controlKey ? [uuidOf(controlKey)] : []));
+  if (asked.length === 0) return new Map();
+  const { rows } = await pool.query<{ key: string; identity: string }>(
+    "SELECT control_key AS key, identity FROM engine.control_ids WHERE control_key = ANY ($1::uuid[])",
+    [asked],
+  );
+  return new Map(rows.map(({ key, identity }) => [key, identity]));
+}
+
+function isReused({ accepted, identity, controlKey }: JournalEntry, named: ReadonlyMap<string, string>): boolean {
+  if (!accepted || identity === null || controlKey === null) return false;
+  const first = named.get(uuidOf(controlKey));
+  return first !== undefined && first !== uuidOf(identity);
+}
+
+/** A reception that was journalled again stands close behind: a partition takes one request after the other. */
+class RecentReceipts {
+  readonly #ids = new Set<string>();
+
+  /** Whether it was told before; it is from now on. */
+  had(receiptId: string): boolean {
+    if (this.#ids.has(receiptId)) return true;
+    this.#ids.add(receiptId);
+    if (this.#ids.size > 20_000) for (const oldest of this.#ids) if (this.#ids.size > 10_000) this.#ids.delete(oldest);
+    return false;
+  }
 }
 
 interface OpenedUnit {

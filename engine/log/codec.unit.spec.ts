@@ -51,6 +51,7 @@ describe("codec", () => {
       kind: "UNKNOWN",
       frequencyCode: "1",
       billedAmount: 12_345,
+      currency: null,
       facilityCode: null,
       diagnoses: [],
       lines: [

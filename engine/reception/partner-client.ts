@@ -3,6 +3,7 @@ import { type IncomingHttpHeaders, request as plainRequest } from "node:http";
 import { request as secureRequest } from "node:https";
 import { connect, type PeerCertificate, type SecureContextOptions, type TLSSocket } from "node:tls";
 import { TributaryError } from "../service/errors.js";
+import { type TlsWatch, watchTls } from "./tls-fault.js";
 import { tokenRequest } from "./token-request.js";
 import { readSignatureKey, signatureOf } from "./webhook-signature.js";
 
@@ -46,7 +47,8 @@ export function connectAsPartner(host: string, port: number, proof: PartnerProof
 /**
  * Posts a body as a partner would, with its proofs, or puts it.
  * @param base address of the partner, where its token endpoint is; default: the url itself.
- * @throws TRIB_CONNECTOR_UNREACHABLE when nobody listens, or TLS is refused.
+ * @throws TRIB_CONNECTOR_UNREACHABLE when nobody listens.
+ * @throws TRIB_CLI_SERVER_UNTRUSTED, TRIB_CLI_CERTIFICATE_REFUSED when one side does not take the other's certificate.
  * @throws TRIB_CLI_PROOF_UNUSABLE when a key can't be used, or the token endpoint refuses it.
  */
 export async function postAsPartner(
@@ -118,6 +120,7 @@ function exchange(
   method = body ? "POST" : "GET",
 ): Promise<PartnerAnswer> {
   const secure = url.startsWith("https:");
+  let tls: TlsWatch | undefined;
   return new Promise<PartnerAnswer>((resolve, reject) => {
     const options = {
       method,
@@ -127,6 +130,9 @@ function exchange(
     };
     const request = secure ? secureRequest(url, options) : plainRequest(url, options);
     request.on("error", reject);
+    request.on("socket", (socket) => {
+      tls = watchTls(socket, url, proof.certificate !== undefined);
+    });
     request.on("response", (response) => {
       const chunks: Buffer[] = [];
       response.on("data", (chunk: Buffer) => chunks.push(chunk));
@@ -136,13 +142,9 @@ function exchange(
       );
     });
     request.end(body);
-  }).catch((cause: Error & { readonly code?: string }) => {
-    const why = /CERT|SSL|TLS|SELF_SIGNED/.test(cause.code ?? "") ? ` (${cause.code})` : "";
-    throw new TributaryError(
-      "TRIB_CONNECTOR_UNREACHABLE",
-      `Nobody answers at ${url}${why}.`,
-      { address: url },
-      { cause },
-    );
+  }).catch((cause: Error) => {
+    const unreachable = () =>
+      new TributaryError("TRIB_CONNECTOR_UNREACHABLE", `Nobody answers at ${url}.`, { address: url }, { cause });
+    throw tls?.fault(cause) ?? unreachable();
   });
 }

@@ -1,6 +1,8 @@
 import { execFileSync } from "node:child_process";
 import { generateKeyPairSync, X509Certificate } from "node:crypto";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { createServer } from "node:https";
+import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { exportJWK } from "jose";
@@ -92,9 +94,25 @@ describe.skipIf(!hasOpenssl)("what a partner sends, with its proof", () => {
   });
 
   it("goes to nobody but the server whose certificate it knows", async () => {
-    await expect(post("basic")).rejects.toMatchObject({ code: "TRIB_CONNECTOR_UNREACHABLE" });
-    await expect(post("basic", { pinned: [pem("other.pem")] })).rejects.toMatchObject({
-      code: "TRIB_CONNECTOR_UNREACHABLE",
+    const untrusted = { code: "TRIB_CLI_SERVER_UNTRUSTED", message: expect.stringContaining("is not trusted") };
+    await expect(post("basic")).rejects.toMatchObject(untrusted);
+    await expect(post("basic", { pinned: [pem("other.pem")] })).rejects.toMatchObject(untrusted);
+    await expect(post("basic", { authority: pem("server.pem") })).rejects.toMatchObject({
+      code: "TRIB_CLI_SERVER_UNTRUSTED",
+      message: expect.stringContaining("for another name: server."),
     });
+    const nobody = postAsPartner("https://127.0.0.1:1/things", { body: Buffer.from("abc") });
+    await expect(nobody).rejects.toMatchObject({ code: "TRIB_CONNECTOR_UNREACHABLE" });
+  });
+
+  it("is told that a server wants a certificate, where it lets nobody in without", async () => {
+    const keys = { cert: pem("server.pem"), key: pem("server.key") };
+    const server = createServer({ ...keys, ca: pem("lake.pem"), requestCert: true, rejectUnauthorized: true });
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    const { port } = server.address() as AddressInfo;
+    const url = `https://127.0.0.1:${port}/things`;
+    const sent = postAsPartner(url, { body: Buffer.from("abc") }, { pinned: [pem("server.pem")] });
+    await expect(sent).rejects.toMatchObject({ code: "TRIB_CLI_CERTIFICATE_REFUSED" });
+    await new Promise((resolve) => server.close(resolve));
   });
 });

@@ -2,6 +2,12 @@ import { again, final } from "./error-kinds.js";
 
 /** What the command line says of a call. */
 export const commandErrorDefinitions = {
+  TRIB_CLI_CERTIFICATE_REFUSED: {
+    summary: "The server does not take the client certificate, or was shown none.",
+    remedy:
+      "Give the partner's certificate and its key with `--cert` and `--cert-key`: one that is signed as the server asks (`HL7V2_TLS_CA_FILE`, `CONNECTOR_TLS_CA_FILE`).",
+    ...final(1, 502),
+  },
   TRIB_CLI_FILE_INVALID: {
     summary: "A file given to a command isn't what it has to be.",
     remedy: "Give the file that the message names, as it was made.",
@@ -63,6 +69,12 @@ export const commandErrorDefinitions = {
     summary: "What identifies a person is opened for a reason only.",
     remedy: "Give `--reason`, or leave `--open` out: what is sealed stays closed then.",
     ...final(64, 400),
+  },
+  TRIB_CLI_SERVER_UNTRUSTED: {
+    summary: "The server's certificate is not trusted, or is for another name.",
+    remedy:
+      "Name with `--ca` the authority that signed it, or itself where it signed itself; and with `--url` the address by a name that is in it.",
+    ...final(1, 502),
   },
   TRIB_CLI_UNCONFIRMED: {
     summary: "The command changes something for good and was not confirmed.",

@@ -339,7 +339,7 @@ export const errorDefinitions = {
   },
   TRIB_SERVICE_PROFILE_INVALID: {
     summary: "A partner profile does not follow its connector's schema.",
-    remedy: "Correct the fields named; the connector's README lists every field.",
+    remedy: "Correct what is named; `tributary producers fields CONNECTOR` lists every field.",
     ...final(78),
   },
   TRIB_SERVICE_PROFILES_OVERLAP: {

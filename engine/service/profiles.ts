@@ -5,6 +5,7 @@ import type { GuardedProfile } from "../reception/authentication.js";
 import { type Credentials, credentialsIn } from "../reception/credentials.js";
 import { doorOf } from "../reception/doorkeeper.js";
 import { TributaryError } from "./errors.js";
+import { jsonMistake, profileMistakes } from "./profile-mistakes.js";
 import { repositoryRoot } from "./root.js";
 import type { Settings } from "./settings.js";
 
@@ -95,10 +96,12 @@ function coded(error: unknown): TributaryError {
 
 /** @throws TRIB_SERVICE_PROFILE_INVALID */
 function contentOf(connector: Pick<ConnectorDefinition<unknown>, "name">, partner: string, folder: string): unknown {
+  const text = readFileSync(join(folder, `${partner}.json`), "utf8");
   try {
-    return JSON.parse(readFileSync(join(folder, `${partner}.json`), "utf8"));
+    return JSON.parse(text);
   } catch {
-    throw new TributaryError("TRIB_SERVICE_PROFILE_INVALID", `${placeOf(connector.name, partner)} is not JSON.`);
+    const message = `${placeOf(connector.name, partner)} is not JSON: ${jsonMistake(text)}.`;
+    throw new TributaryError("TRIB_SERVICE_PROFILE_INVALID", message);
   }
 }
 
@@ -114,7 +117,7 @@ function profileOf<Profile>(connector: ConnectorDefinition<Profile>, partner: st
   const mistake = parsed.success ? connector.mistakeIn?.(parsed.data) : undefined;
   if (mistake !== undefined) throw new TributaryError("TRIB_SERVICE_PROFILE_INVALID", `${place}: ${mistake}.`);
   if (parsed.success) return parsed.data;
-  const mistakes = parsed.error.issues.map((issue) => `${issue.path.join(".") || "(whole)"}: ${issue.message}`);
+  const mistakes = profileMistakes(connector.profile, parsed.error, content);
   throw new TributaryError("TRIB_SERVICE_PROFILE_INVALID", `${place}: ${mistakes.join("; ")}.`);
 }
 

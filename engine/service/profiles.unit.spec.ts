@@ -38,7 +38,7 @@ it("a profile that can't be used takes out its partner and no other", async () =
   expect(used).toEqual(["north"]);
   expect(out).toEqual({
     lake: expect.stringMatching(/^TRIB_SERVICE_PROFILE_INVALID producers\/hl7v2\/partners\/lake\.json: timezone/),
-    bay: expect.stringContaining("bay.json is not JSON"),
+    bay: expect.stringContaining("bay.json is not JSON: line 1"),
     shore: expect.stringMatching(/^TRIB_RECEPTION_CREDENTIAL_MISSING .*shore\.json: .*shore\.password/),
     anybody: expect.stringContaining("match.0: takes any sender"),
     "Big Name": expect.stringContaining("lower-case"),

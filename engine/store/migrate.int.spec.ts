@@ -1,4 +1,8 @@
+import { randomUUID } from "node:crypto";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { afterEach, describe, expect, it } from "vitest";
+import { repositoryRoot } from "../service/root.js";
 import { type FreshDatabase, freshDatabase } from "../testing/database.js";
 import { migratePrint, migrateStatus, migrateUp } from "./migrate.js";
 import { openPool } from "./pool.js";
@@ -72,6 +76,28 @@ describe("roles", () => {
       await expect(client.query("INSERT INTO projections.probe VALUES (2)")).rejects.toThrow("permission denied");
     } finally {
       client.release(true);
+    }
+  });
+
+  it("a login made as the page for analysts says reads what an analyst may, and no more", async () => {
+    const database = await emptyDatabase();
+    await migrateUp(database.url);
+    await database.pool.query("CREATE TABLE projections.probe AS SELECT 1 AS one");
+    await database.pool.query("CREATE TABLE projections_restricted.probe AS SELECT 1 AS one");
+    const page = readFileSync(join(repositoryRoot, "docs/analysts.md"), "utf8");
+    const login = `ada_${randomUUID().slice(0, 8)}`;
+    const made = (/```sql\n([\s\S]*?)```/.exec(page)?.[1] ?? "").replaceAll("ada", login);
+    await database.pool.query(made);
+    const analyst = openPool(database.urlAs(login, "choose one"), { applicationName: "spec", max: 1 });
+    try {
+      expect((await analyst.query("SELECT one FROM probe")).rows).toEqual([{ one: 1 }]);
+      await expect(analyst.query("SELECT one FROM projections_restricted.probe")).rejects.toThrow("permission denied");
+      await expect(analyst.query("SELECT wrapped FROM engine.vault_keys")).rejects.toThrow("permission denied");
+      expect((await analyst.query("SHOW transaction_read_only")).rows).toEqual([{ transaction_read_only: "on" }]);
+      expect((await analyst.query("SHOW statement_timeout")).rows).toEqual([{ statement_timeout: "1min" }]);
+    } finally {
+      await analyst.end();
+      await database.pool.query(`DROP ROLE ${login}`);
     }
   });
 

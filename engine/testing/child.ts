@@ -27,10 +27,18 @@ function stateOf(pid: number): string | undefined {
   }
 }
 
-/** @param program file name without its ending; it gets `task` as its first message. */
-export function startChild<Task extends object, Report>(program: string, task: Task): Child<Report> {
+/**
+ * @param program file name without its ending; it gets `task` as its first message.
+ * @param environment beside the parent's own.
+ */
+export function startChild<Task extends object, Report>(
+  program: string,
+  task: Task,
+  environment: Readonly<Record<string, string>> = {},
+): Child<Report> {
   const child: ChildProcess = fork(join(builtRoot, "engine/testing", `${program}.js`), {
     execArgv: [],
+    env: { ...process.env, ...environment },
     stdio: ["ignore", "ignore", "pipe", "ipc"],
     serialization: "advanced",
   });

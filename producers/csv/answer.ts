@@ -31,6 +31,8 @@ export interface FileAnswer {
   /** Rows with nothing in them, which are no units. */
   readonly blank: number;
   readonly totals: readonly ControlTotal[];
+  /** The last row has no line end: as some programs write it, or the file was cut off there. */
+  readonly unended?: true;
   /** Why the whole file was rejected. */
   readonly code?: string;
   readonly location?: string;
@@ -76,9 +78,9 @@ export class AnswerWriter {
     if (bad.length > none) await this.rejected.append(Buffer.from(bad));
   }
 
-  /** Counts a row with nothing in it. */
-  addBlank(): void {
-    this.#blank += 1;
+  /** Counts rows with nothing in them. */
+  addBlank(rows: number): void {
+    this.#blank += rows;
   }
 
   #rejectedLine({ line, column, row }: ToldRow, { code }: Verdict & { accepted: false }): string {
@@ -86,7 +88,8 @@ export class AnswerWriter {
     return `${line},${cell(column ?? "")},${code},${cell(written)}\r\n`;
   }
 
-  async end(problem: FileProblem | null, totals: readonly ControlTotal[]): Promise<FileAnswer> {
+  /** @param unended whether the last row has no line end. */
+  async end(problem: FileProblem | null, totals: readonly ControlTotal[], unended: boolean): Promise<FileAnswer> {
     const answer: FileAnswer = {
       rows: this.#rows,
       accepted: this.#accepted,
@@ -94,6 +97,7 @@ export class AnswerWriter {
       duplicates: this.#duplicates,
       blank: this.#blank,
       totals,
+      ...(unended && { unended }),
       ...(problem && { code: problem.code, location: problem.location }),
     };
     await this.verdicts.append(Buffer.from(`${JSON.stringify(answer)}\n`));

@@ -140,6 +140,11 @@ describe.skipIf(corpus === null)("the malformed sample files", () => {
     try {
       for (const [name, [accepted, rejected]] of Object.entries(malformed)) {
         const lines = await bench.send(sample("malformed", "csv", `${name}.csv`));
+        for (const line of lines) expect(line.answer, name).toBe(line.accepted ? "200" : "422");
+        expect(
+          lines.filter(({ duplicate }) => duplicate),
+          name,
+        ).toHaveLength(name === "made-duplicate-rows" ? 4 : 0);
         expect(lines.filter(({ index, accepted: isAccepted }) => index !== null && isAccepted).length, name).toBe(
           accepted,
         );

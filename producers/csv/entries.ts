@@ -1,8 +1,9 @@
 import { createHash } from "node:crypto";
 import type { ReceivedUnit, Surrogate, Verdict } from "../../engine/intake/connector.js";
-import type { FileReader, Piece } from "./file-reader.js";
+import type { FileReader } from "./file-reader.js";
 import { columnName, type FileProblem } from "./layout.js";
 import { Occurrences } from "./occurrences.js";
+import type { Piece } from "./piece.js";
 import type { Profile } from "./profile.js";
 import { type Formats, formatsOf, Reading } from "./reading.js";
 import { fieldNumbers, type Row } from "./row-reader.js";
@@ -60,6 +61,8 @@ export class FileEntries {
   #bytes = 0;
   #ordinal = 0;
   #units = 0;
+  /** The last row has no line end. */
+  isUnended = false;
 
   /** @param file what reads the file: it knows the layout when it gives the first row. */
   constructor(file: FileReader, options: EntryOptions) {
@@ -127,6 +130,7 @@ export class FileEntries {
   }
 
   #row(row: Row, transport: ReceivedUnit["transport"]): RowEntry {
+    if (this.#file.isUnended(row)) this.isUnended = true;
     const read = this.#read(row);
     if ("verdict" in read) return this.#rejected(row, transport, read, null);
     const { layout } = this.#file;
@@ -151,6 +155,7 @@ export class FileEntries {
         entry: "UNIT",
         format: this.#format,
         verdict,
+        ...(this.isUnended && { flags: unended }),
         answer: answerOf,
         sealFor: [],
         events: [],
@@ -186,7 +191,7 @@ export class FileEntries {
       format: this.#format,
       bytes: row.bytes,
       verdict: accepted,
-      flags: this.#options.flags.length === 0 ? translation.flags : [...this.#options.flags, ...translation.flags],
+      flags: this.#flagsOf(translation),
       answer: answerOf,
       // A claim's number stands for one telling only; a patient is told again under the same number.
       controlId: profile.rows === "payments" ? { scope: resource, value: number } : undefined,
@@ -197,6 +202,12 @@ export class FileEntries {
       closing: undefined,
     };
     return { unit, told: { line: row.line, controlId: number, column: null, duplicate: repeated, row: content } };
+  }
+
+  #flagsOf({ flags }: Translation): readonly string[] {
+    const { flags: ofAll } = this.#options;
+    if (ofAll.length === 0 && !this.isUnended) return flags;
+    return [...ofAll, ...flags, ...(this.isUnended ? unended : [])];
   }
 
   /** The texts of a row; a verdict where it can't be read. */
@@ -210,6 +221,7 @@ export class FileEntries {
     if (row.problem) return inColumn(row, row.problem.code, nameOf(row.problem.field));
     if (layout?.width !== row.fields.length / fieldNumbers) return inColumn(row, "CSV_ROW_WIDTH", null);
     const { writing } = this.#options.profile;
+    if (this.isUnended && writing.lastRow === "ended") return inColumn(row, "CSV_ROW_UNENDED", null);
     const texts = textsOf(row, writing.charset, writing);
     return typeof texts === "number"
       ? inColumn(row, "CSV_CHARACTER_SET", nameOf(texts))
@@ -227,5 +239,6 @@ function verdictOf(problem: FileProblem | null): Verdict {
 }
 
 const accepted: Verdict = { accepted: true };
+const unended = ["NO_LINE_END"];
 
 const answerOf = (verdict: Verdict): string => (verdict.accepted ? "accepted" : verdict.code);

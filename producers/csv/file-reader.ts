@@ -1,32 +1,11 @@
 import { byteOrderMark } from "./charset.js";
 import { EndMark } from "./end-mark.js";
+import { Gathering } from "./gathering.js";
 import { type FileProblem, type Layout, layoutOf } from "./layout.js";
+import type { Piece, PieceKind } from "./piece.js";
 import type { Profile } from "./profile.js";
 import { fieldNumbers, type Row, RowReader } from "./row-reader.js";
 import { textsOf } from "./row-texts.js";
-
-/** What a piece of a file is; only rows are units. */
-export type PieceKind =
-  | "row"
-  | "mark"
-  | "separator"
-  | "preamble"
-  | "comment"
-  | "blank"
-  | "header"
-  | "trailer"
-  | "remainder"
-  | "end";
-
-/** A piece of a file. Every byte is in exactly one. */
-export interface Piece {
-  readonly kind: PieceKind;
-  readonly bytes: Buffer;
-  readonly offset: number;
-  readonly line: number;
-  /** Of rows and trailers. */
-  readonly row: Row | null;
-}
 
 /** Bytes of the longest byte order mark. */
 const longestMark = 3;
@@ -50,6 +29,10 @@ export class FileReader {
   #skip: number;
   #isFirst = true;
   #endPiece: Buffer | null = null;
+  #isMarked = false;
+  readonly #gathering = new Gathering();
+  /** A piece that comes after what is gathered. */
+  #waiting: Piece | null = null;
   #offset = 0;
 
   constructor(profile: Profile) {
@@ -75,13 +58,31 @@ export class FileReader {
     if (this.#start !== null) this.#begin(this.#start);
     const { row, mark } = this.#end.split();
     this.#rows.feed(row);
-    if (mark.length > 0) this.#endPiece = mark;
+    if (mark.length > 0) [this.#endPiece, this.#isMarked] = [mark, true];
     this.#rows.finish();
     this.#finished = true;
   }
 
+  /** Whether a row has no line end, and so is the last: some programs write none, and a file cut off has none either. */
+  isUnended({ length, bytes, problem }: Row): boolean {
+    return length === bytes.length && problem === null && !this.#isMarked;
+  }
+
   /** The next piece; null when it is not there yet, or none is left. */
   next(): Piece | null {
+    for (;;) {
+      const piece = this.#waiting ?? this.#next();
+      this.#waiting = null;
+      if (piece && this.#gathering.takes(piece)) continue;
+      // Those that are gathered may go on with the next bytes.
+      const gathered = piece || this.#finished ? this.#gathering.release() : null;
+      if (!gathered) return piece;
+      this.#waiting = piece;
+      return gathered;
+    }
+  }
+
+  #next(): Piece | null {
     const mark = this.#markPiece;
     if (mark) {
       this.#markPiece = null;
@@ -92,12 +93,12 @@ export class FileReader {
       const kind = this.#kindOf(row);
       this.#isFirst = false;
       this.#offset = row.offset + this.#mark + row.bytes.length;
-      return { kind, bytes: row.bytes, offset: row.offset + this.#mark, line: row.line, row };
+      return { kind, bytes: row.bytes, offset: row.offset + this.#mark, line: row.line, row, rows: 1 };
     }
     const end = this.#endPiece;
     if (end) {
       this.#endPiece = null;
-      return { kind: "end", bytes: end, offset: this.#offset, line: this.#rows.line, row: null };
+      return { kind: "end", bytes: end, offset: this.#offset, line: this.#rows.line, row: null, rows: 0 };
     }
     if (this.#finished && !this.layout && !this.problem && this.#profile.writing.header) {
       this.problem = { code: "CSV_EMPTY", location: "line 1" };
@@ -114,7 +115,7 @@ export class FileReader {
       if (!agreed) this.problem = { code: "CSV_OTHER_CHARSET", location: "line 1" };
       this.#mark = mark.length;
       this.#offset = mark.length;
-      this.#markPiece = { kind: "mark", bytes: start.subarray(0, mark.length), offset: 0, line: 1, row: null };
+      this.#markPiece = { kind: "mark", bytes: start.subarray(0, mark.length), offset: 0, line: 1, row: null, rows: 0 };
     }
     this.#rows.feed(this.#end.before(start.subarray(this.#mark)));
   }
@@ -128,7 +129,10 @@ export class FileReader {
     }
     if (row.blank) return "blank";
     if (this.#isFirst && this.#isSeparator(row)) return "separator";
-    if (this.#comment.length > 0 && row.bytes.subarray(0, this.#comment.length).equals(this.#comment)) return "comment";
+    // What could not be read to its end is no comment: what follows would be lost without a word.
+    const isWhole = row.problem === null || row.length < row.bytes.length;
+    if (isWhole && this.#comment.length > 0 && row.bytes.subarray(0, this.#comment.length).equals(this.#comment))
+      return "comment";
     if (!this.layout) return this.#first(row);
     return this.#isTrailer(row) ? "trailer" : "row";
   }

@@ -131,6 +131,12 @@ export const profileSchema = z
           .max(1000)
           .default(0)
           .describe("Lines before the header, or before the first row."),
+        lastRow: z
+          .enum(["any", "ended"])
+          .default("any")
+          .describe(
+            "Whether the last row may come without a line end, flagged; `ended`: then it is cut off, and rejected.",
+          ),
         rowLimit: z.number().int().min(100).max(5_000_000).default(1_000_000).describe("Most bytes of a row."),
       })
       .prefault({}),
@@ -143,6 +149,11 @@ export const profileSchema = z
           .default(["minus"])
           .describe("How amounts below zero are written."),
         currency: z.array(z.string().min(1).max(5)).default([]).describe("Signs that may stand beside an amount."),
+        currencyCode: z
+          .string()
+          .regex(/^[A-Z]{3}$/, "a currency of ISO 4217")
+          .optional()
+          .describe("Currency of all amounts, as payments then say. Left out: they say none."),
       })
       .refine(({ decimal, grouping }) => decimal !== grouping, "decimal and grouping must differ")
       .prefault({}),

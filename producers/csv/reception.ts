@@ -2,7 +2,8 @@ import type { Intake, ReceivedUnit, SubmittedUnit } from "../../engine/intake/co
 import type { ByteSource } from "../../engine/reception/byte-source.js";
 import { AnswerWriter, type FileAnswer, type JudgedRow } from "./answer.js";
 import { FileEntries, type RowEntry, type ToldRow } from "./entries.js";
-import { FileReader, type Piece } from "./file-reader.js";
+import { FileReader } from "./file-reader.js";
+import type { Piece } from "./piece.js";
 import type { Profile } from "./profile.js";
 import { checkTotals, type TotalsCheck } from "./totals.js";
 
@@ -55,7 +56,7 @@ export async function receive(source: ByteSource, partner: string, desk: Desk): 
   try {
     const journal = new Journal(desk.intake, answer);
     const take = (piece: Piece) => {
-      if (piece.kind === "blank") answer.addBlank();
+      if (piece.kind === "blank") answer.addBlank(piece.rows);
       journal.add(entries.entry(piece));
     };
     for await (const chunk of source.chunks()) {
@@ -71,7 +72,7 @@ export async function receive(source: ByteSource, partner: string, desk: Desk): 
     journal.add(entries.closing());
     await journal.end();
     const problem = rejecting ?? file.problem;
-    const summary = await answer.end(problem ?? check.problem, check.totals);
+    const summary = await answer.end(problem ?? check.problem, check.totals, entries.isUnended);
     return { summary, accepted: problem === null && summary.rejected === 0, answer };
   } catch (error) {
     await answer.release();

@@ -77,6 +77,102 @@ describe("rows of one claim in one remittance", () => {
   });
 });
 
+it("payments say the currency that the partner's profile names, beside what makes them the same ones", async () => {
+  const told = async (amounts: object) => {
+    const { units } = await take(lines(paymentHeader, payment("C1")), paymentProfile({ amounts }));
+    const fields = units[0]?.events[0]?.fields as { currency?: string | null; contentHash?: string } | undefined;
+    return [fields?.currency, fields?.contentHash];
+  };
+  const [named, unnamed] = [await told({ currencyCode: "CAD" }), await told({})];
+  expect([named[0], unnamed[0]]).toEqual(["CAD", null]);
+  expect(named[1]).toBe(unnamed[1]);
+});
+
+describe("a last row without a line end", () => {
+  const header = "patient_id,family_name,sex";
+  const cut = (text: string) => Buffer.from(`${header}\r\nP1,Okafor,F\r\n${text}`);
+  const told = async (bytes: Buffer, profile = profileOf({})) => {
+    const { units, summary, rows } = await take(bytes, profile);
+    const codes = rows.map(({ accepted, code }) => accepted || code);
+    return {
+      codes,
+      flags: units.map(({ flags }) => flags?.includes("NO_LINE_END") === true),
+      unended: summary.unended,
+    };
+  };
+
+  it("is a row like any other, and flagged: the file may be cut off in its last value", async () => {
+    expect(await told(cut("P2,Berg,M"))).toEqual({ codes: [true, true], flags: [false, true], unended: true });
+    expect(await told(cut("P2,Be"))).toEqual({ codes: [true, "CSV_ROW_WIDTH"], flags: [false, true], unended: true });
+  });
+
+  it.each([
+    ["its line end", "P2,Berg,M\n"],
+    ["a line end and blank lines", "P2,Berg,M\n\n,,"],
+    ["Ctrl-Z, which says that the file ends there", "P2,Berg,M\x1a"],
+  ])("is none where it has %s", async (_, text) => {
+    expect(await told(cut(text))).toEqual({ codes: [true, true], flags: [false, false], unended: undefined });
+  });
+
+  it("is rejected where the partner ends every row, and comes again with the whole file", async () => {
+    const profile = profileOf({ writing: { lastRow: "ended" } });
+    expect((await told(cut("P2,Berg,M"), profile)).codes).toEqual([true, "CSV_ROW_UNENDED"]);
+    expect((await told(cut("P2,Berg,M\n"), profile)).codes).toEqual([true, true]);
+  });
+});
+
+describe("a quote in a line that is no row", () => {
+  const rows = lines("patient_id,family_name,sex", "P1,Okafor,F", "P2,Berg,M");
+  const told = async (text: string, writing: object, chunk?: number) => {
+    const bytes = Buffer.concat([Buffer.from(text), rows]);
+    const taken = await take(bytes, profileOf({ writing }), recordingIntake(), chunk);
+    expect(bytesOf(taken.entries).equals(bytes)).toBe(true);
+    return [taken.summary.accepted, taken.summary.rejected, taken.accepted];
+  };
+
+  it.each([1, 5, 1_000])(
+    "ends with it, so no row is lost in a comment, however the bytes arrive: %s",
+    async (chunk) => {
+      const writing = { comment: "//" };
+      expect(await told('// by Bob,"v2\r\n', writing, chunk)).toEqual([2, 0, true]);
+      expect(await told('// a,"\r\n// b,"\n//\r\n', writing, chunk)).toEqual([2, 0, true]);
+      expect(await told('"Report\r\nof,"it\n', { skipLines: 2 }, chunk)).toEqual([2, 0, true]);
+    },
+  );
+
+  it("is read as one in a row that begins like a comment and is none", async () => {
+    const bytes = lines("patient_id,family_name,sex", 'P1,"Okafor, Ada",F', "/P2,Berg,M");
+    const { summary } = await take(bytes, profileOf({ writing: { comment: "//" } }));
+    expect(summary).toMatchObject({ accepted: 2, rejected: 0 });
+  });
+
+  it("is no reason to take a comment over the limit for one: what follows is not read, and rejected", async () => {
+    const writing = { comment: "#", rowLimit: 100 };
+    const bytes = Buffer.concat([rows, Buffer.from(`#${"x".repeat(300)}\r\n`), lines("P3,Chan,F")]);
+    const { summary, accepted } = await take(bytes, profileOf({ writing }), recordingIntake(), 50);
+    expect([summary.accepted, summary.rejected, accepted]).toEqual([2, 1, false]);
+  });
+});
+
+describe("lines that say nothing", () => {
+  it("are a record of the log many together, none lost, however many there are and however they arrive", async () => {
+    const profile = profileOf({ writing: { comment: "#" } });
+    const many = ["\n".repeat(300_000), "#\r\n".repeat(5_000), ",,\n".repeat(10)].join("");
+    const bytes = Buffer.from(`patient_id,family_name,sex\n${many}P1,Okafor,F\n\n\nP2,Berg,M\n\n`);
+    for (const chunk of [bytes.length, 65_536]) {
+      const { entries, summary, rows } = await take(bytes, profile, recordingIntake(), chunk);
+      expect(entries.map(({ format }) => format)).toEqual([
+        ...["CSV header", "CSV blank", "CSV blank", "CSV comment", "CSV blank"],
+        ...["CSV patients", "CSV blank", "CSV patients", "CSV blank", "CSV"],
+      ]);
+      expect(summary).toMatchObject({ rows: 2, accepted: 2, blank: 300_013 });
+      expect(rows.map(({ line }) => line)).toEqual([305_012, 305_015]);
+      expect(bytesOf(entries).equals(bytes)).toBe(true);
+      expect(entries.slice(0, -1).map(({ transport }) => transport?.ordinal)).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8]);
+    }
+  });
+});
+
 describe("a profile", () => {
   it("may do without a header, count columns, skip lines and comments, and have its own words for nothing", async () => {
     const profile = profileOf({

@@ -9,6 +9,10 @@ export interface Dialect {
   /** How a quote inside a quoted field is written. */
   readonly escape: "doubled" | "backslash";
   readonly charset: Charset;
+  /** Lines that begin so are no rows; empty or left out: none are. */
+  readonly comment?: string;
+  /** Lines before the first row; default: none. */
+  readonly skipLines?: number;
   /** Most bytes of a row. */
   readonly rowLimit: number;
 }
@@ -56,7 +60,8 @@ type State = "start" | "plain" | "quoted" | "closed";
  * Cuts bytes into rows (RFC 4180), in memory for one row, however the bytes arrive. A row ends with CRLF, LF or CR.
  *
  * A quote opens a field only as its first character, so a mistake in one row does not reach the next, unless a quote is
- * never closed: then everything from that row on is one row in error. A row over the limit is given in pieces: from there
+ * never closed: then everything from that row on is one row in error. In a comment, and in a line before the first row, a
+ * quote means nothing: it ends with its line, or rows after it would be part of it. A row over the limit is given in pieces: from there
  * on nothing is read as rows any more.
  */
 export class RowReader {
@@ -78,6 +83,9 @@ export class RowReader {
   /** A row could not be read to its end: what follows is given as it comes. */
   #lost: RowProblem | null = null;
   #continued = false;
+  readonly #comment: Buffer;
+  /** Lines that are still to be passed over. */
+  #skip: number;
 
   constructor(dialect: Dialect) {
     this.#width = dialect.charset === "utf-16le" ? 2 : 1;
@@ -85,6 +93,8 @@ export class RowReader {
     this.#quote = dialect.quote === "" ? -1 : dialect.quote.charCodeAt(0);
     this.#backslash = dialect.escape === "backslash";
     this.#rowLimit = dialect.rowLimit;
+    this.#comment = Buffer.from(dialect.comment ?? "", this.#width === 2 ? "utf16le" : "latin1");
+    this.#skip = dialect.skipLines ?? 0;
     this.#telling = new Uint8Array(this.#width === 1 ? 256 : 0);
     for (const byte of [0, LF, CR, BACKSLASH, this.#delimiter, this.#quote]) this.#telling[byte] = 1;
   }
@@ -111,7 +121,15 @@ export class RowReader {
     if (this.#at >= this.#held.length) return null;
     const row = this.#lost ? this.#remainder(this.#at) : this.#row(this.#at, this.#last);
     if (row) this.#at += row.bytes.length;
+    if (row && this.#skip > 0) this.#skip -= 1;
     return row;
+  }
+
+  /** Whether the next line is no row, as far as its bytes have come. */
+  #isNoRow(from: number): boolean {
+    if (this.#skip > 0) return true;
+    const { length } = this.#comment;
+    return length > 0 && this.#held.subarray(from, from + length).equals(this.#comment);
   }
 
   /** Bytes after a row that could not be read, in pieces of at most the row limit. */
@@ -145,6 +163,7 @@ export class RowReader {
     const width = this.#width;
     const stop = held.length - (held.length % width);
     const telling = this.#telling;
+    const quote = this.#isNoRow(from) ? -1 : this.#quote;
     const fields: number[] = new Array(this.#numbers);
     /** Numbers written into them. */
     let numbers = 0;
@@ -179,7 +198,7 @@ export class RowReader {
           if ((width === 1 ? held[at] : held.readUInt16LE(at)) === 0) {
             problem ??= { code: "CSV_NUL", field: numbers / fieldNumbers + 1 };
           }
-        } else if (unit === this.#quote) {
+        } else if (unit === quote) {
           state = "closed";
           end = at;
         } else if (unit === LF || unit === CR) broken = true;
@@ -210,7 +229,7 @@ export class RowReader {
         const bytes = held.subarray(from, after);
         return this.#made(bytes, at - from, fields, high < 128, problem, broken ? undefined : 1);
       }
-      if (unit === this.#quote) {
+      if (unit === quote) {
         if (state === "start") {
           state = "quoted";
           quotedFrom = numbers / fieldNumbers + 1;

@@ -45,7 +45,14 @@ function readAnswer(status: number, body: string): readonly Told[] {
     const [code, location] = [whole?.code ?? null, whole?.location ?? null];
     return [{ index: null, controlId: null, accepted: status === 200, code, location, answer }];
   }
-  return rows.map(({ controlId, accepted, code, location }, index) => {
-    return { index, controlId, accepted, code: code ?? null, location: location ?? null, answer };
-  });
+  return rows.map(({ controlId, accepted, code, location, duplicate }, index) => ({
+    index,
+    controlId,
+    accepted,
+    code: code ?? null,
+    location: location ?? null,
+    // The status is the file's: what it would be for the row alone says more.
+    answer: accepted ? "200" : "422",
+    ...(duplicate && { duplicate }),
+  }));
 }

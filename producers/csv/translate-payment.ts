@@ -5,8 +5,9 @@ import type { Sender, Translation } from "./translation.js";
 
 type Facts = EventInputs["ClaimAdjudicated"];
 /** Facts before their hash is known; what is undefined is no part of it. */
-type Unhashed = Omit<Facts, "contentHash" | "flags"> & {
+type Unhashed = Omit<Facts, "contentHash" | "currency" | "flags"> & {
   contentHash: string | undefined;
+  currency: string | null | undefined;
   flags: readonly string[] | undefined;
 };
 
@@ -19,7 +20,7 @@ const reversal = "22";
  * Claim, remittance and patient get the ids that the 837 and 835 of the same payer and provider give them, so this tells
  * the same payment through another channel.
  */
-export function translatePayment(reading: Reading, { surrogate }: Sender): Translation | null {
+export function translatePayment(reading: Reading, { surrogate, profile }: Sender): Translation | null {
   const [claim, payer] = [reading.identifier("claim"), reading.identifier("payer")];
   const [provider, trace] = [reading.identifier("provider"), reading.identifier("trace")];
   const [status, member] = [reading.text("status"), reading.identifier("member")];
@@ -55,6 +56,7 @@ export function translatePayment(reading: Reading, { surrogate }: Sender): Trans
     paidAt: day,
     occurrence,
     contentHash: undefined,
+    currency: undefined,
     flags: undefined,
   });
   return {
@@ -69,7 +71,7 @@ export function translatePayment(reading: Reading, { surrogate }: Sender): Trans
         subject: claimId,
         time: day,
         timePrecision: "DAY",
-        fields: hashed(factsOf(occurrence), flags),
+        fields: hashed(factsOf(occurrence), profile.amounts.currencyCode ?? null, flags),
         sealed: {
           patientControlNumber: claim,
           payerControlNumber: payerClaim || null,
@@ -99,8 +101,9 @@ function isPlausible(charge: number, paid: number, patient: number): boolean {
 }
 
 /** Gives facts their hash, in place: a copy of so many fields costs more than hashing them. */
-function hashed(facts: Unhashed, flags: readonly string[]): Facts {
+function hashed(facts: Unhashed, currency: string | null, flags: readonly string[]): Facts {
   facts.contentHash = contentHash(facts);
+  facts.currency = currency;
   facts.flags = flags;
   return facts as Facts;
 }

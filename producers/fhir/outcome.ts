@@ -51,10 +51,10 @@ export const notifiedOutcome: Outcome = {
 export function problemOutcome(problems: readonly Problem[]): Outcome {
   return {
     resourceType: "OperationOutcome",
-    issue: problems.map(({ code, place }) => ({
+    issue: problems.map(({ code, place, words }) => ({
       severity: "error",
       code,
-      details: { text: wordsOf(code) },
+      details: { text: words ?? wordsOf(code) },
       expression: [tellable(place)],
     })),
   };

@@ -21,6 +21,8 @@ export interface Problem {
   readonly code: IssueCode;
   /** FHIRPath of the place: `Patient.birthDate`. */
   readonly place: string;
+  /** What its sender reads; default: what the code says. */
+  readonly words?: string;
 }
 
 /** Status of a single resource's answer, the code of its verdict, and what its sender reads. */

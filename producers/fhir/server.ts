@@ -40,8 +40,9 @@ function refused(problems: readonly Problem[]): Answer {
   return fhir(statusOf(problems[0]!), problemOutcome(problems));
 }
 
+const notTaken = "This media type is not taken: application/fhir+json and application/fhir+ndjson of R4 are.";
 const notSupported = (place: string): Answer => ({
-  ...fhir(415, problemOutcome([{ code: "not-supported", place }])),
+  ...fhir(415, problemOutcome([{ code: "not-supported", place, words: notTaken }])),
 });
 
 /**

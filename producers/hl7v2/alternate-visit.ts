@@ -1,7 +1,7 @@
 import type { EventDraft } from "../../engine/intake/connector.js";
-import { identifiersOf, type PatientIdentifier, type Speaker, type VisitIdentity } from "./identify.js";
+import { identifiersOf, type NamedVisit, type PatientIdentifier, type Speaker } from "./identify.js";
 import { component, type Message, type Segment, segmentNamed, triggerOf } from "./message.js";
-import type { EventTime } from "./time.js";
+import type { Telling } from "./telling.js";
 
 /** What an event tells of alternate identifiers of its visit: without their values, and the values to be sealed. */
 export interface AlternateIds {
@@ -31,15 +31,8 @@ export const changesAlternateId = (message: Message): boolean =>
  * The event of an alternate visit id that was assigned in error (A51, chapter 3): what MRG-6 has and PV1-50 has not is no
  * longer the visit's. That PV1-50 is, the visit's own event tells.
  */
-export function alternateChange(
-  message: Message,
-  pv1: Segment,
-  visit: VisitIdentity,
-  patientId: string | null,
-  speaker: Speaker,
-  time: EventTime,
-  flags: readonly string[],
-): EventDraft[] {
+export function alternateChange(telling: Telling, { pv1, visit, patientId }: NamedVisit): EventDraft[] {
+  const { message, speaker, time, flags } = telling;
   const mrg = segmentNamed(message, "MRG");
   if (!changesAlternateId(message) || mrg === undefined) return [];
   const now = new Set(alternatesIn(message, pv1, 50, speaker).map(({ id }) => id));

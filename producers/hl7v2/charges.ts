@@ -17,10 +17,11 @@ import {
   subcomponent,
   triggerOf,
 } from "./message.js";
-import { type EventTime, timeStamp } from "./time.js";
+import type { Telling } from "./telling.js";
+import { timeStamp } from "./time.js";
 import type { Problem } from "./validate.js";
 
-type Facts = Omit<EventInputs["ClaimSubmitted"], "contentHash" | "flags">;
+type Facts = Omit<EventInputs["ClaimSubmitted"], "contentHash" | "currency" | "flags">;
 type Line = NonNullable<Facts["lines"]>[number];
 
 /** Messages that may carry an account's charges. */
@@ -56,10 +57,28 @@ function chargeOf(message: Message, ft1: Segment): number {
   return component(ft1, 6, 1) === "CD" && amount !== 0 ? -Math.abs(amount) : amount;
 }
 
-/** Charges whose amount can't be read: a claim without them would be another. */
+/** The field of an amount: the extended one, else the unit's. */
+const amountField = (ft1: Segment): number => [11, 12].find((field) => component(ft1, field, 1) !== "") ?? 22;
+
+/**
+ * Currency that a charge names (MO.2, in the first component of CP); empty where it names none, `XXX` (ISO 4217: no
+ * currency) for what is no code of one.
+ */
+function currencyOf({ delimiters }: Message, ft1: Segment): string {
+  const code = subcomponent(component(ft1, amountField(ft1), 1), 2, delimiters).toUpperCase();
+  return code === "" || code === NULL_VALUE || /^[A-Z]{3}$/.test(code) ? code.replace(NULL_VALUE, "") : "XXX";
+}
+
+/** Charges whose amount can't be read, or not be added to those before: a claim without them would be another. */
 export function chargeProblems(message: Message, speaker: Speaker): Problem[] {
-  const first = chargesOf(message, speaker).find((ft1) => amountOf(message, ft1) === undefined);
-  return first ? [{ reason: "BAD_AMOUNT", place: placeOf(message, first, 11) }] : [];
+  let currency = "";
+  for (const ft1 of chargesOf(message, speaker)) {
+    const named = currencyOf(message, ft1);
+    if (amountOf(message, ft1) === undefined || (named !== "" && currency !== "" && named !== currency))
+      return [{ reason: "BAD_AMOUNT", place: placeOf(message, ft1, 11) }];
+    currency ||= named;
+  }
+  return [];
 }
 
 const dayIn = (segment: Segment, field: number): string | null => {
@@ -114,12 +133,9 @@ export interface ChargeMeaning {
  * system writes into CLM01: the same claim as that of an 837, and each message tells it anew.
  */
 export function claimEvents(
-  message: Message,
+  { message, speaker, time, flags }: Telling,
   patientId: string | null,
   visit: VisitIdentity | undefined,
-  speaker: Speaker,
-  time: EventTime,
-  notes: readonly string[],
 ): ChargeMeaning {
   const { charges } = speaker.profile;
   const billed = chargesOf(message, speaker);
@@ -145,9 +161,11 @@ export function claimEvents(
     transmission: null,
   };
   const subject = speaker.surrogate("claim", charges.provider, "", number);
+  const currency = billed.map((ft1) => currencyOf(message, ft1)).find((named) => named !== "");
+  const own = currency !== undefined && currency !== charges.currency ? ["OTHER_CURRENCY"] : [];
   const claim: EventDraft = {
     ...{ type: "ClaimSubmitted", subject, ...time },
-    fields: { ...facts, contentHash: contentHash(facts), flags: notes },
+    fields: { ...facts, contentHash: contentHash(facts), currency: currency ?? null, flags: [...flags, ...own] },
     sealed: {
       patientControlNumber: number,
       payerControlNumber: null,
@@ -158,5 +176,5 @@ export function claimEvents(
     },
     sealFor: patientId ?? subject,
   };
-  return { events: [claim], flags: [] };
+  return { events: [claim], flags: own };
 }

@@ -101,13 +101,17 @@ async function take(
   };
 }
 
+/** What may stand before the first block: a byte order mark of UTF-8, line ends, blanks. */
+const leading = /^(?:\xef\xbb\xbf)?[\r\n\t ]*/;
+
 /** The messages of a file: as they stand, or taken out of the blocks in which they were sent, and what is in no block. */
 function contentOf(file: Buffer): { readonly bytes: Buffer; readonly remains: readonly Remainder[] } {
-  if (file[0] !== START_BLOCK) return { bytes: file, remains: [] };
+  const [before = ""] = leading.exec(file.toString("latin1", 0, 1_024)) ?? [];
+  if (file[before.length] !== START_BLOCK) return { bytes: file, remains: [] };
   const framer = new MllpFramer(Number.MAX_SAFE_INTEGER);
   const blocks: Buffer[] = [];
   const remains: Remainder[] = [];
-  for (const piece of [...framer.push(file), ...framer.end()]) {
+  for (const piece of [...framer.push(file.subarray(before.length)), ...framer.end()]) {
     if (piece.kind === "block") blocks.push(piece.bytes, Buffer.from("\r"));
     else if (piece.kind !== "oversized") remains.push(piece);
   }

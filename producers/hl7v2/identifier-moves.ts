@@ -1,16 +1,9 @@
 import type { EventDraft } from "../../engine/intake/connector.js";
-import {
-  clearIdentifier,
-  identifiersOf,
-  ownFirst,
-  type PatientIdentifier,
-  patientIdentifiers,
-  type Speaker,
-  typedAs,
-} from "./identify.js";
+import { clearIdentifier, ownFirst, type PatientIdentifier, type Speaker } from "./identify.js";
 import { changesId, type Merge } from "./merge.js";
 import { component, type Message, type Segment, triggerOf } from "./message.js";
-import type { EventTime } from "./time.js";
+import type { Prior } from "./prior.js";
+import type { Telling } from "./telling.js";
 
 /** A PID and the MRG after it, of a message that moves identifiers. */
 export interface Move {
@@ -33,18 +26,13 @@ export const movesIdentifiers = (message: Message): boolean =>
   component(message.header, 9, 1) === "ADT" && triggerOf(message) === "A43";
 
 /** The moves of a message: every MRG belongs to the PID before it. */
-export function readIdentifierMoves(message: Message, speaker: Speaker): readonly Move[] {
+export function readIdentifierMoves(message: Message, priors: readonly Prior[], { profile }: Speaker): readonly Move[] {
   if (!movesIdentifiers(message)) return [];
-  const moves: Move[] = [];
-  let pid: Segment | undefined;
-  for (const segment of message.segments) {
-    if (segment.name === "PID") pid = segment;
-    if (segment.name !== "MRG" || pid === undefined) continue;
-    const now = ownFirst(patientIdentifiers(message, pid, speaker), speaker.profile);
-    const before = ownFirst(typedAs(now, identifiersOf(message, segment, 1, speaker), speaker), speaker.profile);
-    moves.push({ pid, now, leaves: leaving(now, before) });
-  }
-  return moves;
+  return priors.flatMap(({ pid, ...prior }) => {
+    if (pid === undefined) return [];
+    const now = ownFirst(prior.now, profile);
+    return [{ pid, now, leaves: leaving(now, ownFirst(prior.before, profile)) }];
+  });
 }
 
 /**
@@ -62,11 +50,9 @@ function leaving(now: readonly PatientIdentifier[], before: readonly PatientIden
 }
 
 function leaveEvent(
+  { speaker, time, flags }: Telling,
   { record, gone, to }: Leave,
   reason: "MOVED" | "CHANGED",
-  speaker: Speaker,
-  time: EventTime,
-  flags: readonly string[],
 ): EventDraft {
   const identifiers = gone.map((one) => clearIdentifier(one, record, speaker));
   const fields = { facility: speaker.facility, identifiers, toPatientId: to, reason, flags };
@@ -74,15 +60,11 @@ function leaveEvent(
 }
 
 /** The events of a move on the record that identifiers leave; the patient event of the PID tells the other. */
-export function moveAwayEvents(
-  { leaves }: Move,
-  speaker: Speaker,
-  time: EventTime,
-  flags: readonly string[],
-): readonly EventDraft[] {
+export function moveAwayEvents(telling: Telling, { leaves }: Move): readonly EventDraft[] {
   if (leaves === undefined) return [];
+  const { speaker, time, flags } = telling;
   const { record, gone, to } = leaves;
-  const events = [leaveEvent(leaves, "MOVED", speaker, time, flags)];
+  const events = [leaveEvent(telling, leaves, "MOVED")];
   // A record number that was merged into the one it leaves stands for it no longer.
   for (const { id, authority, type } of to === null ? [] : gone) {
     if (authority !== record.authority || type !== record.type) continue;
@@ -98,18 +80,12 @@ export function moveAwayEvents(
 }
 
 /** Identifiers of a record in whose place others came (A46, A47): it no longer has them. */
-export function changedIdentifiers(
-  message: Message,
-  { surviving, pairs, held }: Merge,
-  speaker: Speaker,
-  time: EventTime,
-  flags: readonly string[],
-): readonly EventDraft[] {
+export function changedIdentifiers(telling: Telling, { surviving, pairs, held }: Merge): readonly EventDraft[] {
   const record = surviving[0];
-  if (record === undefined || held || !changesId(message)) return [];
+  if (record === undefined || held || !changesId(telling.message)) return [];
   // The record's own number before is a record of its own, which the merge retires.
   const gone = pairs
     .map(({ retired }) => retired)
     .filter(({ authority, type }) => authority !== record.authority || type !== record.type);
-  return gone.length === 0 ? [] : [leaveEvent({ record, gone, to: null }, "CHANGED", speaker, time, flags)];
+  return gone.length === 0 ? [] : [leaveEvent(telling, { record, gone, to: null }, "CHANGED")];
 }

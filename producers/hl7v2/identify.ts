@@ -65,25 +65,6 @@ export function identifiersOf(
   return [...found.values()];
 }
 
-/**
- * Identifiers with the type that the sender left out: that of the others of the same authority, where these have one. A
- * merge that names its record by number and authority alone means the record that PID names with its type too.
- * @param others identifiers that the same message gives of the same kind of record.
- */
-export function typedAs(
-  others: readonly PatientIdentifier[],
-  given: readonly PatientIdentifier[],
-  { surrogate }: Speaker,
-): readonly PatientIdentifier[] {
-  return given.map((one) => {
-    if (one.type !== "") return one;
-    const types = new Set(others.filter(({ authority }) => authority === one.authority).map(({ type }) => type));
-    const [type = ""] = types;
-    if (types.size !== 1 || type === "") return one;
-    return { ...one, type, id: surrogate("patient", one.authority, type, one.value) };
-  });
-}
-
 /** The patient identifiers of a PID as sent: PID-3, and PID-2 where the profile reads it and PID-3 is empty. */
 export function patientIdentifiers(message: Message, pid: Segment, speaker: Speaker): readonly PatientIdentifier[] {
   const found = identifiersOf(message, pid, 3, speaker);
@@ -138,10 +119,20 @@ export interface VisitIdentity {
   readonly id: string;
   readonly authority: string;
   readonly number: string;
+  /** The sender named no authority, so the facility stands for it. */
+  readonly fromFacility: boolean;
+}
+
+/** A visit segment, the visit that it names, and whose it is. */
+export interface NamedVisit {
+  readonly pv1: Segment;
+  readonly visit: VisitIdentity;
+  /** The patient, when the message names one. */
+  readonly patientId: string | null;
 }
 
 /** The visit that a field of type CX names. @returns undefined when it names none. */
-function visitIn(
+export function visitIn(
   message: Message,
   segment: Segment | undefined,
   field: number,
@@ -149,15 +140,11 @@ function visitIn(
 ): VisitIdentity | undefined {
   const sent = orNull(component(segment, field, 1));
   if (sent === null) return undefined;
-  const { name } = authorityOf(component(segment, field, 4), message, speaker.facility);
+  const { name, fromFacility } = authorityOf(component(segment, field, 4), message, speaker.facility);
   const number = undoEscapes(sent, message.delimiters);
-  return { id: speaker.surrogate("visit", name, "", number), authority: name, number };
+  return { id: speaker.surrogate("visit", name, "", number), authority: name, number, fromFacility };
 }
 
 /** The visit of a message: PV1-19. */
 export const visitOf = (message: Message, pv1: Segment | undefined, speaker: Speaker): VisitIdentity | undefined =>
   visitIn(message, pv1, 19, speaker);
-
-/** The visit that a merge segment names as the one before: MRG-5. */
-export const priorVisitOf = (message: Message, mrg: Segment, speaker: Speaker): VisitIdentity | undefined =>
-  visitIn(message, mrg, 5, speaker);

@@ -1,7 +1,7 @@
 import type { EventDraft } from "../../engine/intake/connector.js";
 import { ownFirst, type PatientIdentifier, patientIdentifiers, type Speaker } from "./identify.js";
 import { component, type Message, type Segment, triggerOf } from "./message.js";
-import type { EventTime } from "./time.js";
+import type { Telling } from "./telling.js";
 
 /** A patient segment and its identifiers, the facility's own first. */
 export interface NamedPatient {
@@ -28,11 +28,8 @@ const LINKING: Readonly<Record<string, "PatientsLinked" | "PatientsUnmerged">> =
  * the others.
  */
 export function linkEvents(
-  message: Message,
+  { message, speaker, time, flags }: Telling,
   patients: readonly NamedPatient[],
-  speaker: Speaker,
-  time: EventTime,
-  flags: readonly string[],
 ): EventDraft[] {
   const type = LINKING[triggerOf(message)];
   const [first, ...others] = patients.map(({ identifiers }) => (identifiers[0] as PatientIdentifier).id);

@@ -1,18 +1,11 @@
 import type { EventDraft } from "../../engine/intake/connector.js";
 import { isOverlong } from "../../engine/intake/surrogate.js";
-import {
-  clearIdentifier,
-  identifiersOf,
-  ownFirst,
-  type PatientIdentifier,
-  patientIdentifiers,
-  type Speaker,
-  typedAs,
-} from "./identify.js";
+import { clearIdentifier, ownFirst, type PatientIdentifier, type Speaker } from "./identify.js";
 import { type Message, placeOf, type Segment, triggerOf } from "./message.js";
+import type { Prior } from "./prior.js";
 import type { ReasonName } from "./reasons.js";
 import { mergeTriggers } from "./tables.js";
-import type { EventTime } from "./time.js";
+import type { Telling } from "./telling.js";
 
 /** One PID and the MRG after it. */
 export interface Merge {
@@ -43,23 +36,19 @@ export const isMerge = (message: Message): boolean => mergeTriggers.has(triggerO
  * Reads the merges of a message: every MRG belongs to the PID before it, and each identifier in MRG-1 goes to the one in
  * PID-3 of the same authority and type, else of the same authority, else to the first as sent.
  */
-export function readMerges(message: Message, speaker: Speaker): Merges {
+export function readMerges(message: Message, priors: readonly Prior[], speaker: Speaker): Merges {
   const merges: Merge[] = [];
   const problems: { reason: ReasonName; place: string }[] = [];
-  let pid: Segment | undefined;
-  for (const segment of message.segments) {
-    if (segment.name === "PID") pid = segment;
-    if (segment.name !== "MRG" || pid === undefined) continue;
-    const surviving = patientIdentifiers(message, pid, speaker);
-    const given = typedAs(surviving, identifiersOf(message, segment, 1, speaker), speaker);
-    if (surviving.length === 0) problems.push({ reason: "NO_PID3", place: placeOf(message, pid, 3) });
-    else if (given.length === 0) problems.push({ reason: "NO_MRG1", place: placeOf(message, segment, 1) });
+  for (const { mrg, pid, now, before } of priors) {
+    if (pid === undefined) continue;
+    if (now.length === 0) problems.push({ reason: "NO_PID3", place: placeOf(message, pid, 3) });
+    else if (before.length === 0) problems.push({ reason: "NO_MRG1", place: placeOf(message, mrg, 1) });
     else {
-      const merge = pairUp(message, pid, surviving, given, speaker);
-      if (merge === undefined) problems.push({ reason: "SELF_MERGE", place: placeOf(message, segment, 1) });
+      const merge = pairUp(message, pid, now, before, speaker);
+      if (merge === undefined) problems.push({ reason: "SELF_MERGE", place: placeOf(message, mrg, 1) });
       else merges.push(merge);
-      if (surviving.some(isOverlong)) problems.push({ reason: "OVERSIZED_FIELD", place: placeOf(message, pid, 3) });
-      if (given.some(isOverlong)) problems.push({ reason: "OVERSIZED_FIELD", place: placeOf(message, segment, 1) });
+      if (now.some(isOverlong)) problems.push({ reason: "OVERSIZED_FIELD", place: placeOf(message, pid, 3) });
+      if (before.some(isOverlong)) problems.push({ reason: "OVERSIZED_FIELD", place: placeOf(message, mrg, 1) });
     }
   }
   if (merges.length === 0 && problems.length === 0) problems.push({ reason: "NO_MRG", place: "MRG" });
@@ -106,7 +95,7 @@ function partnerOf(retired: PatientIdentifier, surviving: readonly PatientIdenti
  * The two events of a merge: one on the patient that remains, one on the patient that is retired. A merge that is held has
  * one, on the patient that would be retired.
  */
-export function mergeEvents(merge: Merge, speaker: Speaker, time: EventTime, flags: readonly string[]): EventDraft[] {
+export function mergeEvents({ speaker, time, flags }: Telling, merge: Merge): EventDraft[] {
   const own = merge.surviving[0] as PatientIdentifier;
   const survivingPatientId = own.id;
   const retiredPatientId = (merge.retired[0] as PatientIdentifier).id;

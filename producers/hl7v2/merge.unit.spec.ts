@@ -58,20 +58,58 @@ describe("a merge", () => {
     expect(merged.sealed).toEqual({ values: ["N1", "E1", "N1"] });
   });
 
-  it("retires the record that a number without a type means, of the type that PID has of its authority", () => {
-    const retired = (pid: string, mrg: string) => {
-      const unit = unitOf(merge(pid, mrg));
+  describe("that leaves out authority or type", () => {
+    const retired = (pid: string, mrg: string, priorNumbers = "alike") => {
+      const unit = unitOf(merge(pid, mrg), { identifiers: { priorNumbers } });
       const merged = unit.events.find((event) => event.type === "PatientsMerged");
-      return [merged?.type === "PatientsMerged" && merged.fields.retiredPatientId, unit.flags, unit.verdict.accepted];
+      return [merged?.type === "PatientsMerged" && merged.fields.retiredPatientId, ...(unit.flags ?? [])];
     };
-    expect(retired("N1^^^NORTH^MR~E1^^^MPI^PI", "N2^^^NORTH")).toEqual([patient("NORTH", "MR", "N2"), [], true]);
-    // Of two types nobody can say which; and a bare number is the sending facility's, whoever that is.
-    const two = "N1^^^NORTH^MR~A1^^^NORTH^AN";
-    expect(retired(two, "N2^^^NORTH")).toEqual([patient("NORTH", "", "N2"), [], true]);
-    const bare = [patient("@NORTH", "", "N2"), ["MERGE_AUTHORITY_FROM_FACILITY"], true];
-    expect(retired("N1^^^NORTH^MR", "N2")).toEqual(bare);
-    expect(retired("N1", "N2")).toEqual([patient("@NORTH", "", "N2"), ["AUTHORITY_FROM_FACILITY"], true]);
-    expect(retired("N1^^^NORTH^MR", "N1^^^NORTH")).toEqual([false, ["SELF_MERGE"], false]);
+    const [one, two, index] = ["N1^^^NORTH^MR", "N1^^^NORTH^MR~A1^^^NORTH^AN", "E1^^^MPI^PI~N1^^^NORTH^MR"];
+    const [meant, local] = [patient("NORTH", "MR", "N2"), patient("@NORTH", "", "N2")];
+
+    it.each([
+      ["one kind", one, "N2", [meant, "PRIOR_AUTHORITY_ASSUMED"]],
+      ["one kind", one, "N2^^^^MR", [meant, "PRIOR_AUTHORITY_ASSUMED"]],
+      ["one kind", one, "N2^^^NORTH", [meant]],
+      ["one kind of the authority", "N1^^^NORTH^MR~E1^^^MPI^PI", "N2^^^NORTH", [meant]],
+      ["one kind of the type", index, "N2^^^^MR", [meant, "PRIOR_AUTHORITY_ASSUMED"]],
+      ["numbers without an authority too", "N1~E1^^^MPI^PI", "N2", [local, "AUTHORITY_FROM_FACILITY"]],
+      [
+        "a kind of numbers without an authority",
+        "N1^^^^MR~E1^^^MPI^PI",
+        "N2",
+        [patient("@NORTH", "MR", "N2"), "AUTHORITY_FROM_FACILITY"],
+      ],
+    ])("retires the record of the kind that PID-3 has: %s", (_what, pid, mrg, expected) => {
+      expect(retired(pid, mrg)).toEqual(expected);
+    });
+
+    it("is flagged where PID-3 has several kinds, of which nobody can say which is meant", () => {
+      expect(retired(two, "N2^^^NORTH")).toEqual([patient("NORTH", "", "N2"), "MERGE_TYPE_UNKNOWN"]);
+      expect(retired(index, "N2")).toEqual([local, "MERGE_AUTHORITY_FROM_FACILITY"]);
+      expect(retired(one, "N2^^^OTHER")).toEqual([patient("OTHER", "", "N2"), "MERGE_TYPE_UNKNOWN"]);
+    });
+
+    it("is of the facility's own kind, or taken as it stands, where the profile says so", () => {
+      expect(retired(index, "N2", "own")).toEqual([meant, "PRIOR_AUTHORITY_ASSUMED"]);
+      expect(retired(two, "N2^^^NORTH", "own")).toEqual([meant]);
+      expect(retired(index, "E2^^^MPI", "own")).toEqual([patient("MPI", "PI", "E2")]);
+      expect(retired(one, "N2", "facility")).toEqual([local, "MERGE_AUTHORITY_FROM_FACILITY"]);
+      expect(retired(one, "N2^^^NORTH", "facility")).toEqual([patient("NORTH", "", "N2"), "MERGE_TYPE_UNKNOWN"]);
+    });
+
+    it("is into itself where it is the same number of the same kind", () => {
+      expect(retired(one, "N1^^^NORTH")).toEqual([false, "SELF_MERGE"]);
+      expect(retired(one, "N1", "facility")).toEqual([patient("@NORTH", "", "N1"), "MERGE_AUTHORITY_FROM_FACILITY"]);
+    });
+
+    it("goes by the PID before it, also as to whose keys it is sealed under", () => {
+      const unit = unitOf(merge("E1^^^MPI^PI", "E2", "PID|2||N1^^^NORTH^MR", "MRG|N2"));
+      expect(unit.sealFor).toEqual([
+        ...[patient("MPI", "PI", "E1"), patient("MPI", "PI", "E2")],
+        ...[patient("NORTH", "MR", "N1"), meant],
+      ]);
+    });
   });
 
   it("falls back to the first identifier as sent, also where it is not the facility's own", () => {
@@ -278,8 +316,8 @@ describe("a visit that changes its patient or number", () => {
     pv1: null,
     more: [`MRG|${mrg}`, "PV1|1|I|ICU||||||||||||||||V1^^^NORTH^VN"],
   });
-  const told = (sketch: Sketch) =>
-    eventsOf(sketch).filter(({ type }) => type === "VisitMoved" || type === "VisitsMerged");
+  const told = (sketch: Sketch, profile = {}) =>
+    eventsOf(sketch, profile).filter(({ type }) => type === "VisitMoved" || type === "VisitsMerged");
 
   it("is moved by A45 to the patient of the message", () => {
     expect(told(changed("A45", "N2^^^NORTH^MR||||V1^^^NORTH^VN"))).toMatchObject([
@@ -300,6 +338,47 @@ describe("a visit that changes its patient or number", () => {
       { subject: retired, fields: { role: "RETIRED" }, sealed: { visitNumber: "V0" } },
     ]);
     expect(told(changed(trigger, "N1^^^NORTH^MR||||V1^^^NORTH^VN"))).toEqual([]);
+  });
+
+  it.each(["A06", "A07"])("is replaced by the one that %s begins, where MRG-5 names another", (trigger) => {
+    const [surviving, retired] = [visit("NORTH", "V1"), visit("NORTH", "V0")];
+    const sketch = changed(trigger, "N1^^^NORTH^MR||||V0^^^NORTH^VN");
+    expect(eventsOf(sketch).map(({ type, subject }) => [type, subject])).toEqual([
+      ["PatientUpdated", now],
+      ["VisitStarted", surviving],
+      ["VisitsMerged", surviving],
+      ["VisitsMerged", retired],
+    ]);
+    expect(told(sketch)[1]).toMatchObject({
+      fields: { role: "RETIRED", survivingVisitId: surviving, retiredVisitId: retired, patientId: now },
+      sealed: { visitNumber: "V0" },
+    });
+    expect(unitOf(sketch).flags).toEqual([]);
+    // The account alone changes, or nothing does.
+    for (const mrg of ["||ACCOUNT", "N1^^^NORTH^MR||||V1^^^NORTH^VN", "N1^^^NORTH^MR"]) {
+      expect(told(changed(trigger, mrg))).toEqual([]);
+      expect(unitOf(changed(trigger, mrg)).flags).toEqual([]);
+    }
+    const unnumbered = unitOf({ ...sketch, more: ["MRG|||||V0^^^NORTH^VN", "PV1|1|I|ICU"] });
+    expect(unnumbered.flags).toEqual(["VISIT_UNIDENTIFIED", "CONTENT_KEPT"]);
+    expect(unnumbered.events.map(({ type }) => type)).toEqual(["PatientUpdated"]);
+  });
+
+  it("has the authority of PV1-19 where MRG-5 names none, unless the profile says otherwise", () => {
+    const sketch = changed("A50", "N1^^^NORTH^MR||||V0");
+    const retired = (profile = {}) => told(sketch).length && told(sketch, profile)[1]?.subject;
+    expect(retired()).toBe(visit("NORTH", "V0"));
+    expect(unitOf(sketch).flags).toEqual(["PRIOR_AUTHORITY_ASSUMED"]);
+    expect(retired({ identifiers: { priorNumbers: "facility" } })).toBe(visit("@NORTH", "V0"));
+    const bare = { ...sketch, more: ["MRG|N1^^^NORTH^MR||||V0", "PV1|1|I|ICU||||||||||||||||V1"] };
+    expect(told(bare).map(({ subject }) => subject)).toEqual([visit("@NORTH", "V1"), visit("@NORTH", "V0")]);
+    expect(unitOf(bare).flags).toEqual([]);
+  });
+
+  it("comes from the record that MRG-1 means, whose type it leaves out", () => {
+    const [moved] = told(changed("A45", "N2^^^NORTH||||V1^^^NORTH^VN"));
+    expect(moved).toMatchObject({ type: "VisitMoved", fields: { fromPatientId: before } });
+    expect(told(changed("A45", "N1||||V1"), { identifiers: { priorNumbers: "own" } })).toEqual([]);
   });
 
   it("that is named by no number is flagged and kept: an alternate id alone names no visit", () => {

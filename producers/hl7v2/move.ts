@@ -1,42 +1,63 @@
 import type { EventDraft } from "../../engine/intake/connector.js";
-import { identifiersOf, ownFirst, priorVisitOf, type Speaker, type VisitIdentity, visitOf } from "./identify.js";
+import { ownFirst, type Speaker, type VisitIdentity, visitOf } from "./identify.js";
 import { component, type Message, type Segment, triggerOf } from "./message.js";
-import type { EventTime } from "./time.js";
+import { type Prior, type PriorVisit, priorVisitOf } from "./prior.js";
+import type { Telling } from "./telling.js";
 
-/** Triggers by which a visit changes its patient (A45), or its number (A42 of two that are one, A50). */
-const MOVING = new Set(["A42", "A45", "A50"]);
+/**
+ * Triggers that name a visit as it was before: it changes its patient (A45) or its number (A42 of two that are one, A50), or
+ * an outpatient becomes an inpatient (A06) or the other way round (A07), and the visit that is begun so replaces another.
+ */
+const MOVING = new Set(["A42", "A45", "A50", "A06", "A07"]);
+/** Those that are about nothing else. */
+const ONLY_MOVING = new Set(["A42", "A45", "A50"]);
 
 /** A merge segment and the visit that it is about: the PV1 after it, else the message's. */
 interface Change {
-  readonly mrg: Segment;
-  readonly pv1: Segment | undefined;
+  /** The visit as it is now; where PV1-19 is empty, the one of MRG-5. */
+  readonly visit: VisitIdentity;
+  readonly prior: PriorVisit | undefined;
+  /** The record that MRG-1 names. */
+  readonly fromPatientId: string | null;
 }
 
-/** A45 has its visits after each MRG; A42 and A50 name one visit, wherever it stands. */
-function changesOf(message: Message): Change[] {
-  const changes: Change[] = [];
-  for (const [index, mrg] of message.segments.entries()) {
-    if (mrg.name !== "MRG") continue;
-    const after = message.segments.slice(index + 1);
-    const end = after.findIndex(({ name }) => name === "MRG");
-    const own = (end < 0 ? after : after.slice(0, end)).find(({ name }) => name === "PV1");
-    changes.push({ mrg, pv1: own ?? message.segments.find(({ name }) => name === "PV1") });
+const movesVisits = (message: Message): boolean =>
+  component(message.header, 9, 1) === "ADT" && MOVING.has(triggerOf(message));
+
+/** A45 has its visits after each MRG; the others name one visit, wherever it stands. */
+export function readVisitChanges(message: Message, priors: readonly Prior[], speaker: Speaker): readonly Change[] {
+  if (!movesVisits(message)) return [];
+  // In one go over the segments: to look for each would take the product of their numbers.
+  const after = new Map<Segment, Segment>();
+  let last: Segment | undefined;
+  for (const segment of message.segments) {
+    if (segment.name === "MRG") last = segment;
+    else if (isPv1(segment) && last !== undefined && !after.has(last)) after.set(last, segment);
   }
-  return changes;
+  const first = message.segments.find(isPv1);
+  return priors.flatMap(({ mrg, before }): Change[] => {
+    const now = visitOf(message, after.get(mrg) ?? first, speaker);
+    const prior = priorVisitOf(message, mrg, now, speaker);
+    const visit = now ?? prior;
+    const fromPatientId = ownFirst(before, speaker.profile)[0]?.id ?? null;
+    return visit === undefined ? [] : [{ visit, prior, fromPatientId }];
+  });
 }
+
+const isPv1 = ({ name }: Segment): boolean => name === "PV1";
 
 /**
- * Whether a message about the numbers or the patient of visits (A42, A45, A50, A51) names none by its number. An alternate
- * id alone names no visit here: which one has it, only a look-up could tell.
+ * Whether a message about the numbers or the patient of visits (A42, A45, A50, A51) names none by its number, or tells that
+ * another visit stands for one (A06, A07) and not which. An alternate id alone names no visit here: which one has it, only
+ * a look-up could tell.
  */
-export function namesNoVisit(message: Message, speaker: Speaker): boolean {
+export function namesNoVisit(message: Message, changes: readonly Change[], speaker: Speaker): boolean {
   const trigger = triggerOf(message);
-  if (component(message.header, 9, 1) !== "ADT" || !(MOVING.has(trigger) || trigger === "A51")) return false;
-  return message.segments.every(
-    (segment) =>
-      (segment.name !== "PV1" || visitOf(message, segment, speaker) === undefined) &&
-      (segment.name !== "MRG" || trigger === "A51" || priorVisitOf(message, segment, speaker) === undefined),
-  );
+  if (component(message.header, 9, 1) !== "ADT") return false;
+  const hasNumber = message.segments.some((segment) => isPv1(segment) && visitOf(message, segment, speaker));
+  if (trigger === "A51") return !hasNumber;
+  if (ONLY_MOVING.has(trigger)) return !hasNumber && changes.length === 0;
+  return !hasNumber && changes.length > 0;
 }
 
 /**
@@ -45,24 +66,18 @@ export function namesNoVisit(message: Message, speaker: Speaker): boolean {
  * @param patientId the patient of the message, to whom the visits now belong.
  */
 export function moveEvents(
-  message: Message,
+  { message, speaker, time, flags }: Telling,
+  changes: readonly Change[],
   patientId: string | null,
-  speaker: Speaker,
-  time: EventTime,
-  flags: readonly string[],
 ): EventDraft[] {
   const trigger = triggerOf(message);
-  if (component(message.header, 9, 1) !== "ADT" || !MOVING.has(trigger)) return [];
   const draft = (visit: VisitIdentity) => ({
     subject: visit.id,
     ...time,
     sealed: { visitNumber: visit.number },
     sealFor: patientId ?? visit.id,
   });
-  return changesOf(message).flatMap(({ mrg, pv1 }) => {
-    const prior = priorVisitOf(message, mrg, speaker);
-    const visit = visitOf(message, pv1, speaker) ?? prior;
-    if (visit === undefined) return [];
+  return changes.flatMap(({ visit, prior, fromPatientId }) => {
     const events: EventDraft[] = [];
     const common = (of: VisitIdentity) => ({
       patientId,
@@ -70,10 +85,8 @@ export function moveEvents(
       authority: of.authority,
       flags,
     });
-    const before = ownFirst(identifiersOf(message, mrg, 1, speaker), speaker.profile)[0]?.id ?? null;
-    if (trigger === "A45" && before !== patientId) {
-      const fields = { ...common(visit), fromPatientId: before };
-      events.push({ ...draft(visit), type: "VisitMoved", fields });
+    if (trigger === "A45" && fromPatientId !== patientId) {
+      events.push({ ...draft(visit), type: "VisitMoved", fields: { ...common(visit), fromPatientId } });
     }
     if (prior !== undefined && prior.id !== visit.id) {
       const pair = { survivingVisitId: visit.id, retiredVisitId: prior.id };

@@ -15,7 +15,8 @@ import {
   subcomponent,
   triggerOf,
 } from "./message.js";
-import { type EventTime, timeStamp } from "./time.js";
+import type { Telling } from "./telling.js";
+import { timeStamp } from "./time.js";
 
 /** Triggers that send a patient as a full record. */
 const REGISTERING = new Set(["A01", "A04", "A05", "A28"]);
@@ -25,12 +26,9 @@ const REGISTERING = new Set(["A01", "A04", "A05", "A28"]);
  * @param identifiers of the PID, the facility's own first; at least one.
  */
 export function patientEvent(
-  message: Message,
+  { message, speaker, time, flags }: Telling,
   pid: Segment,
   identifiers: readonly PatientIdentifier[],
-  speaker: Speaker,
-  time: EventTime,
-  flags: readonly string[],
 ): EventDraft {
   const own = identifiers[0] as PatientIdentifier;
   const registers = component(message.header, 9, 1) === "ADT" && REGISTERING.has(triggerOf(message));

@@ -72,6 +72,12 @@ export const profileSchema = z.strictObject({
           { type: "PI", foreign: true },
         ])
         .describe("Identifiers that link records of one person."),
+      priorNumbers: z
+        .enum(["alike", "own", "facility"])
+        .default("alike")
+        .describe(
+          "What MRG-1 leaves out of an identifier (authority, type). `alike`: as in PID-3, where only one kind there fits. `own`: as the facility's own identifier in PID-3. `facility`: nothing, and the authority is the sending facility. MRG-5 without an authority has that of PV1-19, but for `facility`.",
+        ),
       readPid2: z.boolean().default(false).describe("Read the older PID-2 where PID-3 is empty."),
     })
     .prefault({}),
@@ -124,6 +130,11 @@ export const profileSchema = z.strictObject({
         .string()
         .regex(/^\d{9,10}$/, "an NPI or a tax id")
         .describe("Who bills: its NPI, else its tax id."),
+      currency: z
+        .string()
+        .regex(/^[A-Z]{3}$/, "a currency of ISO 4217")
+        .default("USD")
+        .describe("Usual currency: charges in another one (FT1-11, FT1-12, FT1-22) are flagged."),
       kind: z.enum(["PROFESSIONAL", "INSTITUTIONAL", "DENTAL"]).default("PROFESSIONAL").describe("Kind of its claims."),
     })
     .optional()

@@ -67,7 +67,12 @@ export const reasons = {
   NO_MRG1: { answer: "AE", code: "101", negotiable: true, summary: "The identifier to retire is missing." },
   SELF_MERGE: { answer: "AE", code: "205", negotiable: false, summary: "An identifier is to be merged into itself." },
   BAD_DATE: { answer: "AE", code: "102", negotiable: true, summary: "A date or time does not exist." },
-  BAD_AMOUNT: { answer: "AE", code: "102", negotiable: false, summary: "A charge is no amount in whole cents." },
+  BAD_AMOUNT: {
+    answer: "AE",
+    code: "102",
+    negotiable: false,
+    summary: "A charge is no amount in whole cents, or in another currency than those before.",
+  },
   OVERSIZED_FIELD: { answer: "AE", code: "102", negotiable: true, summary: "A field is over the size limit." },
 } as const satisfies Record<string, Reason>;
 

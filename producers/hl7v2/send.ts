@@ -2,6 +2,7 @@ import { connect as connectPlain, type Socket } from "node:net";
 import { setTimeout as wait } from "node:timers/promises";
 import type { Address, SendLine, SendRequest } from "../../engine/intake/connector.js";
 import { connectAsPartner, type PartnerProof } from "../../engine/reception/partner-client.js";
+import { type TlsWatch, watchTls } from "../../engine/reception/tls-fault.js";
 import { TributaryError } from "../../engine/service/errors.js";
 import { frame, MllpFramer } from "./mllp.js";
 import { readOutbox } from "./outbox.js";
@@ -10,6 +11,7 @@ import { patienceWith, readAcknowledgment } from "./receipt.js";
 /**
  * Sends a file's messages as a partner would: over MLLP, each after the answer to the one before.
  * @throws TRIB_HL7V2_UNREACHABLE when nobody listens, or the connection is lost and can't be made again.
+ * @throws TRIB_CLI_SERVER_UNTRUSTED, TRIB_CLI_CERTIFICATE_REFUSED when one side does not take the other's certificate.
  */
 export async function* sendMllp(request: SendRequest): AsyncGenerator<SendLine> {
   const { messages, readable } = readOutbox(request.bytes);
@@ -51,17 +53,23 @@ class Wire {
   readonly #socket: Socket;
   readonly #framer = new MllpFramer(Number.MAX_SAFE_INTEGER);
   readonly #answers: Buffer[] = [];
+  readonly #tls: TlsWatch;
   #wake: () => void = () => {};
+  #error: Error | undefined;
+  #answered = false;
   lost = false;
 
-  constructor(socket: Socket) {
+  constructor(socket: Socket, tls: TlsWatch) {
     this.#socket = socket;
+    this.#tls = tls;
     socket.setNoDelay(true);
     socket.on("data", (chunk: Buffer) => {
       for (const piece of this.#framer.push(chunk)) if (piece.kind === "block") this.#answers.push(piece.bytes);
       this.#wake();
     });
-    socket.on("error", () => {});
+    socket.on("error", (error) => {
+      this.#error = error;
+    });
     socket.on("close", () => {
       this.lost = true;
       this.#wake();
@@ -73,35 +81,39 @@ class Wire {
     const host = hostname.replace(/^\[|\]$/g, "");
     const secure = protocol === "mllps:";
     const socket = secure ? connectAsPartner(host, Number(port), proof) : connectPlain({ host, port: Number(port) });
+    const tls = watchTls(socket, address.url, proof?.certificate !== undefined);
     try {
       await new Promise<void>((resolve, reject) => {
         socket.once(secure ? "secureConnect" : "connect", resolve);
         socket.once("error", reject);
       });
     } catch (cause) {
-      throw new TributaryError(
-        "TRIB_HL7V2_UNREACHABLE",
-        `Nobody answers at ${address.url}.`,
-        { address: address.url },
-        { cause },
+      const why = `Nobody answers at ${address.url}.`;
+      throw (
+        tls.fault(cause as Error) ??
+        new TributaryError("TRIB_HL7V2_UNREACHABLE", why, { address: address.url }, { cause })
       );
     }
-    return new Wire(socket);
+    return new Wire(socket, tls);
   }
 
   /**
    * Sends a message and waits for its answer: in enhanced mode the application acknowledgment, where one follows the CA.
    * @returns undefined when no answer came; then the connection is given up, since a late answer would be taken for the next.
+   * @throws TRIB_CLI_CERTIFICATE_REFUSED when the server closes it on the client's certificate.
    */
   async exchange(message: Buffer): Promise<Buffer | undefined> {
     const { first, second } = patienceWith(message);
     this.#socket.write(frame(message));
     const answer = await this.#next(first);
     if (answer === undefined) {
+      const fault = this.lost && !this.#answered ? this.#tls.fault(this.#error, true) : undefined;
       this.#socket.destroy();
       this.lost = true;
+      if (fault) throw fault;
       return undefined;
     }
+    this.#answered = true;
     const accepted = readAcknowledgment(answer, message).answer === "CA";
     return (accepted && second > 0 ? await this.#next(second) : undefined) ?? answer;
   }

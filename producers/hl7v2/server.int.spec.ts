@@ -7,6 +7,7 @@ import { connect as connectTls } from "node:tls";
 import pino from "pino";
 import { afterAll, afterEach, describe, expect, it } from "vitest";
 import type { Receiver, SendLine } from "../../engine/intake/connector.js";
+import type { PartnerProof } from "../../engine/reception/partner-client.js";
 import { TributaryError } from "../../engine/service/errors.js";
 import { readSettings } from "../../engine/service/settings.js";
 import { recordingIntake } from "../../engine/testing/recording-intake.js";
@@ -269,7 +270,11 @@ describe("dropped files of HL7 v2", () => {
 
   it("may be blocks of MLLP, and belong in done/ when all of them were accepted", async () => {
     const { path } = await drop(
-      Buffer.concat([frame(Buffer.from(messageOf())), frame(Buffer.from(messageOf({ controlId: "2" })))]),
+      // After what an editor or an earlier message left there.
+      Buffer.concat([
+        Buffer.from("\ufeff\r\n"),
+        ...["1", "2"].map((controlId) => frame(Buffer.from(messageOf({ controlId })))),
+      ]),
       "a.hl7",
     );
     await expect.poll(() => existsSync(path("done")), { timeout: 5000 }).toBe(true);
@@ -379,5 +384,30 @@ describe("MLLP over TLS", () => {
     intake.units.splice(1);
     await dial({}).catch(() => {});
     expect(intake.units.length).toBe(1);
+
+    // What `send` tells of it: nobody has rejected what nobody has answered.
+    const pem = (name: string) => readFileSync(path(name), "utf8");
+    const sending = async (proof: PartnerProof) => {
+      const request = { addresses: receiver.addresses, partner: "generic", file: "file.hl7", proof };
+      const lines = connector.send({ ...request, bytes: Buffer.from(messageOf()) });
+      return (await lines[Symbol.asyncIterator]().next()).value as SendLine;
+    };
+    const shown = (name: string) => ({ certificate: { cert: pem(`${name}.pem`), key: pem(`${name}.key`) } });
+    const pinned = [pem("server.pem")];
+    expect(await sending({ pinned, ...shown("client") })).toMatchObject({ answer: "AA" });
+    const refused = (message: RegExp) => ({
+      code: "TRIB_CLI_CERTIFICATE_REFUSED",
+      message: expect.stringMatching(message),
+    });
+    await expect(sending({ pinned })).rejects.toMatchObject(refused(/without a client certificate/));
+    await expect(sending({ pinned, ...shown("server") })).rejects.toMatchObject(refused(/not to take the one given/));
+    const untrusted = (message: RegExp) => ({
+      code: "TRIB_CLI_SERVER_UNTRUSTED",
+      message: expect.stringMatching(message),
+    });
+    await expect(sending(shown("client"))).rejects.toMatchObject(untrusted(/is not trusted \(\w+\)/));
+    const named = { authority: pem("server.pem"), ...shown("client") };
+    await expect(sending(named)).rejects.toMatchObject(untrusted(/is for another name: 127\.0\.0\.1/));
+    expect(intake.units.length).toBe(2);
   });
 });

@@ -5,11 +5,15 @@ import type { Address, ReceiveContext, Receiver } from "../../engine/intake/conn
 import type { Settings } from "../../engine/service/settings.js";
 import { Allowance } from "./allowance.js";
 import { type Connection, serve } from "./connection.js";
+import { Handshakes } from "./handshakes.js";
 import { certificatesOf, type Profile } from "./profile.js";
 import { type Identity, suspendedOf } from "./suspended.js";
 
 /** Pause before a port of a partner that could not be had is tried again. */
 const PORT_MILLISECONDS = 1_000;
+
+/** Longest time in which a TLS connection has to be made. */
+const HANDSHAKE_MILLISECONDS = 20_000;
 
 /** Certificates of the server, read once. */
 interface Tls {
@@ -58,6 +62,7 @@ export async function receiveMllp(context: ReceiveContext<Profile>): Promise<Rec
   const suspended = suspendedOf(context.suspended);
   const tls = readTls(settings);
   const connections = new Set<Connection>();
+  const handshakes = new Handshakes();
   const allowance = new Allowance(settings.HL7V2_BYTES_IN_HAND);
   const blockLimit = Math.max(...[...profiles.values()].map(({ messageLimit }) => messageLimit), 1);
   let closing = false;
@@ -92,11 +97,21 @@ export async function receiveMllp(context: ReceiveContext<Profile>): Promise<Rec
     // Half-open, so that a partner that has sent its last message still gets its last answers.
     const server = tls
       ? createTlsServer(
-          { ...tls, allowHalfOpen: true, requestCert: tls.ca !== undefined, rejectUnauthorized: tls.ca !== undefined },
+          {
+            ...tls,
+            allowHalfOpen: true,
+            requestCert: tls.ca !== undefined,
+            rejectUnauthorized: tls.ca !== undefined,
+            handshakeTimeout: HANDSHAKE_MILLISECONDS,
+          },
           (socket) => accept(socket, partner),
         )
       : createServer({ allowHalfOpen: true }, (socket) => accept(socket, partner));
-    server.on("tlsClientError", (error) => logger.warn({ err: error }, "a client without a good certificate"));
+    if (tls) handshakes.watch(server);
+    server.on("tlsClientError", (error: Error, socket: Socket) => {
+      logger.warn({ err: error }, "no TLS connection with a client: one side does not take the other's certificate");
+      socket.destroy();
+    });
     await new Promise<void>((resolve, reject) => {
       server.once("error", reject);
       server.listen(port, settings.HL7V2_HOST, () => {
@@ -131,6 +146,7 @@ export async function receiveMllp(context: ReceiveContext<Profile>): Promise<Rec
   async function close(): Promise<void> {
     closing = true;
     const closed = servers.map((server) => new Promise<void>((resolve) => server.close(() => resolve())));
+    handshakes.end();
     await Promise.all([...connections].map((connection) => connection.close()));
     await Promise.all(closed);
   }

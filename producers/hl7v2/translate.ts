@@ -2,21 +2,15 @@ import type { EventDraft } from "../../engine/intake/connector.js";
 import { alternateChange } from "./alternate-visit.js";
 import { chargeProblems, claimEvents } from "./charges.js";
 import { changedIdentifiers, moveAwayEvents, readIdentifierMoves } from "./identifier-moves.js";
-import {
-  identifiersOf,
-  ownFirst,
-  type PatientIdentifier,
-  patientIdentifiers,
-  type Speaker,
-  typedAs,
-  visitOf,
-} from "./identify.js";
+import { ownFirst, type PatientIdentifier, patientIdentifiers, type Speaker, visitOf } from "./identify.js";
 import { linkEvents, type NamedPatient, patientsNamed } from "./link.js";
 import { changesId, isMerge, type Merge, mergeEvents, readMerges } from "./merge.js";
 import { component, type Message, segmentNamed, triggerOf } from "./message.js";
-import { moveEvents, namesNoVisit } from "./move.js";
+import { moveEvents, namesNoVisit, readVisitChanges } from "./move.js";
 import { patientEvent } from "./patient.js";
-import { type EventTime, eventTime, zoneOf } from "./time.js";
+import { priorsOf } from "./prior.js";
+import type { Telling } from "./telling.js";
+import { eventTime, zoneOf } from "./time.js";
 import { bodyProblems, type Problem, warnings } from "./validate.js";
 import { visitEvent } from "./visit.js";
 
@@ -41,69 +35,85 @@ const SEVERAL_PATIENTS = new Set(["A17", "A24", "A37", "A43"]);
 export function interpret(message: Message, speaker: Speaker, receivedAt: number, flags: readonly string[]): Meaning {
   const pid = segmentNamed(message, "PID");
   const identifiers = pid === undefined ? [] : ownFirst(patientIdentifiers(message, pid, speaker), speaker.profile);
-  const merges = isMerge(message) ? readMerges(message, speaker) : undefined;
+  const priors = priorsOf(message, speaker);
+  const merges = isMerge(message) ? readMerges(message, priors, speaker) : undefined;
   const problems = [
     ...bodyProblems(message, speaker.profile, identifiers, merges),
     ...chargeProblems(message, speaker),
   ];
-  const notes = [...flags, ...warnings(message, identifiers)];
   const trigger = triggerOf(message);
+  const named = patientsNamed(message, speaker);
+  const moves = readIdentifierMoves(message, priors, speaker);
+  const changes = readVisitChanges(message, priors, speaker);
+  const notes = [...flags, ...warnings(message, identifiers)];
   if (merges && changesId(message)) notes.push("CHANGE_OF_ID");
   for (const { reason } of problems) notes.push(reason);
+  if (moves.some(({ leaves }) => leaves === undefined)) notes.push("MOVE_UNCLEAR");
+  if (merges) notes.push(...mergeNotes(merges.merges));
+  const isAssumed = changes.some(({ prior }) => prior?.assumed) || priors.some(({ before }) => before.some(assumed));
+  if (isAssumed) notes.push("PRIOR_AUTHORITY_ASSUMED");
+  if (named.length > 1 && !merges && !SEVERAL_PATIENTS.has(trigger)) notes.push("FURTHER_PATIENTS");
+  if (namesNoVisit(message, changes, speaker)) notes.push("VISIT_UNIDENTIFIED");
 
   const time = eventTime(message, zoneOf(message, speaker.profile.timezone), receivedAt);
-  const named = patientsNamed(message, speaker);
-  const moves = readIdentifierMoves(message, speaker);
-  if (moves.some(({ leaves }) => leaves === undefined)) notes.push("MOVE_UNCLEAR");
-  if (merges?.merges.some(({ held }) => held)) notes.push("MERGE_HELD");
-  // Whose number it is only the message's facility says: where PID names an authority, it may be another record's.
-  const isBare = ({ retired, surviving }: Merge) =>
-    retired[0]?.fromFacility === true && surviving[0]?.fromFacility === false;
-  if (merges?.merges.some(isBare)) notes.push("MERGE_AUTHORITY_FROM_FACILITY");
-  if (named.length > 1 && !merges && !SEVERAL_PATIENTS.has(trigger)) notes.push("FURTHER_PATIENTS");
-  if (namesNoVisit(message, speaker)) notes.push("VISIT_UNIDENTIFIED");
+  const telling: Telling = { message, speaker, time, flags: notes };
   const events: EventDraft[] = [];
   const patients = new Set<string>();
   const own = identifiers[0];
+  const patientId = own?.id ?? null;
   const pv1 = ownVisit(message, named, own);
   if (pid !== undefined && own !== undefined) {
     patients.add(own.id);
-    events.push(patientEvent(message, pid, identifiers, speaker, time, notes));
+    events.push(patientEvent(telling, pid, identifiers));
   }
   for (const merge of merges?.merges ?? []) {
     const [surviving, retired] = [merge.surviving[0], merge.retired[0]];
     if (surviving === undefined || retired === undefined) continue;
-    if (merge.pid !== pid) events.push(patientEvent(message, merge.pid, merge.surviving, speaker, time, notes));
-    events.push(...mergeEvents(merge, speaker, time, notes));
-    events.push(...changedIdentifiers(message, merge, speaker, time, notes));
+    if (merge.pid !== pid) events.push(patientEvent(telling, merge.pid, merge.surviving));
+    events.push(...mergeEvents(telling, merge));
+    events.push(...changedIdentifiers(telling, merge));
     patients.add(surviving.id).add(retired.id);
   }
   for (const move of moves) {
-    if (move.pid !== pid && move.now.length > 0)
-      events.push(patientEvent(message, move.pid, move.now, speaker, time, notes));
-    events.push(...moveAwayEvents(move, speaker, time, notes));
+    if (move.pid !== pid && move.now.length > 0) events.push(patientEvent(telling, move.pid, move.now));
+    events.push(...moveAwayEvents(telling, move));
   }
-  events.push(...linkEvents(message, named, speaker, time, notes));
+  events.push(...linkEvents(telling, named));
   const visit = visitOf(message, pv1, speaker);
   if (pv1 !== undefined && visit !== undefined) {
-    events.push(visitEvent(message, pv1, visit, own?.id ?? null, speaker, time, notes));
-    events.push(...alternateChange(message, pv1, visit, own?.id ?? null, speaker, time, notes));
+    const namedVisit = { pv1, visit, patientId };
+    events.push(visitEvent(telling, namedVisit), ...alternateChange(telling, namedVisit));
   }
-  const claim = claimEvents(message, own?.id ?? null, visit, speaker, time, notes);
+  const claim = claimEvents(telling, patientId, visit);
   events.push(...claim.events);
-  events.push(...moveEvents(message, own?.id ?? null, speaker, time, notes));
-  if (trigger === "A17") events.push(...swappedWith(message, named, speaker, time, notes));
+  events.push(...moveEvents(telling, changes, patientId));
+  if (trigger === "A17") events.push(...swappedWith(telling, named));
   // Whoever is named anywhere in a message can have it destroyed, used or not.
   for (const one of named) patients.add((one.identifiers[0] as PatientIdentifier).id);
-  for (const mrg of message.segments) {
-    if (mrg.name !== "MRG") continue;
-    const given = typedAs(identifiers, identifiersOf(message, mrg, 1, speaker), speaker);
-    const [before] = ownFirst(given, speaker.profile);
-    if (before) patients.add(before.id);
+  for (const { before } of priors) {
+    const [record] = ownFirst(before, speaker.profile);
+    if (record) patients.add(record.id);
   }
   if (patients.size === 0 && visit !== undefined) patients.add(visit.id);
   const all = [...notes, ...claim.flags, ...keptOnly(message, notes, claim.events.length > 0)];
   return { events, patients: [...patients], problems, flags: all };
+}
+
+const assumed = (identifier: { readonly assumed?: true }): boolean => identifier.assumed === true;
+
+/** What is unusual about merges and no reason to refuse them. */
+function mergeNotes(merges: readonly Merge[]): string[] {
+  const notes: string[] = [];
+  const is = (matches: (retired: PatientIdentifier, surviving: PatientIdentifier) => boolean) =>
+    merges.some(({ pairs: [first] }) => first && matches(first.retired, first.surviving));
+  if (merges.some(({ held }) => held)) notes.push("MERGE_HELD");
+  // Whose number it is only the message's facility says: where PID names an authority, it may be another record's.
+  if (is((retired, surviving) => retired.fromFacility && !surviving.fromFacility))
+    notes.push("MERGE_AUTHORITY_FROM_FACILITY");
+  // It retires a record without a type, and the one that is meant may have one.
+  if (is((retired, surviving) => !retired.fromFacility && retired.type === "" && surviving.type !== ""))
+    notes.push("MERGE_TYPE_UNKNOWN");
+  return notes;
 }
 
 /** The PV1 of the message's own patient: what stands with another patient is that one's visit. */
@@ -114,21 +124,16 @@ function ownVisit(message: Message, named: readonly NamedPatient[], own: Patient
 }
 
 /** The second of two patients who change places (A17), with the visit of the PV1 after it. */
-function swappedWith(
-  message: Message,
-  named: readonly NamedPatient[],
-  speaker: Speaker,
-  time: EventTime,
-  notes: readonly string[],
-): EventDraft[] {
+function swappedWith(telling: Telling, named: readonly NamedPatient[]): EventDraft[] {
+  const { message, speaker } = telling;
   const second = named[1];
   if (second === undefined) return [];
   const { pid, identifiers } = second;
   const pv1 = message.segments.slice(message.segments.indexOf(pid)).find(({ name }) => name === "PV1");
   const visit = visitOf(message, pv1, speaker);
-  const events = [patientEvent(message, pid, identifiers, speaker, time, notes)];
+  const events = [patientEvent(telling, pid, identifiers)];
   const patientId = (identifiers[0] as PatientIdentifier).id;
-  if (pv1 && visit) events.push(visitEvent(message, pv1, visit, patientId, speaker, time, notes));
+  if (pv1 && visit) events.push(visitEvent(telling, { pv1, visit, patientId }));
   return events;
 }
 

@@ -273,6 +273,22 @@ describe("charges", () => {
       expect(unitOf(other, profile).flags).toContain("CHARGES_KEPT");
     }
   });
+
+  it("have the currency that they name, flagged where it is not the usual one, and refused where there are two", () => {
+    const told = (profile: object, ...more: string[]) => {
+      const unit = unitOf({ ...sketch, more }, { charges: { ...charges, ...profile } });
+      const claim = unit.events.find(({ type }) => type === "ClaimSubmitted");
+      const fields = claim?.type === "ClaimSubmitted" ? claim.fields : undefined;
+      return [fields?.currency, fields?.flags, unit.flags];
+    };
+    const flagged = ["OTHER_CURRENCY"];
+    expect(told({}, charge("70.10&CAD"), charge("2"))).toEqual(["CAD", flagged, flagged]);
+    expect(told({ currency: "CAD" }, charge("2"), charge("70.10&cad"))).toEqual(["CAD", [], []]);
+    expect(told({}, charge("2"))).toEqual([null, [], []]);
+    expect(told({}, charge("2&Jane"))).toEqual(["XXX", flagged, flagged]);
+    const mixed = unitOf({ ...sketch, more: [charge("1&CAD"), charge("1"), charge("1&USD")] }, { charges });
+    expect(mixed.verdict).toEqual({ accepted: false, code: "102", location: "FT1[3]-11" });
+  });
 });
 
 describe("the sender's own segments", () => {

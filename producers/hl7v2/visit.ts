@@ -1,26 +1,17 @@
 import type { EventDraft } from "../../engine/intake/connector.js";
 import { alternateIds } from "./alternate-visit.js";
-import type { Speaker, VisitIdentity } from "./identify.js";
-import { component, type Message, orNull, rawField, type Segment, subcomponent, triggerOf } from "./message.js";
+import type { NamedVisit } from "./identify.js";
+import { component, orNull, rawField, subcomponent, triggerOf } from "./message.js";
 import { mergeTriggers } from "./tables.js";
-import { type EventTime, instantField, zoneOf } from "./time.js";
+import type { Telling } from "./telling.js";
+import { instantField, zoneOf } from "./time.js";
 
 /** Identity events and undone ones of other kinds: they mention the visit, and say nothing of it. */
 const REFERRING = new Set([...mergeTriggers, "A24", "A25", "A26", "A28", "A29", "A31", "A37", "A42", "A43", "A50"]);
 
-/**
- * The visit event of a message, by its trigger.
- * @param patientId the patient, when the message names one.
- */
-export function visitEvent(
-  message: Message,
-  pv1: Segment,
-  visit: VisitIdentity,
-  patientId: string | null,
-  speaker: Speaker,
-  time: EventTime,
-  flags: readonly string[],
-): EventDraft {
+/** The visit event of a message, by its trigger. */
+export function visitEvent(telling: Telling, { pv1, visit, patientId }: NamedVisit): EventDraft {
+  const { message, speaker, time, flags } = telling;
   const alternates = alternateIds(message, pv1, speaker);
   const fields = {
     ...{ patientId, facility: speaker.facility, authority: visit.authority, flags },

@@ -4,6 +4,7 @@ import { TributaryError } from "../../engine/service/errors.js";
 import { readDate } from "./element.js";
 import {
   countIs,
+  formatOf,
   type GroupHeader,
   groupHeaderOf,
   type InterchangeHeader,
@@ -12,6 +13,7 @@ import {
   setHeaderOf,
 } from "./envelope.js";
 import type { Profile } from "./profile.js";
+import { addToRefusals, noRefusals, type RefusedProviders } from "./refused-providers.js";
 import { addToTotals, emptyTotals, type RemittanceTotals } from "./remittance-totals.js";
 import { type Illegal, type SegmentError, SetCheck } from "./set-check.js";
 import { isKnownVersion, setSyntax } from "./syntax.js";
@@ -31,6 +33,8 @@ export interface SetReport {
   refusal: { readonly code: string; readonly location: string } | null;
   /** Set for an 835. */
   readonly totals: RemittanceTotals | null;
+  /** Of a 277CA. */
+  readonly refused: RefusedProviders | null;
 }
 
 export interface GroupReport {
@@ -167,6 +171,7 @@ export class InterchangeCheck {
     this.#set.segments = position;
     this.#check?.accept(segment, position);
     if (this.#set.totals) addToTotals(this.#set.totals, segment);
+    if (this.#set.refused) addToRefusals(this.#set.refused, segment);
   }
 
   /** The stream has ended. @param problem why it could not be read to its end. */
@@ -290,6 +295,7 @@ export class InterchangeCheck {
       declared: null,
       refusal: null,
       totals: header.set === "835" ? emptyTotals() : null,
+      refused: formatOf(header, this.#group.header) === "277CA" ? noRefusals() : null,
     };
     if (!syntax) set.codes.push("1");
     if (header.control === "") set.codes.push("7");

@@ -1,3 +1,4 @@
+import { readCurrency } from "./currency.js";
 import { type Person, personOf, withBirthDate } from "./people.js";
 import type { Profile } from "./profile.js";
 import type { Segment } from "./tokenizer.js";
@@ -9,6 +10,8 @@ export interface ClaimContext {
   /** BHT03: the submitter's number of the batch. */
   readonly reference: string;
   readonly provider: Provider;
+  /** CUR02 of the billing provider. */
+  readonly currency: string;
   readonly subscriber: Person | null;
   readonly dependent: Person | null;
   /** NM109 of the payer, else its name. */
@@ -31,6 +34,7 @@ export const emptyClaimContext: ClaimContext = {
   time: "",
   reference: "",
   provider: noProvider,
+  currency: "",
   subscriber: null,
   dependent: null,
   payer: "",
@@ -57,6 +61,8 @@ export function readContext(context: ClaimContext, segment: Segment, profile: Pr
       }
       if (at(3) === "22") return { ...context, subscriber: null, dependent: null, payer: "", loop: "" };
       return { ...context, dependent: null, loop: "" };
+    case "CUR":
+      return { ...context, currency: readCurrency(at(2)) };
     case "NM1":
       return named({ ...context, loop: at(1) }, segment, at, profile);
     case "REF":

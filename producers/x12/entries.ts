@@ -188,6 +188,7 @@ export class InterchangeEntries {
       profile: this.#options.profile,
       surrogate: this.#options.surrogate,
       totals: set.totals,
+      refused: set.refused,
     };
   }
 

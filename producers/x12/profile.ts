@@ -29,6 +29,11 @@ export const profileSchema = z.strictObject({
     .record(z.string(), z.string())
     .default({})
     .describe("Names a payer goes by in its messages (NM109, N104, REF*2U, TRN03) -> the payer's one id."),
+  currency: z
+    .string()
+    .regex(/^[A-Z]{3}$/, "a currency of ISO 4217")
+    .optional()
+    .describe("Currency of amounts that name none (CUR). Left out: US dollars, as the guides say."),
   acknowledgeInterchange: z
     .enum(["requested", "always"])
     .default("requested")

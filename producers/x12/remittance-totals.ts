@@ -1,3 +1,4 @@
+import { pairsIn } from "./adjustment-pairs.js";
 import { cents, readDate } from "./element.js";
 import type { Segment } from "./tokenizer.js";
 
@@ -8,6 +9,8 @@ export interface RemittanceTotals {
   claimsAmount: number;
   /** PLB pairs in order. */
   readonly adjustments: ProviderAdjustment[];
+  /** One of them has no reason or no amount. */
+  incomplete: boolean;
 }
 
 interface ProviderAdjustment {
@@ -21,7 +24,7 @@ interface ProviderAdjustment {
 const PAIRS = [3, 5, 7, 9, 11, 13];
 
 export function emptyTotals(): RemittanceTotals {
-  return { claims: 0, claimsAmount: 0, adjustments: [] };
+  return { claims: 0, claimsAmount: 0, adjustments: [], incomplete: false };
 }
 
 export function addToTotals(totals: RemittanceTotals, segment: Segment): void {
@@ -30,14 +33,10 @@ export function addToTotals(totals: RemittanceTotals, segment: Segment): void {
     totals.claimsAmount += cents(segment.elements[4]) ?? 0;
   } else if (segment.id === "PLB") {
     const separator = String.fromCharCode(segment.delimiters.component);
-    for (const at of PAIRS) {
-      const reason = segment.elements[at];
-      if (!reason) continue;
-      totals.adjustments.push({
-        reason: reason.split(separator)[0]!,
-        fiscalDate: readDate(segment.elements[2]),
-        amount: cents(segment.elements[at + 1]) ?? 0,
-      });
+    for (const { reason: sent, amount, half } of pairsIn(segment, PAIRS, false)) {
+      const reason = sent.split(separator)[0] as string;
+      totals.adjustments.push({ reason, fiscalDate: readDate(segment.elements[2]), amount });
+      if (half || reason === "") totals.incomplete = true;
     }
   }
 }

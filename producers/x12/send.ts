@@ -117,7 +117,10 @@ function emptyToldOf(answer: ReadAnswer | undefined, status: number): Told | nul
 function codeOfProblem(body: Buffer): string | null {
   try {
     const problem = JSON.parse(body.toString("utf8")) as { readonly code?: unknown; readonly reason?: unknown };
-    return typeof problem.reason === "string" ? problem.reason : typeof problem.code === "string" ? problem.code : null;
+    // Of a body that can't be read the reason is a code of its own; of anything else it is words.
+    const { reason, code } = problem;
+    if (typeof reason === "string" && reason.startsWith("X12_")) return reason;
+    return typeof code === "string" ? code : null;
   } catch {
     return null;
   }

@@ -58,7 +58,9 @@ describe("the server", () => {
     desk.intake.failAfter = 0;
     const refused = await post(url, bytes);
     expect([refused.status, refused.headers.get("retry-after")]).toEqual([503, "5"]);
-    expect(await refused.json()).toMatchObject({ code: "TRIB_INTAKE_UNAVAILABLE" });
+    const { code } = (await refused.json()) as { readonly code: string };
+    expect(code).toBe("TRIB_INTAKE_UNAVAILABLE");
+    expect(await lines(url, bytes)).toMatchObject([{ accepted: false, code, answer: "503" }]);
     desk.intake.failAfter = null;
     expect((await post(url, bytes)).status).toBe(200);
   });

@@ -1,6 +1,7 @@
 import type { EventDraft, Surrogate } from "../../engine/intake/connector.js";
 import type { GroupHeader, InterchangeHeader, SetHeader } from "./envelope.js";
 import type { Profile } from "./profile.js";
+import type { RefusedProviders } from "./refused-providers.js";
 import type { RemittanceTotals } from "./remittance-totals.js";
 
 /** What a translation may look at besides the slice: the envelopes around it, the partner's profile, the surrogate ids. */
@@ -13,6 +14,8 @@ export interface Surroundings {
   readonly surrogate: Surrogate;
   /** Totals of an 835, from the first pass. */
   readonly totals: RemittanceTotals | null;
+  /** Providers that a 277CA turns away, from the first pass. */
+  readonly refused: RefusedProviders | null;
 }
 
 /** What a unit says. */

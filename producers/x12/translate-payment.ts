@@ -2,6 +2,8 @@ import type { EventDraft } from "../../engine/intake/connector.js";
 import { contentHash } from "../../engine/intake/content-hash.js";
 import type { EventInputs } from "../../schemas/events.generated.js";
 import { type Adjudication, readAdjudication } from "./adjudication.js";
+import { HALF_GIVEN, pairsIn } from "./adjustment-pairs.js";
+import { OTHER_CURRENCY } from "./currency.js";
 import { cents, readDate } from "./element.js";
 import { type Person, personOf, subscriberId } from "./people.js";
 import { decodeText } from "./profile.js";
@@ -28,6 +30,8 @@ interface PaymentBody {
   allowed: number | null;
   readonly adjudication: Adjudication;
   readonly adjustments: Adjustment[];
+  /** One of them has no reason or no amount. */
+  incomplete: boolean;
   readonly lines: PaidLine[];
 }
 
@@ -60,6 +64,8 @@ export function translatePayment(
   const facts = fieldsOf(body, at, remittance, occurrence, patientId, surroundings);
   const flags = facts.balanced ? [] : ["PAYMENT_UNBALANCED"];
   if (!body.lines.every((one) => isLineBalanced(one, body.adjustments))) flags.push("LINE_UNBALANCED");
+  if (body.incomplete) flags.push(HALF_GIVEN);
+  if (remittance.otherCurrency) flags.push(OTHER_CURRENCY);
   if (patientId === null) flags.push("PATIENT_UNIDENTIFIED");
   if (!isNumbered) flags.push("CLAIM_UNIDENTIFIED");
   const event: EventDraft = {
@@ -67,7 +73,7 @@ export function translatePayment(
     subject: claimId,
     time: remittance.paidAt,
     timePrecision: "DAY",
-    fields: { ...facts, contentHash: contentHash(facts), flags },
+    fields: { ...facts, contentHash: contentHash(facts), currency: remittance.currency, flags },
     sealed: {
       patientControlNumber: isNumbered ? decodeText(profile, at(1)) || null : null,
       payerControlNumber: decodeText(profile, at(7)) || null,
@@ -100,7 +106,16 @@ function unnumberedClaim(payerNumber: string, remittance: Remittance, { surrogat
 
 function bodyOf(clp: Segment): PaymentBody {
   const adjudication = { remarkCodes: [], values: [] };
-  return { clp, patient: null, insured: null, allowed: null, adjudication, adjustments: [], lines: [] };
+  return {
+    clp,
+    patient: null,
+    insured: null,
+    allowed: null,
+    adjudication,
+    adjustments: [],
+    incomplete: false,
+    lines: [],
+  };
 }
 
 /**
@@ -161,16 +176,9 @@ function readPayment(body: PaymentBody, segment: Segment, remittance: Remittance
 
 function readAdjustments(body: PaymentBody, segment: Segment, lineNumber: number | null): void {
   const group = segment.elements[1] ?? "";
-  for (const at of TRIPLES) {
-    const reason = segment.elements[at];
-    if (!reason) continue;
-    body.adjustments.push({
-      lineNumber,
-      group,
-      reason,
-      amount: cents(segment.elements[at + 1]) ?? 0,
-      quantity: segment.elements[at + 2] || null,
-    });
+  for (const { at, reason, amount, half } of pairsIn(segment, TRIPLES, true)) {
+    body.adjustments.push({ lineNumber, group, reason, amount, quantity: segment.elements[at + 2] || null });
+    if (half) body.incomplete = true;
   }
 }
 
@@ -190,7 +198,7 @@ function fieldsOf(
   occurrence: number,
   patientId: string | null,
   surroundings: Surroundings,
-): Omit<PaymentFields, "contentHash" | "flags"> {
+): Omit<PaymentFields, "contentHash" | "currency" | "flags"> {
   const chargeAmount = cents(at(3)) ?? 0;
   const paidAmount = cents(at(4)) ?? 0;
   const adjusted = body.adjustments.reduce((sum, one) => sum + one.amount, 0);

@@ -264,6 +264,7 @@ describe("an 835", () => {
         paidAmount: 8000,
         claimsAmount: 8000,
         providerAdjustmentAmount: 0,
+        currency: null,
         claims: 1,
         providerAdjustments: [
           { reason: "WO", fiscalDate: "2026-12-31", amount: -25 },

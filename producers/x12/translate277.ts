@@ -2,22 +2,16 @@ import type { EventDraft } from "../../engine/intake/connector.js";
 import { contentHash } from "../../engine/intake/content-hash.js";
 import type { EventInputs } from "../../schemas/events.generated.js";
 import { instantOf } from "./clock.js";
-import { cents, readDate } from "./element.js";
+import { cents } from "./element.js";
 import type { HierarchyContext } from "./hierarchy-context.js";
 import { type Person, personOf, subscriberId } from "./people.js";
 import { decodeText } from "./profile.js";
+import { type StatusCode, statusesOf, verdictOf } from "./status-codes.js";
 import { payerControlNumberHash, payerId, type Surroundings, type Translation } from "./surroundings.js";
 import type { Segment } from "./tokenizer.js";
 import { acknowledged, answered } from "./translate-acknowledgment.js";
 import { noNumber } from "./translate-payment.js";
-import { batchId } from "./transmission.js";
-
-type StatusCode = NonNullable<EventInputs["ClaimAcknowledged"]["statuses"]>[number];
-type Verdict = NonNullable<EventInputs["ClaimAcknowledged"]["verdict"]>;
-
-/** Categories of a 277CA (code source 507): accepted into the payer's system, or turned away. */
-const accepting = new Set(["A0", "A1", "A2", "A5"]);
-const rejecting = new Set(["A3", "A6", "A7", "A8"]);
+import { batchId, batchPartId } from "./transmission.js";
 
 /** What a 277 says of one claim, while it is read. */
 interface ClaimAnswer {
@@ -35,7 +29,8 @@ export const isClaimAcknowledgment = ({ format }: Surroundings): boolean => form
 
 /**
  * Translates the head of a 277CA: what became of the batch as a whole, whose BHT03 stands in TRN02 of the receiver's
- * level. Other sets have no fact there. Pure.
+ * level, and of which providers all claims in it were turned away, wherever in the set that is said. A refusal of a batch
+ * that nothing names is flagged. Other sets have no fact there. Pure.
  */
 export function translateStatusHead(
   segments: readonly Segment[],
@@ -43,24 +38,28 @@ export function translateStatusHead(
   surroundings: Surroundings,
 ): Translation {
   const none: Translation = { events: [], flags: [], sealFor: [], number: "" };
-  if (!isClaimAcknowledgment(surroundings) || context.batch === "") return none;
+  if (!isClaimAcknowledgment(surroundings)) return none;
   let level = "";
   const statuses: StatusCode[] = [];
   for (const segment of segments) {
     if (segment.id === "HL") level = segment.elements[3] ?? "";
     else if (level === "21" && segment.id === "STC") statuses.push(...statusesOf(segment, null));
   }
+  const refused = surroundings.refused?.providers ?? new Map<string, Set<string>>();
+  const verdict = verdictOf(statuses);
+  const { batch } = context;
+  if (batch === "")
+    return verdict === "REJECTED" || refused.size > 0 ? { ...none, flags: ["BATCH_UNIDENTIFIED"] } : none;
   const exchange = answered(surroundings.interchange);
   const { time, precision } = toldAt(context, surroundings);
-  const fields = {
-    form: "277CA",
-    ...exchange,
-    control: context.batch,
-    functionalId: null,
-    verdict: verdictOf(statuses),
-    codes: statuses.map(({ category }) => category),
-  };
-  return { ...none, events: [acknowledged(batchId(surroundings, exchange, context.batch), fields, time, precision)] };
+  const common = { form: "277CA", ...exchange, control: batch, functionalId: null };
+  const whole = { ...common, verdict, codes: statuses.map(({ category }) => category) };
+  const events = [acknowledged(batchId(surroundings, exchange, batch), whole, time, precision)];
+  for (const [provider, codes] of refused) {
+    const part = { ...common, verdict: "REJECTED" as const, codes: [...codes] };
+    events.push(acknowledged(batchPartId(surroundings, exchange, batch, provider), part, time, precision));
+  }
+  return { ...none, events, flags: surroundings.refused?.isCut ? ["REFUSALS_CUT_OFF"] : [] };
 }
 
 function toldAt(context: HierarchyContext, { profile }: Surroundings) {
@@ -185,36 +184,4 @@ function readClaim(claim: ClaimAnswer, segment: Segment, at: (index: number) => 
       if (at(1) === "1K") claim.payerNumber = at(2);
       else if (at(1) === "EJ") claim.account = at(2);
   }
-}
-
-/** STC01, STC10 and STC11: up to three statuses that share date, action and amount. */
-function statusesOf(segment: Segment, lineNumber: number | null): StatusCode[] {
-  const separator = String.fromCharCode(segment.delimiters.component);
-  return [1, 10, 11].flatMap((at): StatusCode[] => {
-    const [category = "", status = "", entity = ""] = (segment.elements[at] ?? "").split(separator);
-    if (category === "") return [];
-    return [
-      {
-        level: lineNumber === null ? "CLAIM" : "LINE",
-        lineNumber,
-        category,
-        status,
-        entity: entity === "" ? null : entity,
-        action: segment.elements[3] || null,
-        amount: cents(segment.elements[4]),
-        effectiveDate: readDate(segment.elements[2]),
-      },
-    ];
-  });
-}
-
-/** One rejection rejects. Lines decide only where nothing is said of the claim itself. */
-function verdictOf(statuses: readonly StatusCode[]): Verdict {
-  const ofClaim = statuses.filter(({ level }) => level === "CLAIM");
-  const deciding = ofClaim.length > 0 ? ofClaim : statuses;
-  if (deciding.some(({ category }) => rejecting.has(category))) return "REJECTED";
-  if (deciding.some(({ category }) => accepting.has(category))) return "ACCEPTED";
-  // A category we don't know: the action tells (277CA guide, STC03).
-  if (deciding.some(({ action }) => action === "U")) return "REJECTED";
-  return deciding.some(({ action }) => action === "WQ") ? "ACCEPTED" : "UNKNOWN";
 }

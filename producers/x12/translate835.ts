@@ -1,5 +1,7 @@
 import type { EventInputs } from "../../schemas/events.generated.js";
+import { HALF_GIVEN } from "./adjustment-pairs.js";
 import { startOfDay } from "./clock.js";
+import { currencyOf, isOtherCurrency, OTHER_CURRENCY, readCurrency } from "./currency.js";
 import { cents, readDate } from "./element.js";
 import { emptyTotals, type RemittanceTotals } from "./remittance-totals.js";
 import { payerId, type Surroundings, type Translation } from "./surroundings.js";
@@ -15,6 +17,9 @@ export interface Remittance {
   readonly traceNumber: string;
   /** Epoch milliseconds. */
   readonly paidAt: number;
+  /** CUR02, else the profile's. */
+  readonly currency: string | null;
+  readonly otherCurrency: boolean;
   /** Times a claim id has been seen, so that each payment of it has its own occurrence. */
   readonly occurrences: Map<string, number>;
 }
@@ -24,6 +29,7 @@ interface Header {
   trace: string;
   traceOrigin: string;
   productionDate: string;
+  currency: string;
   payerIdentifier: string;
   payerSecondId: string;
   payeeQualifier: string;
@@ -38,6 +44,7 @@ function headerOf(segments: readonly Segment[]): Header {
     trace: "",
     traceOrigin: "",
     productionDate: "",
+    currency: "",
     payerIdentifier: "",
     payerSecondId: "",
     payeeQualifier: "",
@@ -58,6 +65,9 @@ function readHeader(header: Header, segment: Segment): void {
     case "TRN":
       header.trace = at(2);
       header.traceOrigin = at(3);
+      return;
+    case "CUR":
+      header.currency = readCurrency(at(2));
       return;
     case "DTM":
       if (at(1) === "405") header.productionDate = at(2);
@@ -100,10 +110,18 @@ export function translateRemittance(
     payeeNpi,
     traceNumber: header.trace,
     paidAt: startOfDay(day),
+    currency: currencyOf(header.currency, profile),
+    otherCurrency: isOtherCurrency(header.currency, profile),
     occurrences: new Map(),
   };
-  const flags = [...(given === null ? ["PAYMENT_DATE_INVALID"] : []), ...(payee === "" ? ["PAYEE_UNIDENTIFIED"] : [])];
-  const fields = remittanceFields(header, remittance, surroundings.totals ?? emptyTotals(), flags);
+  const totals = surroundings.totals ?? emptyTotals();
+  const flags = [
+    ...(given === null ? ["PAYMENT_DATE_INVALID"] : []),
+    ...(payee === "" ? ["PAYEE_UNIDENTIFIED"] : []),
+    ...(totals.incomplete ? [HALF_GIVEN] : []),
+    ...(remittance.otherCurrency ? [OTHER_CURRENCY] : []),
+  ];
+  const fields = remittanceFields(header, remittance, totals, flags);
   return {
     remittance,
     translation: {
@@ -143,6 +161,7 @@ function remittanceFields(
     paidAmount,
     claimsAmount: totals.claimsAmount,
     providerAdjustmentAmount,
+    currency: remittance.currency,
     claims: totals.claims,
     providerAdjustments: totals.adjustments,
     balanced: difference === 0,

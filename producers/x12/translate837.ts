@@ -3,6 +3,7 @@ import { contentHash } from "../../engine/intake/content-hash.js";
 import type { EventInputs } from "../../schemas/events.generated.js";
 import { type ClaimContext, providerId, readContext } from "./claim-context.js";
 import { instantOf } from "./clock.js";
+import { currencyOf, isOtherCurrency, OTHER_CURRENCY, readCurrency } from "./currency.js";
 import { cents } from "./element.js";
 import { dependentId, subscriberId } from "./people.js";
 import { decodeText } from "./profile.js";
@@ -22,6 +23,8 @@ interface ClaimBody {
   readonly facility: string;
   readonly frequency: string;
   payerControlNumber: string;
+  /** CUR02, which a claim has in older guides only. */
+  currency: string;
   serviceDate: string;
   readonly diagnoses: { readonly qualifier: string; readonly code: string }[];
   readonly lines: ClaimLine[];
@@ -69,6 +72,7 @@ function claimOf(segment: Segment): ClaimBody {
     facility: place[0] ?? "",
     frequency: place[2] ?? "",
     payerControlNumber: "",
+    currency: "",
     serviceDate: "",
     diagnoses: [],
     lines: [],
@@ -87,7 +91,8 @@ function readClaim(claim: ClaimBody, segment: Segment, otherPayer: boolean): boo
   if (line) readLine(line, segment);
   else if (segment.id === "REF" && segment.elements[1] === "F8") {
     claim.payerControlNumber = (segment.elements[2] ?? "").trim();
-  } else if (segment.id === "DTP" && segment.elements[1] === "472") claim.serviceDate = segment.elements[3] ?? "";
+  } else if (segment.id === "CUR") claim.currency = readCurrency(segment.elements[2]);
+  else if (segment.id === "DTP" && segment.elements[1] === "472") claim.serviceDate = segment.elements[3] ?? "";
   else if (segment.id === "HI") readDiagnoses(claim, segment);
   return false;
 }
@@ -122,12 +127,16 @@ function claimTranslation(
   const patient = context.dependent ? dependentId(surrogate, payer, context.subscriber, context.dependent) : subscriber;
   const owner = patient ?? claimId;
   const flags = flagsOf(claim, named, patient);
+  const namedCurrency = claim.currency || context.currency;
+  if (isOtherCurrency(namedCurrency, profile)) flags.push(OTHER_CURRENCY);
   const sealFor = subscriberHere && subscriber && subscriber !== owner ? [subscriber, owner] : [owner];
   if (flags.includes("MISSING_PAYER_CONTROL_NUMBER")) return { events: [], flags, sealFor, number: claim.number };
 
   const facts = fieldsOf(claim, context, surroundings, provider, payer, patient);
-  const transmission = transmissionOf(surroundings, context.reference);
-  const fields: ClaimFields = { ...facts, contentHash: contentHash(facts), transmission, flags };
+  const transmission = transmissionOf(surroundings, context.reference, named);
+  // Beside the hash, as the way it travelled: so a claim told before currencies were is the same when it comes again.
+  const currency = currencyOf(namedCurrency, profile);
+  const fields: ClaimFields = { ...facts, contentHash: contentHash(facts), currency, transmission, flags };
   const submitted = instantOf(context.date, context.time, profile.timeZone) ?? { time: 0, precision: "DAY" as const };
   const person = context.dependent ?? context.subscriber;
   const text = (value: string): string | null => (value === "" ? null : decodeText(profile, value));
@@ -172,7 +181,7 @@ function fieldsOf(
   provider: string,
   payer: string,
   patient: string | null,
-): Omit<ClaimFields, "contentHash" | "transmission" | "flags"> {
+): Omit<ClaimFields, "contentHash" | "currency" | "transmission" | "flags"> {
   // A dental line without a date of its own was served on the claim's (005010X224, 2300 DTP*472).
   const dental = surroundings.format === "837D";
   return {

@@ -31,14 +31,23 @@ export const groupId = (of: SurrogateOf, exchange: Exchange, functionalId: strin
 export const batchId = (of: SurrogateOf, exchange: Exchange, reference: string): string =>
   exchangeId(of, exchange, "BHT", reference);
 
-/** How the claims of a set travelled. @param reference BHT03. */
-export function transmissionOf(surroundings: Surroundings, reference: string): Transmission {
+/** Id of what the batch with this BHT03 has of one provider, named by NPI or the id given. */
+export const batchPartId = (of: SurrogateOf, exchange: Exchange, reference: string, provider: string): string =>
+  exchangeId(of, exchange, "BHT/provider", `${provider}/${reference}`);
+
+/**
+ * How the claims of a set travelled.
+ * @param reference BHT03.
+ * @param provider what names the billing provider; empty: nothing does.
+ */
+export function transmissionOf(surroundings: Surroundings, reference: string, provider: string): Transmission {
   const { interchange, group, set } = surroundings;
   const exchange = { sender: interchange.sender, receiver: interchange.receiver };
   return {
     interchangeId: interchangeId(surroundings, exchange, interchange.control),
     groupId: groupId(surroundings, exchange, group.functionalId, group.control),
     batchId: reference === "" ? null : batchId(surroundings, exchange, reference),
+    batchPartId: reference === "" || provider === "" ? null : batchPartId(surroundings, exchange, reference, provider),
     interchangeControl: interchange.control,
     groupControl: group.control,
     setControl: set.control,

@@ -78,6 +78,7 @@ function claimRow(
     frequency_code: submissions.at(-1)?.frequency_code ?? null,
     status,
     billed_amount: billing?.billed_amount ?? null,
+    currency: billing?.currency ?? latest(payments, "currency"),
     allowed_amount: money.allowed,
     paid_amount: money.paid,
     patient_amount: money.patient,

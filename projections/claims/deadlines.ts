@@ -38,8 +38,8 @@ export const deadlineView: View = {
           AND (s.next_submitted_at IS NULL OR p.paid_at < date_trunc('day', s.next_submitted_at, 'UTC'))
       ) p ON true
       CROSS JOIN LATERAL (VALUES
-        ('acknowledged'::text, ${days.acknowledged}, least(a.at, p.decided_at, CASE WHEN l.refused_by IS NOT NULL
-          THEN coalesce(l.interchange_acknowledged_at, l.set_acknowledged_at) END)),
+        ('acknowledged'::text, ${days.acknowledged}, least(a.at, p.decided_at, CASE l.refused_by WHEN 'TA1' THEN l.interchange_acknowledged_at
+          WHEN '999' THEN l.set_acknowledged_at WHEN '277CA' THEN l.claim_acknowledged_at END)),
         ('decided', ${days.decided}, p.decided_at),
         ('paid', ${days.paid}, coalesce(p.paid_at, p.decided_at))
       ) AS x (deadline, days, met_at)

@@ -7,6 +7,12 @@ import type { View } from "../../engine/projector/definition.js";
  */
 const patience = { TA1: 24, "999": 24, "277CA": 72, "835": 30 * 24 } as const;
 
+/**
+ * A batch is turned away within days: what comes later is about another one, whose sender used the number again. Only a
+ * refusal says anything of the claims in it, and what is said of a claim itself has the word.
+ */
+const batchDays = 30;
+
 const overdue = Object.entries(patience)
   .map(([rung, hours]) => `WHEN '${rung}' THEN coalesce($setting(patience_${rung.toLowerCase()})::numeric, ${hours})`)
   .join(" ");
@@ -35,6 +41,7 @@ export const ladderView: View = {
         t.acknowledged_at AS interchange_acknowledged_at, t.verdict AS interchange_verdict,
         g.acknowledged_at AS set_acknowledged_at, g.verdict AS set_verdict,
         c.acknowledged_at AS claim_acknowledged_at, c.verdict AS claim_verdict,
+        CASE WHEN c.verdict = 'rejected' THEN c.level END AS claim_refused_with,
         p.paid_at AS decided_at,
         CASE WHEN t.verdict = 'rejected' THEN 'TA1' WHEN g.verdict = 'rejected' THEN '999'
           WHEN c.verdict = 'rejected' THEN '277CA' END AS refused_by,
@@ -67,11 +74,25 @@ export const ladderView: View = {
         ORDER BY a.acknowledged_at, a.answer_id COLLATE "C" LIMIT 1
       ) g ON true
       LEFT JOIN LATERAL (
-        SELECT a.acknowledged_at, a.verdict FROM $build.claim_acknowledgments a
+        SELECT a.acknowledged_at, a.verdict, 'claim' AS level FROM $build.claim_acknowledgments a
         WHERE a.claim_id = s.claim_id AND (a.batch_id = s.batch_id
           OR (a.acknowledged_at >= CASE WHEN a.day_only THEN date_trunc('day', s.submitted_at, 'UTC') ELSE s.submitted_at END
             AND (s.next_submitted_at IS NULL OR a.acknowledged_at < s.next_submitted_at)))
         ORDER BY a.batch_id = s.batch_id DESC NULLS LAST, a.acknowledged_at DESC, a.content_hash DESC LIMIT 1
+      ) o ON true
+      LEFT JOIN LATERAL (
+        SELECT a.acknowledged_at, a.verdict,
+          CASE WHEN a.transmission_id = s.batch_id THEN 'batch' ELSE 'provider' END AS level
+        FROM $build.interchange_acknowledgments a
+        WHERE a.transmission_id IN (s.batch_id, s.batch_part_id) AND a.verdict = 'rejected'
+          AND a.acknowledged_at >= s.submitted_at - interval '24 hours'
+          AND a.acknowledged_at < s.submitted_at + interval '${batchDays} days'
+          AND (s.next_submitted_at IS NULL OR a.acknowledged_at < s.next_submitted_at)
+        ORDER BY a.acknowledged_at, a.answer_id COLLATE "C" LIMIT 1
+      ) b ON true
+      LEFT JOIN LATERAL (
+        SELECT coalesce(o.acknowledged_at, b.acknowledged_at) AS acknowledged_at, coalesce(o.verdict, b.verdict) AS verdict,
+          CASE WHEN o.verdict IS NULL THEN b.level ELSE o.level END AS level
       ) c ON true
       LEFT JOIN LATERAL (
         SELECT d.paid_at FROM $build.claim_payments d
@@ -99,7 +120,10 @@ export const ladderView: View = {
     set_acknowledged_at: "When the 999 (or 997) was written.",
     set_verdict: "What it says of the set, else of its group.",
     claim_acknowledged_at: "When the 277CA of this submission was written.",
-    claim_verdict: "What it says of the claim.",
+    claim_verdict:
+      "What it says of the claim, else that it turns away the whole batch or all of its provider's claims.",
+    claim_refused_with:
+      "What a 277CA turned away: claim, provider (all of its claims in the batch), batch; null when it didn't.",
     decided_at: "Day of the first remittance (835) after it.",
     refused_by: "The acknowledgment that refused it: TA1, 999, 277CA; null when none did.",
     waiting_for:

@@ -57,6 +57,7 @@ function paymentRow({ type, event, sealed }: PaymentContext): Row {
     adjusted_amount: adjusted,
     balanced: event.balanced,
     difference: event.balanced ? 0 : event.paidAmount - (event.chargeAmount - adjusted),
+    currency: event.currency,
     remark_codes: event.remarkCodes,
     adjudication: Object.fromEntries(event.adjudication.map(({ element, value }) => [element, value])),
     content_hash: event.contentHash,

@@ -105,6 +105,7 @@ describe("a claim", () => {
         frequency_code: "1",
         status: "paid",
         billed_amount: 10_000,
+        currency: null,
         allowed_amount: 9_500,
         paid_amount: 8_000,
         patient_amount: 1_500,

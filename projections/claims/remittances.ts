@@ -12,6 +12,7 @@ import {
   text,
   uuid,
 } from "../../engine/projector/definition.js";
+import { currency } from "./currency.js";
 
 const remittances = table({
   key: ["remittance_id"],
@@ -30,6 +31,7 @@ const remittances = table({
     claims: integer("How many claims it lists."),
     balanced: boolean("Whether the claims' sum less adjustments is what was paid."),
     difference: money("Paid less (claims less adjustments); 0 when balanced."),
+    currency: currency("of its amounts"),
     told_at: hidden(instant("When its sender told it, by its own clock: decides between versions of one remittance.")),
   },
 });
@@ -80,6 +82,7 @@ export function receiveRemittance({
     claims: event.claims,
     balanced: event.balanced,
     difference: event.difference,
+    currency: event.currency,
     told_at: event.meta.time,
   };
   const adjustments = event.providerAdjustments.map(({ reason, fiscalDate, amount }, index) => {

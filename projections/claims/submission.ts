@@ -34,6 +34,7 @@ export function submit(context: SubmissionContext): undefined {
     frequency_code: event.frequencyCode,
     voids: type === "ClaimVoided",
     billed_amount: event.billedAmount,
+    currency: event.currency,
     facility_code: event.facilityCode,
     diagnosis_codes: event.diagnoses.map(({ code }) => code),
     ...routeOf(event.transmission),
@@ -61,6 +62,7 @@ const routeColumns = [
   "batch_id",
   "batch_reference",
   "acknowledgment_requested",
+  "batch_part_id",
 ] as const;
 
 /** How a submission travelled. */
@@ -73,6 +75,7 @@ function routeOf(transmission: SubmissionContext["event"]["transmission"]): Row 
     group_id: transmission?.groupId ?? null,
     batch_id: transmission?.batchId ?? null,
     batch_reference: transmission?.batchReference ?? null,
+    batch_part_id: transmission?.batchPartId ?? null,
     acknowledgment_requested: transmission?.acknowledgmentRequested ?? null,
   };
 }

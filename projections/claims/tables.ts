@@ -15,6 +15,7 @@ import {
 } from "../../engine/projector/definition.js";
 import { answerTables } from "./answer-tables.js";
 import { claimStatuses } from "./claim-state.js";
+import { currency } from "./currency.js";
 import { details } from "./details.js";
 
 export const claimKinds = ["professional", "institutional", "dental", "pharmacy"] as const;
@@ -28,6 +29,7 @@ const transmissionColumns = {
   group_control: text("GS06."),
   set_control: text("ST02."),
   batch_reference: text("BHT03."),
+  batch_part_id: uuid("What the batch has of the claim's billing provider."),
   acknowledgment_requested: boolean("Whether a TA1 was asked for (ISA14)."),
 };
 
@@ -51,6 +53,7 @@ const claims = table({
       ),
     ),
     billed_amount: money("Charge (CLM02) of the last submission; a void keeps it."),
+    currency: currency("of the last submission, else of the last payment"),
     allowed_amount: money("Allowed by the decisions that stand; null when none states it."),
     paid_amount: money("Paid (CLP04), net of reversals; 0 when nothing was."),
     patient_amount: money("Patient responsibility (CLP05), net of reversals."),
@@ -101,6 +104,7 @@ const claim_submissions = table({
     frequency_code: text("CLM05-3 as sent."),
     voids: boolean("Whether it withdraws the claim (frequency 8)."),
     billed_amount: money("CLM02."),
+    currency: currency("of its amounts"),
     facility_code: text("CLM05-1."),
     diagnosis_codes: texts("Diagnoses in order."),
     ...transmissionColumns,
@@ -132,6 +136,7 @@ const claim_payments = table({
     adjusted_amount: money("Sum of its adjustments (CAS)."),
     balanced: boolean("Whether CLP03 less all adjustments is CLP04."),
     difference: money("CLP04 less (CLP03 less all adjustments); 0 when balanced."),
+    currency: currency("of its amounts"),
     remark_codes: texts("Remittance advice remark codes of the claim (MIA, MOA)."),
     adjudication: json("Days, rates and amounts of MIA and MOA by their place, as sent."),
     content_hash: hidden(text("Decides between payments of equal day.")),

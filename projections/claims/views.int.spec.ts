@@ -39,6 +39,7 @@ function sent(
         interchangeId: id("a", interchange),
         groupId: id("b", interchange),
         batchId: id("d", interchange),
+        batchPartId: id("f", interchange),
         interchangeControl: String(interchange),
         groupControl: String(interchange),
         setControl: set,
@@ -50,7 +51,7 @@ function sent(
 }
 
 function transmissionAnswered(
-  form: "TA1" | "999",
+  form: "TA1" | "999" | "277CA",
   interchange: number,
   hoursAgo: number,
   verdict: string,
@@ -58,7 +59,7 @@ function transmissionAnswered(
 ): Given {
   return {
     type: "InterchangeAcknowledged",
-    key: id(form === "TA1" ? "a" : "b", interchange),
+    key: id({ TA1: "a", "999": "b", "277CA": "d" }[form], interchange),
     time: ago(hoursAgo),
     fields: {
       form,
@@ -191,11 +192,8 @@ describe("the acknowledgment ladder", () => {
       overdue: boolean,
       refused_by: string | null = null,
     ) => ({
-      claim,
-      waiting_for,
+      ...{ claim, waiting_for, overdue, refused_by },
       hours: hours === null ? null : String(hours),
-      overdue,
-      refused_by,
     });
     expect(rows).toEqual([
       waits(1, "999", 2, false),
@@ -219,6 +217,57 @@ describe("the acknowledgment ladder", () => {
     );
     await later.end();
     expect(others.map(({ claim }) => claim)).toEqual([3, 5, 9, 10]);
+  });
+});
+
+describe("a batch that a 277CA turns away", () => {
+  const refused = (number: number, hoursAgo: number, verdict = "REJECTED") =>
+    transmissionAnswered("277CA", number, hoursAgo, verdict);
+  const part = (number: number, hoursAgo: number) => ({ ...refused(number, hoursAgo), key: id("f", number) }) as Given;
+  const given = [
+    sent(1, { hoursAgo: 100 }),
+    refused(1, 50),
+    sent(2, { hoursAgo: 100 }),
+    refused(2, 50, "ACCEPTED"),
+    part(2, 40),
+    sent(3, { hoursAgo: 100 }),
+    refused(3, 50, "ACCEPTED"), // Which says nothing of the claims in it.
+    // What is said of the claim itself has the word.
+    sent(4, { hoursAgo: 100 }),
+    refused(4, 50),
+    claimAnswered(4, 40, "ACCEPTED"),
+    sent(5, { hoursAgo: 100 }),
+    claimAnswered(5, 40, "REJECTED"),
+    // Sent anew, under the number of the batch before; and long before it was used again.
+    sent(6, { hoursAgo: 100 }),
+    sent(6, { hoursAgo: 30 }),
+    refused(6, 20),
+    sent(7, { hoursAgo: 2000 }),
+    refused(7, 50),
+  ];
+
+  it("is refused on the ladder with all claims in it, or with those of a provider", async () => {
+    const rows = await rowsOf(
+      given,
+      `SELECT right(claim_id::text, 2)::int AS claim, refused_by, claim_refused_with AS refused_with, claim_verdict AS verdict,
+         waiting_for, latest FROM projections.acknowledgment_ladder ORDER BY 1, submitted_at`,
+    );
+    const row = (claim: number, refused_with: string | null, verdict: string | null, waiting_for: string | null) => {
+      return { claim, refused_by: refused_with && "277CA", refused_with, verdict, waiting_for, latest: true };
+    };
+    expect(rows).toEqual([
+      row(1, "batch", "rejected", null),
+      row(2, "provider", "rejected", null),
+      row(3, null, null, "999"),
+      row(4, null, "accepted", "835"),
+      row(5, "claim", "rejected", null),
+      { ...row(6, null, null, null), latest: false },
+      row(6, "batch", "rejected", null),
+      row(7, null, null, "999"),
+    ]);
+    const open =
+      "SELECT right(claim_id::text, 2)::int AS claim FROM projections.deadline_breaches WHERE open ORDER BY 1";
+    expect((await database.pool.query(open)).rows.map(({ claim }) => claim)).toEqual([3, 7, 7, 7]);
   });
 });
 

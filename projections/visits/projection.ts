@@ -38,7 +38,9 @@ const tables = {
       authority: text("Assigning authority of the visit number."),
       started_at: instant("Start as stated (PV1-44), else the time of the admission or registration; UTC."),
       ended_at: instant("End as stated (PV1-45), else the time of the discharge; null when not finished; UTC."),
-      replaced_by: indexed(uuid("The visit whose number stands for this one now (A42, A50); null as a rule.")),
+      replaced_by: indexed(
+        uuid("The visit whose number stands for this one now (A42, A50, and A06 or A07 with MRG-5); null as a rule."),
+      ),
       cancelled_at: instant("Time of the cancel; null unless cancelled; UTC."),
       visit_number: restricted(text("Visit number as the facility writes it.")),
       steps: hidden(json("Steps that status and location follow from, by their clocks.")),

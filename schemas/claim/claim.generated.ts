@@ -122,6 +122,8 @@ export interface ClaimAdjudicated {
   readonly patientAmount: number;
   /** Allowed amount at claim level, or the sum of the lines'. Integer cents. */
   readonly allowedAmount: number | null;
+  /** Currency of its amounts (ISO 4217), as its sender or the sender's profile says; null where neither does. */
+  readonly currency: string | null;
   /** CLP09. */
   readonly frequencyCode: string | null;
   /** CAS of the claim and of its lines. */
@@ -170,6 +172,8 @@ export interface ClaimAdjudicatedInput {
   readonly patientAmount: number;
   /** Allowed amount at claim level, or the sum of the lines'. Integer cents. */
   readonly allowedAmount?: number | null | undefined;
+  /** Currency of its amounts (ISO 4217), as its sender or the sender's profile says; null where neither does. */
+  readonly currency?: string | null | undefined;
   /** CLP09. */
   readonly frequencyCode?: string | null | undefined;
   /** CAS of the claim and of its lines. */
@@ -253,6 +257,8 @@ export interface ClaimPaymentReversed {
   readonly patientAmount: number;
   /** Allowed amount at claim level, or the sum of the lines'. Integer cents. */
   readonly allowedAmount: number | null;
+  /** Currency of its amounts (ISO 4217), as its sender or the sender's profile says; null where neither does. */
+  readonly currency: string | null;
   /** CLP09. */
   readonly frequencyCode: string | null;
   /** CAS of the claim and of its lines. */
@@ -301,6 +307,8 @@ export interface ClaimPaymentReversedInput {
   readonly patientAmount: number;
   /** Allowed amount at claim level, or the sum of the lines'. Integer cents. */
   readonly allowedAmount?: number | null | undefined;
+  /** Currency of its amounts (ISO 4217), as its sender or the sender's profile says; null where neither does. */
+  readonly currency?: string | null | undefined;
   /** CLP09. */
   readonly frequencyCode?: string | null | undefined;
   /** CAS of the claim and of its lines. */
@@ -341,6 +349,8 @@ export interface ClaimReplaced {
   readonly frequencyCode: string;
   /** CLM02. Integer cents. */
   readonly billedAmount: number;
+  /** Currency of its amounts (ISO 4217), as its sender or the sender's profile says; null where neither does. */
+  readonly currency: string | null;
   /** Place of service or facility type (CLM05-1). */
   readonly facilityCode: string | null;
   /** Diagnoses in order. */
@@ -375,6 +385,8 @@ export interface ClaimReplacedInput {
   readonly frequencyCode: string;
   /** CLM02. Integer cents. */
   readonly billedAmount: number;
+  /** Currency of its amounts (ISO 4217), as its sender or the sender's profile says; null where neither does. */
+  readonly currency?: string | null | undefined;
   /** Place of service or facility type (CLM05-1). */
   readonly facilityCode?: string | null | undefined;
   /** Diagnoses in order. */
@@ -457,6 +469,8 @@ export interface ClaimSubmitted {
   readonly frequencyCode: string;
   /** CLM02. Integer cents. */
   readonly billedAmount: number;
+  /** Currency of its amounts (ISO 4217), as its sender or the sender's profile says; null where neither does. */
+  readonly currency: string | null;
   /** Place of service or facility type (CLM05-1). */
   readonly facilityCode: string | null;
   /** Diagnoses in order. */
@@ -491,6 +505,8 @@ export interface ClaimSubmittedInput {
   readonly frequencyCode: string;
   /** CLM02. Integer cents. */
   readonly billedAmount: number;
+  /** Currency of its amounts (ISO 4217), as its sender or the sender's profile says; null where neither does. */
+  readonly currency?: string | null | undefined;
   /** Place of service or facility type (CLM05-1). */
   readonly facilityCode?: string | null | undefined;
   /** Diagnoses in order. */
@@ -525,6 +541,8 @@ export interface ClaimVoided {
   readonly frequencyCode: string;
   /** CLM02. Integer cents. */
   readonly billedAmount: number;
+  /** Currency of its amounts (ISO 4217), as its sender or the sender's profile says; null where neither does. */
+  readonly currency: string | null;
   /** Place of service or facility type (CLM05-1). */
   readonly facilityCode: string | null;
   /** Diagnoses in order. */
@@ -559,6 +577,8 @@ export interface ClaimVoidedInput {
   readonly frequencyCode: string;
   /** CLM02. Integer cents. */
   readonly billedAmount: number;
+  /** Currency of its amounts (ISO 4217), as its sender or the sender's profile says; null where neither does. */
+  readonly currency?: string | null | undefined;
   /** Place of service or facility type (CLM05-1). */
   readonly facilityCode?: string | null | undefined;
   /** Diagnoses in order. */
@@ -611,7 +631,7 @@ export interface ElementFaultInput {
   readonly code: string;
 }
 
-/** What was sent was acknowledged as such: an interchange (TA1), a functional group and its sets (999, 997) or a batch of claims (277CA). The subject is what was acknowledged. */
+/** What was sent was acknowledged as such: an interchange (TA1), a functional group and its sets (999, 997) or a batch of claims, or what it has of one provider (277CA). The subject is what was acknowledged. */
 export interface InterchangeAcknowledged {
   /** Where the event comes from and when it happened. */
   readonly meta: EventMeta;
@@ -757,6 +777,8 @@ export interface RemittanceReceived {
   readonly claimsAmount: number;
   /** Sum of PLB amounts. Integer cents. */
   readonly providerAdjustmentAmount: number;
+  /** Currency of its amounts (ISO 4217), as its sender or the sender's profile says; null where neither does. */
+  readonly currency: string | null;
   /** How many claims it lists. */
   readonly claims: number;
   /** PLB in order. */
@@ -787,6 +809,8 @@ export interface RemittanceReceivedInput {
   readonly claimsAmount: number;
   /** Sum of PLB amounts. Integer cents. */
   readonly providerAdjustmentAmount: number;
+  /** Currency of its amounts (ISO 4217), as its sender or the sender's profile says; null where neither does. */
+  readonly currency?: string | null | undefined;
   /** How many claims it lists. */
   readonly claims: number;
   /** PLB in order. */
@@ -946,6 +970,8 @@ export interface Transmission {
   readonly groupId: string;
   /** Surrogate id of the batch: sender, receiver, BHT03; null without one. */
   readonly batchId: string | null;
+  /** Surrogate id of what the batch has of the claim's billing provider: sender, receiver, provider, BHT03; null without one. */
+  readonly batchPartId: string | null;
   /** ISA13. */
   readonly interchangeControl: string;
   /** GS06. */
@@ -966,6 +992,8 @@ export interface TransmissionInput {
   readonly groupId: string;
   /** Surrogate id of the batch: sender, receiver, BHT03; null without one. */
   readonly batchId?: string | null | undefined;
+  /** Surrogate id of what the batch has of the claim's billing provider: sender, receiver, provider, BHT03; null without one. */
+  readonly batchPartId?: string | null | undefined;
   /** ISA13. */
   readonly interchangeControl: string;
   /** GS06. */

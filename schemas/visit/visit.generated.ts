@@ -430,7 +430,7 @@ export interface VisitUpdatedInput {
 /** Which side of the merge the event's key is. */
 export type VisitMergeRole = "UNKNOWN" | "SURVIVING" | "RETIRED";
 
-/** One visit number stands for another from now on (A42, A50, A45); sent on both keys. */
+/** One visit number stands for another from now on (A42, A50, A45, and A06 or A07 with MRG-5); sent on both keys. */
 export interface VisitsMerged {
   /** Where the event comes from and when it happened. */
   readonly meta: EventMeta;

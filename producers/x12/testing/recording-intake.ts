@@ -34,7 +34,8 @@ export class RecordingIntake implements Intake {
 
   async submit(units: readonly ReceivedUnit[]): Promise<readonly SubmittedUnit[]> {
     if (this.failAfter !== null) {
-      if (this.failAfter === 0) throw new TributaryError("TRIB_INTAKE_UNAVAILABLE");
+      if (this.failAfter === 0)
+        throw new TributaryError("TRIB_INTAKE_UNAVAILABLE", undefined, { reason: "nothing was committed" });
       this.failAfter -= 1;
     }
     return units.map((unit) => {

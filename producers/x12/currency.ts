@@ -1,0 +1,19 @@
+import type { Profile } from "./profile.js";
+
+/** CUR02; empty where none is named, `XXX` (ISO 4217: no currency) for what is no code of one, which may be anything. */
+export function readCurrency(text: string | undefined): string {
+  const code = (text ?? "").trim().toUpperCase();
+  return code === "" || /^[A-Z]{3}$/.test(code) ? code : "XXX";
+}
+
+/**
+ * Currency of amounts as a set names it (CUR02), else as the partner's profile does; null: US dollars, by the guides.
+ */
+export const currencyOf = (named: string, { currency }: Profile): string | null => named || (currency ?? null);
+
+/** Whether a set names another currency than is usual between the partners: its amounts must not be added to others. */
+export const isOtherCurrency = (named: string, { currency = "USD" }: Profile): boolean =>
+  named !== "" && named !== currency;
+
+/** Said of what is in another currency. */
+export const OTHER_CURRENCY = "OTHER_CURRENCY";
