@@ -96,7 +96,7 @@ it("what could never work is refused before anybody tries it", async () => {
   });
   expect(out).toEqual({
     noproof: expect.stringContaining("authentication.0: needs `fingerprints` or `subject`"),
-    otherkind: expect.stringContaining("columns.startedAt: a row of patients has no such field"),
+    otherkind: expect.stringContaining('columns.startedAt is "From": rows of patients have no such field'),
     nonumber: expect.stringContaining("columns: visits need visit"),
   });
   const hl7v2 = await read("hl7v2", {

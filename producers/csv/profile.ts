@@ -200,7 +200,7 @@ export const profileSchema = z
     const given = Object.keys(columns);
     const issue = (path: string[], message: string) => context.addIssue({ code: "custom", path, message });
     for (const field of given)
-      if (!fieldsOf[rows].includes(field)) issue(["columns", field], `a row of ${rows} has no such field`);
+      if (!fieldsOf[rows].includes(field)) issue(["columns", field], `rows of ${rows} have no such field`);
     const missing = given.length === 0 ? [] : needed[rows].filter((field) => !given.includes(field));
     if (missing.length > 0) issue(["columns"], `${rows} need ${missing.join(", ")}`);
   })

@@ -132,28 +132,6 @@ describe("the MLLP server", () => {
     expect(intake.units.map(({ partner }) => partner)).toEqual(["special", "generic"]);
   });
 
-  it("serves all others while a partner's own port can't be had, and then that one too", async () => {
-    const other = await start();
-    const port = portOf(other.receiver);
-    const { intake, receiver } = await start({}, { generic: {}, special: { port } });
-    await send(receiver, messageOf({ controlId: "1" }));
-    await other.receiver.close();
-    const own = { addresses: [{ protocol: "mllp", url: `mllp://127.0.0.1:${port}`, partner: "special" }] };
-    const request = { ...own, partner: "special", file: "file.hl7", bytes: Buffer.from(messageOf()) };
-    await expect
-      .poll(
-        () =>
-          connector
-            .send(request)
-            [Symbol.asyncIterator]()
-            .next()
-            .catch(() => undefined),
-        { timeout: 5_000 },
-      )
-      .toMatchObject({ value: { answer: "AA" } });
-    expect(intake.units.map(({ partner }) => partner)).toEqual(["generic", "special"]);
-  });
-
   it("turns away one connection too many", async () => {
     const { receiver } = await start({ HL7V2_CONNECTIONS: "1" });
     const first = connect(portOf(receiver), "127.0.0.1");
