@@ -1,5 +1,6 @@
 import type { EventDraft } from "../../engine/intake/connector.js";
 import type { EventInputs } from "../../schemas/events.generated.js";
+import { currencyOf } from "./currency.js";
 import { dayOf } from "./datetime.js";
 import { child, children, codeOf, codings, type Element, number, text } from "./element.js";
 import { npiOf, organizationOf, targetOf } from "./reference.js";
@@ -162,7 +163,7 @@ export function translateClaim(resource: Element, speaker: Speaker): Meaning {
 
   const voids = status === "cancelled" || status === "entered-in-error";
   const replaces = voids ? own.value : replacedNumber(resource);
-  const facts: Omit<ClaimFields, "contentHash" | "flags"> = {
+  const facts: Omit<ClaimFields, "contentHash" | "currency" | "flags"> = {
     patientId: patient?.id ?? null,
     visitId: visitOf(resource, speaker),
     payerId: payerOf(child(resource, "insurer"), speaker),
@@ -176,11 +177,12 @@ export function translateClaim(resource: Element, speaker: Speaker): Meaning {
     lines,
     payerControlNumberHash: payerNumberHash(replaces, speaker),
   };
+  const currency = currencyOf(resource, child(resource, "total"), flags);
   const event: EventDraft = {
     type: voids ? "ClaimVoided" : replaces === undefined ? "ClaimSubmitted" : "ClaimReplaced",
     subject: own.id,
     ...claimTime(resource, speaker),
-    fields: { ...facts, contentHash: contentHash(facts), flags },
+    fields: { ...facts, contentHash: contentHash(facts), currency, flags },
     sealed: {
       patientControlNumber: own.value,
       payerControlNumber: voids ? null : (replaces ?? null),

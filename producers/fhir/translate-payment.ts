@@ -1,5 +1,6 @@
 import type { EventDraft } from "../../engine/intake/connector.js";
 import type { EventInputs } from "../../schemas/events.generated.js";
+import { currencyOf } from "./currency.js";
 import { startOfDay } from "./datetime.js";
 import { child, children, codings, type Element, number, text, typeOf } from "./element.js";
 import type { AmountRole } from "./profile.js";
@@ -108,6 +109,7 @@ export function translateDecision(resource: Element, speaker: Speaker): Meaning 
 
   const { facts, flags, number: payerNumber } = factsOf(resource, claim, patient?.id ?? null, speaker);
   if (!named) flags.push("CLAIM_UNIDENTIFIED");
+  const currency = currencyOf(resource, child(child(resource, "payment"), "amount"), flags);
   const told = {
     subject: claim.id,
     // Versions of one decision mostly have one day of payment: the server's clock says which is the last.
@@ -124,19 +126,19 @@ export function translateDecision(resource: Element, speaker: Speaker): Meaning 
   const paid: EventDraft = {
     type: "ClaimAdjudicated",
     ...told,
-    fields: { ...facts, contentHash: contentHash(facts), flags },
+    fields: { ...facts, contentHash: contentHash(facts), currency, flags },
   };
   if (status !== "cancelled" && status !== "entered-in-error") return { events: [paid], sealFor: owners, flags };
   const back = takenBack(facts);
   const reversed: EventDraft = {
     type: "ClaimPaymentReversed",
     ...told,
-    fields: { ...back, contentHash: contentHash(back), flags },
+    fields: { ...back, contentHash: contentHash(back), currency, flags },
   };
   return { events: [paid, reversed], sealFor: owners, flags };
 }
 
-type Facts = Omit<PaymentFields, "contentHash" | "flags">;
+type Facts = Omit<PaymentFields, "contentHash" | "currency" | "flags">;
 
 function factsOf(resource: Element, claim: Naming, patientId: string | null, speaker: Speaker) {
   const { lines, adjustments, totals } = decisionOf(resource, speaker);
@@ -247,6 +249,7 @@ export function translateReconciliation(resource: Element, speaker: Speaker): Me
   const difference = paidAmount - (claimsAmount - adjusted);
   const paid = statedTime(text(resource, "paymentDate"), speaker) ?? versionTime(resource, speaker);
   const flags = isBack ? ["REMITTANCE_CANCELLED"] : difference === 0 ? [] : ["REMITTANCE_UNBALANCED"];
+  const currency = currencyOf(resource, child(resource, "paymentAmount"), flags);
   const event: EventDraft = {
     type: "RemittanceReceived",
     subject,
@@ -268,6 +271,7 @@ export function translateReconciliation(resource: Element, speaker: Speaker): Me
       })),
       balanced: difference === 0,
       difference,
+      currency,
       flags,
     },
   };
