@@ -24,6 +24,7 @@ export async function build() {
   const builtAt = existsSync(stamp) ? statSync(stamp).mtimeMs : 0;
   const output = (source) => join(outdir, relative(root, source).replace(/\.ts$/, ".js"));
   const stale = sources.filter((source) => statSync(source).mtimeMs >= builtAt || !existsSync(output(source)));
+  for (const room of rooms) removeOrphans(join(outdir, room), room);
   if (stale.length === 0) return;
   const startedAt = new Date();
   const { build: bundle } = await import("esbuild");
@@ -37,7 +38,6 @@ export async function build() {
     sourcemap: "inline",
     logLevel: "error",
   });
-  for (const room of rooms) removeOrphans(join(outdir, room), room);
   mkdirSync(outdir, { recursive: true });
   writeFileSync(stamp, "");
   utimesSync(stamp, startedAt, startedAt);
@@ -51,8 +51,8 @@ function removeOrphans(built, room) {
     const source = join(root, room, entry.name);
     if (entry.isDirectory()) {
       if (existsSync(source)) removeOrphans(path, join(room, entry.name));
-      else rmSync(path, { recursive: true });
-    } else if (!existsSync(source.replace(/\.js$/, ".ts"))) rmSync(path);
+      else rmSync(path, { recursive: true, force: true });
+    } else if (!existsSync(source.replace(/\.js$/, ".ts"))) rmSync(path, { force: true });
   }
 }
 

@@ -74,7 +74,8 @@ export function registerConsumers(command: Command): void {
     )
     .action(async (name: string) => {
       await loadConsumer(name);
-      const { pid } = await restarted("consumer", name);
+      const { settings } = await openInstallation();
+      const { pid } = await restarted(settings.TRIBUTARY_HOME, "consumer", name);
       print(`${name} runs as process ${pid}`);
     });
   command

@@ -3,10 +3,11 @@ import type { Command } from "commander";
 import { lookupSchemas } from "../engine/log/registry.js";
 import { checkTopics, readJournalId } from "../engine/log/topics.js";
 import { checkSchemas } from "../engine/log/versions.js";
-import { connectorNames, consumerNames } from "../engine/service/discover.js";
+import { connectorNames, consumerNames, loadConnector } from "../engine/service/discover.js";
 import { TributaryError } from "../engine/service/errors.js";
-import { requireSetting } from "../engine/service/settings.js";
-import { readStatus, type Status } from "../engine/service/status.js";
+import { profilesOptions, readProfiles } from "../engine/service/profiles.js";
+import { requireSetting, type Settings } from "../engine/service/settings.js";
+import { processStatuses, progressOf, type Status } from "../engine/service/status.js";
 import { migrateStatus } from "../engine/store/migrate.js";
 import { withLog } from "./log.js";
 import { print, printJson } from "./output.js";
@@ -29,12 +30,27 @@ async function finding(check: string, problem: () => Promise<string>): Promise<F
   }
 }
 
-function processProblems(status: Status): string {
-  const names = new Set(status.processes.filter(({ ready }) => ready).map(({ name }) => name));
+function processProblems(processes: Status["processes"]): string {
+  const names = new Set(processes.filter(({ ready }) => ready).map(({ name }) => name));
   const missing = ["publisher", ...connectorNames(), ...consumerNames()].filter((name) => !names.has(name));
   return missing.length === 0
     ? ""
     : `Not running or not ready: ${missing.join(", ")}. Start them with \`tributary run\`; their logs are in TRIBUTARY_HOME/logs.`;
+}
+
+/** Profiles that can't be used as their files are now, and partners that a connector left out when it started. */
+async function profileProblems(settings: Settings, processes: Status["processes"]): Promise<string> {
+  const problems: string[] = [];
+  for (const connector of await Promise.all(connectorNames().map(loadConnector))) {
+    const { suspended } = readProfiles(connector, profilesOptions(settings));
+    problems.push(...new Set(suspended.map(({ error }) => error.message)));
+    const left = processes.find(({ kind, name }) => kind === "connector" && name === connector.name)?.suspended;
+    const mended = (left ?? []).filter(({ partner }) => !suspended.some((one) => one.partner === partner));
+    const names = mended.map(({ partner }) => partner).join(", ");
+    if (names)
+      problems.push(`${connector.name} runs without ${names}: \`tributary producers restart ${connector.name}\`.`);
+  }
+  return problems.join("\n         ");
 }
 
 /** Keys that read models and deliveries hold back. */
@@ -48,7 +64,10 @@ export function parkedProblems({ projections, deliveries }: Pick<Status, "projec
 export function registerDoctor(command: Command): void {
   command.option("--json", "one JSON array").action((options: { json?: boolean }) =>
     withLog(async ({ log, pool, settings }) => {
-      const status = await readStatus(settings, pool, log).catch(() => undefined);
+      const [processes, progress] = await Promise.all([
+        processStatuses(settings),
+        progressOf(pool, log).catch(() => undefined),
+      ]);
       const findings = [
         await finding("secrets are private", async () => {
           const { TRIBUTARY_SECRET_FILE, TRIBUTARY_KEK_FILE, TRIBUTARY_NOTARY_KEY_FILE } = process.env;
@@ -82,12 +101,11 @@ export function registerDoctor(command: Command): void {
           await lookupSchemas(settings);
           return "";
         }),
-        await finding("processes", async () =>
-          status ? processProblems(status) : "Kafka or Postgres can't be reached: `tributary up`.",
-        ),
+        await finding("processes", async () => processProblems(processes)),
+        await finding("partner profiles", () => profileProblems(settings, processes)),
         await finding("parked keys", async () => {
-          if (!status) return "Kafka or Postgres can't be reached: `tributary up`.";
-          return parkedProblems(status);
+          if (!progress) return "Kafka or Postgres can't be reached: `tributary up`.";
+          return parkedProblems(progress);
         }),
       ];
       if (options.json) printJson(findings);

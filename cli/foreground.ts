@@ -9,6 +9,7 @@ import { runProcess } from "../engine/service/process.js";
 import { requireSetting } from "../engine/service/settings.js";
 import { openPool } from "../engine/store/pool.js";
 import { runningInstallation } from "./installation.js";
+import { endWithNpm } from "./parent.js";
 
 /** New versions that `tributary run` began to fill, and nobody fills now, are made by the lanes of this process. */
 async function leaveUnfilled(databaseUrl: string, { project }: ConsumerDefinition): Promise<void> {
@@ -29,6 +30,7 @@ function whileFilled(error: unknown): void {
 
 /** Runs one process in this terminal until SIGTERM or Ctrl-C. It runs as its own database role. */
 export async function runInForeground(kind: "connector" | "consumer", name: string): Promise<void> {
+  endWithNpm();
   const consumer = kind === "consumer" ? await loadConsumer(name) : undefined;
   if (!consumer) await loadConnector(name);
   const installation = await runningInstallation();

@@ -1,13 +1,12 @@
 import { createPrivateKey, type KeyObject, X509Certificate } from "node:crypto";
 import { readFileSync } from "node:fs";
-import { join } from "node:path";
 import type { Command } from "commander";
 import type { ConnectorDefinition } from "../engine/intake/connector.js";
 import type { Authentication } from "../engine/reception/authentication.js";
 import { type Credentials, credentialsIn } from "../engine/reception/credentials.js";
 import type { PartnerProof } from "../engine/reception/partner-client.js";
-import { loadProfiles } from "../engine/service/discover.js";
 import { TributaryError } from "../engine/service/errors.js";
+import { credentialsFolder, readProfiles } from "../engine/service/profiles.js";
 import type { Settings } from "../engine/service/settings.js";
 import { misuse } from "./misuse.js";
 
@@ -29,18 +28,22 @@ export function addProofOptions(command: Command): Command {
     .option("--ca <file>", "authority of the connector's certificate, PEM; default: the certificate in the settings");
 }
 
-/** Folder of the credentials that profiles name. */
-export const credentialsFolder = (settings: Settings): string =>
-  settings.CONNECTOR_CREDENTIALS ?? join(settings.TRIBUTARY_HOME, "credentials");
+/** @throws TRIB_CLI_MISUSED naming the partners there are. */
+export function assertPartner(profiles: ReadonlyMap<string, unknown>, partner: string): void {
+  if (!profiles.has(partner))
+    throw misuse(`There is no partner ${partner}. There are: ${[...profiles.keys()].join(", ")}.`);
+}
 
 /**
- * The profiles of a connector, the one of a partner among them.
- * @throws TRIB_CLI_MISUSED naming those there are.
+ * The profiles of a connector, that of one partner among them, whatever is wrong in those of others.
+ * @throws TRIB_CLI_MISUSED naming the partners there are; TRIB_SERVICE_PROFILE_INVALID, TRIB_SERVICE_PROFILES_OVERLAP.
  */
-export function profilesWith<Profile>(connector: ConnectorDefinition<Profile>, partner: string): Map<string, Profile> {
-  const profiles = loadProfiles(connector, false);
-  if (profiles.has(partner)) return profiles;
-  throw misuse(`There is no partner ${partner}. There are: ${[...profiles.keys()].join(", ")}.`);
+export function profilesWith(connector: ConnectorDefinition<unknown>, partner: string): ReadonlyMap<string, unknown> {
+  const { profiles, suspended } = readProfiles(connector, { production: false });
+  const own = suspended.find((one) => one.partner === partner);
+  if (own) throw own.error;
+  assertPartner(profiles, partner);
+  return profiles;
 }
 
 /** @throws TRIB_CLI_FILE_UNREADABLE */

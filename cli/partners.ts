@@ -1,8 +1,17 @@
-import { existsSync, mkdirSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { type Command, InvalidArgumentError } from "commander";
 import { loadConnector } from "../engine/service/discover.js";
 import { TributaryError } from "../engine/service/errors.js";
+import {
+  credentialsFolder,
+  isPartnerName,
+  overlapWith,
+  type PartnerProfiles,
+  profilesOptions,
+  readProfiles,
+  usableProfiles,
+} from "../engine/service/profiles.js";
 import { repositoryRoot } from "../engine/service/root.js";
 import { openInstallation } from "./installation.js";
 import { print, printJson, printTable } from "./output.js";
@@ -16,7 +25,6 @@ import {
   setField,
   topFields,
 } from "./partner-profile.js";
-import { credentialsFolder } from "./partner-proof.js";
 import { restarted } from "./restart.js";
 import { formatFiles } from "./scaffold/format.js";
 
@@ -66,12 +74,29 @@ export function registerPartners(command: Command): void {
   command
     .command("restart")
     .argument("<name>", "connector that runs under `tributary run`")
-    .description("stop one connector when it has answered what is in hand, and wait until it is back with its profiles")
-    .action(async (name: string) => {
-      await loadConnector(name);
-      const { addresses } = await restarted("connector", name);
+    .option("--force", "also where profiles can't be used: their partners are suspended, all others are let in")
+    .description(
+      "check the profiles of one connector, stop it when it has answered what is in hand, and wait until it is back with them",
+    )
+    .action(async (name: string, { force = false }: { force?: boolean }) => {
+      const connector = await loadConnector(name);
+      const { settings } = await openInstallation();
+      const profiles = readProfiles(connector, profilesOptions(settings));
+      if (!force) assertUsable(profiles);
+      for (const { partner, error } of profiles.suspended) print(`suspended  ${partner}  ${error.message}`);
+      const { addresses } = await restarted(settings.TRIBUTARY_HOME, "connector", name);
       for (const { url, partner } of addresses) print(`listens  ${url}${partner ? `  (${partner})` : ""}`);
     });
+}
+
+/** @throws what is wrong in the profiles, before anything is stopped. */
+function assertUsable(profiles: PartnerProfiles<unknown>): void {
+  try {
+    usableProfiles(profiles);
+  } catch (error) {
+    if (!(error instanceof TributaryError)) throw error;
+    throw new TributaryError(error.code, `${error.message}\nNothing was stopped: the connector goes on as it was.`);
+  }
 }
 
 const shortened = (text: string) => (text.length > 40 ? `${text.slice(0, 39)}…` : text);
@@ -82,7 +107,7 @@ async function addPartner(connectorName: string, partner: string, options: AddOp
   const place = `producers/${connectorName}/partners/${partner}.json`;
   if (partner === "generic" || existsSync(join(repositoryRoot, place)))
     throw new TributaryError("TRIB_CLI_NAME_INVALID", `There is a partner ${partner} already: ${place}.`);
-  if (!/^[a-z][a-z0-9-]{0,39}$/.test(partner)) {
+  if (!isPartnerName(partner)) {
     const why = `A partner can't be called ${partner}: lower-case letters, digits and hyphens, a letter first, 40 at most.`;
     throw new TributaryError("TRIB_CLI_NAME_INVALID", why);
   }
@@ -94,6 +119,12 @@ async function addPartner(connectorName: string, partner: string, options: AddOp
   const given = { ...options, connector: connectorName, partner };
   const credentials = addAuthentication(profile, given, credentialsFolder(settings), topFields(connector));
   checkProfile(connector, profile);
+  const { profiles } = readProfiles(connector, { production: false });
+  const overlap = overlapWith(connector, partner, connector.profile.parse(profile), profiles);
+  if (overlap) {
+    for (const { file } of credentials) rmSync(file);
+    throw overlap;
+  }
   mkdirSync(dirname(join(repositoryRoot, place)), { recursive: true });
   writeFileSync(join(repositoryRoot, place), `${JSON.stringify(profile, null, 2)}\n`, { flag: "wx" });
   formatFiles([place]);

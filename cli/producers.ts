@@ -1,6 +1,8 @@
 import type { Command } from "commander";
-import { connectorNames, loadConnector, loadProfiles } from "../engine/service/discover.js";
+import { connectorNames, loadConnector } from "../engine/service/discover.js";
+import { profilesOptions, readProfiles } from "../engine/service/profiles.js";
 import { registered } from "../engine/service/registration.js";
+import { printAddresses } from "./addresses.js";
 import { runInForeground } from "./foreground.js";
 import { openInstallation } from "./installation.js";
 import { misuse } from "./misuse.js";
@@ -22,20 +24,25 @@ export function registerProducers(command: Command): void {
       const rows = [];
       for (const name of connectorNames()) {
         const connector = await loadConnector(name);
-        const profiles = loadProfiles(connector, settings.TRIBUTARY_ENV === "production");
+        const { profiles, suspended } = readProfiles(connector, profilesOptions(settings));
         const process = running.find((entry) => entry.kind === "connector" && entry.name === name);
         rows.push({
           name,
           version: connector.version,
           partners: [...profiles.keys()],
+          suspended: suspended.map(({ partner, error }) => ({ partner, code: error.code, reason: error.message })),
           addresses: (process?.addresses ?? []).map(({ url }) => url),
         });
       }
       if (options.json) printJson(rows);
-      else
+      else {
         printTable(
-          rows.map((row) => ({ ...row, partners: row.partners.join(", "), addresses: row.addresses.join(", ") })),
+          rows.map((row) => ({ ...row, partners: row.partners.join(", ") })),
+          ["name", "version", "partners"],
         );
+        for (const { name, suspended } of rows) for (const { reason } of suspended) print(`${name}: ${reason}`);
+        for (const { name, addresses } of running) if (connectorNames().includes(name)) printAddresses(name, addresses);
+      }
     });
   command
     .command("run")

@@ -10,6 +10,7 @@ import { watchVersions } from "../engine/service/version-swaps.js";
 import { openPool } from "../engine/store/pool.js";
 import { runningInstallation } from "./installation.js";
 import { misuse } from "./misuse.js";
+import { endWithNpm } from "./parent.js";
 import { fillInProcess } from "./version-fill.js";
 
 /** @throws TRIB_CLI_MISUSED naming what isn't there, before anything is prepared. */
@@ -49,6 +50,7 @@ export function registerRun(command: Command): void {
       );
       await beginVersions(installation, consumers);
       const specs = await processSpecs(installation, names);
+      endWithNpm();
       // Before anyone can learn of this process.
       const ended = new Promise<void>((resolve) => {
         process.once("SIGTERM", () => resolve());
@@ -59,7 +61,10 @@ export function registerRun(command: Command): void {
         registered(home),
       );
       for (const line of already) process.stderr.write(`${line}\n`);
-      const unregister = register(home, { name: `run-${process.pid}`, kind: "supervisor", addresses: [], admin: null });
+      const unregister = register(home, {
+        ...{ name: `run-${process.pid}`, kind: "supervisor" as const, addresses: [], admin: null },
+        keeps: specs.map(({ name }) => name),
+      });
       const supervisor = startSupervisor({ home, logger });
       for (const spec of specs) supervisor.add(spec);
       const pool = openPool(requireSetting(installation.settings, "DATABASE_URL"), {

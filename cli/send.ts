@@ -46,11 +46,13 @@ export function registerSend(command: Command): void {
       async (
         files: string[],
         options: ProofOptions & { to: string; partner: string; rate?: number; url?: string; json?: boolean },
+        self: Command,
       ) => {
         const connector = await loadConnector(options.to);
         const contents = files.map((file) => ({ file, bytes: readGiven(file) }));
         const { settings } = await openInstallation();
-        const profile = profilesWith(connector, options.partner).get(options.partner);
+        const profiles = profilesWith(connector, options.partner);
+        const profile = profiles.get(options.partner);
         const { settingsOf } = connector;
         const own = settingsOf === undefined ? settings : readSettingsLike(options.to, settingsOf);
         const proof = proofOf(profile, options, own);
@@ -58,7 +60,13 @@ export function registerSend(command: Command): void {
           ? [{ protocol: new URL(options.url).protocol.replace(":", ""), url: options.url }]
           : runningAddresses(settings.TRIBUTARY_HOME, options.to);
         let rejected = 0;
+        const isNamed = self.getOptionValueSource("partner") !== "default";
         for (const { file, bytes } of contents) {
+          const others = isNamed ? (connector.takenAs?.(bytes, options.partner, profiles) ?? []) : [];
+          for (const other of others.filter((name) => name !== options.partner))
+            process.stderr.write(
+              `${file}: by what it says itself it is taken as ${other}'s, not ${options.partner}'s\n`,
+            );
           const request = {
             addresses,
             partner: options.partner,

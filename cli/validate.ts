@@ -1,11 +1,12 @@
 import type { Command } from "commander";
 import { dryIntake } from "../engine/intake/dry-intake.js";
 import { loadConnector } from "../engine/service/discover.js";
+import { loadProfiles } from "../engine/service/profiles.js";
 import { openRehearsal } from "../engine/service/rehearsal.js";
 import { readSettings } from "../engine/service/settings.js";
 import { readGiven } from "./misuse.js";
 import { print, printJson } from "./output.js";
-import { profilesWith } from "./partner-proof.js";
+import { assertPartner } from "./partner-proof.js";
 import { lineOf } from "./send.js";
 
 export function registerValidate(command: Command): void {
@@ -21,7 +22,8 @@ export function registerValidate(command: Command): void {
     .action(async (files: string[], options: { to: string; partner: string; json?: boolean }, self: Command) => {
       const connector = await loadConnector(options.to);
       const intake = dryIntake(connector, readSettings({}).INTAKE_UNIT_LIMIT);
-      const profiles = profilesWith(connector, options.partner);
+      const profiles = loadProfiles(connector, false);
+      assertPartner(profiles, options.partner);
       const contents = files.map((file) => ({ file, bytes: readGiven(file) }));
       // The connector itself, on free ports, over its own protocol: what is told here is what a partner would be told.
       const receiver = await openRehearsal(connector, { intake, profiles });

@@ -3,7 +3,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { z } from "zod";
-import { connectorNames, loadConnector, loadProfiles } from "../engine/service/discover.js";
+import { connectorNames, loadConnector } from "../engine/service/discover.js";
+import { loadProfiles } from "../engine/service/profiles.js";
 import { repositoryRoot } from "../engine/service/root.js";
 
 const pageOf = (name: string) => join(repositoryRoot, "docs", "connectors", `${name}.md`);

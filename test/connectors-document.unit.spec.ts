@@ -2,7 +2,8 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { loadConnector, loadProfiles } from "../engine/service/discover.js";
+import { loadConnector } from "../engine/service/discover.js";
+import { loadProfiles } from "../engine/service/profiles.js";
 import { repositoryRoot } from "../engine/service/root.js";
 
 const text = readFileSync(join(repositoryRoot, "docs/connectors.md"), "utf8");

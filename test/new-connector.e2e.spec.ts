@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -159,13 +159,61 @@ describe("docs/add-a-partner.md", () => {
     }
   });
 
+  it("lets no mistake in a profile stop the connector, and no mistake of one partner stop another", async () => {
+    const partners = join(checkout.folder, "producers", "hl7v2", "partners");
+    const profile = readFileSync(join(partners, "lake.json"), "utf8");
+    const call = (...parameters: string[]) => tributary(environment(), parameters, checkout.folder);
+    const send = (partner: string, facility: string) => {
+      const file = join(home, `${facility}.hl7`);
+      const sample = readFileSync(join(home, "lake", "admission.hl7"), "utf8");
+      writeFileSync(file, sample.replace("|LAKEADT|LAKE|", `|${facility}ADT|${facility}|`));
+      return call("send", file, "--to", "hl7v2", "--partner", partner, "--json");
+    };
+    const before = installation.process("hl7v2")?.pid;
+    writeFileSync(join(partners, "alake.json"), profile);
+    const overlap = await call("producers", "restart", "hl7v2");
+    expect([overlap.exitCode, overlap.stderr]).toEqual([
+      78,
+      expect.stringMatching(/alake\.json and .*lake\.json both have match LAKEADT, LAKE[\s\S]*Nothing was stopped/),
+    ]);
+    expect(installation.process("hl7v2")?.pid).toBe(before);
+    rmSync(join(partners, "alake.json"));
+
+    writeFileSync(join(partners, "lake.json"), profile.replace("America/Chicago", "Mars"));
+    expect((await call("producers", "restart", "hl7v2")).exitCode).toBe(78);
+    expect(installation.process("hl7v2")?.pid).toBe(before);
+    // Started all the same, it lets all others in; the partner is neither anybody's nor refused for good.
+    const forced = await call("producers", "restart", "hl7v2", "--force");
+    expect([forced.exitCode, forced.stdout]).toEqual([0, expect.stringMatching(/^suspended +lake .*timezone/)]);
+    const others = await send("generic", "SHORE");
+    expect([others.exitCode, JSON.parse(others.stdout).answer]).toEqual([0, "AA"]);
+    const own = await send("generic", "LAKE");
+    expect(JSON.parse(own.stdout)).toMatchObject({ accepted: false, answer: "AR", code: "207" });
+    const found = await call("doctor", "--json");
+    expect(JSON.parse(found.stdout)).toContainEqual(
+      expect.objectContaining({ check: "partner profiles", ok: false, advice: expect.stringContaining("lake.json") }),
+    );
+
+    writeFileSync(join(partners, "lake.json"), profile);
+    expect((await call("producers", "restart", "hl7v2")).exitCode).toBe(0);
+    expect((await send("lake", "LAKE")).exitCode).toBe(0);
+  });
+
+  it("stops nothing that nobody would start again, and finds no connector that was removed", async () => {
+    const call = (...parameters: string[]) => tributary(environment(), parameters, checkout.folder);
+    const before = installation.process(name)?.pid;
+    const refused = await call("producers", "restart", name);
+    expect([refused.exitCode, refused.stderr]).toEqual([1, expect.stringContaining("started by hand")]);
+    expect(installation.process(name)?.pid).toBe(before);
+    rmSync(join(checkout.folder, "producers", "acme"), { recursive: true });
+    expect((await call("producers", "list")).stdout).not.toContain("acme");
+    expect(existsSync(join(checkout.folder, "dist", "producers", "acme"))).toBe(false);
+  });
+
   it("adds new files, and changes none", () => {
     expect(checkout.status().filter((line) => !line.startsWith("?? producers/"))).toEqual([]);
     expect(checkout.changed()).toEqual(
-      expect.arrayContaining([
-        "producers/acme/connector.ts",
-        ...connectors.map((connector) => `producers/${connector}/partners/lake.json`),
-      ]),
+      expect.arrayContaining([...connectors.map((connector) => `producers/${connector}/partners/lake.json`)]),
     );
   });
 });

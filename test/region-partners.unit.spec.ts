@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { senders } from "../demo/senders.js";
-import { loadConnector, loadProfiles } from "../engine/service/discover.js";
+import { loadConnector } from "../engine/service/discover.js";
+import { loadProfiles } from "../engine/service/profiles.js";
 
 interface Matching {
   readonly match?: readonly { readonly application?: string; readonly facility?: string }[];

@@ -24,14 +24,30 @@ export interface ConnectorDefinition<Profile> {
   /** Schema of `partners/<partner>.json`. */
   readonly profile: z.ZodType<Profile>;
   /**
+   * What is wrong in a profile that its schema can't say: the field and why. Absent where the schema says it all.
+   * @returns undefined where nothing is.
+   */
+  mistakeIn?(profile: Profile): string | undefined;
+  /**
    * A profile as `validate` and `intake retranslate` use it: without what binds the partner to a connection of its own.
    * What it lists under `authentication` is left out already. Absent where there is nothing more.
    */
   rehearsal?(profile: Profile): Profile;
+  /**
+   * What two profiles both claim, so that nobody could tell whose a message is: the field and what it says. Pure. Two of
+   * which it names something are both refused. Absent where the address or the folder alone says who sends.
+   * @returns undefined where both can stand beside each other.
+   */
+  overlap?(one: Profile, other: Profile): string | undefined;
   /** Starts listening. Resolves when partners can connect. */
   receive(context: ReceiveContext<Profile>): Promise<Receiver>;
   /** Sends one file as a partner would, over the real protocol, and tells each unit's answer as it comes. */
   send(request: SendRequest): AsyncIterable<SendLine>;
+  /**
+   * Whose the units of a file are when a partner sends it, where the file itself says that and the answers do not. Absent
+   * where the address says whose they are.
+   */
+  takenAs?(file: Buffer, partner: string, profiles: ReadonlyMap<string, Profile>): readonly string[];
   /**
    * How what is in the journal is sent again (`intake retranslate`). Absent where the parts of a transmission, one after
    * another and sent like any file, are read as they were the first time.
@@ -64,6 +80,11 @@ export interface ReceiveContext<Profile> {
   readonly settings: Settings;
   /** Profiles by partner name. `generic` is absent in production. */
   readonly profiles: ReadonlyMap<string, Profile>;
+  /**
+   * Partners whose profiles can't be used now, by name, with what their files hold (undefined where that is no JSON).
+   * What is, or may be, theirs is to be sent again later: it is neither another's nor refused for good. Default: none.
+   */
+  readonly suspended?: ReadonlyMap<string, unknown>;
   readonly logger: Logger;
   /** When a unit was received, epoch milliseconds: its time where the sender gives none. Default: now. */
   readonly now?: () => number;

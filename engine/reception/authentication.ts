@@ -6,18 +6,23 @@ const reference = z
   .describe("File in the folder `CONNECTOR_CREDENTIALS`; the profile itself never holds a secret.");
 
 const method = z.discriminatedUnion("method", [
-  z.strictObject({
-    method: z.literal("certificate"),
-    fingerprints: z
-      .array(z.string().regex(/^([0-9A-Fa-f]{2}:){31}[0-9A-Fa-f]{2}$/, "a SHA-256 fingerprint, `AA:BB:…`"))
-      .default([])
-      .describe("SHA-256 fingerprints of its client certificates, the old and the new one while they change."),
-    subject: z
-      .string()
-      .min(1)
-      .optional()
-      .describe("Common name of a client certificate of an authority in `CONNECTOR_TLS_CA_FILE`."),
-  }),
+  z
+    .strictObject({
+      method: z.literal("certificate"),
+      fingerprints: z
+        .array(z.string().regex(/^([0-9A-Fa-f]{2}:){31}[0-9A-Fa-f]{2}$/, "a SHA-256 fingerprint, `AA:BB:…`"))
+        .default([])
+        .describe("SHA-256 fingerprints of its client certificates, the old and the new one while they change."),
+      subject: z
+        .string()
+        .min(1)
+        .optional()
+        .describe("Common name of a client certificate of an authority in `CONNECTOR_TLS_CA_FILE`."),
+    })
+    .refine(
+      ({ fingerprints, subject }) => fingerprints.length > 0 || subject !== undefined,
+      "needs `fingerprints` or `subject`: else nobody is let in by it",
+    ),
   z.strictObject({
     method: z.literal("signature"),
     keys: z

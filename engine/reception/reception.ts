@@ -62,6 +62,8 @@ export interface ReceptionOptions<Profile extends GuardedProfile> {
   readonly connector: string;
   readonly settings: Settings;
   readonly profiles: ReadonlyMap<string, Profile>;
+  /** Partners whose profiles can't be used: they are told to come again. Default: none. */
+  readonly suspended?: ReadonlyMap<string, unknown> | undefined;
   readonly logger: Logger;
   readonly routes: readonly Route<Profile>[];
   /** Routes below a partner's address that need no proof. */
@@ -128,6 +130,11 @@ export async function openReception<Profile extends GuardedProfile>(
     reply.raw.once("close", () => {
       if (desk.closing.signal.aborted) app.server.closeIdleConnections();
     });
+  });
+  app.addHook("onRequest", async (request) => {
+    const { partner } = request.params as { readonly partner?: string };
+    if (partner !== undefined && options.suspended?.has(partner))
+      throw new TributaryError("TRIB_RECEPTION_PARTNER_SUSPENDED");
   });
   // Bodies are taken as streams here, whatever they are.
   app.removeAllContentTypeParsers();

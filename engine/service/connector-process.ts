@@ -6,8 +6,9 @@ import { connectCodec } from "../log/registry.js";
 import { journalTopic } from "../log/schemas.js";
 import { openPool } from "../store/pool.js";
 import { openVault } from "../vault/vault.js";
-import { loadConnector, loadProfiles } from "./discover.js";
+import { loadConnector } from "./discover.js";
 import type { RunningService, Surroundings } from "./process.js";
+import { profilesOptions, readProfiles } from "./profiles.js";
 import { kekSettings, readSettingsLike, requireSetting } from "./settings.js";
 
 /** A connector at work: what partners reach, and the intake behind it. */
@@ -16,7 +17,12 @@ export async function startConnector(
   { settings, logger, metrics }: Surroundings,
 ): Promise<RunningService> {
   const definition = await loadConnector(name);
-  const profiles = loadProfiles(definition, settings.TRIBUTARY_ENV === "production");
+  const { settingsOf } = definition;
+  const given = settingsOf === undefined ? settings : readSettingsLike(name, settingsOf);
+  const { profiles, suspended } = readProfiles(definition, profilesOptions(given));
+  for (const { partner, error } of suspended)
+    logger.error({ partner, err: error }, "A partner is suspended: its profile can't be used; all others are let in");
+  metrics.set("tributary_suspended_partners", { connector: name }, suspended.length);
   const log = connectLog(settings, { clientId: `tributary-${name}`, logger });
   const pool = openPool(requireSetting(settings, "DATABASE_URL"), {
     applicationName: `tributary ${name}`,
@@ -35,18 +41,22 @@ export async function startConnector(
     secret: requireSetting(settings, "TRIBUTARY_SECRET"),
     unitLimit: settings.INTAKE_UNIT_LIMIT,
   });
-  const { settingsOf } = definition;
   const receiver = await definition.receive({
     intake: meteredIntake(intake, definition.name, metrics),
-    settings: settingsOf === undefined ? settings : readSettingsLike(name, settingsOf),
+    settings: given,
     profiles,
+    suspended: new Map(suspended.map(({ partner, content }) => [partner, content])),
     logger,
   });
   return {
     addresses: receiver.addresses,
     live: () => true,
     ready: () => true,
-    state: () => ({ version: definition.version, partners: [...profiles.keys()] }),
+    state: () => ({
+      version: definition.version,
+      partners: [...profiles.keys()],
+      suspended: suspended.map(({ partner, error }) => ({ partner, code: error.code, reason: error.message })),
+    }),
     async close() {
       await receiver.close();
       await intake.close();

@@ -1,11 +1,10 @@
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import type { ConnectorDefinition } from "../intake/connector.js";
 import type { AnyProjection } from "../projector/definition.js";
 import type { ConsumerDefinition } from "./consumer.js";
 import { TributaryError } from "./errors.js";
-import { jsonMistake, profileMistakes } from "./profile-mistakes.js";
 import { codeRoot, repositoryRoot } from "./root.js";
 
 /** Folders of `room` that hold `file`: nothing registers them, being there is enough. */
@@ -13,8 +12,12 @@ function foldersWith(room: string, file: string): string[] {
   const path = join(codeRoot, room);
   if (!existsSync(path)) return [];
   const extension = codeRoot === repositoryRoot ? ".ts" : ".js";
+  const sources = join(repositoryRoot, room);
+  // What is built of a folder that was removed is not there any more.
+  const isThere = (name: string) => !existsSync(sources) || existsSync(join(sources, name, `${file}.ts`));
   return readdirSync(path, { withFileTypes: true })
     .filter((entry) => entry.isDirectory() && existsSync(join(path, entry.name, `${file}${extension}`)))
+    .filter((entry) => isThere(entry.name))
     .map((entry) => entry.name)
     .sort();
 }
@@ -48,41 +51,6 @@ export const loadConnector = (name: string): Promise<ConnectorDefinition<unknown
 /** @throws TRIB_SERVICE_NOT_FOUND naming the folders there are. */
 export const loadConsumer = (name: string): Promise<ConsumerDefinition> =>
   load<ConsumerDefinition>("consumers", name, "consumer");
-
-/**
- * Reads the partner profiles of a connector: `producers/<connector>/partners/*.json`.
- * @param production leaves `generic` out.
- * @param root folder that holds `producers/`; default: the checkout.
- * @throws TRIB_SERVICE_PROFILE_INVALID naming file and field.
- */
-export function loadProfiles<Profile>(
-  connector: ConnectorDefinition<Profile>,
-  production: boolean,
-  root: string = repositoryRoot,
-): Map<string, Profile> {
-  const folder = join(root, "producers", connector.name, "partners");
-  const profiles = new Map<string, Profile>();
-  const files = existsSync(folder) ? readdirSync(folder).filter((file) => file.endsWith(".json")) : [];
-  for (const file of files.sort()) {
-    const partner = file.slice(0, -".json".length);
-    if (production && partner === "generic") continue;
-    const place = `producers/${connector.name}/partners/${file}`;
-    const text = readFileSync(join(folder, file), "utf8");
-    let content: unknown;
-    try {
-      content = JSON.parse(text);
-    } catch {
-      throw new TributaryError("TRIB_SERVICE_PROFILE_INVALID", `${place} is not JSON: ${jsonMistake(text)}.`);
-    }
-    const parsed = connector.profile.safeParse(content);
-    if (!parsed.success) {
-      const mistakes = profileMistakes(connector.profile, parsed.error, content);
-      throw new TributaryError("TRIB_SERVICE_PROFILE_INVALID", `${place}: ${mistakes.join("; ")}.`);
-    }
-    profiles.set(partner, parsed.data);
-  }
-  return profiles;
-}
 
 /** Every projection that a consumer in `consumers/` keeps. */
 export async function allProjections(): Promise<AnyProjection[]> {

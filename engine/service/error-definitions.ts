@@ -342,6 +342,11 @@ export const errorDefinitions = {
     remedy: "Correct what is named; `tributary producers fields CONNECTOR` lists every field.",
     ...final(78),
   },
+  TRIB_SERVICE_PROFILES_OVERLAP: {
+    summary: "Two partner profiles of a connector claim the same sender.",
+    remedy: "Leave what is named in one of the two files only, then `tributary producers restart` the connector.",
+    ...final(78),
+  },
   TRIB_SERVICE_UNEXPECTED: {
     summary: "An unexpected failure inside the engine.",
     remedy: "Report it with the log line; the process stops and its supervisor starts it again.",

@@ -63,6 +63,11 @@ export const metricDefinitions = {
     help: "Age of the oldest event that waits to be delivered, by its recorded time; 0 when none does.",
     labels: ["consumer", "topic", "partition"],
   },
+  tributary_suspended_partners: {
+    type: "gauge",
+    help: "Partners that are not let in because their profiles can't be used; `tributary doctor` says why.",
+    labels: ["connector"],
+  },
   tributary_parked_keys: { type: "gauge", help: "Keys held back.", labels: ["projection", "topic", "partition"] },
 } as const satisfies Record<
   string,

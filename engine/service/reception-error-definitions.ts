@@ -65,6 +65,12 @@ export const receptionErrorDefinitions = {
     remedy: "See the connector's addresses in `tributary status` and its README.",
     ...final(70, 404),
   },
+  TRIB_RECEPTION_PARTNER_SUSPENDED: {
+    summary: "The partner is not let in for now: its profile can't be used.",
+    remedy:
+      "Send it again after the seconds of Retry-After. `tributary doctor` says what is wrong in the profile; mend it and `tributary producers restart` the connector.",
+    ...again(78, 503),
+  },
   TRIB_RECEPTION_PARTNER_UNKNOWN: {
     summary: "No partner of this name has a profile.",
     remedy: "Check the name in the address; `tributary producers list` shows the partners.",

@@ -15,6 +15,8 @@ export interface Registration {
   readonly addresses: readonly Address[];
   /** Base of /livez, /readyz, /metrics and /state. */
   readonly admin: string | null;
+  /** Of a supervisor: names of the processes that it keeps alive. */
+  readonly keeps?: readonly string[];
 }
 
 const folderOf = (home: string) => join(home, "run");

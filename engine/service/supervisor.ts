@@ -2,9 +2,11 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { closeSync, mkdirSync, openSync } from "node:fs";
 import { join } from "node:path";
 import type { Logger } from "pino";
+import { failureText, lastFailure, sizeOf } from "./last-failure.js";
 import { nodeFlagsFor } from "./node-flags.js";
 import { type ProcessKind, type Registration, registered } from "./registration.js";
 import { builtRoot } from "./root.js";
+import { forgetStartRequest, startRequests } from "./start-requests.js";
 
 /** One process to keep alive. */
 export interface ProcessSpec {
@@ -50,6 +52,8 @@ interface Kept {
   readonly spec: ProcessSpec;
   child?: ChildProcess;
   startedAt: number;
+  /** Size of its log in bytes when it was started. */
+  logged: number;
   pause: number;
   notBefore: number;
 }
@@ -71,7 +75,9 @@ export function startSupervisor(options: SupervisorOptions): Supervisor {
   const start = (entry: Kept) => {
     const { spec } = entry;
     mkdirSync(join(home, "logs"), { recursive: true });
-    const log = openSync(join(home, "logs", `${spec.name}.log`), "a");
+    const file = join(home, "logs", `${spec.name}.log`);
+    entry.logged = sizeOf(file);
+    const log = openSync(file, "a");
     const child = spawn(
       process.execPath,
       [
@@ -89,6 +95,7 @@ export function startSupervisor(options: SupervisorOptions): Supervisor {
     closeSync(log);
     entry.child = child;
     entry.startedAt = Date.now();
+    forgetStartRequest(home, spec.name);
     logger.info({ process: spec.name, kind: spec.kind }, "process started");
     const { pid } = child;
     const ended = (failed: boolean) => {
@@ -108,8 +115,13 @@ export function startSupervisor(options: SupervisorOptions): Supervisor {
       ended(exitCode !== 0 && signal !== "SIGKILL");
       options.onEnded?.({ name: spec.name, pid, exitCode, signal });
       if (stopping) return;
+      const failure = exitCode === 0 ? undefined : lastFailure(file, entry.logged);
       logger.warn(
-        { process: spec.name, exitCode: exitCode ?? -1, signal: signal ?? "", milliseconds: entry.pause },
+        {
+          ...{ process: spec.name, exitCode: exitCode ?? -1, signal: signal ?? "", milliseconds: entry.pause },
+          ...(failure && { reason: failureText(failure) }),
+          location: file,
+        },
         "process ended; it will be started again",
       );
     });
@@ -118,8 +130,10 @@ export function startSupervisor(options: SupervisorOptions): Supervisor {
   const look = () => {
     if (stopping) return;
     const running = new Set(registered(home).map((process) => process.name));
+    const wanted = new Set(startRequests(home));
     for (const entry of kept.values()) {
-      if (entry.child || running.has(entry.spec.name) || Date.now() < entry.notBefore) continue;
+      if (entry.child || running.has(entry.spec.name)) continue;
+      if (Date.now() < entry.notBefore && !wanted.has(entry.spec.name)) continue;
       start(entry);
     }
   };
@@ -127,7 +141,7 @@ export function startSupervisor(options: SupervisorOptions): Supervisor {
 
   return {
     add(spec) {
-      kept.set(spec.name, { spec, startedAt: 0, pause: firstPause / 2, notBefore: 0 });
+      kept.set(spec.name, { spec, startedAt: 0, logged: 0, pause: firstPause / 2, notBefore: 0 });
       look();
     },
     async stop() {

@@ -4,7 +4,8 @@ import { keyedHash } from "../intake/keyed-hash.js";
 import { type Translator, untoldTime } from "../intake/retranslate.js";
 import { surrogates } from "../intake/surrogate.js";
 import { standaloneCodec } from "../log/codec.js";
-import { loadConnector, loadProfiles } from "./discover.js";
+import { loadConnector } from "./discover.js";
+import { loadProfiles } from "./profiles.js";
 import { openRehearsal } from "./rehearsal.js";
 import { requireSetting, type Settings } from "./settings.js";
 

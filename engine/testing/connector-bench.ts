@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pino } from "pino";
 import type { ConnectorDefinition, Receiver, SendLine } from "../intake/connector.js";
-import { loadProfiles } from "../service/discover.js";
+import { loadProfiles } from "../service/profiles.js";
 import { readSettings } from "../service/settings.js";
 import { type RecordingIntake, recordingIntake } from "./recording-intake.js";
 

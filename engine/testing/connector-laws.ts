@@ -6,8 +6,8 @@ import type { ConnectorDefinition, EventDraft, ReceivedUnit, SendLine } from "..
 import { dryIntake } from "../intake/dry-intake.js";
 import { finishEvents } from "../intake/finish-events.js";
 import { standaloneCodec } from "../log/codec.js";
-import { loadProfiles } from "../service/discover.js";
 import { TributaryError } from "../service/errors.js";
+import { loadProfiles } from "../service/profiles.js";
 import { openRehearsal } from "../service/rehearsal.js";
 import { readSettings } from "../service/settings.js";
 import { type ConnectorBench, sendTo, startConnectorBench } from "./connector-bench.js";

@@ -50,15 +50,13 @@ export function openLibrary(): Library {
   return { forms, writers, readAvro };
 }
 
-/** @throws TRIB_SERVICE_PROFILE_INVALID when a profile names a schema that isn't known here. */
-function checkProfiles(profiles: ReadonlyMap<string, Profile>, { writers }: Library): void {
-  const known = new Set([...writers.values()].flatMap((each) => [...each.keys()]));
-  for (const [partner, { schemas }] of profiles) {
-    const index = Object.values(schemas).findIndex((fingerprint) => !known.has(fingerprint));
-    if (index < 0) continue;
-    const text = `cloudevents/partners/${partner}.json: schemas: value ${index + 1} is no schema that is known here.`;
-    throw new TributaryError("TRIB_SERVICE_PROFILE_INVALID", text);
-  }
+/** Where a profile names a schema that isn't known here. */
+export function mistakeIn({ schemas }: Profile): string | undefined {
+  const named = Object.values(schemas);
+  if (named.length === 0) return undefined;
+  const known = new Set([...openLibrary().writers.values()].flatMap((each) => [...each.keys()]));
+  const index = named.findIndex((fingerprint) => !known.has(fingerprint));
+  return index < 0 ? undefined : `schemas: value ${index + 1} is no schema that is known here`;
 }
 
 /**
@@ -68,12 +66,12 @@ function checkProfiles(profiles: ReadonlyMap<string, Profile>, { writers }: Libr
  */
 export function openServer(context: ReceiveContext<Profile>): Promise<Receiver> {
   const library = openLibrary();
-  const { intake, settings, profiles, logger } = context;
-  checkProfiles(profiles, library);
+  const { intake, settings, profiles, suspended, logger } = context;
   return openReception({
     connector: "cloudevents",
     settings,
     profiles,
+    suspended,
     logger,
     routes: [
       {

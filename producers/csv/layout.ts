@@ -1,4 +1,4 @@
-import { type FieldName, fieldNames, type Profile, type RowKind, type SourceProfile } from "./profile.js";
+import { type FieldName, fieldNames, needed, type Profile, type SourceProfile } from "./profile.js";
 
 /** Where a value is in a row, and what it may say. */
 export interface Source {
@@ -52,13 +52,6 @@ export interface FileProblem {
     | "CSV_TOTALS";
   readonly location: string;
 }
-
-/** What a row of each kind can't do without, besides the patient's own identifier. */
-const needed: Readonly<Record<RowKind, readonly FieldName[]>> = {
-  patients: [],
-  visits: ["visit", "startedAt"],
-  payments: ["claim", "status", "payer", "provider", "trace", "paidOn", "charge", "paid"],
-};
 
 /** Column names of ours: `family_name` for `familyName`. */
 const ownName = (field: FieldName): string => field.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);

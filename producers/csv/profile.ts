@@ -70,6 +70,21 @@ export const fieldNames = [
 ] as const;
 export type FieldName = (typeof fieldNames)[number];
 
+const [firstOfVisits, firstOfPayments] = [fieldNames.indexOf("visit"), fieldNames.indexOf("claim")];
+/** The fields that a row of each kind can have. */
+const fieldsOf: Readonly<Record<RowKind, readonly string[]>> = {
+  patients: fieldNames.slice(0, firstOfVisits),
+  visits: fieldNames.slice(firstOfVisits, firstOfPayments),
+  payments: fieldNames.slice(firstOfPayments),
+};
+
+/** What a row of each kind can't do without, besides the patient's own identifier. */
+export const needed: Readonly<Record<RowKind, readonly FieldName[]>> = {
+  patients: [],
+  visits: ["visit", "startedAt"],
+  payments: ["claim", "status", "payer", "provider", "trace", "paidOn", "charge", "paid"],
+};
+
 /** What is particular about one partner's files. Everything left out has the default that docs/connectors/csv.md names. */
 export const profileSchema = z
   .strictObject({
@@ -180,6 +195,14 @@ export const profileSchema = z
       })
       .optional()
       .describe("Control totals of the whole file, in its last row."),
+  })
+  .superRefine(({ rows, columns }, context) => {
+    const given = Object.keys(columns);
+    const issue = (path: string[], message: string) => context.addIssue({ code: "custom", path, message });
+    for (const field of given)
+      if (!fieldsOf[rows].includes(field)) issue(["columns", field], `rows of ${rows} have no such field`);
+    const missing = given.length === 0 ? [] : needed[rows].filter((field) => !given.includes(field));
+    if (missing.length > 0) issue(["columns"], `${rows} need ${missing.join(", ")}`);
   })
   .superRefine(({ writing, identifiers, columns }, context) => {
     if (writing.header) return;

@@ -11,11 +11,12 @@ import { type Desk, receive } from "./reception.js";
  * (`application/x-ndjson`). 200: every row accepted; 422: some were not, the body says which and why.
  */
 export function openServer(desk: Desk, context: ReceiveContext<Profile>): Promise<OpenReception> {
-  const { settings, profiles, logger } = context;
+  const { settings, profiles, suspended, logger } = context;
   return openReception({
     connector: "csv",
     settings,
     profiles,
+    suspended,
     logger,
     routes: [
       {

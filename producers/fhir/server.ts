@@ -69,6 +69,7 @@ export function openServer(desk: Desk, context: ReceiveContext<Profile>, version
     connector: "fhir",
     settings: context.settings,
     profiles: desk.profiles,
+    suspended: context.suspended,
     logger: context.logger,
     problem: outcomeProblem,
     shown: [{ path: "/metadata", show: (base) => fhir(200, capabilityStatement(base, version)) }],

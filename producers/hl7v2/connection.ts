@@ -6,6 +6,7 @@ import type { Allowance } from "./allowance.js";
 import { frame, MllpFramer, type MllpPiece } from "./mllp.js";
 import type { Profile } from "./profile.js";
 import { readCutOff, readNoise } from "./remainder.js";
+import type { Suspended } from "./suspended.js";
 import { readTransmission } from "./transmission.js";
 
 /** Blocks of one connection that may be in the engine's hands at once; above it the sender is held back. */
@@ -19,6 +20,8 @@ export interface ConnectionOptions {
   readonly intake: Intake;
   readonly profiles: ReadonlyMap<string, Profile>;
   readonly logger: Logger;
+  /** Partners whose profiles can't be used, where there are any. */
+  readonly suspended?: Suspended | undefined;
   /** The partner that the port or the certificate stands for. */
   readonly bound?: string | undefined;
   /** Most bytes of a block. */
@@ -44,7 +47,7 @@ export interface Connection {
  * may be under way at once, so a sender that doesn't wait for each answer is as fast as the journal.
  */
 export function serve(socket: Duplex, options: ConnectionOptions): Connection {
-  const { intake, profiles, logger, now, bound, allowance } = options;
+  const { intake, profiles, suspended, logger, now, bound, allowance } = options;
   const framer = new MllpFramer(options.blockLimit);
   let inFlight = 0;
   let inFlightBytes = 0;
@@ -109,12 +112,13 @@ export function serve(socket: Duplex, options: ConnectionOptions): Connection {
   function take(
     units: readonly ReceivedUnit[],
     answer: (journalled: readonly SubmittedUnit[] | undefined) => readonly Buffer[],
+    isSuspended = false,
   ) {
     const bytes = units.reduce((sum, unit) => sum + unit.bytes.length, 0);
     inFlight++;
     inFlightBytes += bytes;
     allowance.move(bytes);
-    const journalled = submit(units);
+    const journalled = isSuspended ? Promise.resolve(undefined) : submit(units);
     written = written.then(async () => {
       const content = answer(await journalled);
       inFlight--;
@@ -143,16 +147,17 @@ export function serve(socket: Duplex, options: ConnectionOptions): Connection {
   }
 
   function handle(piece: MllpPiece): void {
-    const context = { profiles, surrogate: intake.surrogate, receivedAt: now(), bound, onFailure };
+    const context = { profiles, suspended, surrogate: intake.surrogate, receivedAt: now(), bound, onFailure };
     if (piece.kind === "block") {
       const transmission = readTransmission(piece.bytes, context, () => intake.newReceiptId());
-      take(transmission.units, transmission.answer);
+      take(transmission.units, transmission.answer, transmission.isSuspended);
       return;
     }
     logger.warn({ kind: piece.kind, bytes: piece.bytes.length, ...(bound && { partner: bound }) }, "not a message");
     if (piece.kind === "oversized") {
       const cut = readCutOff(piece.bytes, context);
-      take([cut.unit], (journalled) => (journalled ? cut.answer(cut.unit.verdict) : cut.tryAgain()));
+      const answer = (journalled: unknown) => (journalled ? cut.answer(cut.unit.verdict) : cut.tryAgain());
+      take([cut.unit], answer, cut.isSuspended);
       return;
     }
     take([readNoise(piece, context)], () => []);

@@ -9,6 +9,7 @@ import { type Connection, type ConnectionOptions, serve } from "./connection.js"
 import { frame, MllpFramer } from "./mllp.js";
 import { profileSchema } from "./profile.js";
 import { readAcknowledgment } from "./receipt.js";
+import { suspendedOf } from "./suspended.js";
 import { messageOf } from "./testing/messages.js";
 
 interface Bench {
@@ -70,6 +71,16 @@ function gated(intake: RecordingIntake) {
 }
 
 describe("a connection", () => {
+  it("tells a sender whose profile can't be used to send again, journals nothing of it, and takes the others'", async () => {
+    const suspended = suspendedOf(new Map([["lake", { match: [{ application: "NADT", facility: "LAKE" }], no: 1 }]]));
+    const { partner, intake, answer } = bench({ suspended });
+    partner.write(frame(Buffer.from(messageOf({ controlId: "1", facility: "LAKE" }))));
+    expect((await answer()).toString()).toMatch(/MSA\|AR\|1\r[\s\S]*207[\s\S]*PROFILE_UNUSABLE/);
+    partner.write(block("2"));
+    expect(codeOf(await answer())).toBe("AA");
+    expect(intake.units.map(({ controlId }) => controlId?.value)).toEqual(["2"]);
+  });
+
   it("submits in the order of the stream, without waiting, and answers in that order", async () => {
     const { partner, intake, answer } = bench();
     const gate = gated(intake);

@@ -1,4 +1,5 @@
 import type { Profile } from "./profile.js";
+import type { Identity, Suspended } from "./suspended.js";
 
 /** A partner and its profile. */
 export interface Partner {
@@ -6,8 +7,11 @@ export interface Partner {
   readonly profile: Profile;
 }
 
-/** What a profile's match is worth: both names are more exact than one; undefined when it doesn't fit. */
-function exactness(profile: Profile, application: string, facility: string): number | undefined {
+/** What both names of the header are worth: nothing is more exact. */
+const exact = 3;
+
+/** What a profile's match is worth: both names, else the facility, else the application; undefined when it doesn't fit. */
+function exactness(profile: Identity, application: string, facility: string): number | undefined {
   let best: number | undefined;
   for (const match of profile.match) {
     if (match.application !== undefined && match.application !== application) continue;
@@ -22,10 +26,10 @@ function exactness(profile: Profile, application: string, facility: string): num
 export type Sender =
   | { readonly partner: Partner; readonly problem?: undefined }
   | { readonly partner: Partner; readonly problem: "SENDER_MISMATCH" }
-  | { readonly partner: undefined; readonly problem: "UNKNOWN_SENDER" | "CREDENTIAL_MISSING" };
+  | { readonly partner: undefined; readonly problem: "UNKNOWN_SENDER" | "CREDENTIAL_MISSING" | "PROFILE_UNUSABLE" };
 
 /** Whether a partner comes in by what it proves, or by its own port, only. */
-const isBound = ({ certificate, port, authentication }: Profile): boolean =>
+export const isBound = ({ certificate, port, authentication }: Identity): boolean =>
   certificate !== undefined || port !== undefined || authentication.length > 0;
 
 /** Whether a header is one that another partner's profile names. */
@@ -39,12 +43,12 @@ function isAnothers(
   return best !== undefined && best.name !== partner;
 }
 
-function bestMatch(
-  profiles: ReadonlyMap<string, Profile>,
+function bestMatch<Known extends Identity>(
+  profiles: ReadonlyMap<string, Known>,
   application: string,
   facility: string,
-): (Partner & { readonly worth: number }) | undefined {
-  let best: (Partner & { worth: number }) | undefined;
+): { readonly name: string; readonly profile: Known; readonly worth: number } | undefined {
+  let best: { name: string; profile: Known; worth: number } | undefined;
   for (const [name, profile] of profiles) {
     const worth = exactness(profile, application, facility);
     if (worth !== undefined && (best === undefined || worth > best.worth)) best = { name, profile, worth };
@@ -58,14 +62,18 @@ function bestMatch(
  *
  * A connection's partner speaks only for the senders that its profile matches, where it names any, and else for none that
  * another's profile names; but what comes in by a port of its own can't be told from others by its header. Nobody is taken
- * by the header alone for a partner that has a certificate, a port or another proof of its own.
+ * by the header alone for a partner that has a certificate, a port or another proof of its own. What is, or may be, from a
+ * partner whose profile can't be used is nobody's, for now.
  */
 export function senderOf(
   profiles: ReadonlyMap<string, Profile>,
   application: string,
   facility: string,
   bound?: string,
+  suspended?: Suspended,
 ): Sender {
+  if (suspended && mayBeOf(suspended, profiles, application, facility, bound))
+    return { partner: undefined, problem: "PROFILE_UNUSABLE" };
   const profile = bound === undefined ? undefined : profiles.get(bound);
   if (bound !== undefined && profile !== undefined) {
     const partner = { name: bound, profile };
@@ -83,6 +91,22 @@ export function senderOf(
   return generic
     ? { partner: { name: "generic", profile: generic } }
     : { partner: undefined, problem: "UNKNOWN_SENDER" };
+}
+
+/** Whether a message is, or may be, from a partner whose profile can't be used. */
+function mayBeOf(
+  { known, hasUnknown }: Suspended,
+  profiles: ReadonlyMap<string, Profile>,
+  application: string,
+  facility: string,
+  bound: string | undefined,
+): boolean {
+  // A port, a certificate or an address says whose it is, whatever the header says.
+  if (bound !== undefined) return known.has(bound);
+  const theirs = bestMatch(known, application, facility)?.worth ?? 0;
+  const others = bestMatch(profiles, application, facility)?.worth ?? 0;
+  if (others === 0 && known.has("generic")) return true;
+  return theirs > others || (theirs === others && theirs > 0) || (hasUnknown && others < exact);
 }
 
 /** Whose bytes these are when no header can be read: the connection's partner, else `generic`. */

@@ -10,18 +10,34 @@ const identifierChoice = z.strictObject({
   type: z.string().min(1).optional().describe("Identifier type (HL7 table 0203); any when left out."),
 });
 
+const certificateName = z
+  .string()
+  .min(1)
+  // What looks like a fingerprint and is none would be a common name that nobody has.
+  .refine(
+    (name) => !/^[0-9A-F]{2}(:[0-9A-F]{2})+$/i.test(name) || /^([0-9A-F]{2}:){31}[0-9A-F]{2}$/i.test(name),
+    "a SHA-256 fingerprint has 32 pairs, `AA:BB:…`",
+  );
+
 /** What is particular about one sender of HL7 v2: `partners/<partner>.json`. Every field has the standard's default. */
 export const profileSchema = z.strictObject({
   description: z.string().default("").describe("For the reader only."),
   match: z
     .array(
-      z.strictObject({
-        application: z.string().optional().describe("MSH-3.1; any when left out."),
-        facility: z.string().optional().describe("MSH-4.1; any when left out."),
-      }),
+      z
+        .strictObject({
+          application: z.string().optional().describe("MSH-3.1; any when left out."),
+          facility: z.string().optional().describe("MSH-4.1; any when left out."),
+        })
+        .refine(
+          ({ application, facility }) => Boolean(application || facility),
+          "takes any sender: name application or facility",
+        ),
     )
     .default([])
-    .describe("Who is this partner, by the message header. The most exact match wins."),
+    .describe(
+      "Who is this partner, by the message header. The most exact match wins: both names, else the facility, else the application.",
+    ),
   port: z
     .number()
     .int()
@@ -30,7 +46,7 @@ export const profileSchema = z.strictObject({
     .optional()
     .describe("A port of its own: what comes in there is from this partner, whatever the header says."),
   certificate: z
-    .union([z.string().min(1), z.array(z.string().min(1)).min(1)])
+    .union([certificateName, z.array(certificateName).min(1)])
     .optional()
     .describe(
       "Its client certificates over MLLP: common name, or SHA-256 fingerprint (`AA:BB:…`); several while they change. Such a connection is this partner, and this partner comes in by no other.",
@@ -75,9 +91,13 @@ export const profileSchema = z.strictObject({
     .refine(isZone, "an IANA time zone")
     .default("UTC")
     .describe("Time zone of times without an offset."),
-  processingIds: z.array(z.string()).default(["P", "D", "T"]).describe("Accepted values of MSH-11."),
+  processingIds: z
+    .array(z.enum(["P", "D", "T", "N"]))
+    .min(1)
+    .default(["P", "D", "T"])
+    .describe("Accepted values of MSH-11 (HL7 table 0103)."),
   fieldLimit: z.number().int().min(1).default(65_536).describe("Most characters of a field."),
-  messageLimit: z.number().int().min(1).default(10_000_000).describe("Most bytes of a message."),
+  messageLimit: z.number().int().min(1).max(1_000_000_000).default(10_000_000).describe("Most bytes of a message."),
   ackPolicy: z
     .strictObject({
       mode: z
@@ -128,3 +148,7 @@ export const profileSchema = z.strictObject({
 });
 
 export type Profile = z.output<typeof profileSchema>;
+
+/** A partner's certificates as they are compared: fingerprints in capitals, common names as they are. */
+export const certificatesOf = (certificate: Profile["certificate"]): readonly string[] =>
+  [certificate ?? []].flat().map((name) => (/^([0-9A-F]{2}:){31}/i.test(name) ? name.toUpperCase() : name));

@@ -28,6 +28,12 @@ export const reasons = {
     negotiable: false,
     summary: "This sender comes in by its own certificate, proof or port only.",
   },
+  PROFILE_UNUSABLE: {
+    answer: "AR",
+    code: "207",
+    negotiable: false,
+    summary: "The sender's profile can't be used now: to be sent again.",
+  },
   SENDER_MISMATCH: {
     answer: "AR",
     code: "204",

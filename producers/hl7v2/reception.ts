@@ -22,11 +22,12 @@ const KNOWN = new Set([
  * acknowledgment: 200 accepted, 422 an error, 400 rejected, 503 to be sent again, 204 where the sender wants none.
  */
 export function openHl7Reception(context: ReceiveContext<Profile>): Promise<Reception> {
-  const { settings, profiles, logger } = context;
+  const { settings, profiles, suspended, logger } = context;
   return openReception({
     connector: "hl7v2",
     settings,
     profiles,
+    suspended,
     logger,
     routes: [{ method: "POST", path: "", take: (request, body) => take(request, body, context) }],
   });

@@ -6,7 +6,11 @@ import type { Settings } from "../../engine/service/settings.js";
 import { Allowance } from "./allowance.js";
 import { type Connection, serve } from "./connection.js";
 import { Handshakes } from "./handshakes.js";
-import type { Profile } from "./profile.js";
+import { certificatesOf, type Profile } from "./profile.js";
+import { type Identity, suspendedOf } from "./suspended.js";
+
+/** Pause before a port of a partner that could not be had is tried again. */
+const PORT_MILLISECONDS = 1_000;
 
 /** Longest time in which a TLS connection has to be made. */
 const HANDSHAKE_MILLISECONDS = 20_000;
@@ -24,21 +28,25 @@ function readTls(settings: Settings): Tls | undefined {
   return { cert: readFileSync(cert), key: readFileSync(key), ...(ca !== undefined && { ca: readFileSync(ca) }) };
 }
 
-/** The partner whose client certificate this is. */
-function certified(socket: Socket, profiles: ReadonlyMap<string, Profile>): string | undefined {
-  const certificate = (socket as Partial<TLSSocket>).getPeerCertificate?.();
-  const names = [certificate?.subject?.CN, certificate?.fingerprint256].flat();
-  for (const [partner, { certificate: given }] of profiles) {
-    if ([given ?? []].flat().some((name) => names.includes(name))) return partner;
-  }
-  return undefined;
+/** The partner whose client certificate this is: whose profile has its fingerprint, else one of its names. */
+function certified(socket: Socket, profiles: ReadonlyMap<string, Identity>): string | undefined {
+  const shown = (socket as Partial<TLSSocket>).getPeerCertificate?.();
+  const owner = (name: string | undefined) =>
+    [...profiles].find(([, { certificate }]) => name !== undefined && certificatesOf(certificate).includes(name))?.[0];
+  return (
+    owner(shown?.fingerprint256) ??
+    [shown?.subject?.CN]
+      .flat()
+      .map(owner)
+      .find((one) => one !== undefined)
+  );
 }
 
 /**
  * The partner that a connection belongs to. A certificate tells more than a port: whoever shows a partner's is that one
  * on any port, and the port of a partner that has a certificate proves nothing without it.
  */
-function ownerOf(socket: Socket, portOwner: string | undefined, profiles: ReadonlyMap<string, Profile>) {
+function ownerOf(socket: Socket, portOwner: string | undefined, profiles: ReadonlyMap<string, Identity>) {
   const named = certified(socket, profiles);
   if (named !== undefined || portOwner === undefined) return named;
   return profiles.get(portOwner)?.certificate === undefined ? portOwner : undefined;
@@ -51,6 +59,7 @@ function ownerOf(socket: Socket, portOwner: string | undefined, profiles: Readon
  */
 export async function receiveMllp(context: ReceiveContext<Profile>): Promise<Receiver> {
   const { settings, profiles, logger, intake, now = Date.now } = context;
+  const suspended = suspendedOf(context.suspended);
   const tls = readTls(settings);
   const connections = new Set<Connection>();
   const handshakes = new Handshakes();
@@ -68,8 +77,9 @@ export async function receiveMllp(context: ReceiveContext<Profile>): Promise<Rec
     const connection = serve(socket, {
       intake,
       profiles,
+      suspended,
       logger,
-      bound: ownerOf(socket, portOwner, profiles),
+      bound: ownerOf(socket, portOwner, new Map<string, Identity>([...profiles, ...(suspended?.known ?? [])])),
       blockLimit: Math.min(blockLimit, settings.INTAKE_UNIT_LIMIT),
       blockTime: settings.HL7V2_BLOCK_SECONDS * 1000,
       allowance,
@@ -109,6 +119,7 @@ export async function receiveMllp(context: ReceiveContext<Profile>): Promise<Rec
         resolve();
       });
     });
+    if (closing) server.close();
     servers.push(server);
     const bound = server.address();
     const actual = typeof bound === "object" && bound !== null ? bound.port : port;
@@ -118,6 +129,18 @@ export async function receiveMllp(context: ReceiveContext<Profile>): Promise<Rec
       url: `${tls ? "mllps" : "mllp"}://${host}:${actual}`,
       ...(partner !== undefined && { partner }),
     });
+  }
+
+  /** A port that can't be had is the trouble of its partner alone: all others are served, and it is tried again. */
+  async function listenFor(partner: string, port: number, isFirst = true): Promise<void> {
+    if (closing) return;
+    try {
+      await listen(port, partner);
+      if (!isFirst) logger.info({ partner }, "the partner's own port is listened on now");
+    } catch (error) {
+      if (isFirst) logger.error({ err: error, partner }, "the partner's own port can't be had; it is tried again");
+      setTimeout(() => void listenFor(partner, port, false), PORT_MILLISECONDS).unref();
+    }
   }
 
   async function close(): Promise<void> {
@@ -130,7 +153,7 @@ export async function receiveMllp(context: ReceiveContext<Profile>): Promise<Rec
 
   try {
     await listen(settings.HL7V2_PORT, undefined);
-    for (const [partner, profile] of profiles) if (profile.port !== undefined) await listen(profile.port, partner);
+    for (const [partner, profile] of profiles) if (profile.port !== undefined) await listenFor(partner, profile.port);
   } catch (error) {
     await close();
     throw error;

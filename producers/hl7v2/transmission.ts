@@ -10,6 +10,8 @@ const mostTogether = 10_000;
 /** The content of one block, ready for the journal. */
 export interface Transmission {
   readonly units: readonly ReceivedUnit[];
+  /** A sender's profile can't be used now: nothing of it is journalled, and all of it is to be sent again. */
+  readonly isSuspended: boolean;
   /** The blocks that answer it, in order, from what became of each unit; undefined: nothing is durable. */
   readonly answer: (journalled: readonly SubmittedUnit[] | undefined) => readonly Buffer[];
 }
@@ -27,6 +29,7 @@ export function readTransmission(bytes: Buffer, context: ReadingContext, newRece
 
 const readOnly = (only: ReadMessage): Transmission => ({
   units: [only.unit],
+  isSuspended: only.isSuspended,
   answer: (journalled) => answerOf(only, journalled?.[0]),
 });
 
@@ -95,6 +98,7 @@ function readBatch(
   const entries = [...readEntries(bytes, slices, context, transmissionId)];
   return {
     units: entries.map(({ unit }) => unit),
+    isSuspended: entries.some(({ message }) => message?.isSuspended),
     answer: (journalled) => {
       const all = entries.flatMap(({ message }, index) => (message ? answerOf(message, journalled?.[index]) : []));
       return all.length > 0 ? [Buffer.concat(all)] : [];

@@ -8,6 +8,7 @@ import { type Partner, partnerOfConnection, senderOf } from "./partner.js";
 import type { Profile } from "./profile.js";
 import { type AnswerCode, type ReasonName, reasonNames, reasons } from "./reasons.js";
 import { normalisedContent, segmentMessage } from "./split.js";
+import type { Suspended } from "./suspended.js";
 import { interpret } from "./translate.js";
 import { headerProblems, type Problem } from "./validate.js";
 
@@ -17,6 +18,8 @@ export interface ReadingContext {
   readonly surrogate: Surrogate;
   /** Epoch milliseconds: when we had the whole message. */
   readonly receivedAt: number;
+  /** Partners whose profiles can't be used, where there are any. */
+  readonly suspended?: Suspended | undefined;
   /** The partner that the connection belongs to, where it belongs to one. */
   readonly bound?: string | undefined;
   /** Only the head of the message is here: it was over the size limit. */
@@ -28,9 +31,11 @@ export interface ReadingContext {
 /** A message read: what goes to the journal, and how it is answered. */
 export interface ReadMessage {
   readonly unit: ReceivedUnit;
+  /** Its sender's profile can't be used now: it is not journalled, and is to be sent again. */
+  readonly isSuspended: boolean;
   /** The acknowledgments for a verdict, the unit's own or the one that the journal came to, in the order to be sent. */
   readonly answer: (verdict: Verdict) => readonly Buffer[];
-  /** The acknowledgment when nothing could be made durable: rejected with 207, to be sent again. */
+  /** The acknowledgment of what is not durable: rejected with 207, to be sent again. */
   readonly tryAgain: () => readonly Buffer[];
 }
 
@@ -100,7 +105,7 @@ function read(bytes: Uint8Array, context: ReadingContext): ReadMessage {
   const name = (field: number) => (first(field).split(delimiters.component)[0] ?? "").trim();
   // Whose it is decides about the character set, so the sender's name is read by what the message says of itself.
   const said = (field: number) => decodeSegments([name(field)], name(18), "detect", delimiters.field).segments[0] ?? "";
-  const sender = senderOf(context.profiles, said(3), said(4), context.bound);
+  const sender = senderOf(context.profiles, said(3), said(4), context.bound, context.suspended);
   const { partner } = sender;
   if (fields.length < 9) return unreadable("SHORT_MSH", "MSH-9", partner);
   const fallback = partner?.profile.charset ?? "detect";
@@ -208,10 +213,13 @@ function assemble(context: ReadingContext, findings: Findings): ReadMessage {
     ...(message && controlId !== "" && { controlId: controlIdOf(message, name, controlId) }),
     ...(verdict.accepted && { identity: { rule: "EVERY", parts: ["hl7v2", name, feed, content] } }),
   };
+  const isSuspended = refusal?.reason === "PROFILE_UNUSABLE";
   return {
     unit,
+    isSuspended,
     answer: (given) => write(codesOf(codeOf(given), true), given, isOwn(given) ? refusal?.reason : undefined),
-    tryAgain: () => write(codesOf("AR", false), { accepted: false, code: "207" }, "NOT_DURABLE"),
+    tryAgain: () =>
+      write(codesOf("AR", false), { accepted: false, code: "207" }, isSuspended ? "PROFILE_UNUSABLE" : "NOT_DURABLE"),
   };
 }
 

@@ -2,6 +2,8 @@ import { describe, expect, it } from "vitest";
 import { testSurrogate } from "../../engine/testing/recording-intake.js";
 import { senderOf } from "./partner.js";
 import { type Profile, profileSchema } from "./profile.js";
+import { suspendedOf } from "./suspended.js";
+import { takenAs } from "./taken-as.js";
 import { messageOf, type Sketch } from "./testing/messages.js";
 import { type ReadingContext, readMessage } from "./unit.js";
 
@@ -320,6 +322,33 @@ describe("partners", () => {
       profiles,
     });
     expect(unit).toMatchObject({ partner: "unknown", verdict: { code: "204", location: "MSH-4" }, events: [] });
+  });
+
+  it("whose profiles can't be used are nobody else's, and are told to send again", () => {
+    const out = (contents: Record<string, unknown>) => suspendedOf(new Map(Object.entries(contents)));
+    const told = (application: string, facility: string, suspended: ReturnType<typeof out>, bound?: string) => {
+      const { partner, problem } = senderOf(profiles, application, facility, bound, suspended);
+      return partner?.name ?? problem;
+    };
+    // Its match can still be read: only what it fits better than all others is its own.
+    const lake = out({
+      lake: { match: [{ application: "A", facility: "NORTH" }], timezone: "Mars", certificate: "l" },
+    });
+    expect(told("A", "NORTH", lake)).toBe("PROFILE_UNUSABLE");
+    expect(told("ANY", "THING", lake, "lake")).toBe("PROFILE_UNUSABLE");
+    const others = [told("B", "NORTH", lake), told("NADT", "NORTH", lake), told("B", "SOUTH", lake)];
+    expect(others).toEqual(["any", "exact", "generic"]);
+    // Nothing of it can be read: it may be whoever no other profile names by both names.
+    const unread = out({ lake: undefined });
+    const may = [told("NADT", "NORTH", unread), told("A", "NORTH", unread), told("B", "SOUTH", unread)];
+    expect(may).toEqual(["exact", "PROFILE_UNUSABLE", "PROFILE_UNUSABLE"]);
+    expect(told("X", "NORTH", unread, "own")).toBe("own");
+  });
+
+  it("are told whose their file is taken to be, where the answers don't", () => {
+    const file = [messageOf({ application: "NADT", facility: "NORTH" }), messageOf({ facility: "SOUTH" })].join("\r");
+    expect(takenAs(Buffer.from(file), "any", profiles)).toEqual(["exact", "generic"]);
+    expect(takenAs(Buffer.from(file), "own", profiles)).toEqual([]);
   });
 
   it("that nobody knows are rejected where there is no generic", () => {

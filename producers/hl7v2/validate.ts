@@ -41,7 +41,8 @@ export function headerProblems(message: Message, profile: Profile): Problem[] {
     report("UNKNOWN_TRIGGER", "MSH-9.2");
   if (rawField(header, 10).trim() === "") report("NO_MSH10", "MSH-10");
   const processing = component(header, 11, 1);
-  if (processing !== "" && !profile.processingIds.includes(processing)) report("BAD_PROCESSING_ID", "MSH-11");
+  if (processing !== "" && !profile.processingIds.some((one) => one === processing))
+    report("BAD_PROCESSING_ID", "MSH-11");
   const version = component(header, 12, 1);
   if (version === "") report("NO_MSH12", "MSH-12");
   else if (!VERSION.test(version)) report("BAD_VERSION", "MSH-12");

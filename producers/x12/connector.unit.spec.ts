@@ -17,8 +17,13 @@ it("listens where it says, and takes what it sends itself", async () => {
   try {
     expect(receiver.addresses.map(({ protocol, partner }) => [protocol, partner])).toEqual([
       ["http", undefined],
-      ...[...profiles.keys()].map((partner) => ["file", partner]),
+      ...[...profiles.keys()].flatMap((partner) => [
+        ["http", partner],
+        ["file", partner],
+      ]),
     ]);
+    for (const { protocol, url, partner } of receiver.addresses)
+      if (protocol === "http" && partner) expect((await fetch(url, { method: "POST", body: "ISA" })).status).toBe(400);
     const bytes = interchange([claims837(...heading837, ...subscriber, ...claim)]);
     const request = { addresses: receiver.addresses, partner: "generic", file: "a", bytes, rate: 1000 };
     const answers = [];

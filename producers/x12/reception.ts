@@ -14,6 +14,8 @@ import { isAcknowledged, isRejected } from "./verdict.js";
 export interface Desk {
   readonly intake: Intake;
   readonly profiles: ReadonlyMap<string, Profile>;
+  /** What the files of partners hold whose profiles can't be used, by partner. Default: none. */
+  readonly suspended?: ReadonlyMap<string, unknown>;
   /** Largest journal record in bytes. */
   readonly unitLimit: number;
   readonly recent: RecentInterchanges;
@@ -106,7 +108,7 @@ async function examine(
   const tokenizer = new Tokenizer();
   const splitter = new Splitter(sliceLimit(desk));
   const check = new InterchangeCheck({
-    characters: (header) => partnerOf(header, addressed, desk.profiles).profile.characters,
+    characters: (header) => partnerOf(header, addressed, desk.profiles, desk.suspended).profile.characters,
   });
   let entries: InterchangeEntries | null = null;
   let next = 0;
@@ -114,7 +116,7 @@ async function examine(
     if (slice.kind === "isa" && !slice.continued) {
       const interchange = check.report.interchanges[next]!;
       next += 1;
-      const choice = partnerOf(interchange.header, addressed, desk.profiles);
+      const choice = partnerOf(interchange.header, addressed, desk.profiles, desk.suspended);
       if (interchange.note === "000") interchange.note = choice.note;
       choices.set(interchange, choice);
       entries = entriesOf(interchange, choice, desk, "");

@@ -38,7 +38,7 @@ function receptionSettings(settings: Settings): Settings {
  */
 export async function openServer(
   desk: Desk,
-  { settings, profiles, logger }: ReceiveContext<Profile>,
+  { settings, profiles, suspended, logger }: ReceiveContext<Profile>,
 ): Promise<Pick<OpenReception, "url" | "close">> {
   const given = receptionSettings(settings);
   const taking: Taking = { logger, limit: given.CONNECTOR_DECODED_LIMIT, pending: new Set() };
@@ -46,6 +46,7 @@ export async function openServer(
     connector,
     settings: given,
     profiles,
+    suspended,
     logger,
     routes: [
       { method: "POST", path: "/interchanges", stream: ({ partner }, body) => take(desk, taking, partner, body) },

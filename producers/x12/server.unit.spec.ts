@@ -18,9 +18,15 @@ afterEach(() => server?.close());
 afterAll(() => rmSync(home, { recursive: true, force: true }));
 
 async function start(desk: TestDesk, settings: Record<string, string> = {}): Promise<string> {
-  const { intake, profiles } = desk;
+  const { intake, profiles, suspended } = desk;
   const given = readSettings({ TRIBUTARY_HOME: home, ...settings });
-  server = await openServer(desk, { intake, profiles, settings: given, logger: pino({ level: "silent" }) });
+  server = await openServer(desk, {
+    intake,
+    profiles,
+    ...(suspended && { suspended }),
+    settings: given,
+    logger: pino({ level: "silent" }),
+  });
   return server.url;
 }
 
@@ -57,6 +63,22 @@ describe("the server", () => {
     expect(await lines(url, bytes)).toMatchObject([{ accepted: false, code, answer: "503" }]);
     desk.intake.failAfter = null;
     expect((await post(url, bytes)).status).toBe(200);
+  });
+
+  it("tells a sender whose profile can't be used to come again, at its own address and at that of anybody", async () => {
+    const out = { lake: { senders: ["SENDER"], no: 1 }, unread: undefined };
+    for (const [partner, content] of Object.entries(out)) {
+      const desk = deskOf();
+      const url = await start({ ...desk, suspended: new Map([[partner, content]]) });
+      const answers = await Promise.all([post(url, bytes), post(url, bytes, partner)]);
+      expect(
+        answers.map(({ status }) => status),
+        partner,
+      ).toEqual([503, 503]);
+      expect(await answers[0]?.json()).toMatchObject({ code: "TRIB_RECEPTION_PARTNER_SUSPENDED" });
+      expect(desk.intake.published).toEqual([]);
+      await server?.close();
+    }
   });
 
   it("answers 404 for an unknown partner, 400 for what is no X12, 413 above the limit", async () => {

@@ -9,12 +9,13 @@ import { statusOf, translate } from "./translate.js";
  * The reception does the rest: who is let in (401), limits (413), and 503 when nothing is durable.
  */
 export function receive(context: ReceiveContext<Profile>): Promise<Receiver> {
-  const { settings, profiles, logger } = context;
+  const { settings, profiles, suspended, logger } = context;
   return openReception({
     // Folder name: `CONNECTOR_PORTS` names the port by it.
     connector: "example",
     settings,
     profiles,
+    suspended,
     logger,
     routes: [{ method: "POST", path: "", take: (request, body) => take(context, request, body) }],
   });
