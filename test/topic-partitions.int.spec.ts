@@ -1,11 +1,15 @@
 import { afterAll, beforeAll, expect, it } from "vitest";
 import visits from "../consumers/visits/consumer.js";
+import { type OriginsReport, verifyOrigins } from "../engine/audit/verify-origins.js";
+import { engineRecord } from "../engine/intake/engine-entry.js";
+import { contentHash, keyedHash } from "../engine/intake/keyed-hash.js";
 import { startPublisher } from "../engine/intake/publisher.js";
 import { acceptPartitions, addedPartitions, assertPartitions } from "../engine/intake/topic-partitions.js";
 import { kafkaClient } from "../engine/log/connection.js";
 import { connectLog } from "../engine/log/kafka.js";
 import type { Log } from "../engine/log/log.js";
 import { formatPosition, positionHeader } from "../engine/log/position.js";
+import { journalTopic } from "../engine/log/schemas.js";
 import { createBuild } from "../engine/projector/build.js";
 import type { AnyProjection } from "../engine/projector/definition.js";
 import { fillBuild } from "../engine/replay/fill.js";
@@ -79,6 +83,27 @@ const started = (number: number, partition?: number) => ({
   },
 });
 
+/** Has sixty visits published from the journal, and looks whether each is where it is to be. */
+async function originsOfSixty(log: Log): Promise<OriginsReport> {
+  const { pool } = database;
+  const { codec, journal } = kafka;
+  const events = Array.from({ length: 60 }, (_, number) => started(number + 1)).map(({ key, value }) => {
+    return { topic, key, id: `e${key}`, type: "VisitStarted", value };
+  });
+  const entry = { receiptId: "r", receivedAt: 0, partner: "north", feed: "north", connector: "spec" };
+  const hash = keyedHash("0".repeat(64));
+  const context = { codec, hash, contentHash: contentHash("0".repeat(64)) };
+  const record = engineRecord({ ...entry, connectorVersion: "1", format: "SPEC", identity: ["r"], events }, context);
+  const producer = await log.producer(await assertPartitions(log, pool, [journalTopic]));
+  await producer.append([record]);
+  await producer.close();
+  const publisher = await startPublisher({ log, pool, codec, journal, onFailure: () => {} });
+  const count = async () => (await log.watermarks(topic)).reduce((sum, { high }) => sum + high, 0);
+  await expect.poll(count, { timeout: 30_000 }).toBe(60);
+  await publisher.close();
+  return verifyOrigins({ log, pool, codec, journal });
+}
+
 it("partitions that were added stop whoever starts, until an operator goes on without them", async () => {
   await published(kafka.log);
   await addTo(before + 2);
@@ -90,6 +115,7 @@ it("partitions that were added stop whoever starts, until an operator goes on wi
   for (const one of added) await acceptPartitions(anew, database.pool, one);
   await published(anew);
   await filled(anew);
+  expect(await originsOfSixty(anew)).toMatchObject({ ok: true, events: 60, strays: 0, missing: 0 });
   // Keys stay where they were.
   const producer = await anew.producer(await assertPartitions(anew, database.pool, [topic]));
   await producer.append(Array.from({ length: 60 }, (_, number) => started(number + 1)));

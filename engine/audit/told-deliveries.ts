@@ -7,6 +7,7 @@ import { auditTopic } from "../log/schemas.js";
 import type { Pool } from "../store/pool.js";
 import type { RecordPlace } from "./read-places.js";
 import { readable } from "./readable-record.js";
+import { RecentlySeen } from "./recently-seen.js";
 
 /** What was sent to a partner of an event, by the log or by the database. Instants are epoch milliseconds. */
 export interface KnownDelivery extends RecordPlace {
@@ -69,15 +70,14 @@ export async function* toldDeliveries({
   codec,
   partitions,
 }: DeliverySource): AsyncIterable<readonly KnownDelivery[]> {
-  const seen = new Set<string>();
+  const seen = new RecentlySeen();
   for (const { partition, low, high } of await log.watermarks(auditTopic)) {
     if (partitions && !partitions.has(partition)) continue;
     for await (const records of log.read(auditTopic, partition, low, high)) {
       for (const { key, value } of records) {
         if (!value || !isOfDeliveries(key)) continue;
         const found = readable(codec, value);
-        if (found?.type !== "DeliveriesRecorded" || seen.has(found.value.meta.id)) continue;
-        seen.add(found.value.meta.id);
+        if (found?.type !== "DeliveriesRecorded" || !seen.take(found.value.meta.id)) continue;
         const recorded = found.value as unknown as DeliveriesRecorded;
         yield recorded.deliveries.map((made) => rowOf(recorded, made));
       }

@@ -2,6 +2,7 @@ import { hash } from "node:crypto";
 import type { JournalEntry } from "../../schemas/intake/intake.generated.js";
 import { decodeEntries } from "../intake/decode-entries.js";
 import { type PlacedUnit, PublishedUnits, publishedUpTo } from "../intake/standing-facts.js";
+import { type KeyedPartitions, keyedPartitions } from "../intake/topic-partitions.js";
 import type { Codec } from "../log/codec.js";
 import type { IncomingRecord, Log, Watermarks } from "../log/log.js";
 import { partitionOf } from "../log/murmur2.js";
@@ -37,7 +38,7 @@ export interface OriginsReport {
 
 export interface OriginsOptions {
   readonly log: Pick<Log, "read" | "watermarks">;
-  /** As a role that sees the ledger and the publisher's checkpoints. */
+  /** As a role that sees the ledger, the publisher's checkpoints, and what is known of topics. */
   readonly pool: Pool;
   readonly codec: Codec;
   /** Id of the journal. */
@@ -132,7 +133,8 @@ export async function verifyOrigins(options: OriginsOptions): Promise<OriginsRep
   const lanes = [];
   for (const topic of entities.map(eventsTopic))
     for (const mark of await log.watermarks(topic)) lanes.push({ topic, ...mark });
-  const comparison = new Comparison(options, lanes, await log.watermarks(journalTopic));
+  const keyed = await keyedPartitions(pool, entities.map(eventsTopic));
+  const comparison = new Comparison(options, { lanes, keyed }, await log.watermarks(journalTopic));
   try {
     await comparison.readEvents();
     return await comparison.finish(published);
@@ -142,6 +144,12 @@ export async function verifyOrigins(options: OriginsOptions): Promise<OriginsRep
 }
 
 type Lane = Watermarks & { readonly topic: string };
+
+interface EventTopics {
+  readonly lanes: readonly Lane[];
+  /** Of those that were given more partitions, over how many keys are spread. */
+  readonly keyed: KeyedPartitions;
+}
 
 class Comparison {
   readonly #options: OriginsOptions;
@@ -153,10 +161,10 @@ class Comparison {
   readonly #findings: OriginFinding[] = [];
   #told = { entries: 0, events: 0, repeated: 0, strays: 0, missing: 0 };
 
-  constructor(options: OriginsOptions, lanes: readonly Lane[], journal: readonly Watermarks[]) {
+  constructor(options: OriginsOptions, { lanes, keyed }: EventTopics, journal: readonly Watermarks[]) {
     this.#options = options;
     this.#lanes = lanes;
-    for (const { topic } of lanes) this.#counts.set(topic, (this.#counts.get(topic) ?? 0) + 1);
+    for (const { topic } of lanes) this.#counts.set(topic, keyed.get(topic) ?? (this.#counts.get(topic) ?? 0) + 1);
     this.#cursors = new Map(journal.map((mark) => [mark.partition, new JournalCursor(options, mark)]));
   }
 

@@ -16,6 +16,7 @@ import { type ContentHash, contentHash, type KeyedHash, keyedHash, uuidOf } from
 import { knownIdentities } from "./ledger.js";
 import { openUnits } from "./opened-units.js";
 import { type PlacedUnit, publishedUpTo, readTranslations, type Translations } from "./standing-facts.js";
+import { assertPartitions } from "./topic-partitions.js";
 import {
   addChanges,
   type ComparedEvent,
@@ -278,7 +279,7 @@ class Retranslation {
     events: readonly EventDraft[],
     how: { readonly generation: number; readonly version: string; readonly keys: ReadonlyMap<string, DataKey> },
   ): Promise<void> {
-    const { codec, log, journal, reason, eventLimit = 900_000, onWritten } = this.#options;
+    const { codec, log, pool, journal, reason, eventLimit = 900_000, onWritten } = this.#options;
     const { generation, version, keys } = how;
     const again = { generation, origin: { journal, partition, offset } };
     const { receiptId, partner, feed, connector, format } = entry;
@@ -311,7 +312,8 @@ class Retranslation {
       },
       { codec, hash: this.#hash, contentHash: this.#contentHash },
     );
-    this.#producer ??= await log.producer();
+    // What is said of a unit anew is looked for in the unit's partition.
+    this.#producer ??= await log.producer(await assertPartitions(log, pool, [journalTopic]));
     await this.#producer.append([record]);
     onWritten?.();
   }

@@ -19,6 +19,10 @@ async function knownOf(pool: Pool, topics: readonly string[]): Promise<readonly 
   return rows;
 }
 
+/** Over how many partitions keys are spread, of the topics that are known, whatever these have now. */
+export const keyedPartitions = async (pool: Pool, topics: readonly string[]): Promise<KeyedPartitions> =>
+  new Map((await knownOf(pool, topics)).map(({ topic, keyed }) => [topic, keyed]));
+
 /** Partitions that a topic has now; undefined when there is no such topic. */
 async function countOf(log: Pick<Log, "watermarks">, topic: string): Promise<number | undefined> {
   try {

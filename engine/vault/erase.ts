@@ -6,9 +6,10 @@ import type { EventDraft } from "../intake/connector.js";
 import { engineRecord } from "../intake/engine-entry.js";
 import { finishEvents } from "../intake/finish-events.js";
 import { contentHash, keyedHash } from "../intake/keyed-hash.js";
+import { assertPartitions } from "../intake/topic-partitions.js";
 import type { Codec } from "../log/codec.js";
 import type { Log } from "../log/log.js";
-import { eventsTopic } from "../log/schemas.js";
+import { eventsTopic, journalTopic } from "../log/schemas.js";
 import { failureOf } from "../projector/failure.js";
 import { dropErasedAsOfs } from "../replay/as-of.js";
 import { TributaryError } from "../service/errors.js";
@@ -226,7 +227,7 @@ async function journal(
   subjects: PatientSubjects,
   keys: number,
 ): Promise<void> {
-  const { codec, log, secret } = options;
+  const { codec, log, pool, secret } = options;
   const all = [...drafts(erasure, subjects)];
   const entry = {
     receivedAt: Date.now(),
@@ -237,7 +238,7 @@ async function journal(
     format: "ERASURE",
   };
   const receipt = reached(erasure, subjects, keys);
-  const producer = await log.producer();
+  const producer = await log.producer(await assertPartitions(log, pool, [journalTopic]));
   try {
     for (let at = 0; at < all.length; at += eventsPerEntry) {
       const receiptId = at === 0 ? receipt : `${receipt}/${at / eventsPerEntry}`;

@@ -27,8 +27,8 @@ export interface TimelineSource extends HeldSource {
 
 /**
  * Every visit and claim that the timeline knows of a patient, once it has all that was in the journal at the call: those
- * of events that name the patient, and claims of such a visit whose events name nobody. What it holds back of parked keys
- * counts as if it had it. Of whom a visit or a claim is by what was told last, the log says.
+ * of events that name the patient, and claims of such a visit whose events name nobody, which go with it. What it holds
+ * back of parked keys counts as if it had it. Of whom a visit or a claim is by what was told last, the log says.
  * @throws TRIB_PROJECT_AWAIT_TIMEOUT, TRIB_PROJECT_BUILD_MISSING; as {@link heldRows}.
  */
 export async function subjectsOfPatient(source: TimelineSource, patient: string): Promise<PatientSubjects> {
@@ -43,19 +43,23 @@ export async function subjectsOfPatient(source: TimelineSource, patient: string)
     held.length > 0
       ? `(SELECT patient_id, visit_id, claim_id FROM ${table} UNION ALL SELECT * FROM unnest($2::uuid[], $3::uuid[], $4::uuid[])) AS told (patient_id, visit_id, claim_id)`
       : table;
-  const { rows } = await pool.query<{ visit: string | null; claim: string | null }>(
+  const { rows } = await pool.query<{ visit: string | null; claim: string | null; via: string | null }>(
     `WITH named AS (SELECT DISTINCT visit_id, claim_id FROM ${told} WHERE patient_id = $1)
-     SELECT visit_id AS visit, claim_id AS claim FROM named
-     UNION SELECT NULL, claim_id FROM ${told}
+     SELECT visit_id AS visit, claim_id AS claim, NULL AS via FROM named
+     UNION SELECT NULL, claim_id, visit_id FROM ${told}
      WHERE patient_id IS NULL AND claim_id IS NOT NULL AND visit_id IN (SELECT visit_id FROM named)`,
     held.length > 0 ? [patient, column("patient_id"), column("visit_id"), column("claim_id")] : [patient],
   );
   const distinct = (ids: readonly (string | null)[]) =>
     [...new Set(ids.filter((id): id is string => id !== null))].sort();
   const { find } = await eventIndex(source);
+  const others = await subjectsOfOthers(find, source, new Set([patient]));
+  const isOwn = ({ via }: { readonly via: string | null }) => via === null || !others.has(via);
+  const own = new Set(rows.filter(isOwn).map(({ claim }) => claim));
+  const gone = distinct(rows.map(({ claim }) => claim)).filter((claim) => !own.has(claim));
   return {
     visits: distinct(rows.map(({ visit }) => visit)),
     claims: distinct(rows.map(({ claim }) => claim)),
-    anothers: await subjectsOfOthers(find, source, new Set([patient])),
+    anothers: new Set([...others, ...gone]),
   };
 }

@@ -1,5 +1,6 @@
 import type { EventDraft } from "../../engine/intake/connector.js";
 import { contentHash } from "../../engine/intake/content-hash.js";
+import { asBefore } from "./later-fields.js";
 import type { Data } from "./read-form.js";
 import { mustSpeakFor, patientOf, visitOf } from "./references.js";
 import type { Meaning, Sender, Told } from "./telling.js";
@@ -42,7 +43,7 @@ export function translateClaim(told: Told, sender: Sender): Meaning {
     subject,
     time,
     timePrecision: "MILLISECOND",
-    fields: { ...fields, contentHash: contentHash(fields), flags },
+    fields: { ...fields, contentHash: contentHash(asBefore(fields)), flags },
     sealed: details,
     sealFor,
   };

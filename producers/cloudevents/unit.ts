@@ -11,8 +11,9 @@ import {
 } from "./cloud-event.js";
 import { saidSchema } from "./data-schema.js";
 import type { Form } from "./form.js";
+import { asBefore } from "./later-fields.js";
 import { type Profile, speaksFor } from "./profile.js";
-import { readForm } from "./read-form.js";
+import { type Data, readForm } from "./read-form.js";
 import type { Meaning, Sender } from "./telling.js";
 import { translateEvent } from "./translate.js";
 
@@ -79,7 +80,7 @@ function isRefusal(value: object): value is Refusal {
   return "code" in value && "place" in value && Object.keys(value).length === 2;
 }
 
-function accepted(event: CloudEvent, data: unknown, meaning: Meaning, { partner }: UnitContext) {
+function accepted(event: CloudEvent, data: Data, meaning: Meaning, { partner }: UnitContext) {
   const { id = "", source = "", type = "", time = "" } = event.attributes;
   return {
     verdict: { accepted: true as const },
@@ -88,7 +89,7 @@ function accepted(event: CloudEvent, data: unknown, meaning: Meaning, { partner 
     // Source and id say what it is; the content is in it too, so that another event under a used id is not lost.
     identity: {
       rule: "EVERY" as const,
-      parts: ["cloudevents", partner, source, id, type, String(Date.parse(time)), JSON.stringify(data)],
+      parts: ["cloudevents", partner, source, id, type, String(Date.parse(time)), JSON.stringify(asBefore(data))],
     },
   };
 }

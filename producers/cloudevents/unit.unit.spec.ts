@@ -252,6 +252,10 @@ describe("what an event is known by", () => {
     expect(parts({ ...turned, comexampleextra: "x" })).toBe(parts(event));
     expect(parts({ ...event, id: "p-9" })).not.toBe(parts(event));
     expect(parts(withData("p-1", { sex: "M" }))).not.toBe(parts(event));
+    // A field that its type got later, unsaid or said as what stands for that, makes it no other event.
+    expect(parts(event)).not.toContain("identifiersComplete");
+    expect(parts(withData("p-1", { identifiersComplete: false }))).toBe(parts(event));
+    expect(parts(withData("p-1", { identifiersComplete: true }))).not.toBe(parts(event));
     expect(take(event).unit.controlId).toEqual({
       scope: ["cloudevents", "https://lake.example/registry"],
       value: "p-1",

@@ -178,6 +178,12 @@ describe("a reference by a number", () => {
   });
 });
 
+it("reads an address with a sender's hundred thousand slashes at once", async () => {
+  const started = performance.now();
+  await told(encounter(`https://h.example/${"/".repeat(150_000)}x/Patient/1`));
+  expect(performance.now() - started).toBeLessThan(1_500);
+});
+
 describe("a Patient", () => {
   const complete = async (more: object, profile: object = {}) => {
     const [{ event } = { event: undefined }] = await told({ ...patient, ...more }, profile);

@@ -43,6 +43,15 @@ describe("a 277CA that turns away more than a claim", () => {
   const part = (npi: string) => surrogate("interchange", "CLEARING", "PLAN1", `BHT/provider/${npi}/B77`);
   const accepted = "STC*A1:19*20260302*WQ*200";
 
+  it("is read at once, however much is said of one provider, and says when not all of it is kept", async () => {
+    const many = Array.from({ length: 15_000 }, (_, at) => `STC*A3:24*20260302*U*100******X${at}`);
+    const started = performance.now();
+    const { acknowledged, flags } = await told(...receiver("B77", accepted), ...provider(3, north), ...many);
+    expect(performance.now() - started).toBeLessThan(3_000);
+    expect(acknowledged[1]?.[2]).toHaveLength(100);
+    expect(flags).toEqual(["REFUSALS_CUT_OFF"]);
+  });
+
   it("says so of the batch, or of what it has of a provider, wherever that one stands", async () => {
     expect(await told(...receiver("B77", refused))).toEqual({ acknowledged: [[batch, "REJECTED", ["A3"]]], flags: [] });
     const one = await told(...receiver("B77", accepted), ...provider(3, north, refused));

@@ -17,6 +17,8 @@ export interface RefusedProviders {
 
 /** Most that are kept of a set: each is an event of one record of the log. */
 const most = 5_000;
+/** Most codes of one of them: there are a score, and a sender may write anything. */
+const mostCodes = 100;
 
 export function noRefusals(): RefusedProviders {
   return { providers: new Map(), isCut: false, level: "", provider: "" };
@@ -30,8 +32,14 @@ export function addToRefusals(refused: RefusedProviders, segment: Segment): void
   if (segment.id !== "STC" || refused.provider === "") return;
   const statuses = statusesOf(segment, null);
   if (verdictOf(statuses) !== "REJECTED") return;
-  const codes = refused.providers.get(refused.provider);
-  if (codes === undefined && refused.providers.size >= most) refused.isCut = true;
-  else
-    refused.providers.set(refused.provider, new Set([...(codes ?? []), ...statuses.map(({ category }) => category)]));
+  const codes = refused.providers.get(refused.provider) ?? new Set<string>();
+  if (codes.size === 0 && refused.providers.size >= most) {
+    refused.isCut = true;
+    return;
+  }
+  refused.providers.set(refused.provider, codes);
+  for (const { category } of statuses) {
+    if (codes.size < mostCodes) codes.add(category);
+    else if (!codes.has(category)) refused.isCut = true;
+  }
 }

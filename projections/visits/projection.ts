@@ -12,7 +12,7 @@ import {
   text,
   uuid,
 } from "../../engine/projector/definition.js";
-import { type Clock, clockOf, isLatest } from "../clock.js";
+import { type Clock, clockOf, compareClocks, isLatest } from "../clock.js";
 import { openedText } from "../opened.js";
 import { identifierTables, identify } from "./identifiers.js";
 import { type VisitStep, visitState, visitStatuses, withStep } from "./visit-state.js";
@@ -68,6 +68,10 @@ interface Clocks {
   readonly class?: Clock;
   readonly patient?: Clock;
   readonly replaced?: Clock;
+  /** Of which visit it was last said that it stands for this one, whether it still does. */
+  readonly by?: string;
+  /** When it was last said of visits that this one stands for them. */
+  readonly stands?: Readonly<Record<string, Clock>>;
   /** Whether the sender's message was about the visit itself, and when. */
   readonly sender?: readonly [about: number, ...Clock];
 }
@@ -79,6 +83,8 @@ interface Told {
   readonly mention?: boolean;
   /** The visit that stands for this one from now on. */
   readonly replacedBy?: string;
+  /** A visit for which this one stands from now on. */
+  readonly standsFor?: string;
   /** Its identifiers are no longer the visit's. */
   readonly left?: boolean;
 }
@@ -95,6 +101,27 @@ function isLatestSender(sender: NonNullable<Clocks["sender"]>, before: Clocks["s
   return isLatest(sender.slice(1) as unknown as Clock, before.slice(1) as unknown as Clock);
 }
 
+/**
+ * What is known of the numbers that stand for each other. A visit may come back to a number that another stood for (an
+ * outpatient becomes an inpatient by A06, and an outpatient again by A07): then nothing stands for that one any more.
+ */
+function replaced(
+  clocks: Clocks,
+  { replacedBy, standsFor }: Told,
+  at: Clock,
+): Pick<Clocks, "replaced" | "by" | "stands"> {
+  if (replacedBy !== undefined && isLatest(at, clocks.replaced)) return { replaced: at, by: replacedBy };
+  if (standsFor === undefined || !isLatest(at, clocks.stands?.[standsFor])) return {};
+  const stands = Object.entries({ ...clocks.stands, [standsFor]: at });
+  return { stands: Object.fromEntries(stands.sort(([left], [right]) => (left < right ? -1 : 1))) };
+}
+
+function standingFor({ replaced: at, by, stands }: Clocks): string | null {
+  if (at === undefined || by === undefined) return null;
+  const back = stands?.[by];
+  return back !== undefined && compareClocks(back, at) > 0 ? null : by;
+}
+
 function tell(context: VisitContext, told: Told): undefined {
   const { event, sealed, tables: rows } = context;
   const row = rows.visits.get();
@@ -108,7 +135,7 @@ function tell(context: VisitContext, told: Told): undefined {
   const sends = isLatestSender(sender, clocks.sender);
   const names = event.patientId !== null && isLatest(at, clocks.patient);
   const classes = Boolean(told.class) && isLatest(at, clocks.class);
-  const replaces = told.replacedBy !== undefined && isLatest(at, clocks.replaced);
+  const numbers = { ...clocks, ...replaced(clocks, told, at) };
 
   rows.visits.put({
     patient_id: names ? event.patientId : (row?.patient_id ?? null),
@@ -121,15 +148,14 @@ function tell(context: VisitContext, told: Told): undefined {
     started_at: state.startedAt,
     ended_at: state.endedAt,
     cancelled_at: state.cancelledAt,
-    replaced_by: replaces ? (told.replacedBy ?? null) : (row?.replaced_by ?? null),
+    replaced_by: standingFor(numbers),
     visit_number: row?.visit_number ?? openedText(sealed?.visitNumber),
     steps: steps as unknown as JsonValue,
     clocks: {
-      ...clocks,
+      ...numbers,
       ...(classes ? { class: at } : {}),
       ...(names ? { patient: at } : {}),
       ...(sends ? { sender } : {}),
-      ...(replaces ? { replaced: at } : {}),
     },
   });
   if ("identifiers" in event && event.identifiers.length > 0) {
@@ -140,7 +166,7 @@ function tell(context: VisitContext, told: Told): undefined {
 
 export default projection({
   name: "visits",
-  version: 4,
+  version: 5,
   tables,
   fold: {
     VisitPreAdmitted: (context) => {
@@ -175,9 +201,13 @@ export default projection({
     VisitMoved: (context) => tell(context, {}),
     VisitIdentifiersLeft: (context) => tell(context, { mention: true, left: true }),
     VisitsMerged: (context) => {
-      const { event } = context;
-      const retired = event.role === "RETIRED" && event.survivingVisitId !== event.retiredVisitId;
-      return tell(context, { mention: true, ...(retired ? { replacedBy: event.survivingVisitId } : {}) });
+      const { role, survivingVisitId, retiredVisitId } = context.event;
+      if (survivingVisitId === retiredVisitId) return tell(context, { mention: true });
+      return tell(context, {
+        mention: true,
+        ...(role === "RETIRED" && { replacedBy: survivingVisitId }),
+        ...(role === "SURVIVING" && { standsFor: retiredVisitId }),
+      });
     },
     TransferCancelled: (context) => tell(context, { step: step("cancel-move") }),
     EndCancelled: (context) => tell(context, { step: step("cancel-end") }),

@@ -87,6 +87,25 @@ describe("a visit", () => {
     expect(rowOf(merged("SURVIVING"))).toMatchObject({ replaced_by: null, status: "referenced" });
   });
 
+  it("is replaced by none that it stands for again, in whatever order that is told; another still replaces it", () => {
+    const other = "00000000-0000-0000-0000-0000000000a2";
+    const third = "00000000-0000-0000-0000-0000000000a3";
+    const left = (time: number, survivingVisitId: string) =>
+      told("VisitsMerged", time, { role: "RETIRED", survivingVisitId, retiredVisitId: visit });
+    const back = told("VisitsMerged", 30, { role: "SURVIVING", survivingVisitId: visit, retiredVisitId: other });
+    for (const events of [
+      [left(20, other), back],
+      [back, left(20, other)],
+    ])
+      expect(rowOf(...events)).toMatchObject({ replaced_by: null });
+    for (const [by, time] of [[other, 40] as const, [third, 20] as const])
+      for (const events of [
+        [left(time, by), back],
+        [back, left(time, by)],
+      ])
+        expect(rowOf(...events)).toMatchObject({ replaced_by: by });
+  });
+
   it("honours each cancel", () => {
     const start = told("VisitStarted", 10, { admission: "REGISTERED", location: "A" });
     expect(rowOf(start, told("VisitCancelled", 20, { cancels: "START" }))).toMatchObject({

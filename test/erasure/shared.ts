@@ -17,15 +17,23 @@ export function sharedWithOthers(parts: () => Erasing): void {
       const fields = index === 2 ? { ...draft.fields, visitId, contentHash: name } : draft.fields;
       return unit(`${name} ${index}`, [patientOf(name)], [{ ...draft, subject, fields } as EventDraft]);
     };
-    const [claim, visit] = [claimOf("Shared"), visitOf("Shared")];
+    const [claim, visit, nameless] = [claimOf("Shared"), visitOf("Shared"), claimOf("Nameless")];
+    /** A claim of the visit that names nobody: it goes with the visit. */
+    const unnamed = (): ReceivedUnit => {
+      const [draft] = (as("Hal", 2, nameless, visit).events ?? []) as [EventDraft];
+      const fields = { ...draft.fields, patientId: null, contentHash: "nameless" };
+      return unit("nameless", [nameless], [{ ...draft, fields, sealFor: nameless } as EventDraft]);
+    };
     await region.intake.submit([as("Gil", 1, visit, null), as("Gil", 2, claim, null)]);
     await region.settle();
-    await region.intake.submit([as("Hal", 1, visit, null), as("Hal", 2, claim, null)]);
+    await region.intake.submit([as("Hal", 1, visit, null), as("Hal", 2, claim, null), unnamed()]);
     await region.settle();
     const members = () =>
       region.rows("SELECT patient_id, member_id FROM projections_restricted.claim_submissions WHERE claim_id = $1", [
         claim,
       ]);
+    const ofNameless = () =>
+      region.rows("SELECT member_id FROM projections_restricted.claims WHERE claim_id = $1", [nameless]);
     const shown = () =>
       region.rows(
         `SELECT c.patient_id, c.member_id, c.patient_control_number, v.visit_number FROM projections_restricted.claims c
@@ -39,14 +47,16 @@ export function sharedWithOthers(parts: () => Erasing): void {
         { patient_id: hal, member_id: "M Hal" },
       ]),
     );
-    expect(await erase("Gil")).toMatchObject({ outcome: "erased", visits: 0, claims: 0, anothers: 2, keys: 1 });
+    expect(await erase("Gil")).toMatchObject({ outcome: "erased", visits: 0, claims: 0, anothers: 3, keys: 1 });
     await region.settle();
+    expect(await ofNameless()).toEqual([{ member_id: "M Hal" }]);
     const his = { patient_id: hal, member_id: "M Hal" };
     expect(await shown()).toEqual([{ ...his, patient_control_number: "C Hal", visit_number: "V Hal" }]);
     expect(await members()).toEqual(expect.arrayContaining([{ patient_id: gil, member_id: null }, his]));
     await equalEverywhere();
-    expect(await erase("Hal")).toMatchObject({ visits: 1, claims: 1, anothers: 0 });
+    expect(await erase("Hal")).toMatchObject({ visits: 1, claims: 2, anothers: 0 });
     await region.settle();
+    expect(await ofNameless()).toEqual([{ member_id: null }]);
     const gone = { member_id: null, patient_control_number: null, visit_number: null };
     expect(await shown()).toEqual([{ patient_id: hal, ...gone }]);
     expect((await members()).map(({ member_id }) => member_id)).toEqual([null, null]);
