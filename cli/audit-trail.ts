@@ -90,6 +90,8 @@ function printTrail(trail: ReadableTrail): void {
   printEventsOf(ofNone);
   print();
   print(`deliveries to partners: ${deliveries.length}`);
+  if (trail.deliveriesBy === "database")
+    print("  as the database has them: the log tells of very many, and is read for them with --scan");
 }
 
 export function registerAuditTrail(command: Command): void {

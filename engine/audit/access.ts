@@ -5,10 +5,9 @@ import type {
   AuditMetaInput,
   DeliveriesRecorded,
 } from "../../schemas/audit/audit.generated.js";
-import { isOfDeliveries } from "../delivery/delivery-log.js";
 import type { Codec } from "../log/codec.js";
 import type { Log } from "../log/log.js";
-import { auditTopic } from "../log/schemas.js";
+import { auditTopic, deliveriesTopic } from "../log/schemas.js";
 import { type AuditValue, readable } from "./readable-record.js";
 
 export const accessActions = ["READ", "OPEN", "EXPORT", "REPLAY", "DROP"] as const;
@@ -104,14 +103,16 @@ export async function* auditRecords(
   { deliveries = false }: { readonly deliveries?: boolean } = {},
 ): AsyncIterable<AuditRecord> {
   const seen = new Set<string>();
-  for (const { partition, low, high } of await log.watermarks(auditTopic)) {
-    for await (const batch of log.read(auditTopic, partition, low, high)) {
-      for (const { offset, timestamp, key, value: bytes } of batch) {
-        if (!bytes || (!deliveries && isOfDeliveries(key))) continue;
-        const { type, value } = readable(codec, bytes) ?? unreadable(`${partition}/${offset}`, timestamp);
-        if (seen.has(value.meta.id)) continue;
-        seen.add(value.meta.id);
-        yield { partition, offset, recordedAt: timestamp, type, value };
+  for (const topic of deliveries ? [auditTopic, deliveriesTopic] : [auditTopic]) {
+    for (const { partition, low, high } of await log.watermarks(topic)) {
+      for await (const batch of log.read(topic, partition, low, high)) {
+        for (const { offset, timestamp, value: bytes } of batch) {
+          if (!bytes) continue;
+          const { type, value } = readable(codec, bytes) ?? unreadable(`${partition}/${offset}`, timestamp);
+          if (seen.has(value.meta.id)) continue;
+          seen.add(value.meta.id);
+          yield { partition, offset, recordedAt: timestamp, type, value };
+        }
       }
     }
   }

@@ -57,7 +57,7 @@ export function asOfEvidence(
       const without = opens ? (whole ?? clear) : clear;
       const { rows } = await client.query<{ row: string }>(
         `SELECT ${rowText(without)} AS row FROM ${quoted(schema)}.${quoted(view.name)} v
-         WHERE ${quoted(`${kind}_id`)} ::text = ANY($1) ORDER BY 1`,
+         WHERE ${quoted(`${kind}_id`)}  = ANY($1) ORDER BY 1`,
         [ids],
       );
       if (rows.length === 0) continue;

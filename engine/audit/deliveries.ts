@@ -4,7 +4,7 @@ import { placeName, type RecordPlace } from "./read-places.js";
 import { type DeliveriesSource, type DeliverySource, type KnownDelivery, toldDeliveries } from "./told-deliveries.js";
 
 /**
- * Where it stands that something was sent. both: in the audit topic and in the database, alike. database: there alone, as
+ * Where it stands that something was sent. both: in the log and in the database, alike. database: there alone, as
  * what was sent before deliveries were recorded in the log. removed: the log tells of it, and the database has no row any
  * more. changed: the database has a row that says otherwise than any record. awaited: the log tells of it, and its sender
  * has not come to write it, or has ended before it did; it is sent again then.
@@ -138,14 +138,18 @@ async function joined(
     }));
 }
 
-/** Deliveries made of events, in the order in which they ended. */
+/**
+ * Deliveries made of events, in the order in which they ended.
+ * @param asksLog false: as the database alone knows them, which takes as long however many there are. Default true.
+ */
 export async function deliveriesOf(
   source: DeliveriesSource,
   places: readonly RecordPlace[],
+  asksLog = true,
 ): Promise<readonly TrailDelivery[]> {
   if (places.length === 0) return [];
   const wanted = new Map(places.map((place) => [placeName(place), place]));
-  const told = await toldOf(source, (row) => wanted.has(placeName(row)));
+  const told: Told = asksLog ? await toldOf(source, (row) => wanted.has(placeName(row))) : new Map();
   return joined(source, told, [...wanted.values()]);
 }
 

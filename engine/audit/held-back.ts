@@ -1,4 +1,3 @@
-import { isOfDeliveries } from "../delivery/delivery-log.js";
 import type { Codec } from "../log/codec.js";
 import type { IncomingRecord, Log } from "../log/log.js";
 import { auditTopic, eventsTopic } from "../log/schemas.js";
@@ -147,22 +146,13 @@ export async function heldKeysOf(pool: Pool, projection: string): Promise<readon
   return rows;
 }
 
-/** What the audit topic tells beside accesses. */
-export interface Decided {
-  /** Loaded, by the name of the read model or of the consumer that delivers. */
-  readonly decided: ReadonlyMap<string, Decisions>;
-  /** Partitions of the audit topic in which deliveries are recorded. */
-  readonly delivered: ReadonlySet<number>;
-}
-
-/** What operators decided about events of some read models. The audit topic is read once for all of them. */
+/** What operators decided about events of some read models or delivering consumers, by name, loaded. The audit topic is read once for all of them. */
 export async function decisionsOf(
   log: Pick<Log, "read" | "watermarks">,
   codec: Codec,
   projections: Iterable<string>,
-): Promise<Decided> {
+): Promise<ReadonlyMap<string, Decisions>> {
   const names = new Set(projections);
-  const delivered = new Set<number>();
   const marks = await log.watermarks(auditTopic);
   const kept = new Map<number, IncomingRecord[]>();
   await Promise.all(
@@ -171,7 +161,6 @@ export async function decisionsOf(
       for await (const records of log.read(auditTopic, partition, low, high)) {
         for (const record of records) {
           if (names.has(record.key)) found.push(record);
-          else if (isOfDeliveries(record.key)) delivered.add(partition);
         }
       }
       kept.set(partition, found);
@@ -184,5 +173,5 @@ export async function decisionsOf(
   const decisionLog = auditDecisions({ read, watermarks: async () => marks, producer }, codec);
   const all = new Map([...names].map((name) => [name, new Decisions(decisionLog, name)]));
   for (const decisions of all.values()) await decisions.load();
-  return { decided: all, delivered };
+  return all;
 }

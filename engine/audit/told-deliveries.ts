@@ -1,9 +1,8 @@
 import type { DeliveriesRecorded, DeliveryMade } from "../../schemas/audit/audit.generated.js";
 import { deliveryIdOf } from "../delivery/cloud-event.js";
-import { isOfDeliveries } from "../delivery/delivery-log.js";
 import type { Codec } from "../log/codec.js";
 import type { Log } from "../log/log.js";
-import { auditTopic } from "../log/schemas.js";
+import { deliveriesTopic } from "../log/schemas.js";
 import type { Pool } from "../store/pool.js";
 import type { RecordPlace } from "./read-places.js";
 import { readable } from "./readable-record.js";
@@ -34,12 +33,10 @@ export interface KnownDelivery extends RecordPlace {
   readonly bodySha256: string;
 }
 
-/** Reads what consumers recorded in the audit topic of what they sent. */
+/** Reads what consumers recorded in the log of what they sent. */
 export interface DeliverySource {
   readonly log: Pick<Log, "read" | "watermarks">;
   readonly codec: Pick<Codec, "decode">;
-  /** Partitions of the audit topic that are read; default all. */
-  readonly partitions?: ReadonlySet<number>;
 }
 
 /** Where deliveries are known from. @param pool as a role that sees those of all consumers. */
@@ -65,17 +62,12 @@ function rowOf(
  * Deliveries as consumers recorded them before they wrote them into the database, batch by batch: of one that was tried
  * again there may be several. A batch that was recorded again counts once.
  */
-export async function* toldDeliveries({
-  log,
-  codec,
-  partitions,
-}: DeliverySource): AsyncIterable<readonly KnownDelivery[]> {
+export async function* toldDeliveries({ log, codec }: DeliverySource): AsyncIterable<readonly KnownDelivery[]> {
   const seen = new RecentlySeen();
-  for (const { partition, low, high } of await log.watermarks(auditTopic)) {
-    if (partitions && !partitions.has(partition)) continue;
-    for await (const records of log.read(auditTopic, partition, low, high)) {
-      for (const { key, value } of records) {
-        if (!value || !isOfDeliveries(key)) continue;
+  for (const { partition, low, high } of await log.watermarks(deliveriesTopic)) {
+    for await (const records of log.read(deliveriesTopic, partition, low, high)) {
+      for (const { value } of records) {
+        if (!value) continue;
         const found = readable(codec, value);
         if (found?.type !== "DeliveriesRecorded" || !seen.take(found.value.meta.id)) continue;
         const recorded = found.value as unknown as DeliveriesRecorded;
@@ -83,4 +75,10 @@ export async function* toldDeliveries({
       }
     }
   }
+}
+
+/** Records in which consumers told of deliveries, each of a batch. */
+export async function recordsOfDeliveries(log: Pick<Log, "watermarks">): Promise<number> {
+  const marks = await log.watermarks(deliveriesTopic);
+  return marks.reduce((sum, { low, high }) => sum + high - low, 0);
 }

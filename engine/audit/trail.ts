@@ -27,6 +27,7 @@ import { type PlacedRecord, placeName, placesIn, type RecordPlace, readPlaces } 
 import { type HeldFrom, laneName, type RowChange } from "./row-changes.js";
 import { type OpenedUnder, vaultEpoch } from "./still-open.js";
 import { strayFrom } from "./stray.js";
+import { recordsOfDeliveries } from "./told-deliveries.js";
 import { changesByPlace, type ToldChanges } from "./trail-changes.js";
 import { inTrailOrder, livesAround, ordered } from "./trail-order.js";
 import { type OpeningUnits, type TrailUnit, unitsOf } from "./trail-units.js";
@@ -112,6 +113,8 @@ export interface Trail {
   readonly events: readonly TrailEvent[];
   /** What was sent to partners of these events, in the order in which it ended. */
   readonly deliveries: readonly TrailDelivery[];
+  /** Whether the log was asked for deliveries, too: where it tells of very many, only who asks for it has that read. */
+  readonly deliveriesBy: "log and database" | "database";
 }
 
 /** A trail with the records that it was made of. */
@@ -130,6 +133,8 @@ export interface TrailSource {
   readonly projections: readonly AnyProjection[];
   /** Reads the whole log although there is a timeline. */
   readonly scan?: boolean;
+  /** Most records of deliveries that are read in the log; default 20,000 (some tenths of a second), with `scan` all. */
+  readonly deliveryRecords?: number;
   /** Given only where the reader may open what is sealed. */
   readonly open?: { readonly vault: Vault; readonly opener: Opener };
 }
@@ -156,13 +161,24 @@ export async function eventsOfPatient(
   readonly isKnown: boolean;
 }> {
   const { log, codec, scan } = source;
-  const { decided } = await decisionsOf(log, codec, [timeline]);
+  const decided = await decisionsOf(log, codec, [timeline]);
   const { find } = await eventIndex(source, { scan, decisions: decided.get(timeline) });
   const { patients, places, apart } = await placesOf(find, source, "patient", id);
   // What a later translation superseded was known, and may have been given away, until then.
   const records = (await livesTold(source, places)).flatMap(({ all }) => all);
   const isKnown = places.length > 0 || !isNothing(apart);
   return { patients, records: records.filter((event) => isTold(event, apart)), isKnown };
+}
+
+async function deliveriesTold(
+  { log, codec, pool, scan, deliveryRecords = scan ? Number.POSITIVE_INFINITY : 20_000 }: TrailSource,
+  events: readonly RecordPlace[],
+): Promise<Pick<Trail, "deliveries" | "deliveriesBy">> {
+  const asksLog = (await recordsOfDeliveries(log)) <= deliveryRecords;
+  return {
+    deliveries: await deliveriesOf({ log, codec, pool }, events, asksLog),
+    deliveriesBy: asksLog ? "log and database" : "database",
+  };
 }
 
 const isNothing = ({ visits, claims }: Apart): boolean => visits.size === 0 && claims.size === 0;
@@ -229,7 +245,7 @@ const nothing: ToldChanges = { changes: [], parked: [], standsIn: [] };
 export async function trailOf(source: TrailSource, kind: TrailKind, id: string): Promise<TrailRecords> {
   const { log, pool, codec, projections, scan, open } = source;
   const keepers = [timeline, ...projections.map(({ name }) => name), ...(await deliveringNames(pool))];
-  const { decided, delivered } = await decisionsOf(log, codec, keepers);
+  const decided = await decisionsOf(log, codec, keepers);
   const { find, by } = await eventIndex(source, { scan, decisions: decided.get(timeline) });
   const { places, patients: found, apart } = await placesOf(find, source, kind, id);
   const patients = new Set(found);
@@ -312,7 +328,7 @@ export async function trailOf(source: TrailSource, kind: TrailKind, id: string):
       by,
       units: await unitsOf(codec, journal, open && { ...opening, vault: open.vault }),
       events: shown,
-      deliveries: await deliveriesOf({ log, codec, pool, partitions: delivered }, events),
+      ...(await deliveriesTold(source, events)),
     },
     records: [...events, ...journal],
     opened: open && under,

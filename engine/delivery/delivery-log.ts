@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import type { AuditMetaInput, DeliveriesRecordedInput } from "../../schemas/audit/audit.generated.js";
 import type { Codec } from "../log/codec.js";
 import type { Log, LogProducer } from "../log/log.js";
-import { auditTopic } from "../log/schemas.js";
+import { deliveriesRecord, deliveriesTopic } from "../log/schemas.js";
 import type { DeliveryRow } from "./statement.js";
 
 /** Deliveries of one partition that are written together. */
@@ -25,18 +25,12 @@ export interface DeliveryLog {
   close(): Promise<void>;
 }
 
-const record = "health.audit.DeliveriesRecorded";
-/** In front of a consumer's name: decisions about it have the name alone, and are read without these. */
-const keyPrefix = "deliveries ";
 /** Deliveries in one record: it stays far below the size that a record may have. */
 const most = 1_000;
 
-/** Whether a record of the audit topic is of deliveries, by its key. */
-export const isOfDeliveries = (key: string): boolean => key.startsWith(keyPrefix);
-
 export const deliveryBatch = (place: Omit<DeliveryBatch, "id">): DeliveryBatch => ({ id: randomUUID(), ...place });
 
-/** A batch as records of the audit topic; nothing in them identifies a person. @param now epoch milliseconds. */
+/** A batch as records of the topic of deliveries; nothing in them identifies a person. @param now epoch milliseconds. */
 export function* deliveryRecords({ id, consumer, topic, partition, deliveries }: DeliveryBatch, now: number) {
   for (let from = 0; from < deliveries.length; from += most) {
     const part = deliveries.slice(from, from + most);
@@ -54,11 +48,12 @@ export function* deliveryRecords({ id, consumer, topic, partition, deliveries }:
         bodySha256: sha256,
       })),
     };
-    yield { record, value, key: `${keyPrefix}${consumer}` };
+    // All that is told of an event is in one partition, in the order in which it was done.
+    yield { record: deliveriesRecord, value, key: `${consumer} ${topic}/${partition}` };
   }
 }
 
-/** Deliveries as records of the audit topic. @returns what throws TRIB_LOG_TOPIC_MISSING, TRIB_LOG_UNAVAILABLE. */
+/** Deliveries as records of a topic of their own. @returns what throws TRIB_LOG_TOPIC_MISSING, TRIB_LOG_UNAVAILABLE. */
 export function auditDeliveries(log: Pick<Log, "producer">, codec: Pick<Codec, "encode">): DeliveryLog {
   let producer: Promise<LogProducer> | undefined;
   const kept = (): Promise<LogProducer> => {
@@ -72,7 +67,11 @@ export function auditDeliveries(log: Pick<Log, "producer">, codec: Pick<Codec, "
     async append(batch) {
       const records = [...deliveryRecords(batch, Date.now())];
       await (await kept()).append(
-        records.map(({ record: name, value, key }) => ({ topic: auditTopic, key, value: codec.encode(name, value) })),
+        records.map(({ record: name, value, key }) => ({
+          topic: deliveriesTopic,
+          key,
+          value: codec.encode(name, value),
+        })),
       );
     },
     async close() {

@@ -1,5 +1,13 @@
 import { stringify } from "yaml";
-import { auditTopic, type Entity, entities, eventsTopic, type RootRecord, rootRecords } from "./schemas.js";
+import {
+  auditTopic,
+  deliveriesTopic,
+  type Entity,
+  entities,
+  eventsTopic,
+  type RootRecord,
+  rootRecords,
+} from "./schemas.js";
 
 /** Format of a payload's schema: the specification lists this version of Avro's. */
 const avroFormat = "application/vnd.apache.avro;version=1.9.0";
@@ -32,6 +40,8 @@ export function asyncapiDocument(): string {
   const roots = [...rootRecords().values()];
   const events = roots.filter(({ role }) => role === "event" || role === "engine");
   const audits = roots.filter(({ role }) => role === "audit");
+  const auditsOf = (topic: string) =>
+    audits.filter(({ topics }) => topics.includes(topic)).map(({ schema }) => schema.name);
   const kept = { "cleanup.policy": ["delete"], "retention.ms": -1 };
   const bindings = { kafka: { topicConfiguration: kept, bindingVersion: "0.5.0" } };
   const referring = (names: readonly string[]) =>
@@ -54,7 +64,18 @@ export function asyncapiDocument(): string {
       address: auditTopic,
       title: "Decisions of operators",
       description: "What operators decided about single events. Key: the read model's name. Kept for ever.",
-      messages: referring(audits.map(({ schema }) => schema.name)),
+      messages: referring(auditsOf(auditTopic)),
+      bindings,
+    },
+  ]);
+  channels.push([
+    "auditDeliveries",
+    {
+      address: deliveriesTopic,
+      title: "Deliveries to partners",
+      description:
+        "What was sent to partners, batch by batch. Key: the delivering consumer and the partition of the events. Kept for ever.",
+      messages: referring(auditsOf(deliveriesTopic)),
       bindings,
     },
   ]);
@@ -69,6 +90,10 @@ export function asyncapiDocument(): string {
   operations.push([
     "recordAuditEvents",
     { action: "send", channel: { $ref: "#/channels/auditEvents" }, summary: "Records what operators decided." },
+  ]);
+  operations.push([
+    "recordDeliveries",
+    { action: "send", channel: { $ref: "#/channels/auditDeliveries" }, summary: "Records what was sent to partners." },
   ]);
   const document = {
     asyncapi: "3.0.0",

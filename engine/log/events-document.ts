@@ -10,6 +10,7 @@ import {
 } from "./avro.js";
 import {
   auditTopic,
+  deliveriesTopic,
   entities,
   eventsTopic,
   type RootRecord,
@@ -101,6 +102,11 @@ export function eventsDocument(): string {
   });
   const several = events.filter(({ folder }) => folder === "common");
   const audits = [...contract.roots.values()].filter(({ role }) => role === "audit");
+  const sectionsOf = (topic: string) =>
+    audits
+      .filter((audit) => audit.topics.includes(topic))
+      .map((audit) => auditSection(audit, contract))
+      .join("\n\n");
   const parts = files.filter(({ fullName, folder }) => folder !== "intake" && !contract.roots.has(fullName));
   return `<!-- Made by \`npm run docs\` from schemas/**/*.avsc; a test compares. -->
 # Events
@@ -125,7 +131,13 @@ ${several.map((event) => eventSection(contract, event)).join("\n\n")}
 
 Key: what was decided about, a read model's name. What operators decide about single events: read before a read model is built, so that a rebuild comes to the same rows. No event of an entity, and of no person: no patient, visit or claim is told from it but by surrogate id.
 
-${audits.map((audit) => auditSection(audit, contract)).join("\n\n")}
+${sectionsOf(auditTopic)}
+
+## ${deliveriesTopic}
+
+Key: the delivering consumer and the partition of the events, \`consumer topic/partition\`. What was sent to partners, batch by batch, before the database says so. Nothing in it identifies a person.
+
+${sectionsOf(deliveriesTopic)}
 
 ## Parts
 

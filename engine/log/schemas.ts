@@ -22,8 +22,12 @@ export type Entity = (typeof entities)[number];
 export const journalTopic = "health.intake.journal";
 /** Topic of what operators decide about the engine's work, without the installation's prefix. */
 export const auditTopic = "health.audit.events";
+/** Topic of what was sent to partners, of which there may be as much as of events: nobody reads it to find a decision. */
+export const deliveriesTopic = "health.audit.deliveries";
 /** Full name of the journal's record. */
 export const journalRecord = "health.intake.JournalEntry";
+/** Full name of the record of deliveries. */
+export const deliveriesRecord = "health.audit.DeliveriesRecorded";
 
 /** Folder of the contracts. */
 export const schemasFolder: string = join(repositoryRoot, "schemas");
@@ -38,7 +42,7 @@ export function eventsTopic(entity: Entity): `health.${Entity}.events` {
 }
 
 /** Every topic of an installation, without its prefix. */
-export const ownTopics: readonly string[] = [journalTopic, ...entities.map(eventsTopic), auditTopic];
+export const ownTopics: readonly string[] = [journalTopic, ...entities.map(eventsTopic), auditTopic, deliveriesTopic];
 
 /** One `.avsc` file. */
 export interface SchemaFile {
@@ -119,7 +123,10 @@ function rootOf(file: SchemaFile, sealed: ReadonlySet<string>): Pick<RootRecord,
   if (schema.type !== "record") return undefined;
   if (fullName === journalRecord) return { role: "journal", topics: [journalTopic] };
   const hasMeta = schema.fields.some((field) => field.name === "meta");
-  if (folder === "audit") return hasMeta ? { role: "audit", topics: [auditTopic] } : undefined;
+  if (folder === "audit") {
+    const topic = fullName === deliveriesRecord ? deliveriesTopic : auditTopic;
+    return hasMeta ? { role: "audit", topics: [topic] } : undefined;
+  }
   const topics = entities.filter((each) => (schema.topics ?? [folder]).includes(each)).map(eventsTopic);
   if (topics.length === 0) return undefined;
   if (hasMeta) return { role: schema.madeBy === "engine" ? "engine" : "event", topics };

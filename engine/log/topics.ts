@@ -6,7 +6,7 @@ import { kafkaClient, logError } from "./connection.js";
 import { openJournal } from "./genesis.js";
 import { connectLog } from "./kafka.js";
 import { connectCodec } from "./registry.js";
-import { auditTopic, entities, eventsTopic, journalTopic } from "./schemas.js";
+import { auditTopic, deliveriesTopic, entities, eventsTopic, journalTopic } from "./schemas.js";
 import { createTopics } from "./topic-creation.js";
 
 export { readJournalId } from "./genesis.js";
@@ -45,7 +45,7 @@ export function topicDefinitions(settings: Settings): readonly TopicDefinition[]
     "message.timestamp.type": "LogAppendTime",
     "min.insync.replicas": String(replication >= 3 ? 2 : 1),
   };
-  const topics = [...entities.map(eventsTopic), auditTopic];
+  const topics = [...entities.map(eventsTopic), auditTopic, deliveriesTopic];
   const definition = (topic: string, own: Record<string, string> = {}): TopicDefinition => ({
     topic,
     partitions: settings.TOPIC_PARTITIONS,

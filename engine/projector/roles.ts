@@ -1,6 +1,6 @@
 import { eventCatalog } from "../../schemas/events.generated.js";
 import { topicsOfDelivery } from "../delivery/definition.js";
-import { auditTopic } from "../log/schemas.js";
+import { auditTopic, deliveriesTopic } from "../log/schemas.js";
 import type { ConsumerDefinition } from "../service/consumer.js";
 import { applyRights, loginRole } from "../store/login-role.js";
 import type { Pool } from "../store/pool.js";
@@ -106,6 +106,11 @@ export function printGrants(
     ),
     // Decisions of operators are read before any event, and recorded by who carries them out.
     `-- kafka-acls --add ${principal} --operation Read --operation Write --operation Describe --topic '${prefix}${auditTopic}'`,
+    ...(consumer.deliver
+      ? [
+          `-- kafka-acls --add ${principal} --operation Write --operation Describe --topic '${prefix}${deliveriesTopic}'`,
+        ]
+      : []),
     `-- kafka-acls --add ${principal} --operation Read --group '${prefix}tributary.${consumer.name}'`,
     "",
   ].join("\n");

@@ -11,7 +11,7 @@ import { webhook } from "../delivery/webhook.js";
 import { standaloneCodec } from "../log/codec.js";
 import type { LaneContext } from "../log/log.js";
 import { formatPosition, positionHeader } from "../log/position.js";
-import { auditTopic } from "../log/schemas.js";
+import { deliveriesTopic } from "../log/schemas.js";
 import type { Decision } from "../projector/decisions.js";
 import { Decisions } from "../projector/decisions.js";
 import { HeldHere } from "../projector/parked-limit.js";
@@ -84,7 +84,7 @@ export class DeliveryBench {
     this.#pool = pool;
     this.#url = url;
     // There from its first use on.
-    this.log.records(auditTopic, 0);
+    this.log.records(deliveriesTopic, 0);
   }
 
   get end(): number {

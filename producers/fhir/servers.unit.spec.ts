@@ -196,5 +196,9 @@ describe("a Patient", () => {
     expect(await complete({}, { absent: "keep" })).toEqual([false, false]);
     const tag = [{ system: "http://terminology.hl7.org/CodeSystem/v3-ObservationValue", code: "SUBSETTED" }];
     expect(await complete({ meta: { tag } })).toEqual([false, false]);
+    // Another resource may go by the same number, and is the same record.
+    const identifier = [{ system: "s", value: "A1", type: { coding: [{ code: "MR" }] } }];
+    expect(await complete({ identifier })).toEqual([true, true]);
+    expect(await complete({ identifier }, { naming: { Patient: "s", PatientType: "MR" } })).toEqual([false, true]);
   });
 });

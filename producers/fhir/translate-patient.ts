@@ -105,8 +105,11 @@ export function translatePatient(resource: Element, speaker: Speaker, stored: bo
     address: addressOf(resource),
     telecom: children(resource, "telecom").flatMap((one) => text(one, "value") ?? []),
   };
-  const identifiersComplete = isWhole(resource, speaker);
-  const cleared = identifiersComplete
+  const wholly = isWhole(resource, speaker);
+  // Two resources that go by one identifier are one record: neither of them has all that the other says.
+  const id = text(resource, "id");
+  const identifiersComplete = wholly && (id === undefined || own.value === id);
+  const cleared = wholly
     ? Object.entries(attributes).flatMap(([attribute, value]) => (isMissing(value) ? [attribute] : []))
     : [];
   const { sex, birthYear, deceased, ...personal } = attributes;

@@ -109,7 +109,7 @@ export interface BulkAccessInput {
   readonly opened?: boolean | undefined;
 }
 
-/** What a delivering consumer sent to its partner of one partition, in one batch: recorded before the consumer's own tables say so. The key of the record is the consumer, after `deliveries `. */
+/** What a delivering consumer sent to its partner of one partition, in one batch: recorded before the consumer's own tables say so. The key of the record is the consumer and the partition, as `consumer topic/partition`. */
 export interface DeliveriesRecorded {
   /** Which consumer, and when. */
   readonly meta: AuditMeta;

@@ -92,6 +92,10 @@ export function deliveriesOfErased(parts: () => Parts): void {
       const { trail } = await trailOf({ ...source, projections }, "patient", gus);
       const shown = trail.deliveries.map(({ eventType, status, evidence }) => [eventType, status, evidence]);
       expect(shown.sort()).toEqual(["PatientErased", "PatientRegistered"].map((type) => [type, "delivered", "both"]));
+      expect(trail.deliveriesBy).toBe("log and database");
+      const few = await trailOf({ ...source, projections, deliveryRecords: 0 }, "patient", gus);
+      expect(few.trail.deliveriesBy).toBe("database");
+      expect(few.trail.deliveries.map(({ evidence }) => evidence)).toEqual(["database", "database"]);
       const visits = pool.query("SELECT FROM engine.vault_open('VisitStarted', '{}', '{}')");
       await expect(visits).rejects.toThrow("may not open sealed content of this event type");
     } finally {
