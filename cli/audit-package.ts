@@ -93,7 +93,11 @@ async function gather({ source, log }: AuditParts, asked: Asked): Promise<Gather
     const records = await recordsOfPeriod(log, from, to);
     return { subject: { kind, id }, records, trail: undefined, opened: undefined, period: { from, until: to - 1 } };
   }
-  return { subject: asked, period: undefined, ...(await trailOf({ ...source, deliveryRecords: Number.POSITIVE_INFINITY }, asked.kind, asked.id)) };
+  return {
+    subject: asked,
+    period: undefined,
+    ...(await trailOf({ ...source, deliveryRecords: Number.POSITIVE_INFINITY }, asked.kind, asked.id)),
+  };
 }
 
 /** Read models that tell about each kind of subject, the subject's own first. */
