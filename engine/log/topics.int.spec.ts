@@ -13,7 +13,7 @@ let journal: string;
 
 beforeAll(async () => {
   own = await ownTopics({ TOPIC_PARTITIONS: 3 });
-  expect((await checkTopics(own.settings)).map(({ setting }) => setting)).toEqual(Array(5).fill("topic"));
+  expect((await checkTopics(own.settings)).map(({ setting }) => setting)).toEqual(Array(6).fill("topic"));
   await expect(applyTopics(own.settings)).rejects.toMatchObject({ code: "TRIB_LOG_SCHEMA_NOT_REGISTERED" });
   await expect(readJournalId(own.log)).rejects.toMatchObject({ code: "TRIB_LOG_JOURNAL_UNMADE" });
   await registerSchemas(own.settings);
