@@ -67,7 +67,7 @@ describe("topics", () => {
   it("differ when settings ask for other partitions or a larger unit", async () => {
     const larger = { ...own.settings, TOPIC_PARTITIONS: 4, INTAKE_UNIT_LIMIT: 20_000_000 };
     const differences = await checkTopics(larger);
-    expect(differences.filter(({ setting }) => setting === "partitions")).toHaveLength(5);
+    expect(differences.filter(({ setting }) => setting === "partitions")).toHaveLength(6);
     expect(differences.find(({ setting }) => setting === "max.message.bytes")).toMatchObject({ topic: journalTopic });
     expect(await checkTopics({ ...own.settings, INTAKE_UNIT_LIMIT: 1_000_000 })).toEqual([]);
   });
