@@ -10,9 +10,18 @@ function codeOf(money: Element): string | undefined {
   return /^[A-Z]{3}$/.test(named) ? named : "XXX";
 }
 
-function* moneyIn(element: Element): Generator<Element> {
-  if (typeof element.value === "number") yield element;
-  for (const inner of Object.values(element).flat()) if (isElement(inner)) yield* moneyIn(inner);
+/** Plain loops: it walks every resource with money. */
+function collect(value: unknown, found: Set<string>): void {
+  if (Array.isArray(value)) {
+    for (const each of value) if (typeof each === "object") collect(each, found);
+    return;
+  }
+  if (!isElement(value)) return;
+  if (typeof value.value === "number") {
+    const code = codeOf(value);
+    if (code !== undefined) found.add(code);
+  }
+  for (const name in value) if (typeof value[name] === "object") collect(value[name], found);
 }
 
 /**
@@ -22,10 +31,7 @@ function* moneyIn(element: Element): Generator<Element> {
  */
 export function currencyOf(resource: Element, decisive: Element | undefined, flags: string[]): string | null {
   const named = new Set<string>();
-  for (const money of moneyIn(resource)) {
-    const code = codeOf(money);
-    if (code !== undefined) named.add(code);
-  }
+  collect(resource, named);
   if (named.size > 1) flags.push(SEVERAL_CURRENCIES);
   const [first = null] = named;
   return (decisive && codeOf(decisive)) ?? first;
