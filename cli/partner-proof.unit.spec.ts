@@ -1,23 +1,12 @@
-import { execFileSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { readSettings } from "../engine/service/settings.js";
+import { certificateFolder } from "../engine/testing/certificates.js";
 import { proofOf } from "./partner-proof.js";
 
-const folder = mkdtempSync(join(tmpdir(), "tributary-proofs-"));
+const { folder, openssl, hasOpenssl } = certificateFolder("proofs");
 afterAll(() => rmSync(folder, { recursive: true }));
-const openssl = (...words: string[]) => execFileSync("openssl", words, { cwd: folder, stdio: "pipe" });
-const hasOpenssl = (() => {
-  try {
-    openssl("version");
-    return true;
-  } catch {
-    console.log("skipped: no openssl command to make test certificates");
-    return false;
-  }
-})();
 
 describe.skipIf(!hasOpenssl)("what `send` is given to prove itself with", () => {
   beforeAll(() => {

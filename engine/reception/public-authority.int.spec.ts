@@ -1,24 +1,11 @@
-import { execFileSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { readFileSync, rmSync } from "node:fs";
 import { request } from "node:https";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
+import { certificateFolder } from "../testing/certificates.js";
 import { startChild } from "../testing/child.js";
 import type { ReceptionReport, ReceptionTask } from "../testing/reception-process.js";
 
-const folder = mkdtempSync(join(tmpdir(), "tributary-public-"));
-const path = (name: string) => join(folder, name);
-const openssl = (...words: string[]) => execFileSync("openssl", words, { cwd: folder, stdio: "pipe" });
-const hasOpenssl = (() => {
-  try {
-    openssl("version");
-    return true;
-  } catch {
-    console.log("skipped: no openssl command to make test certificates");
-    return false;
-  }
-})();
+const { folder, path, openssl, hasOpenssl } = certificateFolder("public");
 
 /** A key, and a certificate signed by an authority, else by itself. */
 function certificate(name: string, subject: string, authority?: string): void {

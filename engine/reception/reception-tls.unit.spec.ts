@@ -1,25 +1,13 @@
-import { execFileSync } from "node:child_process";
 import { X509Certificate } from "node:crypto";
-import { mkdtempSync, readFileSync } from "node:fs";
+import { readFileSync, rmSync } from "node:fs";
 import { request } from "node:https";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { certificateFolder } from "../testing/certificates.js";
 import { type ReceptionBench, startReceptionBench } from "../testing/reception-bench.js";
 import type { Route } from "./reception.js";
 
-const folder = mkdtempSync(join(tmpdir(), "tributary-tls-"));
-const path = (name: string) => join(folder, name);
-const openssl = (...words: string[]) => execFileSync("openssl", words, { cwd: folder, stdio: "pipe" });
-const hasOpenssl = (() => {
-  try {
-    openssl("version");
-    return true;
-  } catch {
-    console.log("skipped: no openssl command to make test certificates");
-    return false;
-  }
-})();
+const { folder, path, openssl, hasOpenssl } = certificateFolder("tls");
+afterAll(() => rmSync(folder, { recursive: true }));
 
 const route: Route<never> = {
   method: "POST",

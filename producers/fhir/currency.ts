@@ -1,14 +1,8 @@
+import { readCurrency } from "../../engine/intake/currency.js";
 import { type Element, isElement, text } from "./element.js";
 
 /** Said of a resource whose amounts are not all in one currency: they must not be added. */
 export const SEVERAL_CURRENCIES = "SEVERAL_CURRENCIES";
-
-/** `Money.currency` is a code of ISO 4217; `XXX` (no currency) for anything else, which may be anything. */
-function codeOf(money: Element): string | undefined {
-  const named = text(money, "currency");
-  if (named === undefined) return undefined;
-  return /^[A-Z]{3}$/.test(named) ? named : "XXX";
-}
 
 /** Plain loops: it walks every resource with money. */
 function collect(value: unknown, found: Set<string>): void {
@@ -18,8 +12,8 @@ function collect(value: unknown, found: Set<string>): void {
   }
   if (!isElement(value)) return;
   if (typeof value.value === "number") {
-    const code = codeOf(value);
-    if (code !== undefined) found.add(code);
+    const code = readCurrency(text(value, "currency"));
+    if (code !== "") found.add(code);
   }
   for (const name in value) if (typeof value[name] === "object") collect(value[name], found);
 }
@@ -34,5 +28,5 @@ export function currencyOf(resource: Element, decisive: Element | undefined, fla
   collect(resource, named);
   if (named.size > 1) flags.push(SEVERAL_CURRENCIES);
   const [first = null] = named;
-  return (decisive && codeOf(decisive)) ?? first;
+  return readCurrency(text(decisive, "currency")) || first;
 }

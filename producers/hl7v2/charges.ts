@@ -1,5 +1,6 @@
 import type { EventDraft } from "../../engine/intake/connector.js";
 import { contentHash } from "../../engine/intake/content-hash.js";
+import { readCurrency } from "../../engine/intake/currency.js";
 import type { EventInputs } from "../../schemas/events.generated.js";
 import { dateOf } from "./datetime.js";
 import { undoEscapes } from "./escape.js";
@@ -65,8 +66,8 @@ const amountField = (ft1: Segment): number => [11, 12].find((field) => component
  * currency) for what is no code of one.
  */
 function currencyOf({ delimiters }: Message, ft1: Segment): string {
-  const code = subcomponent(component(ft1, amountField(ft1), 1), 2, delimiters).toUpperCase();
-  return code === "" || code === NULL_VALUE || /^[A-Z]{3}$/.test(code) ? code.replace(NULL_VALUE, "") : "XXX";
+  const named = subcomponent(component(ft1, amountField(ft1), 1), 2, delimiters);
+  return named === NULL_VALUE ? "" : readCurrency(named);
 }
 
 /** Charges whose amount can't be read, or not be added to those before: a claim without them would be another. */

@@ -1,4 +1,3 @@
-import { execFileSync } from "node:child_process";
 import { existsSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { connect } from "node:net";
 import { tmpdir } from "node:os";
@@ -10,6 +9,7 @@ import type { Receiver, SendLine } from "../../engine/intake/connector.js";
 import type { PartnerProof } from "../../engine/reception/partner-client.js";
 import { TributaryError } from "../../engine/service/errors.js";
 import { readSettings } from "../../engine/service/settings.js";
+import { certificateFolder } from "../../engine/testing/certificates.js";
 import { recordingIntake } from "../../engine/testing/recording-intake.js";
 import connector from "./connector.js";
 import { frame } from "./mllp.js";
@@ -280,18 +280,8 @@ describe("dropped files of HL7 v2", () => {
 });
 
 describe("MLLP over TLS", () => {
-  const folder = mkdtempSync(join(tmpdir(), "tributary-mllp-"));
-  const path = (name: string) => join(folder, name);
-  const openssl = (...words: string[]) => execFileSync("openssl", words, { cwd: folder, stdio: "pipe" });
-  const hasOpenssl = (() => {
-    try {
-      openssl("version");
-      return true;
-    } catch {
-      console.log("skipped: no openssl command to make test certificates");
-      return false;
-    }
-  })();
+  const { folder, path, openssl, hasOpenssl } = certificateFolder("mllp");
+  afterAll(() => rmSync(folder, { recursive: true }));
 
   it.skipIf(!hasOpenssl)("knows a partner by its certificate, and turns away who has none", async () => {
     for (const [name, subject] of [

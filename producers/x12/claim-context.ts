@@ -1,4 +1,4 @@
-import { readCurrency } from "./currency.js";
+import { readCurrency } from "../../engine/intake/currency.js";
 import { type Person, personOf, withBirthDate } from "./people.js";
 import type { Profile } from "./profile.js";
 import type { Segment } from "./tokenizer.js";

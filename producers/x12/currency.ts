@@ -1,11 +1,5 @@
 import type { Profile } from "./profile.js";
 
-/** CUR02; empty where none is named, `XXX` (ISO 4217: no currency) for what is no code of one, which may be anything. */
-export function readCurrency(text: string | undefined): string {
-  const code = (text ?? "").trim().toUpperCase();
-  return code === "" || /^[A-Z]{3}$/.test(code) ? code : "XXX";
-}
-
 /**
  * Currency of amounts as a set names it (CUR02), else as the partner's profile does; null: US dollars, by the guides.
  */

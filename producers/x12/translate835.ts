@@ -1,7 +1,8 @@
+import { readCurrency } from "../../engine/intake/currency.js";
 import type { EventInputs } from "../../schemas/events.generated.js";
 import { HALF_GIVEN } from "./adjustment-pairs.js";
 import { startOfDay } from "./clock.js";
-import { currencyOf, isOtherCurrency, OTHER_CURRENCY, readCurrency } from "./currency.js";
+import { currencyOf, isOtherCurrency, OTHER_CURRENCY } from "./currency.js";
 import { cents, readDate } from "./element.js";
 import { emptyTotals, type RemittanceTotals } from "./remittance-totals.js";
 import { payerId, type Surroundings, type Translation } from "./surroundings.js";

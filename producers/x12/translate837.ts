@@ -1,9 +1,10 @@
 import type { EventDraft } from "../../engine/intake/connector.js";
 import { contentHash } from "../../engine/intake/content-hash.js";
+import { readCurrency } from "../../engine/intake/currency.js";
 import type { EventInputs } from "../../schemas/events.generated.js";
 import { type ClaimContext, providerId, readContext } from "./claim-context.js";
 import { instantOf } from "./clock.js";
-import { currencyOf, isOtherCurrency, OTHER_CURRENCY, readCurrency } from "./currency.js";
+import { currencyOf, isOtherCurrency, OTHER_CURRENCY } from "./currency.js";
 import { cents } from "./element.js";
 import { dependentId, subscriberId } from "./people.js";
 import { decodeText } from "./profile.js";
